@@ -1,0 +1,1 @@
+"""Scripts that run the studies; each says its claim, command and cost."""

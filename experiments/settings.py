@@ -1,0 +1,253 @@
+"""The command line that all experiment scripts share."""
+
+import contextlib
+import dataclasses
+import signal
+import sys
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from experiments.progress import StudyProgress, readable_time
+from keras_transfer import planning, presets
+from keras_transfer.architectures import smallest_crop
+from keras_transfer.errors import UserError
+from keras_transfer.specs import TREATMENTS, NetworkSpec
+from keras_transfer.store import RunStore
+from keras_transfer.study import Outcome, run_study
+
+DONE, SOME_FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What every study can be told."""
+
+    dataset: str = "synthetic_shapes"
+    """TFDS name of an image-classification data set."""
+    data_dir: str | None = None
+    """Folder of prepared TFDS data sets (TFDS's own if not given)."""
+    log_dir: str = "logs"
+    """Folder that networks, results and figures are written to."""
+    preset: Literal["smoke", "default", "paper"] = "default"
+    """smoke: does it run; default: minutes to hours; paper: as in 2014."""
+    splits: tuple[int, ...] | None = None
+    """Random splits of the classes into halves A and B."""
+    seeds: tuple[int, ...] = (0,)
+    """Seeds; each repeats the whole study with other random numbers."""
+    layers: tuple[int, ...] | None = None
+    """Numbers n of copied layers, among 1 to 7."""
+    treatments: tuple[str, ...] = TREATMENTS
+    """Among BnB AnB BnB+ AnB+; none at all trains the bases alone."""
+    mean: Literal["base", "target"] = "base"
+    """Whose training half gives the mean image that is subtracted."""
+    image_size: int | None = None
+    """Side in pixels that images are kept at (the set's own if known)."""
+    model: Literal["cnn8", "caffenet"] | None = None
+    """Network, if not the preset's."""
+    width: int | None = None
+    """Channels of conv1 of cnn8, if not the preset's."""
+    normalization: Literal["none", "lrn", "batch"] | None = None
+    """Normalisation, if not the preset's."""
+    epochs: int | None = None
+    """Epochs, if not the preset's."""
+    steps_per_epoch: int | None = None
+    """Training steps an epoch, if not the preset's."""
+    batch_size: int | None = None
+    """Images a training step, if not the preset's."""
+    learning_rate: float | None = None
+    """Highest learning rate, if not the preset's."""
+    workers: int | None = None
+    """Networks trained at the same time (one a core on a CPU)."""
+    plan: bool = False
+    """Print what would be trained, time and disk, then stop."""
+    quiet: bool = False
+    """Show failures and the final table only."""
+
+    def resolve(self) -> presets.Preset:
+        """Returns the preset's recipe with this command line's changes."""
+        recipe = presets.find_preset(
+            self.dataset, self.preset, self.image_size
+        )
+        model = _replace(
+            recipe.model,
+            name=self.model,
+            width=self.width,
+            normalization=self.normalization,
+        )
+        solver = _replace(
+            recipe.solver,
+            epochs=self.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+        )
+        recipe = _replace(
+            recipe,
+            model=model,
+            solver=solver,
+            layers=self.layers,
+            splits=self.splits,
+        )
+        self._check(recipe)
+        return recipe
+
+    def _check(self, recipe: presets.Preset) -> None:
+        for flag, value in (
+            ("--epochs", recipe.solver.epochs),
+            ("--batch-size", recipe.solver.batch_size),
+            ("--steps-per-epoch", recipe.solver.steps_per_epoch or 1),
+            ("--width", recipe.model.width),
+            ("--workers", 1 if self.workers is None else self.workers),
+        ):
+            if value < 1:
+                raise UserError(
+                    f"Expected `{flag}` of at least 1. Received: {value}."
+                )
+        if not recipe.solver.learning_rate > 0:
+            raise UserError(
+                "Expected a `--learning-rate` above 0. "
+                f"Received: {recipe.solver.learning_rate}."
+            )
+        if recipe.crop < smallest_crop(recipe.model):
+            raise UserError(
+                f"Images are too small for {recipe.model.name}: crops of "
+                f"{recipe.image_size}-px images have {recipe.crop} px, it "
+                f"needs {smallest_crop(recipe.model)}. Give a larger "
+                "`--image-size`."
+            )
+        native = presets.NATIVE_SIZES.get(self.dataset, recipe.crop)
+        if self.preset == "paper" and native < recipe.crop:
+            raise UserError(
+                f"Images of {self.dataset} are too small for "
+                f"`--preset paper`: they have {native} px, the paper's "
+                f"network needs {recipe.crop}. Use `--preset default`."
+            )
+
+
+def _replace(instance, **changes):
+    given = {key: value for key, value in changes.items() if value is not None}
+    return dataclasses.replace(instance, **given)
+
+
+def parse(script: str, description: str, arguments=None) -> Settings:
+    """Reads the command line; ends with status 2 on an unknown flag."""
+    return tyro.cli(
+        Annotated[Settings, tyro.conf.FlagCreatePairsOff],
+        prog=f"python -m experiments.{script}",
+        description=description,
+        args=arguments,
+    )
+
+
+def main_of(script: str, description: str, study, arguments=None) -> int:
+    """Runs a script: parse, study, and mistakes told in a line or two.
+
+    Args:
+        script: String, the script's name.
+        description: String, shown by `--help`.
+        study: Callable of `(settings, console)` that returns an exit status.
+        arguments: List of strings or `None` for the command line.
+
+    Returns:
+        Integer exit status: 0 done, 1 some network failed, 2 a mistake of
+        the user's, 130 interrupted.
+    """
+    settings = parse(script, description, arguments)
+    console = Console(soft_wrap=False)
+    previous = signal.getsignal(signal.SIGTERM)
+    # A scheduler's SIGTERM is treated as Ctrl-C is.
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return study(settings, console)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_MISTAKE
+    except KeyboardInterrupt:
+        print(
+            "\nStopped. Finished networks and the last epoch of the others "
+            f"are kept in {settings.log_dir}; the same command goes on.",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    except OSError as error:
+        print(
+            f"error: {error.strerror or error}: {error.filename}. Finished "
+            "networks are kept; the same command goes on once this is cured.",
+            file=sys.stderr,
+        )
+        return USER_MISTAKE
+    finally:
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, previous)
+
+
+def print_plan(plan: planning.Plan, store: RunStore, console: Console) -> None:
+    """Prints what a study will train, what is there, time and disk."""
+    table = Table(title=f"Study {store.study} in {store.log_dir}")
+    for column in ("treatment", "networks", "finished", "to train", "time"):
+        right = column != "treatment"
+        table.add_column(column, justify="right" if right else "left")
+    for treatment in ("base", *TREATMENTS):
+        rows = [n for n in plan.networks if n.spec.treatment == treatment]
+        if not rows:
+            continue
+        todo = [n for n in rows if not n.finished]
+        times = [n.seconds for n in todo]
+        seconds = None if None in times else sum(times)
+        table.add_row(
+            treatment,
+            str(len(rows)),
+            str(len(rows) - len(todo)),
+            str(len(todo)),
+            readable_time(seconds),
+        )
+    console.print(table)
+    basis = "measured on finished networks" if plan.measured else "a guess"
+    disk = "unknown"
+    if plan.disk_bytes is not None:
+        disk = f"{plan.disk_bytes / 1e6:,.0f} MB"
+    text = (
+        f"{len(plan.pending)} of {len(plan.networks)} networks to train, "
+        f"about {readable_time(plan.seconds)} ({basis}), disk {disk}."
+    )
+    if plan.seconds is None:
+        text += " The data set was not prepared yet, so its size is unknown."
+    console.print(text, highlight=False)
+
+
+def train_all(
+    settings: Settings,
+    specs: list[NetworkSpec],
+    store: RunStore,
+    console: Console,
+) -> Outcome | None:
+    """Prints the plan and trains what is missing.
+
+    Args:
+        settings: `Settings`.
+        specs: List of `NetworkSpec`.
+        store: `RunStore`.
+        console: `rich.console.Console`.
+
+    Returns:
+        `Outcome`, or `None` if only the plan was asked for.
+    """
+    facts = planning.find_facts(
+        store, settings.dataset, specs[0].data.image_size, settings.data_dir
+    )
+    plan = planning.make_plan(specs, store, facts)
+    for notice in store.notices:
+        console.print(f"note: {notice}", soft_wrap=True, highlight=False)
+    store.notices.clear()
+    if not settings.quiet or settings.plan:
+        print_plan(plan, store, console)
+    if settings.plan:
+        return None
+    with StudyProgress(plan, console, settings.quiet) as progress:
+        return run_study(
+            specs, store, settings.data_dir, settings.workers, progress
+        )

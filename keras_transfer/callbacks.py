@@ -1,0 +1,182 @@
+"""Keras callbacks: rows, checkpoints, TensorBoard and early failure."""
+
+import io
+import json
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_transfer.errors import NetworkFailed
+from keras_transfer.store import write_atomically
+
+
+class EpochRows(keras.callbacks.Callback):
+    """Keeps one row an epoch in `epochs.jsonl` and in memory.
+
+    Args:
+        path: Path of the file.
+        rows: List of dicts, rows of the epochs before a resume; the file is
+            written anew with these, so a row is never missing or doubled.
+        report: Callable or `None`, called with each new row.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        rows: list[dict],
+        report: Callable[[dict], None] | None = None,
+    ):
+        super().__init__()
+        self.path = path
+        self.rows = rows
+        self.report = report
+        write_atomically(path, "".join(json.dumps(r) + "\n" for r in rows))
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch}
+        row.update({k: float(v) for k, v in (logs or {}).items()})
+        self.rows.append(row)
+        with self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        if self.report is not None:
+            self.report(row)
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves everything that the next epoch depends on, atomically.
+
+    Weights, optimizer and the states of dropout's seed generators, which
+    `.keras` files and `BackupAndRestore` leave out. List it after
+    `EpochRows`.
+
+    Args:
+        path: Path of the `.npz` file.
+        rows: List of dicts, the rows kept so far.
+    """
+
+    def __init__(self, path: Path, rows: list[dict]):
+        super().__init__()
+        self.path = path
+        self.rows = rows
+
+    def on_epoch_end(self, epoch, logs=None):
+        arrays = {
+            f"{index:04d}": variable.numpy()
+            for index, variable in enumerate(_state(self.model))
+        }
+        arrays["rows"] = np.frombuffer(json.dumps(self.rows).encode(), "uint8")
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        write_atomically(self.path, buffer.getvalue())
+
+    @staticmethod
+    def restore(path: Path, model: keras.Model) -> list[dict]:
+        """Puts a compiled network back to its last finished epoch.
+
+        Args:
+            path: Path of the `.npz` file, which may be absent.
+            model: Compiled `keras.Model`, changed in place.
+
+        Returns:
+            List of the rows up to there; empty to begin at the start, also
+            if the file is damaged (its zip checksums tell) or does not fit.
+        """
+        model.optimizer.build(model.trainable_variables)
+        if not path.is_file():
+            return []
+        variables = _state(model)
+        try:
+            with np.load(path, allow_pickle=False) as saved:
+                rows = json.loads(saved["rows"].tobytes())
+                arrays = [saved[f"{i:04d}"] for i in range(len(saved) - 1)]
+        except Exception:  # any damage at all means: begin at the start
+            return []
+        if [a.shape for a in arrays] != [tuple(v.shape) for v in variables]:
+            return []
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+        return rows
+
+
+def _state(model: keras.Model) -> list:
+    # Not sorted by path: the order of creation is fixed by the settings.
+    return [*model.variables, *model.optimizer.variables]
+
+
+class FailOnNonFinite(keras.callbacks.Callback):
+    """Ends a network whose loss is no longer a number.
+
+    The record names the epoch and the norm of every layer's weights, so that
+    one sees which layer exploded.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = (logs or {}).get("loss", 0.0)
+        if math.isfinite(loss):
+            return
+        norms = {
+            weight.path: float(np.linalg.norm(weight.numpy()))
+            for weight in self.model.weights
+        }
+        raise NetworkFailed(
+            f"The loss became {loss} in epoch {self.epoch}, batch {batch}. "
+            "A lower `--learning-rate` often helps.",
+            # NaN is not JSON: norms go in as text.
+            {
+                "epoch": self.epoch,
+                "batch": batch,
+                "layer_norms": {k: f"{v:.6g}" for k, v in norms.items()},
+            },
+        )
+
+
+class TensorBoardRows(keras.callbacks.Callback):
+    """Writes each row's numbers to TensorBoard under Keras's own names.
+
+    Training and validation go to the runs `train` and `validation`, with tags
+    `epoch_accuracy` and `epoch_loss` as Keras's stock callback names them.
+
+    Args:
+        log_dir: Path; emptied first, and earlier rows are written again, so a
+            resumed network has each epoch once.
+        rows: List of dicts, rows of the epochs before a resume.
+    """
+
+    def __init__(self, log_dir: Path, rows: list[dict]):
+        super().__init__()
+        shutil.rmtree(log_dir, ignore_errors=True)
+        self.writers = {
+            name: tf.summary.create_file_writer(str(log_dir / name))
+            for name in ("train", "validation")
+        }
+        for row in rows:
+            self._write(row["epoch"], row)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._write(epoch, logs or {})
+
+    def on_train_end(self, logs=None):
+        for writer in self.writers.values():
+            writer.close()
+
+    def _write(self, epoch: int, values: dict) -> None:
+        for tag, value in values.items():
+            if tag == "epoch":
+                continue
+            name = "validation" if tag.startswith("val_") else "train"
+            with self.writers[name].as_default():
+                tf.summary.scalar(
+                    f"epoch_{tag.removeprefix('val_')}", value, step=epoch
+                )

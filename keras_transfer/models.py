@@ -1,0 +1,162 @@
+"""Builds the 8-layer `keras.Sequential` networks from their rows."""
+
+import keras
+import tensorflow as tf
+
+from keras_transfer.architectures import LayerRow, layer_rows, smallest_crop
+from keras_transfer.errors import UserError
+from keras_transfer.specs import ModelSpec
+from keras_transfer.splits import derive_seed
+
+
+@keras.saving.register_keras_serializable("keras_transfer")
+class LocalResponseNormalization(keras.layers.Layer):
+    """Local response normalisation across channels.
+
+    `x / (bias + alpha / size * sum(x**2 over size channels)) ** beta`: as in
+    Caffe, `alpha` is divided by the size of the window; TensorFlow's own
+    operation does not divide.
+
+    Args:
+        size: Odd integer, channels of the window. Defaults to `5`.
+        alpha: Float. Defaults to `1e-4`.
+        beta: Float. Defaults to `0.75`.
+        bias: Float. Defaults to `1.0`.
+
+    Reference:
+        - [Krizhevsky et al., 2012](
+          https://papers.nips.cc/paper/4824), section 3.3.
+    """
+
+    def __init__(self, size=5, alpha=1e-4, beta=0.75, bias=1.0, **kwargs):
+        super().__init__(**kwargs)
+        if size < 1 or size % 2 == 0:
+            raise ValueError(
+                f"`size` must be a positive odd integer. Received: size={size}."
+            )
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.bias = bias
+
+    def call(self, inputs):
+        outputs = tf.nn.local_response_normalization(
+            tf.cast(inputs, "float32"),
+            depth_radius=self.size // 2,
+            bias=self.bias,
+            alpha=self.alpha / self.size,
+            beta=self.beta,
+        )
+        return tf.cast(outputs, inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "alpha": self.alpha,
+            "beta": self.beta,
+            "bias": self.bias,
+        }
+
+
+def build_network(
+    model: ModelSpec, crop: int, num_classes: int, seed: int = 0
+) -> keras.Sequential:
+    """Builds a network with layers named conv1 to conv5, fc6, fc7 and fc8.
+
+    Initial weights and dropout masks follow from `seed` and the layer's name
+    alone, never from Keras's global state.
+
+    Args:
+        model: `ModelSpec`, for instance `ModelSpec("cnn8")`.
+        crop: Integer, side in pixels of the `(crop, crop, 3)` input.
+        num_classes: Integer, classes of the target half.
+        seed: Integer. Defaults to `0`.
+
+    Returns:
+        Built `keras.Sequential` whose output is logits, not probabilities.
+
+    Raises:
+        UserError: If the crop is too small or the model unknown.
+
+    Example:
+        >>> network = build_network(ModelSpec("cnn8", width=8), 28, 10)
+        >>> network.count_params()
+        36650
+    """
+    rows = layer_rows(model, num_classes)
+    if crop < smallest_crop(model):
+        raise UserError(
+            f"Images are too small for {model.name}: expected crops of at "
+            f"least {smallest_crop(model)} px. Received: {crop} px. Choose a "
+            "larger `--image-size` or another network."
+        )
+    network = keras.Sequential(name=model.name)
+    network.add(keras.Input((crop, crop, 3), name="images"))
+    for index, row in enumerate(rows):
+        last = index == len(rows) - 1
+        if not row.kernel and rows[index - 1].kernel:
+            network.add(keras.layers.Flatten(name="flatten"))
+        network.add(_weight_layer(row, seed, last))
+        if last:
+            break
+        pooling = keras.layers.MaxPooling2D(
+            row.pool or 1, 2, row.pool_padding, name=f"{row.name}_pool"
+        )
+        if row.batch_norm:
+            # Normalising after the pooling touches a quarter of the values.
+            # Keras's momentum of 0.99 lags behind in runs of a few hundred
+            # steps, and the moments are what evaluation uses.
+            norm = keras.layers.BatchNormalization(
+                momentum=0.9, name=f"{row.name}_norm"
+            )
+            for layer in (pooling, norm) if row.pool else (norm,):
+                network.add(layer)
+        network.add(keras.layers.ReLU(name=f"{row.name}_relu"))
+        if row.pool and not row.batch_norm:
+            network.add(pooling)
+        if row.lrn:
+            network.add(LocalResponseNormalization(name=f"{row.name}_lrn"))
+        if row.dropout:
+            network.add(
+                keras.layers.Dropout(
+                    row.dropout,
+                    seed=derive_seed(seed, row.name, "dropout"),
+                    name=f"{row.name}_dropout",
+                )
+            )
+    return network
+
+
+def _weight_layer(row: LayerRow, seed: int, last: bool) -> keras.layers.Layer:
+    kernel_seed = derive_seed(seed, row.name, "kernel")
+    if row.stddev is not None:
+        filler = keras.initializers.RandomNormal(
+            stddev=row.stddev, seed=kernel_seed
+        )
+    elif last:
+        filler = keras.initializers.GlorotUniform(seed=kernel_seed)
+    else:
+        filler = keras.initializers.HeNormal(seed=kernel_seed)
+    common = {
+        "kernel_initializer": filler,
+        "bias_initializer": keras.initializers.Constant(row.bias),
+        "use_bias": not row.batch_norm,
+        "name": row.name,
+    }
+    if row.kernel:
+        return keras.layers.Conv2D(
+            row.units,
+            row.kernel,
+            strides=row.stride,
+            padding=row.padding,
+            groups=row.groups,
+            **common,
+        )
+    # Logits stay float32 under mixed precision: the loss needs their digits.
+    return keras.layers.Dense(
+        row.units, dtype="float32" if last else None, **common
+    )

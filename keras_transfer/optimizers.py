@@ -1,0 +1,104 @@
+"""The paper's solver for Keras: decay inside the gradient, faster biases."""
+
+import keras
+from keras import ops
+
+from keras_transfer.specs import SolverSpec
+
+
+@keras.saving.register_keras_serializable("keras_transfer")
+class CaffeSGD(keras.optimizers.SGD):
+    """Gradient descent with momentum and Caffe's rules for biases.
+
+    `v = momentum * v - rate * (gradient + decay * w)`, `w += v`, where the
+    rate of biases is `bias_rate` times higher and only kernels decay. Keras's
+    own `weight_decay` is decoupled from the gradient and so from momentum.
+
+    Args:
+        learning_rate: Float or `LearningRateSchedule`.
+        momentum: Float. Defaults to `0.9`.
+        nesterov: Boolean. Defaults to `False`.
+        kernel_decay: Float, decay of kernels. Defaults to `5e-4`.
+        bias_rate: Float, multiplier of the biases' rate. Defaults to `2.0`.
+
+    Reference:
+        - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792),
+          supplementary material, training details.
+    """
+
+    def __init__(
+        self,
+        learning_rate=0.01,
+        momentum=0.9,
+        nesterov=False,
+        kernel_decay=5e-4,
+        bias_rate=2.0,
+        name="caffe_sgd",
+        **kwargs,
+    ):
+        super().__init__(learning_rate, momentum, nesterov, name=name, **kwargs)
+        self.kernel_decay = kernel_decay
+        self.bias_rate = bias_rate
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        ends = [variable.path.rsplit("/", 1)[-1] for variable in variables]
+        self._decays = [end == "kernel" for end in ends]
+        self._rates = [self.bias_rate if e == "bias" else 1.0 for e in ends]
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        if self._decays[index] and self.kernel_decay:
+            decay = ops.cast(self.kernel_decay, variable.dtype)
+            gradient = ops.add(gradient, ops.multiply(variable, decay))
+        rate = ops.multiply(learning_rate, self._rates[index])
+        super().update_step(gradient, variable, rate)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kernel_decay": self.kernel_decay,
+            "bias_rate": self.bias_rate,
+        }
+
+
+def build_schedule(solver: SolverSpec, total_steps: int):
+    """Builds the learning-rate schedule of a solver.
+
+    Args:
+        solver: `SolverSpec`.
+        total_steps: Integer, training steps of the whole run.
+
+    Returns:
+        `keras.optimizers.schedules.LearningRateSchedule`: `"step"` multiplies
+        by `step_decay` every `step_every` steps, `"cosine"` rises over the
+        warm-up and then falls to zero.
+    """
+    schedules = keras.optimizers.schedules
+    if solver.schedule == "step":
+        return schedules.ExponentialDecay(
+            solver.learning_rate,
+            solver.step_every,
+            solver.step_decay,
+            staircase=True,
+        )
+    warmup_steps = round(solver.warmup * total_steps)
+    return schedules.CosineDecay(
+        0.0 if warmup_steps else solver.learning_rate,
+        max(1, total_steps - warmup_steps),
+        warmup_target=solver.learning_rate if warmup_steps else None,
+        warmup_steps=warmup_steps,
+    )
+
+
+def build_optimizer(solver: SolverSpec, total_steps: int) -> CaffeSGD:
+    """Builds the optimizer of a solver; see `build_schedule`."""
+    return CaffeSGD(
+        build_schedule(solver, total_steps),
+        momentum=solver.momentum,
+        nesterov=solver.nesterov,
+        kernel_decay=solver.weight_decay,
+        bias_rate=solver.bias_rate,
+    )

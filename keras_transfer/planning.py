@@ -1,0 +1,264 @@
+"""Which networks a study needs, in order of need, and what they will cost.
+
+Without TensorFlow, so that a plan is printed at once.
+"""
+
+import dataclasses
+import json
+import os
+import statistics
+from pathlib import Path
+
+from keras_transfer.architectures import (
+    layer_costs,
+    layer_rows,
+    training_flops,
+)
+from keras_transfer.errors import UserError
+from keras_transfer.presets import Preset
+from keras_transfer.specs import TREATMENTS, NetworkSpec
+from keras_transfer.splits import HALVES
+from keras_transfer.store import RunStore
+
+# Two cores of a 2024 server sustain about this in float32; used until a
+# finished network of the log folder tells better.
+GUESSED_FLOPS = 80e9
+START_SECONDS = 3.0  # process, data, tracing
+
+
+def similar_networks(
+    dataset: str,
+    preset: Preset,
+    splits: tuple[int, ...],
+    seeds: tuple[int, ...],
+    layers: tuple[int, ...],
+    treatments: tuple[str, ...],
+    mean: str = "base",
+) -> list[NetworkSpec]:
+    """Lists the networks of section 4.1, both directions, bases first.
+
+    Args:
+        dataset: String, TFDS name.
+        preset: `Preset`.
+        splits: Tuple of integers, numbers of random splits.
+        seeds: Tuple of integers.
+        layers: Tuple of integers, the `n`, each 1 to 7.
+        treatments: Tuple of strings, among `TREATMENTS`; empty for the base
+            networks alone.
+        mean: String, `"base"` or `"target"`.
+
+    Returns:
+        List of `NetworkSpec`; for one split, one seed, 7 layers and four
+        treatments these are 58.
+
+    Raises:
+        UserError: If a value is unknown, out of range or repeated.
+
+    Reference:
+        - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section
+          4.1.
+    """
+    _check_values("--layers", layers, range(1, 8), "1 to 7")
+    _check_values("--treatments", treatments, TREATMENTS, list(TREATMENTS))
+    for flag, values in (("--splits", splits), ("--seeds", seeds)):
+        _check_values(flag, values, range(2**31), "0 or more")
+        if not values:
+            raise UserError(f"Expected at least one number after `{flag}`.")
+    if treatments and not layers:
+        raise UserError("Expected at least one layer after `--layers`.")
+    networks = []
+    for split in splits:
+        for seed in seeds:
+            for target in HALVES:
+                networks.append(
+                    NetworkSpec(
+                        data=preset.data(dataset, split, mean),
+                        model=preset.model,
+                        solver=preset.solver,
+                        target=target,
+                        seed=seed,
+                    )
+                )
+    bases = list(networks)
+    for base in bases:
+        other = HALVES[1 - HALVES.index(base.target)]
+        for n in sorted(layers):
+            for treatment in treatments:
+                networks.append(
+                    dataclasses.replace(
+                        base,
+                        base=base.target if treatment[0] == "B" else other,
+                        n=n,
+                        mode="finetuned" if treatment[-1] == "+" else "frozen",
+                    )
+                )
+    return networks
+
+
+def _check_values(flag, values, allowed, expected) -> None:
+    for value in values:
+        if value not in allowed:
+            raise UserError(
+                f"Expected `{flag}` among {expected}. Received: {value}."
+            )
+        if values.count(value) > 1:
+            raise UserError(
+                f"Expected each of `{flag}` once. Received {value} twice."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetFacts:
+    """What is known of a data set before it is opened: its counts."""
+
+    num_classes: int
+    train_images: int
+    test_images: int
+
+
+def find_facts(
+    store: RunStore, name: str, image_size: int, data_dir: str | None
+) -> DatasetFacts | None:
+    """Reads the size of a data set from small files, without TensorFlow.
+
+    Args:
+        store: `RunStore`, whose cache may hold the decoded data set.
+        name: String, TFDS name.
+        image_size: Integer.
+        data_dir: String or `None`, TFDS folder.
+
+    Returns:
+        `DatasetFacts`, or `None` if the data set was never prepared.
+    """
+    from keras_transfer.pools import find_pool
+
+    pool = find_pool(store.cache_dir, name, image_size)
+    if pool is not None:
+        counts = pool.counts
+        return DatasetFacts(pool.num_classes, counts["train"], counts["test"])
+    if name == "synthetic_shapes":
+        return DatasetFacts(20, 6000, 2000)
+    root = Path(
+        data_dir
+        or os.environ.get("TFDS_DATA_DIR")
+        or Path.home() / "tensorflow_datasets"
+    )
+    for path in sorted(root.glob(f"{name}/**/dataset_info.json")):
+        try:
+            info = json.loads(path.read_text())
+            labels = (path.parent / "label.labels.txt").read_text().split("\n")
+            counts = {
+                part["name"]: sum(int(n) for n in part["shardLengths"])
+                for part in info["splits"]
+            }
+        except (OSError, ValueError, KeyError):
+            continue
+        test = counts.get("test", counts.get("validation", 0))
+        return DatasetFacts(
+            len([line for line in labels if line]), counts["train"], test
+        )
+    return None
+
+
+def training_cost(spec: NetworkSpec, facts: DatasetFacts) -> float:
+    """Counts the floating-point operations of training a network."""
+    num_classes = facts.num_classes // 2
+    costs = layer_costs(layer_rows(spec.model, num_classes), spec.data.crop)
+    frozen = spec.n if spec.mode == "frozen" else 0
+    half = facts.train_images / 2
+    solver = spec.solver
+    train = half * (1 - spec.data.validation_fraction)
+    steps = solver.steps_per_epoch or max(1, train // solver.batch_size)
+    images = steps * solver.batch_size * solver.epochs
+    forward = sum(cost.flops for cost in costs)
+    looks = half * spec.data.validation_fraction * solver.epochs
+    return training_flops(costs, frozen) * images + forward * (
+        looks + facts.test_images / 2
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedNetwork:
+    """A network of a plan.
+
+    Args:
+        spec: `NetworkSpec`.
+        finished: Boolean.
+        seconds: Float or `None`, estimated time.
+    """
+
+    spec: NetworkSpec
+    finished: bool
+    seconds: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a study would train, what is there, time and disk.
+
+    Args:
+        networks: Tuple of `PlannedNetwork`, in order of need.
+        measured: Boolean, whether times rest on finished networks.
+        disk_bytes: Integer or `None`, space the networks will take.
+    """
+
+    networks: tuple[PlannedNetwork, ...]
+    measured: bool
+    disk_bytes: int | None
+
+    @property
+    def pending(self) -> list[PlannedNetwork]:
+        """Networks still to be trained."""
+        return [network for network in self.networks if not network.finished]
+
+    @property
+    def seconds(self) -> float | None:
+        """Estimated time of the networks still to be trained."""
+        times = [network.seconds for network in self.pending]
+        return None if None in times else sum(times)
+
+
+def make_plan(
+    specs: list[NetworkSpec], store: RunStore, facts: DatasetFacts | None
+) -> Plan:
+    """Looks up what is finished and estimates the rest.
+
+    Args:
+        specs: List of `NetworkSpec`, in order of need.
+        store: `RunStore`.
+        facts: `DatasetFacts` or `None` if not known yet.
+
+    Returns:
+        `Plan`.
+    """
+    finished = {
+        spec.network_id: store.result(spec) for spec in specs
+    }
+    rates = []
+    if facts is not None:
+        for spec in specs:
+            result = finished[spec.network_id]
+            if result is None or result["resumed_at_epoch"]:
+                continue
+            spent = max(0.1, result["seconds"] - START_SECONDS / 2)
+            rates.append(training_cost(spec, facts) / spent)
+    rate = statistics.median(rates) if rates else GUESSED_FLOPS
+    planned = []
+    for spec in specs:
+        seconds = None
+        if facts is not None:
+            seconds = START_SECONDS + training_cost(spec, facts) / rate
+        done = finished[spec.network_id] is not None
+        planned.append(PlannedNetwork(spec, done, seconds))
+    disk = None
+    if facts is not None and planned:
+        rows = layer_rows(specs[0].model, facts.num_classes // 2)
+        parameters = sum(
+            cost.parameters for cost in layer_costs(rows, specs[0].data.crop)
+        )
+        pending = sum(not network.finished for network in planned)
+        # Weights in float32, event files and rows; a pool of all images.
+        disk = pending * (4 * parameters + 100_000)
+        pixels = specs[0].data.image_size ** 2 * 3
+        disk += pixels * (facts.train_images + facts.test_images)
+    return Plan(tuple(planned), bool(rates), disk)

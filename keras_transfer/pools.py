@@ -1,0 +1,324 @@
+"""Decodes a TFDS data set once and keeps its pixels as memory-mapped uint8.
+
+Every study draws its halves from such a pool by label, so an image is read
+and decoded once whatever the number of splits, networks and epochs: the
+authors' own LMDB did the same. A pool that fits is held in memory; a larger
+one is read from its map.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from keras_transfer import splits
+from keras_transfer.errors import UserError
+
+PARTS = ("train", "test")
+_OWN_TEST_FRACTION = 0.2  # of a data set that comes without a test set
+
+
+class ImagePool:
+    """Decoded images and labels of a data set.
+
+    Args:
+        folder: Path of a pool written by `prepare_pool`.
+
+    Attributes:
+        name, version: Strings, the TFDS data set.
+        class_names: List of strings.
+        fingerprint: String, SHA-256 of all labels and pixels.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+        meta = json.loads((self.folder / "pool.json").read_text())
+        self.name: str = meta["name"]
+        self.version: str = meta["version"]
+        self.image_size: int = meta["image_size"]
+        self.class_names: list[str] = meta["class_names"]
+        self.fingerprint: str = meta["fingerprint"]
+        self.counts: dict[str, int] = meta["counts"]
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    def images(self, part: str) -> np.ndarray:
+        """Returns the memory map of a part, `(n, size, size, 3)` uint8."""
+        return np.load(self.folder / f"{part}_images.npy", mmap_mode="r")
+
+    def labels(self, part: str) -> np.ndarray:
+        """Returns the labels of a part, `(n,)` int64."""
+        return np.load(self.folder / f"{part}_labels.npy")
+
+    def mean_image(self, indices: np.ndarray) -> np.ndarray:
+        """Returns the per-pixel mean of some training images.
+
+        Sums are exact integers, so the mean does not depend on their order;
+        it is kept beside the pool, as a pass over ImageNet takes long.
+
+        Args:
+            indices: Integer array of positions in the training part.
+
+        Returns:
+            `float32` array of shape `(size, size, 3)`.
+        """
+        digest = hashlib.sha256(np.ascontiguousarray(indices, "<i8").tobytes())
+        path = self.folder / f"mean-{digest.hexdigest()[:16]}.npy"
+        if path.is_file():
+            return np.load(path)
+        images = self.images("train")
+        total = np.zeros(images.shape[1:], np.uint64)
+        for chunk in np.array_split(indices, len(indices) // 4096 + 1):
+            total += images[chunk].sum(0, dtype=np.uint64)
+        mean = (total / len(indices)).astype(np.float32)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        with temporary.open("wb") as file:
+            np.save(file, mean)
+        os.replace(temporary, path)
+        return mean
+
+
+def find_pool(cache_dir: Path, name: str, image_size: int) -> ImagePool | None:
+    """Returns the pool of a data set if it is there and whole."""
+    folder = _pool_folder(cache_dir, name, image_size)
+    return ImagePool(folder) if (folder / "pool.json").is_file() else None
+
+
+def _pool_folder(cache_dir: Path, name: str, image_size: int) -> Path:
+    return Path(cache_dir) / f"{name.replace('/', '-')}-{image_size}px"
+
+
+def prepare_pool(
+    cache_dir: Path,
+    name: str,
+    image_size: int,
+    data_dir: str | None = None,
+    progress=None,
+) -> ImagePool:
+    """Decodes a data set into a pool, or returns the one that is there.
+
+    Labels are read first and examples without one are left out before their
+    images are decoded. Images of another size are resized to a square, as
+    the authors did; grey images become three equal channels.
+
+    Args:
+        cache_dir: Path that pools are kept in.
+        name: String, TFDS name such as `"cifar100"`.
+        image_size: Integer, side in pixels that images are kept at.
+        data_dir: String or `None`, TFDS folder. Defaults to TFDS's own.
+        progress: Callable or `None`, called with a text and a share in 0..1.
+
+    Returns:
+        `ImagePool`.
+
+    Raises:
+        UserError: If the data set is unknown, has no image and label, or is
+            neither prepared nor can be downloaded.
+    """
+    pool = find_pool(cache_dir, name, image_size)
+    if pool is not None:
+        return pool
+    progress = progress or (lambda text, share: None)
+    progress(f"{name}: opening", 0.0)
+    builder = _prepared_builder(name, data_dir)
+    folder = _pool_folder(cache_dir, name, image_size)
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        meta = _write_pool(builder, name, image_size, temporary, progress)
+        (temporary / "pool.json").write_text(json.dumps(meta, indent=1))
+        try:
+            os.replace(temporary, folder)
+        except OSError:
+            # Another process was quicker; its pool is the same.
+            if find_pool(cache_dir, name, image_size) is None:
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return ImagePool(folder)
+
+
+def _prepared_builder(name: str, data_dir: str | None):
+    import tensorflow_datasets as tfds
+
+    if name == "synthetic_shapes":
+        from keras_transfer import synthetic_shapes  # noqa: F401  registers
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except (tfds.core.registered.DatasetNotFoundError, ImportError) as error:
+        raise UserError(
+            f"Unknown data set {name!r}: expected a TFDS name such as "
+            "'cifar100', or 'synthetic_shapes'; see the TFDS catalogue."
+        ) from error
+    except (ValueError, AssertionError) as error:
+        raise UserError(
+            f"TFDS cannot open {name!r}: {_first_line(error)}"
+        ) from error
+    _check_features(builder)
+    if builder.is_prepared():
+        return builder
+    try:
+        with _quiet_stdout():
+            builder.download_and_prepare()
+    except Exception as error:
+        where = data_dir or builder.data_dir
+        raise UserError(
+            f"Data set {name!r} is not prepared in {where} and could not be "
+            f"downloaded ({type(error).__name__}: {_first_line(error)}). "
+            "Check the network, or give `--data-dir` of a prepared copy."
+        ) from error
+    return builder
+
+
+def _quiet_stdout():
+    # TFDS prints its own progress to standard output, which belongs to us.
+    import contextlib
+    import io
+
+    return contextlib.redirect_stdout(io.StringIO())
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def _check_features(builder) -> None:
+    features = builder.info.features
+    names = list(features or {})
+    if "image" not in names or "label" not in names:
+        raise UserError(
+            f"Data set {builder.name!r} is not for image classification: "
+            f"expected features 'image' and 'label'. Received: {names}."
+        )
+    label = features["label"]
+    if not hasattr(label, "num_classes") or not label.num_classes:
+        raise UserError(
+            f"Data set {builder.name!r} has labels without classes: expected "
+            f"a `ClassLabel`. Received: {label!r}."
+        )
+
+
+def _part_names(builder) -> dict[str, str | None]:
+    available = list(builder.info.splits)
+    if "train" not in available:
+        raise UserError(
+            f"Data set {builder.name!r} has no 'train' part. "
+            f"Received parts: {available}."
+        )
+    # The test part of ImageNet carries no labels; its validation part is what
+    # the paper tests on.
+    order = ("test", "validation")
+    if builder.name.startswith("imagenet"):
+        order = ("validation", "test")
+    test = next((part for part in order if part in available), None)
+    return {"train": "train", "test": test}
+
+
+def _write_pool(builder, name, image_size, folder, progress) -> dict:
+    class_names = list(builder.info.features["label"].names)
+    if len(class_names) < 4:
+        splits.class_halves(len(class_names), 0)  # says what is wrong
+    parts = _part_names(builder)
+    digest = hashlib.sha256()
+    counts = {}
+    for part, tfds_part in parts.items():
+        if tfds_part is None:
+            continue
+        counts[part] = _write_part(
+            builder, tfds_part, part, image_size, folder, progress
+        )
+    if parts["test"] is None:
+        counts = _cut_own_test(folder)
+    for part in PARTS:
+        for kind in ("labels", "images"):
+            array = np.load(folder / f"{part}_{kind}.npy", mmap_mode="r")
+            for start in range(0, len(array), 4096):
+                digest.update(array[start : start + 4096].tobytes())
+    return {
+        "name": name,
+        "version": str(builder.info.version),
+        "image_size": image_size,
+        "class_names": class_names,
+        "fingerprint": digest.hexdigest(),
+        "counts": counts,
+        "test_part": parts["test"] or "cut from train",
+    }
+
+
+def _write_part(builder, tfds_part, part, image_size, folder, progress) -> int:
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    config = tfds.ReadConfig(interleave_cycle_length=1)
+    raw = builder.as_dataset(
+        split=tfds_part,
+        decoders={"image": tfds.decode.SkipDecoding()},
+        shuffle_files=False,
+        read_config=config,
+    )
+    num_classes = builder.info.features["label"].num_classes
+    labels = np.fromiter(
+        (int(y) for y in raw.map(lambda e: e["label"]).as_numpy_iterator()),
+        np.int64,
+    )
+    known = (labels >= 0) & (labels < num_classes)
+    if not known.any():
+        raise UserError(
+            f"Part {tfds_part!r} of {builder.name!r} has no labelled images."
+        )
+    total = int(known.sum())
+    images = np.lib.format.open_memmap(
+        folder / f"{part}_images.npy",
+        "w+",
+        np.uint8,
+        (total, image_size, image_size, 3),
+    )
+    image_feature = builder.info.features["image"]
+    channels = image_feature.shape[-1]
+
+    def decode(example):
+        image = image_feature.decode_example(example["image"])
+        if channels == 1:
+            image = tf.image.grayscale_to_rgb(image)
+        image = image[..., :3]
+        if image_feature.shape[:2] != (image_size, image_size):
+            image = tf.image.resize(
+                image, (image_size, image_size), antialias=True
+            )
+            image = tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), "uint8")
+        return image
+
+    # Unlabelled examples are dropped before their images are decoded.
+    decoded = (
+        raw.filter(
+            lambda e: (e["label"] >= 0) & (e["label"] < num_classes)
+        )
+        .map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(256)
+        .prefetch(2)
+    )
+    done = 0
+    for batch in decoded.as_numpy_iterator():
+        images[done : done + len(batch)] = batch
+        done += len(batch)
+        progress(f"{builder.name}: decoding {part}", done / total)
+    images.flush()
+    np.save(folder / f"{part}_labels.npy", labels[known])
+    return total
+
+
+def _cut_own_test(folder: Path) -> dict[str, int]:
+    labels = np.load(folder / "train_labels.npy")
+    images = np.load(folder / "train_images.npy")
+    kept, cut = splits.stratified_cut(labels, _OWN_TEST_FRACTION)
+    for part, indices in (("test", cut), ("train", kept)):
+        np.save(folder / f"{part}_images.npy", images[indices])
+        np.save(folder / f"{part}_labels.npy", labels[indices])
+    return {"train": len(kept), "test": len(cut)}

@@ -1,0 +1,213 @@
+"""What a network is: frozen settings, its name in the paper's notation, its id.
+
+Everything that determines a network's result is in its `NetworkSpec`, and its
+identity is a hash of that; nothing else (clock, process, folder) matters.
+"""
+
+import dataclasses
+import hashlib
+import json
+
+from keras_transfer.errors import UserError
+
+LAYER_NAMES = (
+    "conv1",
+    "conv2",
+    "conv3",
+    "conv4",
+    "conv5",
+    "fc6",
+    "fc7",
+    "fc8",
+)
+TREATMENTS = ("BnB", "AnB", "BnB+", "AnB+")
+MODES = ("frozen", "finetuned")
+
+# Raised by one whenever the same settings would give other weights, so that
+# results of two versions of the computation never mix.
+COMPUTATION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSpec:
+    """The images that a network sees.
+
+    Args:
+        name: String, name of a TFDS image-classification data set.
+        split: Integer, number of the random split of the classes.
+        image_size: Integer, side in pixels that images are stored at.
+        crop: Integer, side in pixels of the crop that the network sees.
+        mirror: Boolean, whether training images are mirrored at random.
+        validation_fraction: Float, share of each class cut from the training
+            images for validation.
+        mean: String, `"base"` to subtract the mean image of the base's
+            training half (as the authors did) or `"target"`.
+        scale: Float, factor of the images after the mean is subtracted.
+    """
+
+    name: str
+    split: int
+    image_size: int
+    crop: int
+    mirror: bool = True
+    validation_fraction: float = 0.1
+    mean: str = "base"
+    scale: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelSpec:
+    """An 8-layer network.
+
+    Args:
+        name: String, `"cnn8"` or `"caffenet"`.
+        width: Integer, channels of conv1 (`cnn8` only).
+        normalization: String, `"none"`, `"lrn"` or `"batch"`.
+        dropout: Float, rate after fc6 and fc7.
+        outputs: Integer or `None`, units of fc8; `None` for one a class. The
+            authors kept 1000 in every network.
+    """
+
+    name: str
+    width: int = 32
+    normalization: str = "batch"
+    dropout: float = 0.1
+    outputs: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class SolverSpec:
+    """Stochastic gradient descent with momentum, as data.
+
+    Args:
+        learning_rate: Float, the highest rate of the schedule.
+        schedule: String, `"cosine"` (after a linear warm-up) or `"step"`.
+        warmup: Float, share of the steps over which the rate rises.
+        step_decay: Float, factor at each step of the `"step"` schedule.
+        step_every: Integer, training steps between two of those.
+        momentum: Float.
+        nesterov: Boolean.
+        weight_decay: Float, decay of kernels, added to the gradient.
+        bias_rate: Float, learning-rate multiplier of biases.
+        batch_size: Integer, images a step over all replicas.
+        epochs: Integer, times the validation images are looked at.
+        steps_per_epoch: Integer or `None`, training steps between two looks;
+            `None` for one pass over the training images.
+    """
+
+    learning_rate: float
+    schedule: str = "cosine"
+    warmup: float = 0.15
+    step_decay: float = 0.1
+    step_every: int = 100_000
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 5e-4
+    bias_rate: float = 2.0
+    batch_size: int = 128
+    epochs: int = 12
+    steps_per_epoch: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkSpec:
+    """One network of a study.
+
+    Args:
+        data: `DataSpec`.
+        model: `ModelSpec`.
+        solver: `SolverSpec`.
+        target: String, half `"A"` or `"B"` that the network is trained on.
+        base: String or `None`, half whose base network gives the first `n`
+            layers; `None` for a base network.
+        n: Integer, number of layers copied, 1 to 7; 0 for a base network.
+        mode: String, `"frozen"` or `"finetuned"`.
+        seed: Integer, of initial weights, dropout, data order, augmentation.
+    """
+
+    data: DataSpec
+    model: ModelSpec
+    solver: SolverSpec
+    target: str
+    base: str | None = None
+    n: int = 0
+    mode: str = "frozen"
+    seed: int = 0
+
+    @property
+    def label(self) -> str:
+        """Name in the paper's notation: `baseA`, `A3B`, `B3B+`."""
+        if self.base is None:
+            return f"base{self.target}"
+        plus = "+" if self.mode == "finetuned" else ""
+        return f"{self.base}{self.n}{self.target}{plus}"
+
+    @property
+    def treatment(self) -> str:
+        """Treatment that pools both directions: `base`, `BnB`, `AnB+`..."""
+        if self.base is None:
+            return "base"
+        first = "B" if self.base == self.target else "A"
+        plus = "+" if self.mode == "finetuned" else ""
+        return f"{first}nB{plus}"
+
+    @property
+    def name(self) -> str:
+        """Readable name: `cifar100/split0/A3B+/seed0`."""
+        data = self.data
+        return f"{data.name}/split{data.split}/{self.label}/seed{self.seed}"
+
+    @property
+    def network_id(self) -> str:
+        """Hash of everything that determines the result, 10 hex digits."""
+        return spec_hash({"computation": COMPUTATION, **to_dict(self)})
+
+    @property
+    def source(self) -> "NetworkSpec | None":
+        """Base network that the first `n` layers come from, or `None`."""
+        if self.base is None:
+            return None
+        return dataclasses.replace(
+            self, target=self.base, base=None, n=0, mode="frozen"
+        )
+
+    @property
+    def own_base(self) -> "NetworkSpec":
+        """Base network of the same split, target and seed."""
+        return dataclasses.replace(self, base=None, n=0, mode="frozen")
+
+
+def to_dict(spec) -> dict:
+    """Turns a spec into nested dicts of JSON values."""
+    return dataclasses.asdict(spec)
+
+
+def from_dict(values: dict) -> NetworkSpec:
+    """Rebuilds a `NetworkSpec` from `to_dict`.
+
+    Raises:
+        UserError: If a field is missing or unknown.
+    """
+    try:
+        rest = {
+            key: value
+            for key, value in values.items()
+            if key not in ("data", "model", "solver")
+        }
+        return NetworkSpec(
+            data=DataSpec(**values["data"]),
+            model=ModelSpec(**values["model"]),
+            solver=SolverSpec(**values["solver"]),
+            **rest,
+        )
+    except (KeyError, TypeError) as error:
+        raise UserError(
+            f"Expected the settings of a network. Received fields "
+            f"{sorted(values)}: {error}."
+        ) from error
+
+
+def spec_hash(values: dict) -> str:
+    """Hashes JSON values to 10 hex digits, whatever the order of the keys."""
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:10]

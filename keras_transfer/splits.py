@@ -1,0 +1,99 @@
+"""Which classes and which images a network sees. NumPy only."""
+
+import hashlib
+
+import numpy as np
+
+from keras_transfer.errors import UserError
+
+HALVES = ("A", "B")
+_VALIDATION_KEY = 20141106  # the paper's date: one fixed cut for every study
+
+
+def class_halves(num_classes: int, split: int) -> dict[str, np.ndarray]:
+    """Divides the classes into two random halves by the paper's algorithm.
+
+    The authors seed NumPy's legacy generator with a *list*, `[split]`, draw
+    half of the classes without replacement and sort them; for 1000 classes
+    the halves equal theirs.
+
+    Args:
+        num_classes: Integer, at least 4 so that each half has 2 classes.
+        split: Integer >= 0, number of the random split.
+
+    Returns:
+        Dict `{"A": classes, "B": classes}` of sorted `int64` arrays. With an
+        odd number of classes, B has one more.
+
+    Raises:
+        UserError: If there are fewer than 4 classes.
+
+    Reference:
+        - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section 2.
+    """
+    if num_classes < 4:
+        raise UserError(
+            "A study needs at least 4 classes (two for each half). "
+            f"Received: {num_classes} classes. Choose another `--dataset`."
+        )
+    generator = np.random.RandomState([split])
+    first = np.sort(
+        generator.choice(np.arange(num_classes), num_classes // 2, False)
+    )
+    second = np.setdiff1d(np.arange(num_classes), first)
+    return {"A": first, "B": second}
+
+
+def remap_labels(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Replaces each label by the rank of its class in `classes`.
+
+    Args:
+        labels: Integer array, every value a member of `classes`.
+        classes: Sorted integer array of class indices.
+
+    Returns:
+        `int32` array of ranks, `0..len(classes) - 1`.
+    """
+    return np.searchsorted(classes, labels).astype(np.int32)
+
+
+def stratified_cut(
+    labels: np.ndarray, fraction: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cuts a fixed share of every class off, the same in every study.
+
+    The cut of a class depends on the class and its images alone, so a class
+    keeps its held-out images whichever half it falls into.
+
+    Args:
+        labels: Integer array of shape `(n,)`.
+        fraction: Float in `(0, 1)`, share of each class to cut off; a class
+            with two images or more gives at least one and keeps at least one.
+
+    Returns:
+        Tuple `(kept, cut)` of sorted index arrays into `labels`.
+    """
+    cut = []
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        count = min(max(1, round(fraction * len(members))), len(members) - 1)
+        generator = np.random.default_rng([_VALIDATION_KEY, int(label)])
+        cut.append(generator.permutation(members)[:count])
+    cut_indices = np.sort(np.concatenate(cut))
+    kept = np.setdiff1d(np.arange(len(labels)), cut_indices)
+    return kept, cut_indices
+
+
+def derive_seed(*parts: object) -> int:
+    """Derives an independent 31-bit seed from a tuple of labels.
+
+    Args:
+        *parts: Anything with a stable `str`, for instance
+            `derive_seed(0, "A3B", "conv4")`.
+
+    Returns:
+        Integer in `[0, 2**31)`, the same on every machine.
+    """
+    text = "/".join(str(part) for part in parts)
+    digest = hashlib.sha256(text.encode()).digest()
+    return int.from_bytes(digest[:4], "big") % 2**31

@@ -1,0 +1,216 @@
+"""Trains one network: build, copy, freeze, fit, prove, evaluate, file."""
+
+import importlib.metadata
+import os
+import platform
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_transfer import models, optimizers, transfer
+from keras_transfer.callbacks import (
+    Checkpoint,
+    EpochRows,
+    FailOnNonFinite,
+    TensorBoardRows,
+)
+from keras_transfer.data import (
+    evaluation_batches,
+    load_half,
+    steps_per_pass,
+    train_batches,
+)
+from keras_transfer.errors import NetworkFailed
+from keras_transfer.pools import ImagePool
+from keras_transfer.specs import NetworkSpec
+from keras_transfer.splits import derive_seed
+from keras_transfer.store import Network, file_sha256
+
+BEST_EPOCHS = 10  # the paper's statistic: mean of the 10 highest
+
+
+def set_threads(threads: int) -> None:
+    """Fixes the threads of an operation; the bits of a sum depend on them.
+
+    Args:
+        threads: Integer, at least 1. Call it before TensorFlow runs anything.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def train_network(
+    network: Network,
+    pool: ImagePool,
+    source: Network | None = None,
+    report: Callable[[dict], None] | None = None,
+) -> dict:
+    """Trains one network to its end and files its result.
+
+    Goes on from the last finished epoch if a checkpoint is there; the result
+    is then bit-identical to that of an uninterrupted run.
+
+    Args:
+        network: `Network`, its settings and folder.
+        pool: `ImagePool`.
+        source: `Network` or `None`, the finished base that layers come from.
+        report: Callable or `None`, called with each epoch's row.
+
+    Returns:
+        Dict, the content of `result.json`.
+
+    Raises:
+        NetworkFailed: If the loss is not finite, the base is damaged or the
+            proof of copying and freezing fails.
+
+    Reference:
+        - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section 2
+          and supplementary material.
+    """
+    spec = network.spec
+    started = time.monotonic()
+    network.begin()
+    half = load_half(pool, spec.data, spec.target)
+    mean_half = spec.target
+    if spec.base is not None and spec.data.mean == "base":
+        mean_half = spec.base
+    mean_part = half if mean_half == spec.target else load_half(
+        pool, spec.data, mean_half
+    )
+    mean = pool.mean_image(mean_part.train.indices)
+
+    # Each network draws its own start, order and views, as the authors' did.
+    seed = derive_seed(spec.seed, spec.data.split, spec.label)
+    base_model = load_model(source) if source is not None else None
+    model = models.build_network(
+        spec.model, spec.data.crop, half.num_classes, seed
+    )
+    plan = transfer.plan_network(spec, model, base_model)
+    proof = transfer.apply_plan(model, base_model, plan)
+    solver = spec.solver
+    batch_size = min(solver.batch_size, len(half.train))
+    steps = solver.steps_per_epoch or steps_per_pass(half.train, batch_size)
+    total_steps = steps * solver.epochs
+    model.compile(
+        optimizer=optimizers.build_optimizer(solver, total_steps),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,  # XLA on a CPU measured slower, and breaks replicas
+    )
+    rows = Checkpoint.restore(network.checkpoint_path, model)
+    first_epoch = len(rows)
+    resumed_at = [first_epoch] if first_epoch else []
+    if first_epoch < solver.epochs:
+        model.fit(
+            train_batches(
+                half.train,
+                mean,
+                spec.data,
+                batch_size,
+                seed,
+                first_epoch * steps,
+                total_steps,
+            ),
+            steps_per_epoch=steps,
+            initial_epoch=first_epoch,
+            epochs=solver.epochs,
+            validation_data=evaluation_batches(
+                half.validation, mean, spec.data
+            ),
+            callbacks=[
+                FailOnNonFinite(),
+                EpochRows(network.folder / "epochs.jsonl", rows, report),
+                TensorBoardRows(network.folder / "tensorboard", list(rows)),
+                Checkpoint(network.checkpoint_path, rows),
+            ],
+            shuffle=False,  # the data set has an order of its own
+            verbose=0,
+        )
+    proof = proof.after(model)
+    test_loss, test_accuracy = model.evaluate(
+        evaluation_batches(half.test, mean, spec.data), verbose=0
+    )
+    save_model(network, model, mean)
+    validation = [row["val_accuracy"] for row in rows]
+    result = {
+        "label": spec.label,
+        "treatment": spec.treatment,
+        "test_accuracy": test_accuracy,
+        "test_loss": test_loss,
+        "val_accuracy": validation[-1],
+        "val_best10": float(np.mean(sorted(validation)[-BEST_EPOCHS:])),
+        "train_accuracy": rows[-1]["accuracy"],
+        "train_loss": rows[-1]["loss"],
+        "images": {
+            "train": len(half.train),
+            "validation": len(half.validation),
+            "test": len(half.test),
+        },
+        "classes": half.class_names,
+        "steps": total_steps,
+        "mean_half": mean_half,
+        "mean_sha256": transfer.sha256(tf.constant(mean)),
+        "data_fingerprint": pool.fingerprint,
+        "data_version": pool.version,
+        "proof": proof.to_rows(),
+        "resumed_at_epoch": resumed_at,
+        "seconds": time.monotonic() - started,
+        "environment": environment(),
+    }
+    network.complete(result)
+    return result
+
+
+def save_model(network: Network, model: keras.Model, mean: np.ndarray) -> None:
+    """Saves a trained network and the mean image it subtracts, atomically."""
+    temporary = network.folder / f".model.{os.getpid()}.keras"
+    model.save(temporary, include_optimizer=False)
+    os.replace(temporary, network.model_path)
+    with (network.folder / "mean.npy").open("wb") as file:
+        np.save(file, mean)
+
+
+def load_model(network: Network) -> keras.Sequential:
+    """Loads a finished network for copying, after checking its checksum.
+
+    Args:
+        network: `Network`.
+
+    Returns:
+        `keras.Sequential`, not compiled.
+
+    Raises:
+        NetworkFailed: If the file is not the one that was filed.
+    """
+    result = network.read_result()
+    expected = None if result is None else result["model_sha256"]
+    if expected is None or file_sha256(network.model_path) != expected:
+        raise NetworkFailed(
+            f"{network.model_path} is not the network that was trained: its "
+            "checksum differs. Delete the folder to train it again."
+        )
+    # Safe mode refuses anything that could run code, such as a Lambda.
+    return keras.saving.load_model(
+        network.model_path, compile=False, safe_mode=True
+    )
+
+
+def environment() -> dict:
+    """Describes what the bits of a result depend on beside its settings."""
+    names = ("tensorflow", "tensorflow-cpu", "keras", "numpy")
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        **versions,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "gpus": len(tf.config.list_physical_devices("GPU")),
+    }
