@@ -8,6 +8,7 @@ task (AnB minus BnB); fine-tuning recovers both (BnB+, AnB+).
     python -m experiments.similar_datasets --dataset cifar100
 """
 
+import shlex
 import sys
 
 from rich.console import Console
@@ -19,7 +20,7 @@ from experiments.settings import (
     main_of,
     train_all,
 )
-from keras_transfer import planning
+from keras_transfer import planning, results, summary
 from keras_transfer.store import RunStore
 
 
@@ -49,7 +50,39 @@ def run(settings: Settings, console: Console) -> int:
         return DONE
     for spec, message in outcome.failed.items():
         console.print(f"failed: {spec.name}: {message}", highlight=False)
+    report(settings, specs, store, console)
     return SOME_FAILED if outcome.failed else DONE
+
+
+def report(settings, specs, store: RunStore, console: Console) -> None:
+    """Writes the study's table, figures and summary and names them."""
+    rows = results.collect(specs, store)
+    if not rows:
+        return
+    folder = (
+        store.study_dir
+        / settings.dataset.replace("/", "-")
+        / f"report-{settings.preset}"
+    )
+    words = sys.argv[1:]
+    paths = summary.write_report(
+        rows,
+        f"Similar data sets: random halves of {settings.dataset}",
+        shlex.join(["python", "-m", "experiments.similar_datasets", *words]),
+        folder,
+    )
+    for claim in results.claims(rows):
+        console.print(
+            f"{claim.number}. {claim.text} {claim.verdict.upper()}: "
+            f"{claim.effect}",
+            highlight=False,
+        )
+    console.print()
+    for name, suffix in (("figure", ".svg"), ("table", ".csv"), ("report", ".md")):
+        found = [str(path) for path in paths if path.suffix == suffix]
+        console.print(
+            f"{name}: {', '.join(found)}", soft_wrap=True, highlight=False
+        )
 
 
 def main(arguments=None) -> int:

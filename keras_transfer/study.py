@@ -20,7 +20,7 @@ from keras_transfer.pools import ImagePool, find_pool
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import Network, RunStore
 
-PRELOAD = ["keras_transfer.trainer"]
+PRELOAD = ["keras_transfer.preload"]
 
 
 class Reporter:

@@ -1,0 +1,228 @@
+"""Figure 2 of the paper and the two losses behind it, as SVG and PNG."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt  # noqa: E402  after the backend is set
+
+from keras_transfer import results  # noqa: E402
+from keras_transfer.results import Row  # noqa: E402
+
+# Marker, colour, filled, horizontal shift: told apart by shape and filling
+# alone, so that figures are legible in grey.
+STYLES = {
+    "base": ("o", "#222222", False, 0.0),
+    "BnB": ("o", "#1f5fa8", True, -0.21),
+    "BnB+": ("s", "#6fa8dc", False, -0.07),
+    "AnB": ("D", "#b03030", True, 0.07),
+    "AnB+": ("^", "#e08a6a", False, 0.21),
+}
+MEANINGS = {
+    "base": "base: trained on the target alone",
+    "BnB": "BnB: frozen selffer",
+    "BnB+": "BnB+: fine-tuned selffer",
+    "AnB": "AnB: frozen transfer",
+    "AnB+": "AnB+: fine-tuned transfer",
+}
+_SETTINGS = {
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "keras_transfer",
+    "legend.frameon": False,
+}
+
+
+def figure_data(rows: list[Row]) -> dict[str, list[tuple]]:
+    """Returns the means and 95 % intervals that figure 2 draws.
+
+    Args:
+        rows: List of `Row`.
+
+    Returns:
+        Dict from treatment to `(n, mean, low, high)`, accuracies in 0..1;
+        `low` and `high` are `None` where there are fewer than two pairs.
+    """
+    layers = results.layers_of(rows)
+    data = {}
+    for treatment in STYLES:
+        points = []
+        for n in [0] if treatment == "base" else layers:
+            value = results.mean_accuracy(rows, treatment, n)
+            if value is not None:
+                points.append((n, value.mean, value.t_low, value.t_high))
+        if points:
+            data[treatment] = points
+    return data
+
+
+def plot_figure2(rows: list[Row], title: str, path: Path) -> list[Path]:
+    """Draws figure 2: every network above, means with intervals below.
+
+    Args:
+        rows: List of `Row`.
+        title: String.
+        path: Path without suffix.
+
+    Returns:
+        List of the paths written, SVG and PNG.
+    """
+    with plt.rc_context(_SETTINGS):
+        figure, (top, bottom) = plt.subplots(
+            2, 1, figsize=(8.5, 10), sharex=True, layout="constrained"
+        )
+        for treatment, (marker, colour, filled, shift) in STYLES.items():
+            chosen = results.select(rows, treatment)
+            if not chosen:
+                continue
+            top.plot(
+                [row.spec.n + shift for row in chosen],
+                [100 * row.accuracy for row in chosen],
+                marker,
+                color=colour,
+                markerfacecolor=colour if filled else "white",
+                markersize=7,
+                markeredgewidth=1.4,
+                label=MEANINGS[treatment],
+            )
+        data = figure_data(rows)
+        base = data.get("base")
+        for treatment, points in data.items():
+            _plot_means(bottom, treatment, points, base)
+        for axes in (top, bottom):
+            axes.set_ylabel("top-1 accuracy on the test images (%)")
+            if base:
+                axes.axhline(
+                    100 * base[0][1], color="#222222", ls="--", lw=0.9
+                )
+        top.legend(fontsize=9, loc="lower left")
+        top.set_title(f"{title}\nevery network")
+        count = len({row.group for row in rows})
+        bottom.set_title(
+            "means; bars: 95 % t interval of the difference from the own "
+            f"base ({count} pairs of split, seed, target)",
+            fontsize=10,
+        )
+        _label_layers(bottom, [0, *results.layers_of(rows)])
+        bottom.tick_params(labelbottom=True)
+        return _save(figure, path)
+
+
+def _plot_means(axes, treatment, points, base) -> None:
+    marker, colour, filled, shift = STYLES[treatment]
+    layers = [n for n, *_ in points]
+    means = [100 * mean for _, mean, *_ in points]
+    if treatment != "base" and base:
+        axes.plot(
+            [0, *layers],
+            [100 * base[0][1], *means],
+            color=colour,
+            lw=1.4,
+            ls="-" if filled else "--",
+            zorder=1,
+        )
+    axes.plot(
+        [n + shift / 3 for n in layers],
+        means,
+        marker,
+        color=colour,
+        markerfacecolor=colour if filled else "white",
+        markersize=7,
+        markeredgewidth=1.4,
+    )
+    for n, _, low, high in points:
+        if low is not None and treatment != "base":
+            axes.plot(
+                [n + shift / 3] * 2, [100 * low, 100 * high], color=colour
+            )
+    axes.annotate(
+        treatment,
+        (layers[-1], means[-1]),
+        xytext=(12, 0),
+        textcoords="offset points",
+        color=colour,
+        va="center",
+    )
+
+
+def plot_losses(rows: list[Row], title: str, path: Path) -> list[Path]:
+    """Draws co-adaptation (base - BnB) and specificity loss (BnB - AnB).
+
+    Args:
+        rows: List of `Row`.
+        title: String.
+        path: Path without suffix.
+
+    Returns:
+        List of the paths written; empty without frozen networks.
+    """
+    curves = (
+        ("co-adaptation loss: base - BnB", "base", "BnB"),
+        ("specificity loss: BnB - AnB", "BnB", "AnB"),
+    )
+    layers = results.layers_of(rows)
+    drawn = False
+    with plt.rc_context(_SETTINGS):
+        figure, axes = plt.subplots(figsize=(8.5, 5), layout="constrained")
+        for index, (label, first, second) in enumerate(curves):
+            points = [
+                (n, results.paired_difference(rows, first, second, n, n))
+                for n in layers
+            ]
+            points = [(n, value) for n, value in points if value is not None]
+            if not points:
+                continue
+            drawn = True
+            marker, colour, filled, _ = STYLES[second]
+            place = [n + 0.06 * (2 * index - 1) for n, _ in points]
+            axes.plot(
+                place,
+                [100 * value.mean for _, value in points],
+                marker + ("-" if index else "--"),
+                color=colour,
+                markerfacecolor=colour if index else "white",
+                markersize=7,
+                label=label,
+            )
+            for x, (_, value) in zip(place, points, strict=True):
+                if value.t_low is not None:
+                    axes.plot(
+                        [x, x],
+                        [100 * value.t_low, 100 * value.t_high],
+                        color=colour,
+                    )
+        if not drawn:
+            plt.close(figure)
+            return []
+        axes.axhline(0, color="#222222", lw=0.9)
+        axes.set_ylabel("loss of top-1 accuracy (points)")
+        axes.set_title(
+            f"{title}\npaired by split, seed and target; bars: 95 % t interval",
+            fontsize=11,
+        )
+        axes.legend()
+        _label_layers(axes, layers)
+        return _save(figure, path)
+
+
+def _label_layers(axes, layers: list[int]) -> None:
+    axes.set_xticks(layers)
+    axes.set_xlim(min(layers) - 0.5, max(layers) + 0.9)
+    axes.set_xlabel("n, the number of copied layers (of 8)")
+
+
+def _save(figure, path: Path) -> list[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    paths = [path.with_suffix(suffix) for suffix in (".svg", ".png")]
+    for written in paths:
+        # No date inside: the same results give the same bytes.
+        metadata = {"Date": None} if written.suffix == ".svg" else None
+        figure.savefig(written, dpi=130, metadata=metadata)
+    plt.close(figure)
+    return paths

@@ -1,0 +1,121 @@
+"""Intervals for means of paired differences."""
+
+import dataclasses
+
+import numpy as np
+
+LEVEL = 0.95
+RESAMPLES = 10_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A mean with its 95 % intervals.
+
+    Args:
+        mean: Float.
+        count: Integer, number of pairs or networks.
+        t_low, t_high: Floats or `None`, Student's t interval; `None` for
+            fewer than two values.
+        boot_low, boot_high: Floats or `None`, hierarchical bootstrap.
+    """
+
+    mean: float
+    count: int
+    t_low: float | None = None
+    t_high: float | None = None
+    boot_low: float | None = None
+    boot_high: float | None = None
+
+    def in_points(self, digits: int = 1) -> str:
+        """Says the mean and t interval in percentage points."""
+        text = f"{100 * self.mean:+.{digits}f}"
+        if self.t_low is None:
+            return f"{text} (one pair, no interval)"
+        low, high = 100 * self.t_low, 100 * self.t_high
+        return f"{text} [{low:+.{digits}f}, {high:+.{digits}f}]"
+
+
+def t_interval(values: np.ndarray) -> tuple[float, float] | None:
+    """Computes Student's 95 % interval of a mean.
+
+    Args:
+        values: Float array of shape `(n,)`, taken as independent.
+
+    Returns:
+        Tuple `(low, high)`, or `None` if `n` is below 2.
+
+    Example:
+        >>> t_interval(np.array([1.0, 2.0, 3.0]))
+        (-0.4841377117, 4.4841377117)
+    """
+    if len(values) < 2:
+        return None
+    from scipy import stats
+
+    error = np.std(values, ddof=1) / np.sqrt(len(values))
+    reach = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * error
+    mean = float(np.mean(values))
+    return mean - float(reach), mean + float(reach)
+
+
+def hierarchical_bootstrap(
+    values: np.ndarray, groups: list[tuple], seed: int = 0
+) -> tuple[float, float] | None:
+    """Computes a 95 % percentile interval that respects nesting.
+
+    Splits are drawn with replacement, then seeds within each drawn split,
+    then targets within each drawn seed: pairs that share networks stay
+    together, which the t interval ignores.
+
+    Args:
+        values: Float array of shape `(n,)`.
+        groups: List of `n` tuples `(split, seed, target)`.
+        seed: Integer, of the resampling. Defaults to `0`.
+
+    Returns:
+        Tuple `(low, high)`, or `None` if `n` is below 2.
+
+    Reference:
+        - [Saravanan et al., 2020](https://arxiv.org/abs/2007.07797).
+    """
+    if len(values) < 2:
+        return None
+    tree: dict = {}
+    for value, (split, run, target) in zip(values, groups, strict=True):
+        tree.setdefault(split, {}).setdefault(run, {})[target] = value
+    leaves = [
+        [np.array(list(run.values())) for run in split.values()]
+        for split in tree.values()
+    ]
+    rng = np.random.default_rng(seed)
+    means = np.empty(RESAMPLES)
+    for index in range(RESAMPLES):
+        drawn = []
+        for s in rng.integers(len(leaves), size=len(leaves)):
+            runs = leaves[s]
+            for r in rng.integers(len(runs), size=len(runs)):
+                run = runs[r]
+                drawn.append(run[rng.integers(len(run), size=len(run))])
+        means[index] = np.concatenate(drawn).mean()
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def estimate(values: list[float], groups: list[tuple]) -> Estimate | None:
+    """Summarises values by their mean and both intervals.
+
+    Args:
+        values: List of floats.
+        groups: List of tuples `(split, seed, target)`.
+
+    Returns:
+        `Estimate`, or `None` without values.
+    """
+    if not values:
+        return None
+    array = np.array(values, float)
+    t = t_interval(array) or (None, None)
+    boot = hierarchical_bootstrap(array, groups) or (None, None)
+    return Estimate(float(array.mean()), len(array), *t, *boot)

@@ -1,0 +1,344 @@
+"""From finished networks to differences: pooled as in the paper, and paired.
+
+A pair shares split, target and seed, so the difficulty of a half cancels;
+pooling, as the paper does, leaves it in.
+"""
+
+import csv
+import dataclasses
+import io
+
+from keras_transfer.intervals import Estimate, estimate, t_interval
+from keras_transfer.specs import NetworkSpec
+from keras_transfer.store import RunStore
+
+COLUMNS = (
+    "name",
+    "network_id",
+    "dataset",
+    "split",
+    "seed",
+    "label",
+    "treatment",
+    "base",
+    "target",
+    "n",
+    "test_accuracy",
+    "minus_own_base",
+    "val_accuracy",
+    "val_best10",
+    "train_accuracy",
+    "train_loss",
+    "test_loss",
+    "frozen_tensors",
+    "copied_tensors",
+    "seconds",
+)
+RANGES = ((1, 7), (3, 7), (5, 7))  # Table 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One network: its settings and what it reached.
+
+    Args:
+        spec: `NetworkSpec`.
+        result: Dict, the content of its `result.json`.
+    """
+
+    spec: NetworkSpec
+    result: dict
+
+    @property
+    def accuracy(self) -> float:
+        """Top-1 accuracy on the test images."""
+        return self.result["test_accuracy"]
+
+    @property
+    def group(self) -> tuple:
+        """What a pair shares: split, seed, target."""
+        return self.spec.data.split, self.spec.seed, self.spec.target
+
+
+def collect(specs: list[NetworkSpec], store: RunStore) -> list[Row]:
+    """Reads the results of a study's finished networks."""
+    rows = [(spec, store.result(spec)) for spec in specs]
+    return [Row(spec, result) for spec, result in rows if result is not None]
+
+
+def select(
+    rows: list[Row], treatment: str, low: int = 0, high: int = 8
+) -> list[Row]:
+    """Returns the rows of a treatment with `n` from `low` to `high`."""
+    return [
+        row
+        for row in rows
+        if row.spec.treatment == treatment
+        and (treatment == "base" or low <= row.spec.n <= high)
+    ]
+
+
+def pooled_difference(
+    rows: list[Row], first: str, second: str, low: int, high: int
+) -> float | None:
+    """Subtracts the mean of one treatment's networks from another's.
+
+    The paper's form: all networks of a treatment count alike, whatever their
+    split and target.
+
+    Args:
+        rows: List of `Row`.
+        first, second: Strings, treatments such as `"AnB+"` and `"base"`.
+        low, high: Integers, range of `n`, both included.
+
+    Returns:
+        Float, or `None` if either side has no network.
+    """
+    sides = [select(rows, name, low, high) for name in (first, second)]
+    if not all(sides):
+        return None
+    means = [sum(r.accuracy for r in side) / len(side) for side in sides]
+    return means[0] - means[1]
+
+
+def paired_difference(
+    rows: list[Row], first: str, second: str, low: int, high: int
+) -> Estimate | None:
+    """Averages differences within pairs of one split, target and seed.
+
+    Over a range of `n`, the differences of one pair are averaged first, so
+    that a pair counts once.
+
+    Args:
+        rows: List of `Row`.
+        first, second: Strings, treatments; `second` may be `"base"`.
+        low, high: Integers, range of `n`, both included.
+
+    Returns:
+        `Estimate`, or `None` without a pair.
+    """
+    partners = {
+        (row.group, row.spec.n): row.accuracy
+        for row in select(rows, second, low, high)
+    }
+    pairs: dict[tuple, list[float]] = {}
+    for row in select(rows, first, low, high):
+        # A base network stands against every n of its partner.
+        n = 0 if second == "base" else row.spec.n
+        if first == "base":
+            for (group, _), accuracy in partners.items():
+                if group == row.group:
+                    pairs.setdefault(group, []).append(row.accuracy - accuracy)
+        elif (row.group, n) in partners:
+            pairs.setdefault(row.group, []).append(
+                row.accuracy - partners[row.group, n]
+            )
+    groups = sorted(pairs)
+    values = [sum(pairs[group]) / len(pairs[group]) for group in groups]
+    return estimate(values, groups)
+
+
+def layers_of(rows: list[Row]) -> list[int]:
+    """Returns the sorted `n` for which there are transfer networks."""
+    return sorted({row.spec.n for row in rows if row.spec.base is not None})
+
+
+def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
+    """Averages a treatment's networks at one `n`, with intervals.
+
+    The interval is that of the paired difference from the own base, put
+    around the mean: the difficulty of a half, common to all treatments, does
+    not widen it. The base's is its spread over halves.
+    """
+    chosen = select(rows, treatment, n, n)
+    if not chosen:
+        return None
+    mean = sum(row.accuracy for row in chosen) / len(chosen)
+    if treatment == "base":
+        import numpy as np
+
+        interval = t_interval(np.array([r.accuracy for r in chosen]))
+        return Estimate(mean, len(chosen), *(interval or (None, None)))
+    difference = paired_difference(rows, treatment, "base", n, n)
+    if difference is None or difference.t_low is None:
+        return Estimate(mean, len(chosen))
+    shift = mean - difference.mean
+    return Estimate(
+        mean,
+        len(chosen),
+        difference.t_low + shift,
+        difference.t_high + shift,
+        difference.boot_low + shift,
+        difference.boot_high + shift,
+    )
+
+
+def results_csv(rows: list[Row]) -> str:
+    """Writes one line a network, every seed kept."""
+    own = {
+        (row.group): row.accuracy for row in rows if row.spec.base is None
+    }
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        spec, result = row.spec, row.result
+        proof = result["proof"]
+        own_base = own.get(row.group)
+        writer.writerow(
+            {
+                "name": spec.name,
+                "network_id": spec.network_id,
+                "dataset": spec.data.name,
+                "split": spec.data.split,
+                "seed": spec.seed,
+                "label": spec.label,
+                "treatment": spec.treatment,
+                "base": spec.base or "",
+                "target": spec.target,
+                "n": spec.n,
+                "test_accuracy": f"{row.accuracy:.4f}",
+                "minus_own_base": (
+                    "" if own_base is None else f"{row.accuracy - own_base:+.4f}"
+                ),
+                "val_accuracy": f"{result['val_accuracy']:.4f}",
+                "val_best10": f"{result['val_best10']:.4f}",
+                "train_accuracy": f"{result['train_accuracy']:.4f}",
+                "train_loss": f"{result['train_loss']:.4f}",
+                "test_loss": f"{result['test_loss']:.4f}",
+                "frozen_tensors": sum(t["frozen"] for t in proof),
+                "copied_tensors": sum(
+                    t["source_path"] is not None for t in proof
+                ),
+                "seconds": f"{result['seconds']:.1f}",
+            }
+        )
+    return text.getvalue()
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """One numbered interpretation of section 4.1 put to these data.
+
+    Args:
+        number: Integer, its number in the paper.
+        text: String, the claim in our words.
+        effect: String, effect sizes with intervals.
+        verdict: String, `"supported"`, `"not supported"` or `"undecided"`.
+        why: String, the rule behind the verdict.
+    """
+
+    number: int
+    text: str
+    effect: str
+    verdict: str
+    why: str
+
+
+MARGIN = 0.01  # one point: smaller differences count as none
+
+
+def _verdict(effect: Estimate | None, expected: float = 0.0) -> str:
+    """Judges whether a mean lies above `expected` by its t interval."""
+    if effect is None or effect.t_low is None:
+        return "undecided"
+    if effect.t_low > expected:
+        return "supported"
+    return "not supported" if effect.t_high < expected else "undecided"
+
+
+def _join(*verdicts: str) -> str:
+    if "not supported" in verdicts:
+        return "not supported"
+    return "undecided" if "undecided" in verdicts else "supported"
+
+
+def _describe(name: str, effect: Estimate | None) -> str:
+    return f"{name} {effect.in_points() if effect else 'not measured'}"
+
+
+def claims(rows: list[Row]) -> list[Claim]:
+    """Marks the five interpretations of section 4.1.
+
+    Args:
+        rows: List of `Row`.
+
+    Returns:
+        List of five `Claim`.
+
+    Reference:
+        - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section
+          4.1.
+    """
+    def pair(first, second, low, high):
+        return paired_difference(rows, first, second, low, high)
+
+    base = [row.accuracy for row in select(rows, "base")]
+    level = f"mean base accuracy {100 * sum(base) / len(base):.1f} %" if base else ""
+    dip = pair("base", "BnB", 3, 6)
+    recover = pair("BnB+", "base", 1, 7)
+    general = pair("AnB", "base", 1, 2)
+    specific = pair("BnB", "AnB", 6, 7)
+    boost = pair("AnB+", "base", 1, 7)
+    over_selffer = pair("AnB+", "BnB+", 1, 7)
+    learned = base and all(
+        row.accuracy > 2 / len(row.result["classes"])
+        for row in select(rows, "base")
+    )
+    judged = [
+        Claim(
+            1,
+            "A base network on half of the classes errs less than one on all "
+            "of them.",
+            level,
+            "undecided",
+            "needs a network on all classes, which is not in this study",
+        ),
+        Claim(
+            2,
+            "Frozen selffer networks lose accuracy when cut in the middle: "
+            "neighbouring layers are co-adapted.",
+            _describe("base - BnB, n 3 to 6:", dip),
+            _verdict(dip),
+            "supported if the interval lies above 0",
+        ),
+        Claim(
+            3,
+            "Fine-tuning the copied layers recovers that loss.",
+            _describe("BnB+ - base, n 1 to 7:", recover),
+            _verdict(recover, -MARGIN),
+            "supported if the interval lies above -1 point",
+        ),
+        Claim(
+            4,
+            "Layers 1 and 2 transfer almost without loss; higher layers lose "
+            "more and more to specificity.",
+            _describe("AnB - base, n 1 to 2:", general)
+            + "; "
+            + _describe("BnB - AnB, n 6 to 7:", specific),
+            _join(_verdict(general, -MARGIN), _verdict(specific)),
+            "supported if the first lies above -1 point and the second "
+            "above 0",
+        ),
+        Claim(
+            5,
+            "Transferred and fine-tuned networks beat those trained on the "
+            "target alone.",
+            _describe("AnB+ - base, n 1 to 7:", boost)
+            + "; "
+            + _describe("AnB+ - BnB+:", over_selffer),
+            _join(_verdict(boost), _verdict(over_selffer)),
+            "supported if both lie above 0: the second sets training longer "
+            "apart from having seen other classes",
+        ),
+    ]
+    if learned:
+        return judged
+    return [
+        dataclasses.replace(
+            claim,
+            verdict="undecided",
+            why="a base network is hardly better than chance",
+        )
+        for claim in judged
+    ]

@@ -1,0 +1,191 @@
+"""A study in plain words: `summary.md`, `results.csv` and the figures."""
+
+from pathlib import Path
+
+from keras_transfer import results
+from keras_transfer.results import RANGES, Row
+from keras_transfer.store import write_atomically
+
+
+def write_report(
+    rows: list[Row], title: str, command: str, folder: Path
+) -> list[Path]:
+    """Writes the table, the figures and the summary of a study.
+
+    Args:
+        rows: List of `Row`.
+        title: String.
+        command: String, the command that made the results.
+        folder: Path.
+
+    Returns:
+        List of the paths written, figures first and the summary last.
+    """
+    from keras_transfer import figures  # Matplotlib only when it is needed
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = figures.plot_figure2(rows, title, folder / "figure2")
+    paths += figures.plot_losses(rows, title, folder / "losses")
+    table = folder / "results.csv"
+    write_atomically(table, results.results_csv(rows))
+    summary = folder / "summary.md"
+    write_atomically(summary, summary_text(rows, title, command))
+    return [*paths, table, summary]
+
+
+def summary_text(rows: list[Row], title: str, command: str) -> str:
+    """Returns the summary in Markdown.
+
+    Args:
+        rows: List of `Row`.
+        title: String.
+        command: String.
+
+    Returns:
+        String.
+    """
+    lines = [f"# {title}", "", f"    {command}", ""]
+    lines += _what_was_run(rows)
+    lines += ["", "## Accuracy against n", ""]
+    lines += accuracy_table(rows)
+    lines += ["", "## Differences, in points of accuracy", ""]
+    lines += difference_table(rows)
+    lines += ["", "## Table 1: what fine-tuned transfer adds, in points", ""]
+    lines += boost_table(rows)
+    lines += ["", "## The five interpretations of section 4.1", ""]
+    for claim in results.claims(rows):
+        lines += [
+            f"{claim.number}. {claim.text} **{claim.verdict.capitalize()}** "
+            f"by these data. {claim.effect} ({claim.why}).",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _what_was_run(rows: list[Row]) -> list[str]:
+    spec, result = rows[0].spec, rows[0].result
+    groups = {row.group for row in rows}
+    splits = sorted({row.spec.data.split for row in rows})
+    seeds = sorted({row.spec.seed for row in rows})
+    unchanged = sum(
+        tensor["frozen"] and tensor["after_sha256"] == tensor["before_sha256"]
+        for row in rows
+        for tensor in row.result["proof"]
+    )
+    copied = sum(
+        tensor["source_path"] is not None
+        for row in rows
+        for tensor in row.result["proof"]
+    )
+    spent = sum(row.result["seconds"] for row in rows)
+    lines = [
+        f"{len(rows)} networks `{spec.model.name}` (width {spec.model.width}, "
+        f"normalisation {spec.model.normalization}) on "
+        f"`{spec.data.name}` {result['data_version']}, "
+        f"{spec.solver.epochs} epochs each; splits {splits}, seeds {seeds}; "
+        f"{spent / 60:.0f} minutes of training in all.",
+        "",
+        f"Proof: {copied} tensors were copied bit by bit, and {unchanged} "
+        "frozen tensors, batch statistics included, were unchanged after "
+        "training. A network that fails this is not in the table.",
+        "",
+        "Paired differences share split, seed and target. [low, high] is the "
+        "95 % t interval over pairs, {low, high} the 95 % interval of the "
+        "hierarchical bootstrap. Pairs of one split share networks, so read "
+        "both as approximate.",
+    ]
+    if len(groups) < 4:
+        lines += [
+            "",
+            f"**Warning:** only {len(groups)} pairs: intervals are wide or "
+            "absent. More `--seeds` or `--splits` narrow them.",
+        ]
+    if len(seeds) == 1:
+        lines += [
+            "",
+            "**Warning:** one seed only: the intervals do not show how much "
+            "a network varies from run to run.",
+        ]
+    stuck = [
+        row.spec.name
+        for row in rows
+        if row.result["train_accuracy"] < 1.5 / len(row.result["classes"])
+    ]
+    if stuck:
+        lines += [
+            "",
+            f"**Warning:** {len(stuck)} networks did not learn at all (an "
+            f"optimisation failure): {', '.join(stuck[:5])}.",
+        ]
+    return lines
+
+
+def _table(header: list[str], body: list[list[str]]) -> list[str]:
+    rule = ["---"] * len(header)
+    return ["| " + " | ".join(row) + " |" for row in (header, rule, *body)]
+
+
+def accuracy_table(rows: list[Row]) -> list[str]:
+    """Returns mean test accuracies in percent, a line a treatment."""
+    layers = results.layers_of(rows)
+    base = results.mean_accuracy(rows, "base", 0)
+    lines = []
+    if base is not None:
+        lines = [
+            f"Base networks: {100 * base.mean:.1f} % ({base.count} networks).",
+            "",
+        ]
+    body = []
+    for treatment in ("BnB", "AnB", "BnB+", "AnB+"):
+        cells = []
+        for n in layers:
+            value = results.mean_accuracy(rows, treatment, n)
+            cells.append("" if value is None else f"{100 * value.mean:.1f}")
+        if any(cells):
+            body.append([treatment, *cells])
+    return lines + _table(["mean of networks", *(f"n = {n}" for n in layers)], body)
+
+
+def difference_table(rows: list[Row]) -> list[str]:
+    """Returns each difference at each n: paired, bootstrap and pooled."""
+    questions = (
+        ("co-adaptation loss", "base", "BnB"),
+        ("specificity loss", "BnB", "AnB"),
+        ("AnB - base", "AnB", "base"),
+        ("BnB+ - base", "BnB+", "base"),
+        ("AnB+ - base", "AnB+", "base"),
+        ("AnB+ - BnB+", "AnB+", "BnB+"),
+    )
+    body = []
+    for name, first, second in questions:
+        if name.endswith("loss"):
+            name = f"{name} ({first} - {second})"
+        for n in results.layers_of(rows):
+            paired = results.paired_difference(rows, first, second, n, n)
+            pooled = results.pooled_difference(rows, first, second, n, n)
+            if paired is not None and pooled is not None:
+                body.append([name, str(n), *_both_forms(paired, pooled)])
+    return _table(["difference", "n", "paired", "bootstrap", "pooled"], body)
+
+
+def _both_forms(paired, pooled: float) -> list[str]:
+    boot = "(one pair)"
+    if paired.boot_low is not None:
+        boot = f"{{{100 * paired.boot_low:+.1f}, {100 * paired.boot_high:+.1f}}}"
+    return [paired.in_points(), boot, f"{100 * pooled:+.1f}"]
+
+
+def boost_table(rows: list[Row]) -> list[str]:
+    """Returns Table 1: the boost of AnB+ over base and over BnB+."""
+    body = []
+    for second in ("base", "BnB+"):
+        for low, high in RANGES:
+            paired = results.paired_difference(rows, "AnB+", second, low, high)
+            pooled = results.pooled_difference(rows, "AnB+", second, low, high)
+            if paired is not None and pooled is not None:
+                body.append(
+                    [second, f"{low}-{high}", *_both_forms(paired, pooled)]
+                )
+    return _table(
+        ["AnB+ minus", "n", "paired", "bootstrap", "pooled (as in the paper)"],
+        body,
+    )
