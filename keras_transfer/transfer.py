@@ -177,9 +177,9 @@ def apply_plan(
     for action in plan:
         if not action.copy:
             continue
-        wanted = [w.shape for w in target.get_layer(action.layer).weights]
+        wanted = [tuple(w.shape) for w in target.get_layer(action.layer).weights]
         layer = by_name.get(action.source)
-        found = None if layer is None else [w.shape for w in layer.weights]
+        found = None if layer is None else [tuple(w.shape) for w in layer.weights]
         if found != wanted:
             raise UserError(
                 f"Cannot copy layer '{action.source}' to '{action.layer}': "

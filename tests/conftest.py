@@ -1,0 +1,75 @@
+"""Fixtures: a tiny data set, decoded, and settings that train in a second."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import numpy as np
+import pytest
+
+from keras_transfer.pools import ImagePool
+from keras_transfer.specs import DataSpec, ModelSpec, NetworkSpec, SolverSpec
+
+TINY = "tiny_colours"
+TINY_SIZE = 20
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def write_tiny_pool(
+    cache_dir: Path,
+    classes: int = 8,
+    train: int = 12,
+    test: int = 5,
+    name: str = TINY,
+) -> ImagePool:
+    """Writes a pool of noisy plain colours, one colour a class."""
+    folder = Path(cache_dir) / f"{name}-{TINY_SIZE}px"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    colours = rng.integers(40, 215, (classes, 1, 1, 3))
+    digest = hashlib.sha256()
+    counts = {"train": classes * train, "test": classes * test}
+    for part, per_class in (("train", train), ("test", test)):
+        labels = np.tile(np.arange(classes), per_class)
+        noise = rng.integers(-40, 41, (len(labels), TINY_SIZE, TINY_SIZE, 3))
+        images = (colours[labels] + noise).astype(np.uint8)
+        np.save(folder / f"{part}_labels.npy", labels)
+        np.save(folder / f"{part}_images.npy", images)
+        digest.update(images.tobytes())
+    meta = {
+        "name": name,
+        "version": "1.0.0",
+        "image_size": TINY_SIZE,
+        "class_names": [f"colour{i}" for i in range(classes)],
+        "fingerprint": digest.hexdigest(),
+        "counts": counts,
+    }
+    (folder / "pool.json").write_text(json.dumps(meta))
+    return ImagePool(folder)
+
+
+@pytest.fixture
+def tiny_pool(tmp_path):
+    return write_tiny_pool(tmp_path / "logs" / ".cache")
+
+
+@pytest.fixture
+def tiny_spec():
+    return NetworkSpec(
+        data=DataSpec(TINY, 0, TINY_SIZE, 18, scale=1 / 64),
+        model=ModelSpec("cnn8", width=4),
+        solver=SolverSpec(0.05, batch_size=8, epochs=3),
+        target="A",
+    )
+
+
+@pytest.fixture
+def shared_data():
+    """Prepared data sets beside the checkout, which a clone does not have."""
+    if not (SHARED / "data" / "tfds").is_dir():
+        pytest.skip("needs ../shared/data/tfds, which a clone does not have")
+    return SHARED

@@ -1,0 +1,128 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from keras_transfer import data
+from keras_transfer.errors import UserError
+from tests.conftest import write_tiny_pool
+
+
+def batches(part, mean, spec, start, stop, seed=3, size=8):
+    stream = data.train_batches(part, mean, spec, size, seed, start, stop)
+    return [(x.numpy(), y.numpy()) for x, y in stream]
+
+
+@pytest.fixture
+def half(tiny_pool, tiny_spec):
+    return data.load_half(tiny_pool, tiny_spec.data, "A")
+
+
+def test_three_parts_are_disjoint_and_complete(tiny_pool, tiny_spec):
+    halves = [data.load_half(tiny_pool, tiny_spec.data, h) for h in "AB"]
+    seen = []
+    for half in halves:
+        assert half.num_classes == 4
+        assert [len(half.train), len(half.validation), len(half.test)] == [
+            44,
+            4,
+            20,
+        ]
+        assert np.bincount(half.train.labels).tolist() == [11] * 4
+        assert np.bincount(half.validation.labels).tolist() == [1] * 4
+        names = [f"colour{c}" for c in half.classes]
+        assert half.class_names == names
+        seen += [*half.train.indices, *half.validation.indices]
+        # Labels are ranks of the pool's own labels.
+        own = tiny_pool.labels("train")[half.train.indices]
+        np.testing.assert_array_equal(half.classes[half.train.labels], own)
+    assert sorted(seen) == list(range(96))
+
+
+def test_a_resumed_stream_continues_bit_by_bit(half, tiny_pool, tiny_spec):
+    mean = tiny_pool.mean_image(half.train.indices)
+    whole = batches(half.train, mean, tiny_spec.data, 0, 12)
+    rest = batches(half.train, mean, tiny_spec.data, 7, 12)
+    assert len(rest) == 5
+    for (x, y), (u, v) in zip(whole[7:], rest, strict=True):
+        np.testing.assert_array_equal(x, u)
+        np.testing.assert_array_equal(y, v)
+
+
+def test_order_differs_by_pass_and_seed_and_is_a_permutation(
+    half, tiny_pool, tiny_spec
+):
+    # Batches of 11 divide the 44 images, so a pass shows each image once.
+    spec = dataclasses.replace(tiny_spec.data, crop=20, mirror=False)
+    mean = np.zeros((20, 20, 3), np.float32)
+    shown = batches(half.train, mean, spec, 0, 8, size=11)
+    images = np.concatenate([x for x, _ in shown]) / spec.scale
+    stored = np.array(half.train.images[half.train.indices], np.float32)
+    keys = [image.tobytes() for image in stored]
+    places = [keys.index(i.astype(np.float32).tobytes()) for i in images]
+    first, second = places[:44], places[44:]
+    assert sorted(first) == sorted(second) == list(range(44))
+    assert first != second
+    other = batches(half.train, mean, spec, 0, 1, seed=4, size=11)
+    assert not np.array_equal(other[0][0], shown[0][0])
+
+
+def test_crops_are_parts_of_their_image_sometimes_mirrored(tiny_spec):
+    # One image whose pixel values are its coordinates.
+    y, x = np.mgrid[0:20, 0:20]
+    image = np.stack([y, x, y], -1).astype(np.uint8)[None]
+    part = data.Part(image, np.zeros(64, int), np.zeros(64, np.int32))
+    spec = dataclasses.replace(tiny_spec.data, scale=1.0)
+    mean = np.zeros((20, 20, 3), np.float32)
+    ((crops, _),) = batches(part, mean, spec, 0, 1, size=64)
+    steps = crops[:, 0, 1, 1] - crops[:, 0, 0, 1]
+    assert set(steps) == {1.0, -1.0}  # left to right, and mirrored
+    assert 16 <= (steps == -1).sum() <= 48
+    corners = {
+        (c[0, 0, 0], min(c[0, 0, 1], c[0, -1, 1])) for c in crops.tolist()
+        for c in [np.array(c)]
+    }
+    assert corners == {(a, b) for a in range(3) for b in range(3)}
+    for crop in crops:
+        assert crop[-1, 0, 0] - crop[0, 0, 0] == 17
+
+
+def test_evaluation_shows_centre_crops_in_order_minus_the_mean(
+    half, tiny_pool, tiny_spec
+):
+    mean = tiny_pool.mean_image(half.train.indices)
+    shown = list(
+        data.evaluation_batches(half.test, mean, tiny_spec.data, 7)
+    )
+    assert [len(y) for _, y in shown] == [7, 7, 6]
+    images = np.concatenate([x.numpy() for x, _ in shown])
+    stored = np.array(half.test.images[half.test.indices], np.float32)
+    expected = (stored - mean)[:, 1:19, 1:19] / 64
+    np.testing.assert_array_equal(images, expected)
+
+
+def test_mean_image_is_the_mean_of_the_training_half(half, tiny_pool):
+    mean = tiny_pool.mean_image(half.train.indices)
+    images = half.train.images[half.train.indices].astype(np.float64)
+    np.testing.assert_allclose(mean, images.mean(0), rtol=1e-6)
+    # The kept file gives the same.
+    again = tiny_pool.mean_image(half.train.indices)
+    np.testing.assert_array_equal(mean, again)
+
+
+def test_streaming_gives_the_same_bits_as_memory(
+    half, tiny_pool, tiny_spec, monkeypatch
+):
+    mean = tiny_pool.mean_image(half.train.indices)
+    resident = batches(half.train, mean, tiny_spec.data, 0, 6)
+    monkeypatch.setattr(data, "MEMORY_SHARE", 0.0)
+    streamed = batches(half.train, mean, tiny_spec.data, 0, 6)
+    for (x, y), (u, v) in zip(resident, streamed, strict=True):
+        np.testing.assert_array_equal(x, u)
+        np.testing.assert_array_equal(y, v)
+
+
+def test_a_class_with_one_image_is_named(tmp_path, tiny_spec):
+    pool = write_tiny_pool(tmp_path, train=1)
+    with pytest.raises(UserError, match="fewer than two.*colour"):
+        data.load_half(pool, tiny_spec.data, "A")

@@ -1,0 +1,113 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_transfer import models, optimizers
+from keras_transfer.architectures import (
+    layer_costs,
+    layer_rows,
+    training_flops,
+)
+from keras_transfer.errors import UserError
+from keras_transfer.presets import find_preset
+from keras_transfer.specs import LAYER_NAMES, ModelSpec, SolverSpec
+
+
+def build(normalization="batch", seed=0, crop=18):
+    spec = ModelSpec("cnn8", width=4, normalization=normalization)
+    return models.build_network(spec, crop, 3, seed)
+
+
+def test_caffenet_is_the_papers_network():
+    preset = find_preset("imagenet2012", "paper", None)
+    network = models.build_network(preset.model, preset.crop, 500)
+    assert preset.crop == 227
+    assert network.count_params() == 60_965_224
+    shapes = {
+        layer.name: layer.output.shape[1:3]
+        for layer in network.layers
+        if layer.name.endswith("_pool")
+    }
+    assert shapes == {
+        "conv1_pool": (27, 27),
+        "conv2_pool": (13, 13),
+        "conv5_pool": (6, 6),
+    }
+    names = [layer.name for layer in network.layers]
+    assert names[:4] == ["conv1", "conv1_relu", "conv1_pool", "conv1_lrn"]
+    assert [n for n in names if n in LAYER_NAMES] == list(LAYER_NAMES)
+    for name, stddev, bias in (("conv3", 0.01, 0), ("fc6", 0.005, 1)):
+        kernel, biases = network.get_layer(name).get_weights()
+        np.testing.assert_allclose(kernel.std(), stddev, rtol=0.01)
+        np.testing.assert_array_equal(biases, bias)
+
+
+def test_caffenet_takes_a_training_step_on_a_cpu():
+    spec = ModelSpec("caffenet", normalization="lrn", dropout=0.5, outputs=4)
+    network = models.build_network(spec, 67, 4)
+    network.compile(
+        optimizers.build_optimizer(SolverSpec(0.01, warmup=0.0), 10),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    before = network.get_weights()
+    loss = network.train_on_batch(np.ones((2, 67, 67, 3)), np.array([0, 1]))
+    assert np.isfinite(loss)
+    moved = [
+        not np.array_equal(a, b)
+        for a, b in zip(before, network.get_weights(), strict=True)
+    ]
+    assert len(moved) == 16 and all(moved)
+
+
+def test_costs_are_those_counted_by_hand():
+    # conv1 of cnn8, width 4, crop 18: 3*3*3*4 weights, 18*18 places, 2 each.
+    costs = layer_costs(layer_rows(ModelSpec("cnn8", width=4), 3), 18)
+    assert costs[0].flops == 2 * 108 * 324
+    assert costs[0].parameters == 108 + 4 * 4
+    assert sum(c.parameters for c in costs) == build().count_params()
+    # fc8 alone trained: everything below once, fc8 three times.
+    forward = sum(c.flops for c in costs)
+    assert training_flops(costs, 7) == forward + 2 * costs[-1].flops
+
+
+@pytest.mark.parametrize("normalization", ["none", "lrn", "batch"])
+def test_network_survives_saving(tmp_path, normalization):
+    network = build(normalization)
+    network.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    images = np.random.default_rng(0).normal(size=(2, 18, 18, 3))
+    np.testing.assert_array_equal(
+        network.predict(images, verbose=0), loaded.predict(images, verbose=0)
+    )
+
+
+def test_lrn_divides_alpha_by_its_size():
+    # One place, channels 1, 2, 3; window of 3; alpha 3 becomes 1 a channel.
+    layer = models.LocalResponseNormalization(size=3, alpha=3.0, beta=1.0)
+    got = np.array(layer(np.array([[[[1.0, 2.0, 3.0]]]], "float32")))
+    expected = [1 / (1 + 1 + 4), 2 / (1 + 1 + 4 + 9), 3 / (1 + 4 + 9)]
+    np.testing.assert_allclose(got.ravel(), expected, rtol=1e-6)
+    with pytest.raises(ValueError, match="odd integer. Received: size=4"):
+        models.LocalResponseNormalization(size=4)
+
+
+def test_start_follows_from_the_seed_alone():
+    keras.utils.set_random_seed(1)
+    one = build(seed=7).get_weights()
+    keras.utils.set_random_seed(2)
+    two = build(seed=7).get_weights()
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(one[0], build(seed=8).get_weights()[0])
+
+
+def test_small_images_and_unknown_settings_are_named():
+    with pytest.raises(UserError, match="at least 16 px. Received: 12 px"):
+        build(crop=12)
+    with pytest.raises(UserError, match="normalization.*'group'"):
+        build(normalization="group")
+    with pytest.raises(UserError, match="'cnn8' or 'caffenet'"):
+        models.build_network(ModelSpec("vgg"), 32, 3)
+    with pytest.raises(UserError, match="outputs=2"):
+        models.build_network(ModelSpec("cnn8", outputs=2), 32, 3)

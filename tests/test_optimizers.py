@@ -1,0 +1,63 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_transfer.optimizers import build_optimizer, build_schedule
+from keras_transfer.presets import find_preset
+from keras_transfer.specs import SolverSpec
+
+
+def step(solver, weight, gradient, name="kernel", times=1):
+    optimizer = build_optimizer(solver, 100)
+    variable = keras.Variable([weight], name=name)
+    optimizer.build([variable])
+    for _ in range(times):
+        optimizer.apply([np.array([gradient], "float32")])
+    return float(variable.numpy()[0])
+
+
+def paper(**changes):
+    settings = {
+        "schedule": "step",
+        "nesterov": False,
+        "weight_decay": 0.5,
+        "momentum": 0.9,
+    }
+    return SolverSpec(0.1, **{**settings, **changes})
+
+
+def test_decay_is_inside_the_gradient_and_so_in_the_momentum():
+    # v1 = -0.1 * (1 + 0.5 * 2) = -0.2, w1 = 1.8
+    # v2 = 0.9 * -0.2 - 0.1 * (1 + 0.5 * 1.8) = -0.37, w2 = 1.43
+    assert step(paper(), 2.0, 1.0) == pytest.approx(1.8)
+    assert step(paper(), 2.0, 1.0, times=2) == pytest.approx(1.43)
+
+
+def test_biases_learn_twice_as_fast_and_do_not_decay():
+    assert step(paper(), 2.0, 1.0, "bias") == pytest.approx(1.8)
+    assert step(paper(bias_rate=1.0), 2.0, 1.0, "bias") == pytest.approx(1.9)
+
+
+def test_batch_normalisation_weights_do_not_decay():
+    assert step(paper(), 2.0, 1.0, "gamma") == pytest.approx(1.9)
+
+
+def test_papers_schedule_drops_tenfold_every_100_000_steps():
+    solver = find_preset("imagenet2012", "paper", None).solver
+    schedule = build_schedule(solver, 450_000)
+    rates = [float(schedule(s)) for s in (0, 99_999, 100_000, 449_999)]
+    np.testing.assert_allclose(rates, [1e-2, 1e-2, 1e-3, 1e-6], rtol=1e-5)
+    assert solver.epochs * solver.steps_per_epoch == 450_000
+
+
+def test_cosine_rises_then_falls_to_zero():
+    schedule = build_schedule(SolverSpec(0.4, warmup=0.25), 100)
+    rates = [float(schedule(s)) for s in (0, 25, 62.5, 100)]
+    np.testing.assert_allclose(rates, [0, 0.4, 0.2, 0], atol=1e-6)
+
+
+def test_optimizer_survives_its_config():
+    optimizer = build_optimizer(paper(), 10)
+    config = keras.saving.serialize_keras_object(optimizer)
+    again = keras.saving.deserialize_keras_object(config)
+    assert (again.kernel_decay, again.bias_rate) == (0.5, 2.0)

@@ -1,0 +1,157 @@
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from keras_transfer import pools, synthetic_shapes
+from keras_transfer.errors import UserError
+
+
+def example_set(dataset, image_shape, labels, parts=("train", "test")):
+    """Makes a TFDS builder class of images whose pixels are their place."""
+
+    class ExampleSet(tfds.core.GeneratorBasedBuilder):
+        name = dataset
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            features = tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(shape=image_shape),
+                    "label": tfds.features.ClassLabel(num_classes=4),
+                }
+            )
+            return tfds.core.DatasetInfo(builder=self, features=features)
+
+        def _split_generators(self, dl_manager):
+            return {part: self._generate_examples() for part in parts}
+
+        def _generate_examples(self):
+            for index, label in enumerate(labels):
+                height = image_shape[0] or 10 + index
+                shape = (height, image_shape[1] or 30, image_shape[2])
+                image = np.full(shape, index, np.uint8)
+                yield index, {"image": image, "label": label}
+
+    return dataset
+
+
+@pytest.fixture
+def prepare(tmp_path):
+    def _prepare(name, size=20):
+        return pools.prepare_pool(
+            tmp_path / "cache", name, size, str(tmp_path / "tfds")
+        )
+
+    return _prepare
+
+
+def test_grey_images_of_many_sizes_become_square_and_colour(prepare):
+    name = example_set("grey_sizes", (None, None, 1), [0, 1, 2, 3] * 3)
+    pool = prepare(name, 24)
+    assert pool.counts == {"train": 12, "test": 12}
+    images = pool.images("train")
+    assert images.shape == (12, 24, 24, 3)
+    # Plain images stay plain whatever the resizing.
+    assert sorted(images[:, 5, 5, 0].tolist()) == list(range(12))
+    np.testing.assert_array_equal(images[..., 0], images[..., 2])
+
+
+def test_unlabelled_examples_are_left_out(prepare):
+    name = example_set("unlabelled", (20, 20, 3), [0, -1, 1, 2, -1, 3])
+    pool = prepare(name)
+    assert pool.counts["train"] == 4
+    values = pool.images("train")[:, 0, 0, 0]
+    pairs = sorted(zip(pool.labels("train"), values, strict=True))
+    assert pairs == [(0, 0), (1, 2), (2, 3), (3, 5)]
+
+
+def test_a_set_without_test_part_gives_a_fifth_of_each_class(prepare):
+    name = example_set("train_only", (20, 20, 3), [0, 1, 2, 3] * 5, ("train",))
+    pool = prepare(name)
+    assert pool.counts == {"train": 16, "test": 4}
+    assert np.bincount(pool.labels("test")).tolist() == [1, 1, 1, 1]
+    seen = [*pool.images("train")[:, 0, 0, 0], *pool.images("test")[:, 0, 0, 0]]
+    assert sorted(seen) == list(range(20))
+
+
+def test_a_pool_is_decoded_once(prepare, monkeypatch):
+    name = example_set("once", (20, 20, 3), [0, 1, 2, 3])
+    first = prepare(name)
+    monkeypatch.setattr(pools, "_prepared_builder", None)
+    assert prepare(name).fingerprint == first.fingerprint
+
+
+def test_unknown_set_and_missing_features_are_named(prepare):
+    with pytest.raises(UserError, match="Unknown data set 'cifar_hundred'"):
+        prepare("cifar_hundred")
+
+    class NoLabel(tfds.core.GeneratorBasedBuilder):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            features = tfds.features.FeaturesDict(
+                {"text": tfds.features.Text()}
+            )
+            return tfds.core.DatasetInfo(builder=self, features=features)
+
+        def _split_generators(self, dl_manager):
+            return {}
+
+        def _generate_examples(self):
+            yield from ()
+
+    name = NoLabel.name
+    with pytest.raises(UserError, match=r"'image' and 'label'.*\['text'\]"):
+        prepare(name)
+
+
+def test_unprepared_set_without_network_says_what_to_do(prepare, monkeypatch):
+    def refuse(self, *args, **kwargs):
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(
+        tfds.core.DatasetBuilder, "download_and_prepare", refuse
+    )
+    with pytest.raises(UserError, match="'mnist' is not prepared.*--data-dir"):
+        prepare("mnist")
+
+
+def test_real_cifar100_has_its_counts(shared_data, tmp_path):
+    pool = pools.prepare_pool(
+        tmp_path, "cifar100", 32, str(shared_data / "data" / "tfds")
+    )
+    assert pool.counts == {"train": 50_000, "test": 10_000}
+    assert np.bincount(pool.labels("train")).tolist() == [500] * 100
+    assert np.bincount(pool.labels("test")).tolist() == [100] * 100
+    assert pool.class_names[:3] == ["apple", "aquarium_fish", "baby"]
+
+
+def test_shapes_are_drawn_alike_everywhere_and_differ():
+    assert len(synthetic_shapes.NATURAL) == len(synthetic_shapes.MAN_MADE) == 10
+    one = synthetic_shapes.draw("leaf", 4, seed=0)
+    assert one.shape == (4, 32, 32, 3) and one.dtype == np.uint8
+    np.testing.assert_array_equal(one, synthetic_shapes.draw("leaf", 4, 0))
+    assert not np.array_equal(one, synthetic_shapes.draw("leaf", 4, 1))
+    assert not np.array_equal(one[0], one[1])
+
+
+def test_colours_do_not_tell_the_classes_apart():
+    # The mean colour of a class is that of all: arrangement is what differs.
+    means = [
+        synthetic_shapes.draw(name, 300, 0).mean((0, 1, 2))
+        for name in synthetic_shapes.CLASSES
+    ]
+    assert np.ptp(means, axis=0).max() < 30  # of 255; one image varies by 60
+
+
+def test_embedded_set_prepares_through_tfds(prepare, monkeypatch):
+    monkeypatch.setattr(synthetic_shapes, "TRAIN_PER_CLASS", 3)
+    monkeypatch.setattr(synthetic_shapes, "TEST_PER_CLASS", 2)
+    pool = prepare("synthetic_shapes", 32)
+    assert pool.counts == {"train": 60, "test": 40}
+    assert pool.class_names == list(synthetic_shapes.CLASSES)
+    labels, images = pool.labels("train"), pool.images("train")
+    drawn = synthetic_shapes.draw("gear", 3, seed=0)
+    index = pool.class_names.index("gear")
+    stored = sorted(i.tobytes() for i in images[labels == index])
+    assert stored == sorted(i.tobytes() for i in drawn)

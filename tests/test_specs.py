@@ -1,0 +1,58 @@
+import dataclasses
+
+import pytest
+
+from keras_transfer.errors import UserError
+from keras_transfer.specs import from_dict, to_dict
+
+
+@pytest.mark.parametrize(
+    "base, target, n, mode, label, treatment",
+    [
+        (None, "A", 0, "frozen", "baseA", "base"),
+        ("A", "B", 3, "frozen", "A3B", "AnB"),
+        ("B", "A", 3, "frozen", "B3A", "AnB"),
+        ("B", "B", 5, "frozen", "B5B", "BnB"),
+        ("A", "A", 5, "finetuned", "A5A+", "BnB+"),
+        ("A", "B", 7, "finetuned", "A7B+", "AnB+"),
+    ],
+)
+def test_labels_are_the_papers(
+    tiny_spec, base, target, n, mode, label, treatment
+):
+    spec = dataclasses.replace(
+        tiny_spec, base=base, target=target, n=n, mode=mode
+    )
+    assert spec.label == label
+    assert spec.treatment == treatment
+    assert spec.name == f"tiny_colours/split0/{label}/seed0"
+
+
+def test_source_and_own_base_are_base_networks(tiny_spec):
+    spec = dataclasses.replace(
+        tiny_spec, base="A", target="B", n=3, mode="finetuned"
+    )
+    assert spec.source == tiny_spec
+    assert spec.own_base == dataclasses.replace(tiny_spec, target="B")
+    assert tiny_spec.source is None
+
+
+def test_every_setting_is_part_of_the_identity(tiny_spec):
+    ids = {tiny_spec.network_id}
+    changes = [
+        {"seed": 1},
+        {"target": "B"},
+        {"data": dataclasses.replace(tiny_spec.data, mean="target")},
+        {"model": dataclasses.replace(tiny_spec.model, dropout=0.2)},
+        {"solver": dataclasses.replace(tiny_spec.solver, momentum=0.8)},
+    ]
+    for change in changes:
+        ids.add(dataclasses.replace(tiny_spec, **change).network_id)
+    assert len(ids) == len(changes) + 1
+
+
+def test_settings_survive_json(tiny_spec):
+    spec = dataclasses.replace(tiny_spec, base="B", n=2)
+    assert from_dict(to_dict(spec)) == spec
+    with pytest.raises(UserError, match="settings of a network"):
+        from_dict({"data": {}, "model": {}, "solver": {}, "colour": 1})

@@ -1,0 +1,109 @@
+import dataclasses
+import json
+
+import pytest
+
+from keras_transfer.errors import UserError
+from keras_transfer.store import RunStore
+
+RESULT = {"test_accuracy": 0.5, "resumed_at_epoch": []}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path, "one_study")
+
+
+def finish(store, spec):
+    network = store.network(spec)
+    network.begin()
+    network.model_path.write_bytes(b"weights")
+    network.complete(RESULT)
+    return network
+
+
+def test_folder_tells_what_a_network_is(store, tiny_spec, tmp_path):
+    spec = dataclasses.replace(
+        tiny_spec, base="A", target="B", n=3, mode="finetuned"
+    )
+    assert store.network(spec).folder == (
+        tmp_path
+        / "one_study/tiny_colours/split0/A3B+"
+        / f"seed0-{spec.network_id}"
+    )
+
+
+def test_finished_network_is_found_by_every_study(store, tiny_spec, tmp_path):
+    assert store.result(tiny_spec) is None
+    finish(store, tiny_spec)
+    other = RunStore(tmp_path, "another_study")
+    assert other.result(tiny_spec)["test_accuracy"] == 0.5
+    assert other.network(tiny_spec).folder == store.network(tiny_spec).folder
+    assert len(other.finished()) == 1
+
+
+def test_checkpoint_goes_and_status_tells(store, tiny_spec):
+    network = store.network(tiny_spec)
+    network.begin()
+    status = json.loads((network.folder / "status.json").read_text())
+    assert status["status"] == "RUNNING"
+    network.checkpoint_path.write_bytes(b"state")
+    finish(store, tiny_spec)
+    status = json.loads((network.folder / "status.json").read_text())
+    assert status["status"] == "COMPLETED"
+    assert not network.checkpoint_path.exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace("0.5", "0.9"),
+        lambda text: "",
+        lambda text: "[]",
+    ],
+    ids=["cut short", "edited", "empty", "another shape"],
+)
+def test_damaged_result_is_set_aside_and_said(store, tiny_spec, damage):
+    network = finish(store, tiny_spec)
+    path = network.folder / "result.json"
+    path.write_text(damage(path.read_text()))
+    assert store.result(tiny_spec) is None
+    assert not path.exists()
+    assert path.with_name("result.json.damaged").exists()
+    assert "set aside" in store.notices[0] and "again" in store.notices[0]
+
+
+def test_result_of_another_network_is_not_trusted(store, tiny_spec):
+    mine = finish(store, tiny_spec)
+    other = dataclasses.replace(tiny_spec, seed=1)
+    place = store.network(other)
+    place.begin()
+    (place.folder / "result.json").write_bytes(
+        (mine.folder / "result.json").read_bytes()
+    )
+    assert store.result(other) is None
+
+
+def test_lost_weights_mean_not_finished(store, tiny_spec):
+    finish(store, tiny_spec).model_path.unlink()
+    assert store.result(tiny_spec) is None
+    assert "model.keras" in store.notices[0]
+
+
+def test_clashing_settings_are_an_error_and_nothing_is_lost(store, tiny_spec):
+    network = store.network(tiny_spec)
+    network.begin()
+    path = network.folder / "settings.json"
+    other = json.loads(path.read_text())
+    other["seed"] = 99
+    path.write_text(json.dumps(other))
+    with pytest.raises(UserError, match="another network's settings"):
+        network.begin()
+    assert json.loads(path.read_text())["seed"] == 99
+
+
+def test_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="Cannot write.*--log-dir"):
+        RunStore(tmp_path / "file", "study").check_writable()

@@ -1,0 +1,237 @@
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from keras_transfer import trainer
+from keras_transfer.errors import NetworkFailed
+from keras_transfer.store import RunStore, file_sha256
+
+
+def weights_of(network):
+    return trainer.load_model(network).get_weights()
+
+
+def assert_same_bits(first, second):
+    for a, b in zip(weights_of(first), weights_of(second), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path / "logs", "study")
+
+
+@pytest.fixture
+def base(store, tiny_pool, tiny_spec):
+    network = store.network(tiny_spec)
+    trainer.train_network(network, tiny_pool)
+    return network
+
+
+def test_base_learns_and_files_everything(store, base, tiny_spec):
+    result = store.result(tiny_spec)
+    assert result["label"] == "baseA"
+    assert result["images"] == {"train": 44, "validation": 4, "test": 20}
+    assert result["steps"] == 3 * (44 // 8)
+    assert len(result["classes"]) == 4
+    assert 0 <= result["test_accuracy"] <= 1
+    rows = (base.folder / "epochs.jsonl").read_text().splitlines()
+    assert [json.loads(row)["epoch"] for row in rows] == [0, 1, 2]
+    accuracies = [json.loads(row)["val_accuracy"] for row in rows]
+    assert result["val_best10"] == pytest.approx(np.mean(accuracies))
+    assert np.load(base.folder / "mean.npy").shape == (20, 20, 3)
+
+
+def test_events_hold_each_epoch_once(base):
+    from tensorboard.backend.event_processing.event_accumulator import (
+        EventAccumulator,
+    )
+
+    events = EventAccumulator(
+        str(base.folder / "tensorboard" / "validation"),
+        size_guidance={"tensors": 0},
+    )
+    events.Reload()
+    assert [e.step for e in events.Tensors("epoch_accuracy")] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("mode", ["frozen", "finetuned"])
+def test_transfer_is_proved(store, base, tiny_pool, tiny_spec, mode):
+    spec = dataclasses.replace(
+        tiny_spec, base="A", target="B", n=3, mode=mode
+    )
+    network = store.network(spec)
+    result = trainer.train_network(network, tiny_pool, base)
+    proof = result["proof"]
+    copied = [t for t in proof if t["source_path"]]
+    assert len(copied) == 3 * 5
+    source = dict(
+        zip([t["target_path"] for t in proof], weights_of(base), strict=True)
+    )
+    final = dict(
+        zip([t["target_path"] for t in proof], weights_of(network), strict=True)
+    )
+    for tensor in copied:
+        path = tensor["target_path"]
+        same = np.array_equal(source[path], final[path])
+        assert same == (mode == "frozen")
+        assert tensor["frozen"] == (mode == "frozen")
+    assert result["mean_half"] == "A"  # the base's mean travels with it
+
+
+def test_targets_own_mean_is_an_option(store, tiny_pool, tiny_spec):
+    data = dataclasses.replace(tiny_spec.data, mean="target")
+    base_spec = dataclasses.replace(tiny_spec, data=data)
+    base = store.network(base_spec)
+    trainer.train_network(base, tiny_pool)
+    spec = dataclasses.replace(base_spec, base="A", target="B", n=1)
+    result = trainer.train_network(store.network(spec), tiny_pool, base)
+    assert result["mean_half"] == "B"
+
+
+def test_same_settings_give_the_same_bits(
+    base, tmp_path, tiny_pool, tiny_spec
+):
+    again = RunStore(tmp_path / "other", "study").network(tiny_spec)
+    trainer.train_network(again, tiny_pool)
+    assert_same_bits(base, again)
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after_epoch", [0, 1])
+def test_resume_is_bit_identical(
+    store, base, tmp_path, tiny_pool, tiny_spec, after_epoch
+):
+    spec = dataclasses.replace(
+        tiny_spec,
+        base="A",
+        target="B",
+        n=2,
+        # Dropout's seed states are what a plain checkpoint would lose.
+        model=dataclasses.replace(tiny_spec.model, dropout=0.5),
+    )
+    source_spec = spec.source
+    source = store.network(source_spec)
+    trainer.train_network(source, tiny_pool)
+    whole = store.network(spec)
+    expected = trainer.train_network(whole, tiny_pool, source)
+    broken = RunStore(tmp_path / "other", "study").network(spec)
+
+    def stop(row):
+        if row["epoch"] == after_epoch + 1:
+            raise Stop
+
+    with pytest.raises(Stop):
+        trainer.train_network(broken, tiny_pool, source, stop)
+    keras.utils.clear_session()
+    resumed = trainer.train_network(broken, tiny_pool, source)
+    assert resumed["resumed_at_epoch"] == [after_epoch + 1]
+    assert_same_bits(whole, broken)
+    for key in ("test_accuracy", "test_loss", "val_best10", "train_loss"):
+        assert resumed[key] == expected[key]
+    rows = [
+        (network.folder / "epochs.jsonl").read_text()
+        for network in (whole, broken)
+    ]
+    assert rows[0] == rows[1]
+
+
+SCRIPT = """
+    import sys, time
+    from pathlib import Path
+    from keras_transfer import trainer
+    from keras_transfer.pools import ImagePool
+    from keras_transfer.specs import from_dict
+    from keras_transfer.store import RunStore
+    import json
+    trainer.set_threads(1)
+    spec = from_dict(json.loads(sys.argv[1]))
+    network = RunStore(sys.argv[3], "study").network(spec)
+    pause = float(sys.argv[4])
+    trainer.train_network(
+        network, ImagePool(Path(sys.argv[2])), report=lambda r: time.sleep(pause)
+    )
+"""
+
+
+def test_sigkill_loses_at_most_an_epoch(tmp_path, tiny_pool, tiny_spec):
+    from keras_transfer.specs import to_dict
+
+    settings = json.dumps(to_dict(tiny_spec))
+
+    def start(log_dir, pause):
+        return subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(SCRIPT), settings]
+            + [str(tiny_pool.folder), str(log_dir), str(pause)],
+            stderr=subprocess.DEVNULL,
+        )
+
+    whole = RunStore(tmp_path / "whole", "study").network(tiny_spec)
+    killed = RunStore(tmp_path / "killed", "study").network(tiny_spec)
+    steady = start(tmp_path / "whole", 0)
+    process = start(tmp_path / "killed", 2)
+    rows = killed.folder / "epochs.jsonl"
+    deadline = time.monotonic() + 120
+    while not rows.is_file() or len(rows.read_text().splitlines()) < 2:
+        assert time.monotonic() < deadline, "no second epoch"
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)  # before the second checkpoint
+    process.wait()
+    assert killed.read_result() is None
+    assert start(tmp_path / "killed", 0).wait() == 0
+    assert steady.wait() == 0
+    assert killed.read_result()["resumed_at_epoch"] == [1]
+    assert_same_bits(whole, killed)
+    assert rows.read_text() == (whole.folder / "epochs.jsonl").read_text()
+
+
+def test_damaged_checkpoint_means_from_the_start(
+    base, tmp_path, tiny_pool, tiny_spec
+):
+    network = RunStore(tmp_path / "other", "study").network(tiny_spec)
+    network.begin()
+    network.checkpoint_path.write_bytes(b"PK\x03\x04 not a checkpoint")
+    result = trainer.train_network(network, tiny_pool)
+    assert result["resumed_at_epoch"] == []
+    assert_same_bits(base, network)
+
+
+def test_loss_that_is_not_finite_ends_the_network_with_a_record(
+    store, tiny_pool, tiny_spec
+):
+    solver = dataclasses.replace(
+        tiny_spec.solver, learning_rate=1e30, warmup=0.0
+    )
+    model = dataclasses.replace(tiny_spec.model, normalization="none")
+    spec = dataclasses.replace(tiny_spec, solver=solver, model=model)
+    with pytest.raises(NetworkFailed, match="loss became.*epoch 0") as failure:
+        trainer.train_network(store.network(spec), tiny_pool)
+    assert failure.value.record["epoch"] == 0
+    assert "cnn8/conv1/kernel" in failure.value.record["layer_norms"]
+    assert store.result(spec) is None
+
+
+def test_damaged_base_is_refused(store, base, tiny_pool, tiny_spec):
+    content = bytearray(base.model_path.read_bytes())
+    content[len(content) // 2] ^= 1
+    base.model_path.write_bytes(bytes(content))
+    spec = dataclasses.replace(tiny_spec, base="A", target="B", n=1)
+    with pytest.raises(NetworkFailed, match="checksum differs"):
+        trainer.train_network(store.network(spec), tiny_pool, base)
+
+
+def test_result_names_the_weights_file(store, base, tiny_spec):
+    expected = file_sha256(base.model_path)
+    assert store.result(tiny_spec)["model_sha256"] == expected
