@@ -116,6 +116,15 @@ class DatasetFacts:
     test_images: int
 
 
+# For plans before anything is prepared.
+KNOWN_FACTS = {
+    "synthetic_shapes": DatasetFacts(20, 6_000, 2_000),
+    "cifar10": DatasetFacts(10, 50_000, 10_000),
+    "cifar100": DatasetFacts(100, 50_000, 10_000),
+    "imagenet2012": DatasetFacts(1_000, 1_281_167, 50_000),
+}
+
+
 def find_facts(
     store: RunStore, name: str, image_size: int, data_dir: str | None
 ) -> DatasetFacts | None:
@@ -136,8 +145,8 @@ def find_facts(
     if pool is not None:
         counts = pool.counts
         return DatasetFacts(pool.num_classes, counts["train"], counts["test"])
-    if name == "synthetic_shapes":
-        return DatasetFacts(20, 6000, 2000)
+    if name in KNOWN_FACTS:
+        return KNOWN_FACTS[name]
     root = Path(
         data_dir
         or os.environ.get("TFDS_DATA_DIR")

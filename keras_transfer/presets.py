@@ -116,7 +116,7 @@ def find_preset(dataset: str, preset: str, image_size: int | None) -> Preset:
             recipe,
             model=dataclasses.replace(recipe.model, width=16),
             solver=dataclasses.replace(
-                recipe.solver, batch_size=64, epochs=8
+                recipe.solver, learning_rate=0.05, batch_size=32, epochs=8
             ),
             layers=(1, 3, 5, 7),
         )

@@ -15,6 +15,7 @@ import traceback
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+from keras_transfer import splits
 from keras_transfer.errors import NetworkFailed, UserError
 from keras_transfer.pools import ImagePool, find_pool
 from keras_transfer.specs import NetworkSpec
@@ -135,6 +136,7 @@ def run_study(
     pool = prepare_data(
         store, data.name, data.image_size, data_dir, reporter
     )
+    splits.class_halves(pool.num_classes, data.split)  # too few: says so
     for spec in found:
         if finished[spec]["data_fingerprint"] != pool.fingerprint:
             raise UserError(
@@ -165,6 +167,8 @@ def _train_all(pending, ready, store, pool, workers, reporter, outcome):
                     _train, (network, source, pool.folder, threads)
                 )
                 running[worker.connection] = spec, worker
+            if not running:
+                break  # what was waiting has lost its base
             for connection in wait(list(running)):
                 spec, worker = running[connection]
                 message = worker.receive()
@@ -179,6 +183,8 @@ def _train_all(pending, ready, store, pool, workers, reporter, outcome):
                     outcome.trained.append(spec)
                     reporter.finished(spec, values[0])
                     continue
+                if kind == "user_error":
+                    raise UserError(values[0])
                 text = values[0] if values else worker.cause_of_death()
                 if kind == "died":
                     store.network(spec).fail(text, {}, "")
@@ -327,10 +333,12 @@ def _train(
             report=lambda row: connection.send(("epoch", row)),
         )
         connection.send(("finished", result))
+    except UserError as error:
+        connection.send(("user_error", str(error)))
     except Exception as error:
         record = error.record if isinstance(error, NetworkFailed) else {}
         text = f"{type(error).__name__}: {error}"
-        if isinstance(error, NetworkFailed | UserError):
+        if isinstance(error, NetworkFailed):
             text = str(error)
         network.fail(text, record, traceback.format_exc())
         connection.send(("failed", text))

@@ -35,7 +35,7 @@ class Canvas:
         side = (np.arange(IMAGE_SIZE) + 0.5) / (IMAGE_SIZE / 2) - 1
         y, x = np.meshgrid(side, side, indexing="ij")
         turn = self.uniform(-0.45, 0.45)
-        scale = self.uniform(0.62, 0.95)
+        scale = self.uniform(0.7, 1.0)
         shear = self.uniform(-0.2, 0.2)
         x = x - self.uniform(-0.22, 0.22)
         y = y - self.uniform(-0.22, 0.22)
@@ -280,18 +280,20 @@ def draw(name: str, count: int, seed: int) -> np.ndarray:
     def colour():
         return rng.uniform(0.05, 0.95, (count, 1, 1, 3))
 
-    ground, ink = colour(), colour()
-    fill = ground + rng.choice([-1, 1], (count, 1, 1, 3)) * rng.uniform(
-        0.15, 0.6, (count, 1, 1, 3)
-    )
+    def contrast(low, high):
+        sign = rng.choice([-1, 1], (count, 1, 1, 3))
+        return sign * rng.uniform(low, high, (count, 1, 1, 3))
+
+    ground = colour()
+    fill = ground + contrast(0.2, 0.6)
+    ink = fill + contrast(0.2, 0.6)
     image = ground + _clutter(canvas)[..., None] * (colour() - ground) * 0.6
     figure, detail = figure[..., None], detail[..., None]
-    body = fill + detail * (ink - fill) * rng.uniform(0.4, 1, (count, 1, 1, 1))
-    image = image + figure * (body - image)
+    image = image + figure * (fill + detail * (ink - fill) - image)
     shade = 1 + rng.uniform(-0.3, 0.3, (count, 1, 1)) * canvas.x
     image = image * shade[..., None]
     grain = rng.normal(size=image.shape) * rng.uniform(
-        0.02, 0.13, (count, 1, 1, 1)
+        0.02, 0.09, (count, 1, 1, 1)
     )
     return np.clip((image + grain) * 255, 0, 255).round().astype(np.uint8)
 

@@ -1,0 +1,78 @@
+"""Finished networks made up for tests of numbers, tables and figures."""
+
+import dataclasses
+
+from keras_transfer.results import Row
+
+
+def made_up_row(spec, accuracy, **changes):
+    """Returns a `Row` with a given test accuracy.
+
+    Args:
+        spec: `NetworkSpec` to start from.
+        accuracy: Float.
+        **changes: Fields of the spec; `split` is the split.
+    """
+    split = changes.pop("split", 0)
+    data = dataclasses.replace(spec.data, split=split)
+    changed = dataclasses.replace(spec, data=data, **changes)
+    tensor = {
+        "frozen": changed.n > 0 and changed.mode == "frozen",
+        "source_path": "conv1/kernel" if changed.n else None,
+        "before_sha256": "same",
+        "after_sha256": "same",
+    }
+    result = {
+        "test_accuracy": accuracy,
+        "test_loss": 1.0,
+        "val_accuracy": accuracy,
+        "val_best10": accuracy,
+        "train_accuracy": 0.9,
+        "train_loss": 0.3,
+        "classes": ["a", "b", "c", "d"],
+        "seconds": 60.0,
+        "data_version": "1.0.0",
+        "data_fingerprint": "f",
+        "resumed_at_epoch": [],
+        "proof": [tensor],
+    }
+    return Row(changed, result)
+
+
+def made_up_study(spec, layers=(1, 5, 7), splits=(0, 1)):
+    """Returns rows with the known losses of a study.
+
+    The halves differ in difficulty (A 0.60, B 0.70; split 1 0.02 easier).
+    BnB loses 0.03 at n = 5, specificity costs 0.01 * (n - 1), fine-tuned selffers
+    gain 0.01 and fine-tuned transfers 0.02; each pair adds a little of its
+    own, so that intervals have a width.
+    """
+    rows = []
+    for split in splits:
+        for target, level in (("A", 0.60), ("B", 0.70)):
+            other = "B" if target == "A" else "A"
+            base = level + 0.02 * split
+            wobble = 0.001 * (1 if (split + (target == "A")) % 2 else -1)
+            rows.append(
+                made_up_row(spec, base, split=split, target=target, base=None)
+            )
+            for n in layers:
+                dip = 0.03 if n == 5 else 0.0
+                for half, mode, accuracy in (
+                    (target, "frozen", base - dip),
+                    (other, "frozen", base - dip - 0.01 * (n - 1)),
+                    (target, "finetuned", base + 0.01),
+                    (other, "finetuned", base + 0.02),
+                ):
+                    rows.append(
+                        made_up_row(
+                            spec,
+                            accuracy + wobble * n,
+                            split=split,
+                            target=target,
+                            base=half,
+                            n=n,
+                            mode=mode,
+                        )
+                    )
+    return rows

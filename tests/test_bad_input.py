@@ -1,0 +1,118 @@
+"""A user's mistake: one or two lines, the value, the cure, status 2."""
+
+import os
+import sys
+import time
+
+import pytest
+
+from experiments import similar_datasets
+from tests.conftest import TINY, write_tiny_pool
+
+
+def mistake(capsys, tmp_path, *arguments):
+    code = similar_datasets.main(
+        ["--log-dir", str(tmp_path / "logs"), *arguments]
+    )
+    captured = capsys.readouterr()
+    assert code == 2
+    assert captured.err.startswith("error: ")
+    assert len(captured.err.strip().splitlines()) <= 2
+    assert "Traceback" not in captured.err
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        (["--layers", "0"], "among 1 to 7. Received: 0"),
+        (["--layers", "3", "9"], "among 1 to 7. Received: 9"),
+        (["--layers", "3", "3"], "Received 3 twice"),
+        (["--treatments", "AnC"], "Received: AnC"),
+        (["--epochs", "0"], "`--epochs` of at least 1. Received: 0"),
+        (["--workers", "-1"], "`--workers` of at least 1. Received: -1"),
+        (["--learning-rate", "-0.1"], "above 0. Received: -0.1"),
+        (["--image-size", "12"], "too small for cnn8.*12-px.*--image-size"),
+        (["--preset", "paper"], "synthetic_shapes are too small.*default"),
+        (["--dataset", "cifar_hundred"], "Unknown data set 'cifar_hundred'"),
+    ],
+)
+def test_value_is_named_with_its_cure(capsys, tmp_path, arguments, text):
+    message = mistake(capsys, tmp_path, *arguments)
+    import re
+
+    assert re.search(text, message), message
+
+
+def test_unprepared_set_without_network(capsys, tmp_path, monkeypatch):
+    # No name server, no network: as on a machine that is cut off.
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    message = mistake(
+        capsys,
+        tmp_path,
+        "--dataset",
+        "beans",
+        "--data-dir",
+        str(tmp_path / "empty"),
+    )
+    assert "'beans' is not prepared in" in message
+    assert "--data-dir" in message
+
+
+def test_two_classes_are_too_few(capsys, tmp_path):
+    write_tiny_pool(tmp_path / "logs" / ".cache", classes=2)
+    arguments = ["--dataset", TINY, "--image-size", "20", "--workers", "1"]
+    code = similar_datasets.main(
+        ["--log-dir", str(tmp_path / "logs"), *arguments]
+    )
+    assert code == 2
+    assert "at least 4 classes" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_read_only_log_folder(capsys, tmp_path):
+    (tmp_path / "logs").mkdir(mode=0o500)
+    assert "Cannot write" in mistake(capsys, tmp_path)
+
+
+def test_log_folder_that_is_a_file(capsys, tmp_path):
+    (tmp_path / "logs").write_text("")
+    assert "Cannot write to the log folder" in mistake(capsys, tmp_path)
+
+
+def test_unknown_flag_names_the_nearest(capsys):
+    with pytest.raises(SystemExit) as ending:
+        similar_datasets.main(["--datset", "cifar100"])
+    assert ending.value.code == 2
+    message = capsys.readouterr().err
+    assert "--datset" in message and "--dataset" in message
+
+
+def test_plan_prints_networks_time_and_disk_at_once(tmp_path):
+    import subprocess
+
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m"]
+        + ["experiments.similar_datasets", "--plan", "--dataset", "cifar100"]
+        + ["--log-dir", str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0
+    assert "58 of 58 networks to train" in done.stdout
+    assert "MB" in done.stdout
+    assert " tensorflow" not in done.stderr
+    assert " keras\n" not in done.stderr
+    assert not list(tmp_path.iterdir())  # a plan writes nothing
+    assert time.monotonic() - begun < 30  # a speed is for the benchmark
+
+
+def test_help_names_every_setting(capsys):
+    with pytest.raises(SystemExit) as ending:
+        similar_datasets.main(["--help"])
+    assert ending.value.code == 0
+    text = capsys.readouterr().out
+    for flag in ("--dataset", "--splits", "--seeds", "--treatments", "--plan"):
+        assert flag in text

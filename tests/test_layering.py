@@ -1,0 +1,63 @@
+"""Imports go one way: a file knows only the floors below its own."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
+FLOORS = [
+    {"errors"},
+    {"specs", "splits"},
+    {"architectures", "presets", "pools", "store", "synthetic_shapes"},
+    {"data", "models", "optimizers", "planning", "transfer", "intervals"},
+    {"callbacks", "results"},
+    {"figures", "trainer", "study"},
+    {"summary", "preload"},
+]
+# Opened only when a data set of that name is asked for.
+LAZY = {("pools", "synthetic_shapes"), ("study", "trainer")}
+# In a floor of their own library: no TensorFlow.
+PLAIN = [
+    "errors",
+    "specs",
+    "splits",
+    "architectures",
+    "presets",
+    "pools",
+    "store",
+    "planning",
+    "intervals",
+    "results",
+    "study",
+    "summary",
+    "figures",
+]
+
+
+def imported_modules(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.ImportFrom) or not node.module:
+            continue
+        first, _, rest = node.module.partition(".")
+        if first == "keras_transfer":
+            names = [rest] if rest else [alias.name for alias in node.names]
+            yield from (name.split(".")[0] for name in names)
+
+
+def test_every_file_has_a_floor_and_imports_lower_ones():
+    floor = {name: i for i, names in enumerate(FLOORS) for name in names}
+    files = {p.stem: p for p in PACKAGE.glob("*.py") if p.stem != "__init__"}
+    assert set(files) == set(floor)
+    for name, path in files.items():
+        for other in imported_modules(path):
+            if (name, other) not in LAZY:
+                assert floor[other] < floor[name], f"{name} imports {other}"
+
+
+def test_plain_files_do_not_import_tensorflow():
+    lines = [f"import keras_transfer.{name}" for name in PLAIN]
+    lines.append("import experiments.similar_datasets, sys")
+    lines.append("assert 'tensorflow' not in sys.modules")
+    lines.append("assert 'keras' not in sys.modules")
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)

@@ -1,0 +1,116 @@
+import dataclasses
+
+import pytest
+
+from keras_transfer import planning
+from keras_transfer.errors import UserError
+from keras_transfer.presets import find_preset
+from keras_transfer.specs import TREATMENTS
+from keras_transfer.store import RunStore
+
+
+def study(**changes):
+    arguments = {
+        "splits": (0,),
+        "seeds": (0,),
+        "layers": (1, 2, 3, 4, 5, 6, 7),
+        "treatments": TREATMENTS,
+    }
+    preset = find_preset("cifar100", "default", None)
+    return planning.similar_networks(
+        "cifar100", preset, **{**arguments, **changes}
+    )
+
+
+def test_one_split_has_58_networks_bases_first():
+    specs = study()
+    assert len(specs) == len(set(s.network_id for s in specs)) == 58
+    assert [s.label for s in specs[:2]] == ["baseA", "baseB"]
+    labels = {s.label for s in specs}
+    assert {"A3A", "A3B", "B3A", "B3B", "A3A+", "B7A+"} <= labels
+    for index, spec in enumerate(specs[2:], 2):
+        assert specs.index(spec.source) < index
+
+
+def test_more_seeds_keep_the_networks_there_are():
+    few, more = study(), study(seeds=(0, 1))
+    assert len(more) == 116
+    assert set(few) < set(more)
+
+
+def test_no_treatment_means_the_bases_alone():
+    assert [s.label for s in study(treatments=())] == ["baseA", "baseB"]
+
+
+@pytest.mark.parametrize(
+    "changes, text",
+    [
+        ({"layers": (0,)}, "`--layers` among 1 to 7. Received: 0"),
+        ({"layers": (8,)}, "Received: 8"),
+        ({"layers": (3, 3)}, "each of `--layers` once. Received 3 twice"),
+        ({"layers": ()}, "at least one layer"),
+        ({"treatments": ("AnC",)}, "`--treatments` among.*Received: AnC"),
+        ({"splits": (-1,)}, "`--splits`.*Received: -1"),
+        ({"seeds": (1, 1)}, "Received 1 twice"),
+        ({"seeds": ()}, "after `--seeds`"),
+    ],
+)
+def test_bad_values_are_named(changes, text):
+    with pytest.raises(UserError, match=text):
+        study(**changes)
+
+
+def test_cost_of_a_base_by_hand():
+    # Half of 50,000 images less a tenth: 22,500, 175 batches of 128, 12
+    # epochs, three forward passes each; 2,500 looked at 12 times, 5,000 once.
+    spec = study()[0]
+    facts = planning.KNOWN_FACTS["cifar100"]
+    forward = 28_227_584  # width 32 on crops of 28 px, 50 classes
+    images = 175 * 128 * 12 * 3 + 2_500 * 12 + 5_000
+    assert planning.training_cost(spec, facts) == pytest.approx(
+        forward * images
+    )
+    frozen = dataclasses.replace(spec, base="A", target="B", n=7)
+    finetuned = dataclasses.replace(frozen, mode="finetuned")
+    assert planning.training_cost(frozen, facts) < 0.4 * (
+        planning.training_cost(finetuned, facts)
+    )
+
+
+def test_plan_learns_its_speed_from_finished_networks(tmp_path):
+    specs = study()
+    store = RunStore(tmp_path, "study")
+    facts = planning.KNOWN_FACTS["cifar100"]
+    plan = planning.make_plan(specs, store, facts)
+    assert len(plan.pending) == 58 and not plan.measured
+    network = store.network(specs[0])
+    network.begin()
+    network.model_path.write_bytes(b"weights")
+    network.complete({"resumed_at_epoch": [], "seconds": 101.5})
+    plan = planning.make_plan(specs, store, facts)
+    assert plan.measured and len(plan.pending) == 57
+    # 101.5 s less half the start-up's 3 s; the other base costs the same.
+    assert plan.networks[1].seconds == pytest.approx(103)
+
+
+def test_unknown_size_gives_no_time(tmp_path):
+    store = RunStore(tmp_path, "study")
+    assert planning.find_facts(store, "unheard_of", 32, str(tmp_path)) is None
+    plan = planning.make_plan(study(), store, None)
+    assert plan.seconds is None and plan.disk_bytes is None
+
+
+def test_facts_of_a_prepared_set_need_no_tensorflow(shared_data, tmp_path):
+    planning.KNOWN_FACTS.pop("cifar100")
+    try:
+        facts = planning.find_facts(
+            RunStore(tmp_path, "s"),
+            "cifar100",
+            32,
+            str(shared_data / "data" / "tfds"),
+        )
+    finally:
+        planning.KNOWN_FACTS["cifar100"] = planning.DatasetFacts(
+            100, 50_000, 10_000
+        )
+    assert facts == planning.DatasetFacts(100, 50_000, 10_000)

@@ -1,0 +1,184 @@
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from keras_transfer import figures, intervals, results, summary
+from tests.helpers import made_up_row, made_up_study
+
+
+def test_t_interval_by_hand():
+    # mean 2, standard error 1/sqrt(3), t(0.975; 2) = 4.30265
+    low, high = intervals.t_interval(np.array([1.0, 2.0, 3.0]))
+    assert (low, high) == pytest.approx(
+        (2 - 4.30265 / 3**0.5, 2 + 4.30265 / 3**0.5), abs=1e-5
+    )
+    assert intervals.t_interval(np.array([1.0])) is None
+
+
+def test_bootstrap_keeps_pairs_of_a_split_together():
+    # Within a split nothing varies: only the draw of splits does, and a
+    # quarter of draws each give the lowest and the highest mean.
+    values = np.array([0.0, 0.0, 1.0, 1.0])
+    groups = [(0, 0, "A"), (0, 0, "B"), (1, 0, "A"), (1, 0, "B")]
+    assert intervals.hierarchical_bootstrap(values, groups) == (0.0, 1.0)
+    low, high = intervals.hierarchical_bootstrap(np.full(4, 0.3), groups)
+    assert (low, high) == pytest.approx((0.3, 0.3))
+
+
+def test_bootstrap_of_many_splits_nears_the_normal_interval():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=100)
+    groups = [(i, 0, "A") for i in range(100)]
+    low, high = intervals.hierarchical_bootstrap(values, groups)
+    reach = 1.96 * values.std() / 10
+    expected = (values.mean() - reach, values.mean() + reach)
+    assert (low, high) == pytest.approx(expected, abs=0.02)
+
+
+def test_one_pair_says_so():
+    value = intervals.estimate([0.012], [(0, 0, "A")])
+    assert value.t_low is None and value.boot_low is None
+    assert value.in_points() == "+1.2 (one pair, no interval)"
+    assert intervals.estimate([], []) is None
+
+
+def test_pairing_removes_the_difficulty_of_a_half(tiny_spec):
+    # Transfer was run on the easy half only: pooled it seems to help by 6
+    # points, against its own base by 1.
+    rows = [
+        made_up_row(tiny_spec, 0.60, target="A", base=None),
+        made_up_row(tiny_spec, 0.70, target="B", base=None),
+        made_up_row(
+            tiny_spec, 0.71, target="B", base="A", n=3, mode="finetuned"
+        ),
+    ]
+    arguments = (rows, "AnB+", "base", 1, 7)
+    assert results.pooled_difference(*arguments) == pytest.approx(0.06)
+    assert results.paired_difference(*arguments).mean == pytest.approx(0.01)
+
+
+def test_losses_are_those_put_in(tiny_spec):
+    rows = made_up_study(tiny_spec)
+    coadaptation = results.paired_difference(rows, "base", "BnB", 5, 5)
+    assert coadaptation.mean == pytest.approx(0.03)
+    assert coadaptation.count == 4
+    assert coadaptation.t_low < 0.03 < coadaptation.t_high
+    specificity = results.paired_difference(rows, "BnB", "AnB", 7, 7)
+    assert specificity.mean == pytest.approx(0.06)
+    assert specificity.t_high - specificity.t_low < 1e-9  # wobble cancels
+    ranged = results.paired_difference(rows, "base", "BnB", 1, 7)
+    assert ranged.mean == pytest.approx(0.01)  # (0 + 0.03 + 0) / 3
+    assert ranged.count == 4  # a pair counts once, not once for each n
+    assert results.paired_difference(rows, "AnB", "BnB", 2, 2) is None
+    assert results.pooled_difference(rows, "AnB", "BnB", 2, 2) is None
+
+
+def test_table_1_of_made_up_results(tiny_spec):
+    rows = made_up_study(tiny_spec)
+    text = summary.boost_table(rows)
+    assert text[2].startswith("| base | 1-7 | +2.0 [")
+    assert text[5].startswith("| BnB+ | 1-7 | +1.0 [+1.0, +1.0]")
+    assert len(text) == 2 + 6
+
+
+def test_claims_follow_the_data(tiny_spec):
+    verdicts = {
+        claim.number: claim.verdict
+        for claim in results.claims(made_up_study(tiny_spec))
+    }
+    assert verdicts == {
+        1: "undecided",
+        2: "supported",
+        3: "supported",
+        4: "supported",
+        5: "supported",
+    }
+
+
+def test_claims_can_fail_and_be_undecided(tiny_spec):
+    def study(frozen, count):
+        rows = []
+        for split in range(count):
+            rows.append(made_up_row(tiny_spec, 0.6, split=split, base=None))
+            rows.append(
+                made_up_row(
+                    tiny_spec,
+                    frozen + 0.001 * split,
+                    split=split,
+                    base="A",
+                    n=4,
+                )
+            )
+        return results.claims(rows)[1].verdict
+
+    assert study(frozen=0.5, count=3) == "supported"
+    assert study(frozen=0.7, count=3) == "not supported"
+    assert study(frozen=0.5, count=1) == "undecided"
+
+
+def test_networks_at_chance_support_nothing(tiny_spec):
+    rows = [
+        made_up_row(tiny_spec, 0.26, split=s, target=t, base=b, n=n)
+        for s in range(3)
+        for t, b, n in (("A", None, 0), ("A", "A", 4))
+    ]
+    assert {c.verdict for c in results.claims(rows)} == {"undecided"}
+
+
+def test_csv_has_a_line_a_network_and_its_own_difference(tiny_spec):
+    rows = made_up_study(tiny_spec)
+    table = list(csv.DictReader(io.StringIO(results.results_csv(rows))))
+    assert len(table) == len(rows) == 2 * 2 * 13
+    line = next(
+        r for r in table if r["label"] == "A7B" and r["split"] == "1"
+    )
+    assert line["minus_own_base"] == "-0.0530"  # 0.06 specificity, + wobble
+    assert table[0]["minus_own_base"] == "+0.0000"
+
+
+def test_figure_draws_the_means_of_the_table(tiny_spec):
+    rows = made_up_study(tiny_spec)
+    data = figures.figure_data(rows)
+    assert data["base"][0][:2] == (0, pytest.approx(0.66))
+    curve = {n: (mean, low, high) for n, mean, low, high in data["AnB"]}
+    assert curve[7][0] == pytest.approx(0.66 - 0.06)
+    mean, low, high = curve[7]
+    # The paired interval around the mean: 0.007 either way, not the halves'.
+    values = np.array([0.007, -0.007, -0.007, 0.007])
+    expected = intervals.t_interval(values)
+    assert (low - mean, high - mean) == pytest.approx(expected)
+
+
+def test_figures_are_written_and_reproducible(tiny_spec, tmp_path):
+    rows = made_up_study(tiny_spec)
+    for name in ("one", "two"):
+        paths = figures.plot_figure2(rows, "Title", tmp_path / name)
+        paths += figures.plot_losses(rows, "Title", tmp_path / f"{name}l")
+        assert all(path.stat().st_size > 5_000 for path in paths)
+    one, two = (
+        (tmp_path / f"{name}.svg").read_bytes() for name in ("one", "two")
+    )
+    assert one == two
+    text = one.decode()
+    for words in ("top-1 accuracy", "AnB+: fine-tuned transfer", "copied"):
+        assert words in text
+
+
+def test_study_of_bases_alone_is_reported(tiny_spec, tmp_path):
+    rows = [made_up_row(tiny_spec, 0.6, base=None)]
+    paths = summary.write_report(rows, "Title", "command", tmp_path)
+    assert tmp_path / "figure2.svg" in paths
+    assert "60.0 %" in (tmp_path / "summary.md").read_text()
+
+
+def test_summary_warns_of_few_pairs_and_stuck_networks(tiny_spec):
+    rows = made_up_study(tiny_spec, splits=(0,))
+    rows[0].result["train_accuracy"] = 0.26
+    text = summary.summary_text(rows, "Title", "python -m x")
+    assert "only 2 pairs" in text
+    assert "one seed only" in text
+    assert "1 networks did not learn at all" in text
+    assert "    python -m x" in text
+    assert "were unchanged after" in text

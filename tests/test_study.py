@@ -1,0 +1,205 @@
+"""Whole studies in worker processes, as the scripts run them."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_transfer import trainer
+from keras_transfer.errors import UserError
+from keras_transfer.specs import from_dict
+from keras_transfer.store import RunStore
+from keras_transfer.study import Reporter, default_workers, run_study
+from tests.conftest import TINY, write_tiny_pool
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Listener(Reporter):
+    def __init__(self):
+        self.trained, self.failures, self.epochs = [], {}, []
+
+    def epoch(self, spec, row):
+        self.epochs.append((spec.label, row["epoch"]))
+
+    def finished(self, spec, result):
+        self.trained.append(spec.label)
+
+    def failed(self, spec, message):
+        self.failures[spec.label] = message
+
+
+@pytest.fixture
+def store(tmp_path, tiny_pool):
+    return RunStore(tmp_path / "logs", "study")
+
+
+def test_bases_first_then_transfers_then_nothing(store, tiny_spec):
+    other = dataclasses.replace(tiny_spec, target="B")
+    transfer = dataclasses.replace(tiny_spec, base="B", n=7)
+    specs = [transfer, tiny_spec, other]
+    listener = Listener()
+    outcome = run_study(specs, store, workers=2, reporter=listener)
+    assert sorted(listener.trained[:2]) == ["baseA", "baseB"]
+    assert listener.trained[2] == "B7A"
+    assert listener.epochs.count(("B7A", 2)) == 1
+    assert len(outcome.trained) == 3 and not outcome.failed
+    # Another seed trains only what is new; the same study trains nothing.
+    again = run_study(specs, store, workers=2)
+    assert not again.trained and len(again.found) == 3
+    # A study of another name shares the base.
+    elsewhere = RunStore(store.log_dir, "another_study")
+    assert run_study([tiny_spec], elsewhere).found == [tiny_spec]
+
+
+def test_a_failed_base_fails_its_transfers_and_no_others(store, tiny_spec):
+    model = dataclasses.replace(tiny_spec.model, normalization="none")
+    solver = dataclasses.replace(
+        tiny_spec.solver, learning_rate=1e30, warmup=0.0
+    )
+    bad = dataclasses.replace(tiny_spec, model=model, solver=solver)
+    dependent = dataclasses.replace(bad, base="A", target="B", n=1)
+    listener = Listener()
+    outcome = run_study(
+        [bad, dependent, tiny_spec], store, reporter=listener
+    )
+    assert outcome.trained == [tiny_spec]
+    assert "loss became" in outcome.failed[bad]
+    assert outcome.failed[dependent] == "its base baseA failed"
+    status = json.loads(
+        (store.network(bad).folder / "status.json").read_text()
+    )
+    assert status["status"] == "FAILED"
+    assert status["record"]["epoch"] == 0
+    assert "layer_norms" in status["record"]
+
+
+def test_changed_data_are_refused(store, tiny_pool, tiny_spec):
+    run_study([tiny_spec], store)
+    meta = tiny_pool.folder / "pool.json"
+    content = json.loads(meta.read_text())
+    content.update(version="2.0.0", fingerprint="other")
+    meta.write_text(json.dumps(content))
+    second = dataclasses.replace(tiny_spec, seed=1)
+    with pytest.raises(UserError, match="version 1.0.0.*version 2.0.0"):
+        run_study([tiny_spec, second], store)
+
+
+def test_a_missing_base_is_named(store, tiny_spec):
+    orphan = dataclasses.replace(tiny_spec, base="B", n=1)
+    with pytest.raises(UserError, match="baseB/seed0"):
+        run_study([orphan], store)
+
+
+def test_large_networks_are_trained_one_at_a_time(tiny_spec):
+    caffenet = dataclasses.replace(tiny_spec.model, name="caffenet")
+    spec = dataclasses.replace(tiny_spec, model=caffenet)
+    assert default_workers([spec]) == 1
+    assert default_workers([tiny_spec]) >= 1
+
+
+def script(log_dir, *arguments):
+    command = [sys.executable, "-m", "experiments.similar_datasets"]
+    command += ["--dataset", TINY, "--image-size", "20", "--width", "4"]
+    command += ["--epochs", "3", "--batch-size", "8"]
+    command += ["--log-dir", str(log_dir), *arguments]
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process):
+    output, errors = process.communicate(timeout=240)
+    return process.returncode, output, errors
+
+
+SMALL = ("--layers", "5", "--treatments", "AnB", "BnB+")
+
+
+def results_of(log_dir):
+    found = {}
+    for path in Path(log_dir).glob("*/*/split*/*/seed*/result.json"):
+        content = json.loads(path.read_text())
+        network = RunStore(log_dir, "x").network(from_dict(content["settings"]))
+        found[content["label"]] = content, network
+    return found
+
+
+def test_killed_study_ends_as_an_uninterrupted_one(tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    for log_dir in (whole, broken):
+        write_tiny_pool(log_dir / ".cache")
+    first = script(broken, *SMALL)
+    deadline = time.monotonic() + 200
+    while not list(broken.glob("*/*/*/A5B/*/checkpoint.npz")):
+        assert time.monotonic() < deadline and first.poll() is None
+        time.sleep(0.02)
+    os.kill(first.pid, signal.SIGKILL)
+    first.communicate()
+    code, output, errors = finish(script(broken, *SMALL))
+    assert code == 0, errors
+    assert "A5B/seed0: test" in output
+    assert "baseA/seed0: test" not in output  # finished before the kill
+    code, output, errors = finish(script(whole, *SMALL))
+    assert code == 0, errors
+    for name in ("figure2.svg", "losses.svg", "results.csv", "summary.md"):
+        assert f"report-default/{name}" in output.replace("\n", "")
+    one, two = results_of(whole), results_of(broken)
+    assert set(one) == set(two) and len(one) == 6
+    for label in one:
+        keys = ("test_accuracy", "test_loss", "val_best10", "network_id")
+        assert [one[label][0][k] for k in keys] == [
+            two[label][0][k] for k in keys
+        ]
+        for a, b in zip(
+            trainer.load_model(one[label][1]).get_weights(),
+            trainer.load_model(two[label][1]).get_weights(),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(a, b)
+    # Run again: nothing is trained, and quickly.
+    code, output, _ = finish(script(whole, *SMALL))
+    assert code == 0 and "0 of 6 networks to train" in output
+    assert "[1/" not in output
+
+
+def test_ctrl_c_says_what_is_kept(tmp_path):
+    write_tiny_pool(tmp_path / ".cache")
+    process = script(tmp_path, "--treatments", "--epochs", "200")
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("*/*/*/*/*/checkpoint.npz")):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    code, _, errors = finish(process)
+    assert code == 130
+    assert "same command goes on" in errors
+    assert "Traceback" not in errors
+
+
+def test_failed_network_gives_status_1_and_its_name(tmp_path):
+    write_tiny_pool(tmp_path / ".cache")
+    code, output, errors = finish(
+        script(
+            tmp_path,
+            "--treatments",
+            "--normalization",
+            "none",
+            "--learning-rate",
+            "1e30",
+        )
+    )
+    assert code == 1
+    assert "failed: tiny_colours/split0/baseA/seed0: The loss became" in output
+    assert "Traceback" not in output + errors
