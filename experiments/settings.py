@@ -68,9 +68,7 @@ class Settings:
 
     def resolve(self) -> presets.Preset:
         """Returns the preset's recipe with this command line's changes."""
-        recipe = presets.find_preset(
-            self.dataset, self.preset, self.image_size
-        )
+        recipe = presets.find_preset(self.dataset, self.preset, self.image_size)
         model = _replace(
             recipe.model,
             name=self.model,

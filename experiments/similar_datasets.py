@@ -78,7 +78,11 @@ def report(settings, specs, store: RunStore, console: Console) -> None:
             highlight=False,
         )
     console.print()
-    for name, suffix in (("figure", ".svg"), ("table", ".csv"), ("report", ".md")):
+    for name, suffix in (
+        ("figure", ".svg"),
+        ("table", ".csv"),
+        ("report", ".md"),
+    ):
         found = [str(path) for path in paths if path.suffix == suffix]
         console.print(
             f"{name}: {', '.join(found)}", soft_wrap=True, highlight=False

@@ -86,9 +86,7 @@ def load_half(pool: ImagePool, spec: DataSpec, half: str) -> HalfData:
             "Choose another `--dataset` or split."
         )
     # The cut looks at a class's own label, so it is made on the pool's labels.
-    kept, cut = splits.stratified_cut(
-        classes[labels], spec.validation_fraction
-    )
+    kept, cut = splits.stratified_cut(classes[labels], spec.validation_fraction)
     train_images = pool.images("train")
     return HalfData(
         classes=classes,
@@ -148,7 +146,9 @@ def train_batches(
         current_pass, place = step // passes, step % passes
         places = place * batch_size + tf.range(batch_size, dtype=tf.int64)
         chosen = tf.random.experimental.index_shuffle(
-            places, tf.stack([tf.cast(order_seed, tf.int64), current_pass]), last
+            places,
+            tf.stack([tf.cast(order_seed, tf.int64), current_pass]),
+            last,
         )
         draws = tf.random.stateless_uniform(
             (batch_size, 3), tf.stack([tf.cast(view_seed, tf.int64), step])
@@ -194,9 +194,9 @@ def evaluation_batches(
         return images, tf.gather(labels, places)
 
     return _without_autotuner(
-        tf.data.Dataset.range(len(part)).batch(batch_size).map(
-            batch, num_parallel_calls=2, deterministic=True
-        )
+        tf.data.Dataset.range(len(part))
+        .batch(batch_size)
+        .map(batch, num_parallel_calls=2, deterministic=True)
     )
 
 

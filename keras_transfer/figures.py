@@ -98,20 +98,27 @@ def plot_figure2(rows: list[Row], title: str, path: Path) -> list[Path]:
         for axes in (top, bottom):
             axes.set_ylabel("top-1 accuracy on the test images (%)")
             if base:
-                axes.axhline(
-                    100 * base[0][1], color="#222222", ls="--", lw=0.9
-                )
-        top.legend(fontsize=9, loc="lower left")
+                axes.axhline(100 * base[0][1], color="#222222", ls="--", lw=0.9)
         top.set_title(f"{title}\nevery network")
+        figure.legend(fontsize=9, ncols=2, loc="outside upper center")
         count = len({row.group for row in rows})
         bottom.set_title(
             "means; bars: 95 % t interval of the difference from the own "
             f"base ({count} pairs of split, seed, target)",
             fontsize=10,
         )
+        _fit_means(bottom, data)
+        _name_curves(bottom, data)
         _label_layers(bottom, [0, *results.layers_of(rows)])
         bottom.tick_params(labelbottom=True)
         return _save(figure, path)
+
+
+def _fit_means(axes, data) -> None:
+    """Fits the axis to the means: an interval of two pairs may run out."""
+    means = [100 * mean for points in data.values() for _, mean, *_ in points]
+    reach = max(2.0, 0.35 * (max(means) - min(means)))
+    axes.set_ylim(min(means) - reach, max(means) + reach)
 
 
 def _plot_means(axes, treatment, points, base) -> None:
@@ -141,14 +148,26 @@ def _plot_means(axes, treatment, points, base) -> None:
             axes.plot(
                 [n + shift / 3] * 2, [100 * low, 100 * high], color=colour
             )
-    axes.annotate(
-        treatment,
-        (layers[-1], means[-1]),
-        xytext=(12, 0),
-        textcoords="offset points",
-        color=colour,
-        va="center",
-    )
+
+
+def _name_curves(axes, data) -> None:
+    """Writes each treatment's name at the end of its curve, not on another."""
+    low, high = axes.get_ylim()
+    below = -float("inf")
+    for treatment in sorted(data, key=lambda name: data[name][-1][1]):
+        n, mean, *_ = data[treatment][-1]
+        if treatment == "base":
+            place = 100 * mean + 0.025 * (high - low)
+        else:
+            place = below = max(100 * mean, below + 0.035 * (high - low))
+        axes.annotate(
+            treatment,
+            (n, place),
+            xytext=(14, 0),
+            textcoords="offset points",
+            color=STYLES[treatment][1],
+            va="center",
+        )
 
 
 def plot_losses(rows: list[Row], title: str, path: Path) -> list[Path]:

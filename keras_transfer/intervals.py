@@ -84,23 +84,39 @@ def hierarchical_bootstrap(
     tree: dict = {}
     for value, (split, run, target) in zip(values, groups, strict=True):
         tree.setdefault(split, {}).setdefault(run, {})[target] = value
-    leaves = [
-        [np.array(list(run.values())) for run in split.values()]
-        for split in tree.values()
-    ]
+    padded, targets = _pad(tree)
+    runs = (targets > 0).sum(1)
+    # Draws of every resample at once; a slot beyond a split's own number of
+    # seeds, or a seed's of targets, is masked.
     rng = np.random.default_rng(seed)
-    means = np.empty(RESAMPLES)
-    for index in range(RESAMPLES):
-        drawn = []
-        for s in rng.integers(len(leaves), size=len(leaves)):
-            runs = leaves[s]
-            for r in rng.integers(len(runs), size=len(runs)):
-                run = runs[r]
-                drawn.append(run[rng.integers(len(run), size=len(run))])
-        means[index] = np.concatenate(drawn).mean()
+    count, most_runs, most_targets = padded.shape
+    s = rng.integers(count, size=(RESAMPLES, count))[:, :, None]
+    r = rng.random((RESAMPLES, count, most_runs)) * runs[s]
+    r = r.astype(int)
+    t = rng.random((*r.shape, most_targets)) * targets[s, r][..., None]
+    t = t.astype(int)
+    drawn = padded[s[..., None], r[..., None], t]
+    used = (np.arange(most_runs) < runs[s])[..., None] & (
+        np.arange(most_targets) < targets[s, r][..., None]
+    )
+    means = np.where(used, drawn, 0).sum((1, 2, 3)) / used.sum((1, 2, 3))
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def _pad(tree: dict) -> tuple[np.ndarray, np.ndarray]:
+    """Lays nested values out as `(splits, seeds, targets)`, with counts."""
+    splits = [list(split.values()) for split in tree.values()]
+    most_runs = max(len(split) for split in splits)
+    most_targets = max(len(run) for split in splits for run in split)
+    padded = np.zeros((len(splits), most_runs, most_targets))
+    targets = np.zeros((len(splits), most_runs), int)
+    for i, split in enumerate(splits):
+        for j, run in enumerate(split):
+            targets[i, j] = len(run)
+            padded[i, j, : len(run)] = list(run.values())
+    return padded, targets
 
 
 def estimate(values: list[float], groups: list[tuple]) -> Estimate | None:

@@ -240,9 +240,7 @@ def make_plan(
     Returns:
         `Plan`.
     """
-    finished = {
-        spec.network_id: store.result(spec) for spec in specs
-    }
+    finished = {spec.network_id: store.result(spec) for spec in specs}
     rates = []
     if facts is not None:
         for spec in specs:

@@ -297,9 +297,7 @@ def _write_part(builder, tfds_part, part, image_size, folder, progress) -> int:
 
     # Unlabelled examples are dropped before their images are decoded.
     decoded = (
-        raw.filter(
-            lambda e: (e["label"] >= 0) & (e["label"] < num_classes)
-        )
+        raw.filter(lambda e: (e["label"] >= 0) & (e["label"] < num_classes))
         .map(decode, num_parallel_calls=tf.data.AUTOTUNE)
         .batch(256)
         .prefetch(2)

@@ -175,9 +175,7 @@ def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
 
 def results_csv(rows: list[Row]) -> str:
     """Writes one line a network, every seed kept."""
-    own = {
-        (row.group): row.accuracy for row in rows if row.spec.base is None
-    }
+    own = {(row.group): row.accuracy for row in rows if row.spec.base is None}
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -199,7 +197,9 @@ def results_csv(rows: list[Row]) -> str:
                 "n": spec.n,
                 "test_accuracy": f"{row.accuracy:.4f}",
                 "minus_own_base": (
-                    "" if own_base is None else f"{row.accuracy - own_base:+.4f}"
+                    ""
+                    if own_base is None
+                    else f"{row.accuracy - own_base:+.4f}"
                 ),
                 "val_accuracy": f"{result['val_accuracy']:.4f}",
                 "val_best10": f"{result['val_best10']:.4f}",
@@ -270,11 +270,16 @@ def claims(rows: list[Row]) -> list[Claim]:
         - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section
           4.1.
     """
+
     def pair(first, second, low, high):
         return paired_difference(rows, first, second, low, high)
 
     base = [row.accuracy for row in select(rows, "base")]
-    level = f"mean base accuracy {100 * sum(base) / len(base):.1f} %" if base else ""
+    level = (
+        f"mean base accuracy {100 * sum(base) / len(base):.1f} %"
+        if base
+        else ""
+    )
     dip = pair("base", "BnB", 3, 6)
     recover = pair("BnB+", "base", 1, 7)
     general = pair("AnB", "base", 1, 2)
@@ -317,8 +322,7 @@ def claims(rows: list[Row]) -> list[Claim]:
             + "; "
             + _describe("BnB - AnB, n 6 to 7:", specific),
             _join(_verdict(general, -MARGIN), _verdict(specific)),
-            "supported if the first lies above -1 point and the second "
-            "above 0",
+            "supported if the first lies above -1 point and the second above 0",
         ),
         Claim(
             5,

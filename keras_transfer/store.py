@@ -251,7 +251,9 @@ class RunStore:
     def finished(self) -> list[dict]:
         """Returns every readable result of the log folder."""
         results = []
-        for path in sorted(self.log_dir.glob("*/*/split*/*/seed*-*/result.json")):
+        for path in sorted(
+            self.log_dir.glob("*/*/split*/*/seed*-*/result.json")
+        ):
             content = _read_json(path)
             if not isinstance(content, dict) or "settings" not in content:
                 continue

@@ -133,9 +133,7 @@ def run_study(
     if not pending:
         return outcome
     data = pending[0].data
-    pool = prepare_data(
-        store, data.name, data.image_size, data_dir, reporter
-    )
+    pool = prepare_data(store, data.name, data.image_size, data_dir, reporter)
     splits.class_halves(pool.num_classes, data.split)  # too few: says so
     for spec in found:
         if finished[spec]["data_fingerprint"] != pool.fingerprint:

@@ -142,7 +142,9 @@ def accuracy_table(rows: list[Row]) -> list[str]:
             cells.append("" if value is None else f"{100 * value.mean:.1f}")
         if any(cells):
             body.append([treatment, *cells])
-    return lines + _table(["mean of networks", *(f"n = {n}" for n in layers)], body)
+    return lines + _table(
+        ["mean of networks", *(f"n = {n}" for n in layers)], body
+    )
 
 
 def difference_table(rows: list[Row]) -> list[str]:
@@ -170,7 +172,9 @@ def difference_table(rows: list[Row]) -> list[str]:
 def _both_forms(paired, pooled: float) -> list[str]:
     boot = "(one pair)"
     if paired.boot_low is not None:
-        boot = f"{{{100 * paired.boot_low:+.1f}, {100 * paired.boot_high:+.1f}}}"
+        boot = (
+            f"{{{100 * paired.boot_low:+.1f}, {100 * paired.boot_high:+.1f}}}"
+        )
     return [paired.in_points(), boot, f"{100 * pooled:+.1f}"]
 
 

@@ -77,8 +77,10 @@ def train_network(
     mean_half = spec.target
     if spec.base is not None and spec.data.mean == "base":
         mean_half = spec.base
-    mean_part = half if mean_half == spec.target else load_half(
-        pool, spec.data, mean_half
+    mean_part = (
+        half
+        if mean_half == spec.target
+        else load_half(pool, spec.data, mean_half)
     )
     mean = pool.mean_image(mean_part.train.indices)
 

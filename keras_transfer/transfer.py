@@ -124,7 +124,9 @@ def plan_transfer(
     if source is not None and n:
         source_numbers = number_layers(source)
         reached = [i for i, number in enumerate(numbers) if number <= n]
-        available = [i for i, number in enumerate(source_numbers) if number <= n]
+        available = [
+            i for i, number in enumerate(source_numbers) if number <= n
+        ]
         kinds = [type(target.layers[i]).__name__ for i in reached]
         found = [type(source.layers[i]).__name__ for i in available]
         if kinds != found:
@@ -177,9 +179,13 @@ def apply_plan(
     for action in plan:
         if not action.copy:
             continue
-        wanted = [tuple(w.shape) for w in target.get_layer(action.layer).weights]
+        wanted = [
+            tuple(w.shape) for w in target.get_layer(action.layer).weights
+        ]
         layer = by_name.get(action.source)
-        found = None if layer is None else [tuple(w.shape) for w in layer.weights]
+        found = (
+            None if layer is None else [tuple(w.shape) for w in layer.weights]
+        )
         if found != wanted:
             raise UserError(
                 f"Cannot copy layer '{action.source}' to '{action.layer}': "
@@ -374,8 +380,7 @@ class Proof:
         copied = sum(t.source_path is not None for t in self.tensors)
         frozen = sum(t.frozen for t in self.tensors)
         kept = sum(
-            t.frozen and t.after_sha256 == t.before_sha256
-            for t in self.tensors
+            t.frozen and t.after_sha256 == t.before_sha256 for t in self.tensors
         )
         return (
             f"{len(self.tensors)} tensors: {copied} copied, {frozen} frozen, "

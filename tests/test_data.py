@@ -79,7 +79,8 @@ def test_crops_are_parts_of_their_image_sometimes_mirrored(tiny_spec):
     assert set(steps) == {1.0, -1.0}  # left to right, and mirrored
     assert 16 <= (steps == -1).sum() <= 48
     corners = {
-        (c[0, 0, 0], min(c[0, 0, 1], c[0, -1, 1])) for c in crops.tolist()
+        (c[0, 0, 0], min(c[0, 0, 1], c[0, -1, 1]))
+        for c in crops.tolist()
         for c in [np.array(c)]
     }
     assert corners == {(a, b) for a in range(3) for b in range(3)}
@@ -91,9 +92,7 @@ def test_evaluation_shows_centre_crops_in_order_minus_the_mean(
     half, tiny_pool, tiny_spec
 ):
     mean = tiny_pool.mean_image(half.train.indices)
-    shown = list(
-        data.evaluation_batches(half.test, mean, tiny_spec.data, 7)
-    )
+    shown = list(data.evaluation_batches(half.test, mean, tiny_spec.data, 7))
     assert [len(y) for _, y in shown] == [7, 7, 6]
     images = np.concatenate([x.numpy() for x, _ in shown])
     stored = np.array(half.test.images[half.test.indices], np.float32)

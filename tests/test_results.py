@@ -131,9 +131,7 @@ def test_csv_has_a_line_a_network_and_its_own_difference(tiny_spec):
     rows = made_up_study(tiny_spec)
     table = list(csv.DictReader(io.StringIO(results.results_csv(rows))))
     assert len(table) == len(rows) == 2 * 2 * 13
-    line = next(
-        r for r in table if r["label"] == "A7B" and r["split"] == "1"
-    )
+    line = next(r for r in table if r["label"] == "A7B" and r["split"] == "1")
     assert line["minus_own_base"] == "-0.0530"  # 0.06 specificity, + wobble
     assert table[0]["minus_own_base"] == "+0.0000"
 

@@ -67,15 +67,11 @@ def test_a_failed_base_fails_its_transfers_and_no_others(store, tiny_spec):
     bad = dataclasses.replace(tiny_spec, model=model, solver=solver)
     dependent = dataclasses.replace(bad, base="A", target="B", n=1)
     listener = Listener()
-    outcome = run_study(
-        [bad, dependent, tiny_spec], store, reporter=listener
-    )
+    outcome = run_study([bad, dependent, tiny_spec], store, reporter=listener)
     assert outcome.trained == [tiny_spec]
     assert "loss became" in outcome.failed[bad]
     assert outcome.failed[dependent] == "its base baseA failed"
-    status = json.loads(
-        (store.network(bad).folder / "status.json").read_text()
-    )
+    status = json.loads((store.network(bad).folder / "status.json").read_text())
     assert status["status"] == "FAILED"
     assert status["record"]["epoch"] == 0
     assert "layer_norms" in status["record"]
@@ -153,7 +149,7 @@ def test_killed_study_ends_as_an_uninterrupted_one(tmp_path):
     assert "baseA/seed0: test" not in output  # finished before the kill
     code, output, errors = finish(script(whole, *SMALL))
     assert code == 0, errors
-    for name in ("figure2.svg", "losses.svg", "results.csv", "summary.md"):
+    for name in ("figure2.svg", "results.csv", "summary.md"):
         assert f"report-default/{name}" in output.replace("\n", "")
     one, two = results_of(whole), results_of(broken)
     assert set(one) == set(two) and len(one) == 6

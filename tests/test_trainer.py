@@ -66,9 +66,7 @@ def test_events_hold_each_epoch_once(base):
 
 @pytest.mark.parametrize("mode", ["frozen", "finetuned"])
 def test_transfer_is_proved(store, base, tiny_pool, tiny_spec, mode):
-    spec = dataclasses.replace(
-        tiny_spec, base="A", target="B", n=3, mode=mode
-    )
+    spec = dataclasses.replace(tiny_spec, base="A", target="B", n=3, mode=mode)
     network = store.network(spec)
     result = trainer.train_network(network, tiny_pool, base)
     proof = result["proof"]
@@ -98,9 +96,7 @@ def test_targets_own_mean_is_an_option(store, tiny_pool, tiny_spec):
     assert result["mean_half"] == "B"
 
 
-def test_same_settings_give_the_same_bits(
-    base, tmp_path, tiny_pool, tiny_spec
-):
+def test_same_settings_give_the_same_bits(base, tmp_path, tiny_pool, tiny_spec):
     again = RunStore(tmp_path / "other", "study").network(tiny_spec)
     trainer.train_network(again, tiny_pool)
     assert_same_bits(base, again)
