@@ -6,10 +6,10 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from matplotlib import pyplot as plt  # noqa: E402  after the backend is set
+from matplotlib import pyplot as plt
 
-from keras_transfer import results  # noqa: E402
-from keras_transfer.results import Row  # noqa: E402
+from keras_transfer import results
+from keras_transfer.results import Row
 
 # Marker, colour, filled, horizontal shift: told apart by shape and filling
 # alone, so that figures are legible in grey.

@@ -25,7 +25,6 @@ from keras_transfer.data import (
 )
 from keras_transfer.errors import NetworkFailed
 from keras_transfer.pools import ImagePool
-from keras_transfer.specs import NetworkSpec
 from keras_transfer.splits import derive_seed
 from keras_transfer.store import Network, file_sha256
 

@@ -43,9 +43,9 @@ def made_up_study(spec, layers=(1, 5, 7), splits=(0, 1)):
     """Returns rows with the known losses of a study.
 
     The halves differ in difficulty (A 0.60, B 0.70; split 1 0.02 easier).
-    BnB loses 0.03 at n = 5, specificity costs 0.01 * (n - 1), fine-tuned selffers
-    gain 0.01 and fine-tuned transfers 0.02; each pair adds a little of its
-    own, so that intervals have a width.
+    BnB loses 0.03 at n = 5, specificity costs 0.01 * (n - 1), fine-tuned
+    selffers gain 0.01 and fine-tuned transfers 0.02; each pair adds a little
+    of its own, so that intervals have a width.
     """
     rows = []
     for split in splits:

@@ -156,9 +156,8 @@ SCRIPT = """
     spec = from_dict(json.loads(sys.argv[1]))
     network = RunStore(sys.argv[3], "study").network(spec)
     pause = float(sys.argv[4])
-    trainer.train_network(
-        network, ImagePool(Path(sys.argv[2])), report=lambda r: time.sleep(pause)
-    )
+    pool = ImagePool(Path(sys.argv[2]))
+    trainer.train_network(network, pool, report=lambda r: time.sleep(pause))
 """
 
 
