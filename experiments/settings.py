@@ -14,7 +14,7 @@ from experiments.progress import StudyProgress, readable_time
 from keras_transfer import planning, presets
 from keras_transfer.architectures import smallest_crop
 from keras_transfer.errors import UserError
-from keras_transfer.specs import TREATMENTS, NetworkSpec
+from keras_transfer.specs import TREATMENTS, NetworkSpec, spec_hash
 from keras_transfer.store import RunStore
 from keras_transfer.study import Outcome, run_study
 
@@ -91,6 +91,17 @@ class Settings:
         )
         self._check(recipe)
         return recipe
+
+    def report_name(self) -> str:
+        """Names the report's folder: no recipe overwrites another's."""
+        recipe = self.resolve()
+        preset = presets.find_preset(self.dataset, self.preset, None)
+        changed = (recipe.data("", 0, self.mean), recipe.model, recipe.solver)
+        usual = (preset.data("", 0), preset.model, preset.solver)
+        if changed == usual:
+            return f"report-{self.preset}"
+        settings = [dataclasses.asdict(part) for part in changed]
+        return f"report-{self.preset}-{spec_hash({'recipe': settings})[:6]}"
 
     def _check(self, recipe: presets.Preset) -> None:
         for flag, value in (

@@ -62,7 +62,7 @@ def report(settings, specs, store: RunStore, console: Console) -> None:
     folder = (
         store.study_dir
         / settings.dataset.replace("/", "-")
-        / f"report-{settings.preset}"
+        / settings.report_name()
     )
     words = sys.argv[1:]
     paths = summary.write_report(

@@ -165,6 +165,7 @@ def _prepared_builder(name: str, data_dir: str | None):
     if builder.is_prepared():
         return builder
     try:
+        _check_reachable(builder)
         with _quiet_stdout():
             builder.download_and_prepare()
     except Exception as error:
@@ -175,6 +176,15 @@ def _prepared_builder(name: str, data_dir: str | None):
             "Check the network, or give `--data-dir` of a prepared copy."
         ) from error
     return builder
+
+
+def _check_reachable(builder) -> None:
+    # TFDS retries for minutes before it believes that there is no network.
+    import requests
+
+    for url in list(builder.url_infos or ())[:1]:
+        if url.startswith("http"):
+            requests.head(url, timeout=10, allow_redirects=False)
 
 
 def _quiet_stdout():

@@ -112,6 +112,8 @@ def script(log_dir, *arguments):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background jobs ignore Ctrl-C and would hand that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
@@ -170,14 +172,15 @@ def test_killed_study_ends_as_an_uninterrupted_one(tmp_path):
     assert "[1/" not in output
 
 
-def test_ctrl_c_says_what_is_kept(tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_says_what_is_kept(tmp_path, how):
     write_tiny_pool(tmp_path / ".cache")
     process = script(tmp_path, "--treatments", "--epochs", "200")
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("*/*/*/*/*/checkpoint.npz")):
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     code, _, errors = finish(process)
     assert code == 130
     assert "same command goes on" in errors
