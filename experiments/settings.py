@@ -16,7 +16,13 @@ from keras_transfer.architectures import smallest_crop
 from keras_transfer.errors import UserError
 from keras_transfer.specs import TREATMENTS, NetworkSpec, spec_hash
 from keras_transfer.store import RunStore
-from keras_transfer.study import Outcome, run_study
+from keras_transfer.study import (
+    REUSE_GIGABYTES,
+    Outcome,
+    default_workers,
+    run_study,
+    threads_of,
+)
 
 DONE, SOME_FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
@@ -59,6 +65,12 @@ class Settings:
     """Images a training step, if not the preset's."""
     learning_rate: float | None = None
     """Highest learning rate, if not the preset's."""
+    precision: Literal["float32", "bfloat16"] | None = None
+    """Of products and activations, if not the preset's."""
+    views: int | None = None
+    """Fixed views of each training image, if not the preset's."""
+    reuse_gigabytes: float = REUSE_GIGABYTES
+    """Disk for what frozen layers compute; 0 computes it at every step."""
     workers: int | None = None
     """Networks trained at the same time (one a core on a CPU)."""
     plan: bool = False
@@ -74,6 +86,7 @@ class Settings:
             name=self.model,
             width=self.width,
             normalization=self.normalization,
+            precision=self.precision,
         )
         solver = _replace(
             recipe.solver,
@@ -88,6 +101,7 @@ class Settings:
             solver=solver,
             layers=self.layers,
             splits=self.splits,
+            views=self.views,
         )
         self._check(recipe)
         return recipe
@@ -109,6 +123,7 @@ class Settings:
             ("--batch-size", recipe.solver.batch_size),
             ("--steps-per-epoch", recipe.solver.steps_per_epoch or 1),
             ("--width", recipe.model.width),
+            ("--views", recipe.views or 1),
             ("--workers", 1 if self.workers is None else self.workers),
         ):
             if value < 1:
@@ -194,8 +209,20 @@ def main_of(script: str, description: str, study, arguments=None) -> int:
             signal.signal(signal.SIGTERM, previous)
 
 
-def print_plan(plan: planning.Plan, store: RunStore, console: Console) -> None:
-    """Prints what a study will train, what is there, time and disk."""
+def print_plan(
+    plan: planning.Plan,
+    store: RunStore,
+    console: Console,
+    reuse_gigabytes: float,
+) -> None:
+    """Prints what a study will train, what is there, time and disk.
+
+    Args:
+        plan: `Plan`.
+        store: `RunStore`.
+        console: `rich.console.Console`.
+        reuse_gigabytes: Float, budget of stored output of frozen layers.
+    """
     table = Table(title=f"Study {store.study} in {store.log_dir}")
     for column in ("treatment", "networks", "finished", "to train", "time"):
         right = column != "treatment"
@@ -206,7 +233,7 @@ def print_plan(plan: planning.Plan, store: RunStore, console: Console) -> None:
             continue
         todo = [n for n in rows if not n.finished]
         times = [n.seconds for n in todo]
-        seconds = None if None in times else sum(times)
+        seconds = None if None in times else sum(times) / plan.workers
         table.add_row(
             treatment,
             str(len(rows)),
@@ -221,8 +248,14 @@ def print_plan(plan: planning.Plan, store: RunStore, console: Console) -> None:
         disk = f"{plan.disk_bytes / 1e6:,.0f} MB"
     text = (
         f"{len(plan.pending)} of {len(plan.networks)} networks to train, "
-        f"about {readable_time(plan.seconds)} ({basis}), disk {disk}."
+        f"about {readable_time(plan.seconds)} with {plan.workers} at a time "
+        f"({basis}), disk {disk}."
     )
+    if plan.stored_bytes:
+        text += (
+            f" Frozen layers store {plan.stored_bytes / 1e9:.1f} GB of output "
+            f"in passing, at most {reuse_gigabytes:g} GB at once."
+        )
     if plan.seconds is None:
         text += " The data set was not prepared yet, so its size is unknown."
     console.print(text, highlight=False)
@@ -248,15 +281,28 @@ def train_all(
     facts = planning.find_facts(
         store, settings.dataset, specs[0].data.image_size, settings.data_dir
     )
-    plan = planning.make_plan(specs, store, facts)
+    workers = settings.workers or default_workers(specs)
+    plan = planning.make_plan(
+        specs,
+        store,
+        facts,
+        workers,
+        threads_of(workers),
+        1e9 * settings.reuse_gigabytes,
+    )
     for notice in store.notices:
         console.print(f"note: {notice}", soft_wrap=True, highlight=False)
     store.notices.clear()
     if not settings.quiet or settings.plan:
-        print_plan(plan, store, console)
+        print_plan(plan, store, console, settings.reuse_gigabytes)
     if settings.plan:
         return None
     with StudyProgress(plan, console, settings.quiet) as progress:
         return run_study(
-            specs, store, settings.data_dir, settings.workers, progress
+            specs,
+            store,
+            settings.data_dir,
+            workers,
+            progress,
+            settings.reuse_gigabytes,
         )

@@ -8,7 +8,7 @@ import dataclasses
 import math
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs import LAYER_NAMES, ModelSpec
+from keras_transfer.specs import LAYER_NAMES, PRECISIONS, ModelSpec
 
 NORMALIZATIONS = ("none", "lrn", "batch")
 
@@ -68,6 +68,11 @@ def layer_rows(model: ModelSpec, num_classes: int) -> tuple[LayerRow, ...]:
         raise UserError(
             f"Expected `normalization` to be one of {NORMALIZATIONS}. "
             f"Received: {model.normalization!r}."
+        )
+    if model.precision not in PRECISIONS:
+        raise UserError(
+            f"Expected `precision` to be one of {PRECISIONS}. "
+            f"Received: {model.precision!r}."
         )
     outputs = model.outputs or num_classes
     if outputs < num_classes:
@@ -140,11 +145,19 @@ def _window(size: int, kernel: int, stride: int, padding: str) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class LayerCost:
-    """Cost of one layer: `parameters` and forward `flops` an image."""
+    """Cost of one layer an image.
+
+    Args:
+        name: String.
+        parameters: Integer.
+        flops: Integer, operations of the forward pass.
+        outputs: Integer, values that it hands on, after its pooling.
+    """
 
     name: str
     parameters: int
     flops: int
+    outputs: int
 
 
 def layer_costs(
@@ -174,10 +187,11 @@ def layer_costs(
             flops, size = 2 * kernel, 1
         # Batch normalisation replaces the bias by gamma, beta and two moments.
         parameters = kernel + row.units * (4 if row.batch_norm else 1)
-        costs.append(LayerCost(row.name, parameters, flops))
         if row.pool:
             size = _window(size, row.pool, 2, row.pool_padding)
         channels = row.units
+        outputs = size**2 * channels
+        costs.append(LayerCost(row.name, parameters, flops, outputs))
     return tuple(costs)
 
 

@@ -57,17 +57,20 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         path: Path of the `.npz` file.
         rows: List of dicts, the rows kept so far.
+        network: `keras.Sequential`, the whole network, of which the model
+            that is fitted may be the upper part.
     """
 
-    def __init__(self, path: Path, rows: list[dict]):
+    def __init__(self, path: Path, rows: list[dict], network: keras.Model):
         super().__init__()
         self.path = path
         self.rows = rows
+        self.network = network
 
     def on_epoch_end(self, epoch, logs=None):
         arrays = {
             f"{index:04d}": variable.numpy()
-            for index, variable in enumerate(_state(self.model))
+            for index, variable in enumerate(_state(self.model, self.network))
         }
         arrays["rows"] = np.frombuffer(json.dumps(self.rows).encode(), "uint8")
         buffer = io.BytesIO()
@@ -75,12 +78,15 @@ class Checkpoint(keras.callbacks.Callback):
         write_atomically(self.path, buffer.getvalue())
 
     @staticmethod
-    def restore(path: Path, model: keras.Model) -> list[dict]:
+    def restore(
+        path: Path, model: keras.Model, network: keras.Model
+    ) -> list[dict]:
         """Puts a compiled network back to its last finished epoch.
 
         Args:
             path: Path of the `.npz` file, which may be absent.
-            model: Compiled `keras.Model`, changed in place.
+            model: Compiled `keras.Model` that is fitted, changed in place.
+            network: The whole network, which may be the same.
 
         Returns:
             List of the rows up to there; empty to begin at the start, also
@@ -89,7 +95,7 @@ class Checkpoint(keras.callbacks.Callback):
         model.optimizer.build(model.trainable_variables)
         if not path.is_file():
             return []
-        variables = _state(model)
+        variables = _state(model, network)
         try:
             with np.load(path, allow_pickle=False) as saved:
                 rows = json.loads(saved["rows"].tobytes())
@@ -103,9 +109,10 @@ class Checkpoint(keras.callbacks.Callback):
         return rows
 
 
-def _state(model: keras.Model) -> list:
-    # Not sorted by path: the order of creation is fixed by the settings.
-    return [*model.variables, *model.optimizer.variables]
+def _state(model: keras.Model, network: keras.Model) -> list:
+    # Of the whole network, so that a run may go on with or without stored
+    # features. The order of creation is fixed by the settings.
+    return [*network.variables, *model.optimizer.variables]
 
 
 class FailOnNonFinite(keras.callbacks.Callback):

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from keras_transfer import splits
+from keras_transfer import splits, views
 from keras_transfer.errors import UserError
 from keras_transfer.pools import ImagePool
 from keras_transfer.specs import DataSpec
@@ -97,72 +97,97 @@ def load_half(pool: ImagePool, spec: DataSpec, half: str) -> HalfData:
     )
 
 
-def steps_per_pass(part: Part, batch_size: int) -> int:
+def steps_per_pass(images: int, batch_size: int) -> int:
     """Returns the whole batches in one pass over the training images.
 
     The images left over differ from pass to pass, as each has its own order.
     """
-    return max(1, len(part) // batch_size)
+    return max(1, images // batch_size)
+
+
+@dataclasses.dataclass(frozen=True)
+class Course:
+    """Which images a network sees in which step: pure numbers, no pixels.
+
+    Args:
+        images: Integer, training images.
+        batch_size: Integer, images a step; all, if there are fewer.
+        seed: Integer, the network's; of the order and of the views.
+        start: Integer, first step.
+        stop: Integer, step to stop before.
+    """
+
+    images: int
+    batch_size: int
+    seed: int
+    start: int
+    stop: int
+
+    def batches(self, spec: DataSpec, batch) -> tf.data.Dataset:
+        """Yields `batch(places, view)` for each step.
+
+        The order follows from the seed and the pass over the images alone,
+        so a network that starts again at `start` sees exactly what it would
+        have seen.
+
+        Args:
+            spec: `DataSpec`.
+            batch: Callable of `places`, an `int64` tensor of places among
+                the training images, and of the `view` shown of them.
+
+        Returns:
+            `tf.data.Dataset`.
+        """
+        size = min(self.batch_size, self.images)
+        steps = steps_per_pass(self.images, size)
+        last = tf.constant(self.images - 1, tf.int64)
+        order_seed = tf.constant(
+            splits.derive_seed(self.seed, "order"), tf.int64
+        )
+
+        def step_batch(step):
+            current_pass, place = step // steps, step % steps
+            places = tf.random.experimental.index_shuffle(
+                place * size + tf.range(size, dtype=tf.int64),
+                tf.stack([order_seed, current_pass]),
+                last,
+            )
+            view = views.view_number(spec, self.seed, current_pass)
+            return batch(places, view)
+
+        return _without_autotuner(
+            tf.data.Dataset.range(self.start, self.stop).map(
+                step_batch, num_parallel_calls=2, deterministic=True
+            )
+        )
 
 
 def train_batches(
-    part: Part,
-    mean: np.ndarray,
-    spec: DataSpec,
-    batch_size: int,
-    seed: int,
-    start_step: int,
-    stop_step: int,
+    part: Part, mean: np.ndarray, spec: DataSpec, course: Course
 ) -> tf.data.Dataset:
     """Yields training batches, each a pure function of `(seed, step)`.
-
-    Order, crops and mirrors follow from the seed, the pass over the images
-    and the example alone, so a run that starts again at `start_step` sees
-    exactly what it would have seen.
 
     Args:
         part: `Part`.
         mean: `float32` array `(size, size, 3)`, subtracted before the crop.
         spec: `DataSpec`.
-        batch_size: Integer, images a batch (all, if the part has fewer).
-        seed: Integer.
-        start_step: Integer, first training step.
-        stop_step: Integer, training step to stop before.
+        course: `Course`.
 
     Returns:
         `tf.data.Dataset` of `(images, labels)`, images `float32` of shape
         `(batch_size, crop, crop, 3)`.
     """
-    batch_size = min(batch_size, len(part))
-    passes = steps_per_pass(part, batch_size)
-    fetch = _image_source(part)
+    fetch = row_source(part.images, part.indices)
     labels = tf.constant(part.labels)
-    last = tf.constant(len(part) - 1, tf.int64)
-    order_seed = splits.derive_seed(seed, "order")
-    view_seed = splits.derive_seed(seed, "augmentation")
-    margin = spec.image_size - spec.crop + 1
+    identities = tf.constant(part.indices, tf.int64)
 
-    def batch(step):
-        current_pass, place = step // passes, step % passes
-        places = place * batch_size + tf.range(batch_size, dtype=tf.int64)
-        chosen = tf.random.experimental.index_shuffle(
-            places,
-            tf.stack([tf.cast(order_seed, tf.int64), current_pass]),
-            last,
+    def batch(places, view):
+        images = views.random_view(
+            fetch(places), tf.gather(identities, places), view, mean, spec
         )
-        draws = tf.random.stateless_uniform(
-            (batch_size, 3), tf.stack([tf.cast(view_seed, tf.int64), step])
-        )
-        offsets = tf.cast(draws[:, :2] * margin, tf.int32)
-        mirrored = (draws[:, 2] < 0.5) & spec.mirror
-        images = _crop(fetch(chosen), mean, spec, offsets, mirrored)
-        return images, tf.gather(labels, chosen)
+        return images, tf.gather(labels, places)
 
-    return _without_autotuner(
-        tf.data.Dataset.range(start_step, stop_step).map(
-            batch, num_parallel_calls=2, deterministic=True
-        )
-    )
+    return course.batches(spec, batch)
 
 
 def evaluation_batches(
@@ -179,22 +204,22 @@ def evaluation_batches(
     Returns:
         `tf.data.Dataset` of `(images, labels)`.
     """
-    fetch = _image_source(part)
+    fetch = row_source(part.images, part.indices)
     labels = tf.constant(part.labels)
-    centre = (spec.image_size - spec.crop) // 2
     # About 64 MiB of float32 a batch, whatever the size of the crop.
     largest = max(1, 2**26 // (spec.crop * spec.crop * 3 * 4))
-    batch_size = min(batch_size, largest)
 
     def batch(places):
-        count = tf.shape(places)[0]
-        offsets = tf.fill((count, 2), centre)
-        mirrored = tf.zeros((count,), tf.bool)
-        images = _crop(fetch(places), mean, spec, offsets, mirrored)
+        images = views.centre_view(fetch(places), mean, spec)
         return images, tf.gather(labels, places)
 
+    return in_order(len(part), batch, min(batch_size, largest))
+
+
+def in_order(count: int, batch, batch_size: int) -> tf.data.Dataset:
+    """Yields `batch(places)` for the places 0 to `count - 1`, in order."""
     return _without_autotuner(
-        tf.data.Dataset.range(len(part))
+        tf.data.Dataset.range(count)
         .batch(batch_size)
         .map(batch, num_parallel_calls=2, deterministic=True)
     )
@@ -215,38 +240,34 @@ def _free_memory() -> int:
         return 4 * 2**30
 
 
-def _image_source(part: Part):
-    """Returns a function from places in the part to a batch of images."""
-    size = len(part) * int(np.prod(part.images.shape[1:]))
+def row_source(array: np.ndarray, rows: np.ndarray | None = None):
+    """Returns a function from places to a batch of rows.
+
+    Rows that fit are held in memory; others are read from their map.
+
+    Args:
+        array: Array or memory map, whose first axis counts rows.
+        rows: Integer array, the row at each place. `None` for all of them.
+
+    Returns:
+        Callable of an `int64` tensor `(n,)` that returns a tensor `(n, ...)`.
+    """
+    count = len(array) if rows is None else len(rows)
+    size = count * int(np.prod(array.shape[1:])) * array.dtype.itemsize
     if size <= MEMORY_SHARE * _free_memory():
-        resident = tf.constant(part.images[part.indices])
+        resident = tf.constant(array[:] if rows is None else array[rows])
         return lambda places: tf.gather(resident, places)
 
     def read(places):
+        wanted = places if rows is None else rows[places]
         # In the order of the file: a map is read with fewer seeks so.
-        rows = part.indices[places]
-        order = np.argsort(rows)
-        batch = np.empty((len(rows), *part.images.shape[1:]), np.uint8)
-        batch[order] = part.images[rows[order]]
+        order = np.argsort(wanted)
+        batch = np.empty((len(wanted), *array.shape[1:]), array.dtype)
+        batch[order] = array[wanted[order]]
         return batch
 
     def stream(places):
-        batch = tf.numpy_function(read, [places], tf.uint8, stateful=False)
-        return tf.ensure_shape(batch, (None, *part.images.shape[1:]))
+        batch = tf.numpy_function(read, [places], array.dtype, stateful=False)
+        return tf.ensure_shape(batch, (None, *array.shape[1:]))
 
     return stream
-
-
-def _crop(images, mean, spec: DataSpec, offsets, mirrored):
-    """Subtracts the mean, then crops and mirrors each image of a batch."""
-    size, crop = spec.image_size, spec.crop
-    span = tf.range(crop)
-    columns = tf.where(mirrored[:, None], span[::-1], span)
-    columns = columns + offsets[:, 1:]
-    rows = offsets[:, :1] + span
-    places = rows[:, :, None] * size + columns[:, None, :]
-    flat = tf.reshape(images, (-1, size * size, 3))
-    pixels = tf.cast(tf.gather(flat, places, batch_dims=1), tf.float32)
-    # As in Caffe, each pixel loses the mean at its own place in the image.
-    subtracted = tf.gather(tf.constant(mean.reshape(size * size, 3)), places)
-    return (pixels - subtracted) * spec.scale

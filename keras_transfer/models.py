@@ -94,44 +94,54 @@ def build_network(
             f"least {smallest_crop(model)} px. Received: {crop} px. Choose a "
             "larger `--image-size` or another network."
         )
+    dtype = "mixed_bfloat16" if model.precision == "bfloat16" else "float32"
     network = keras.Sequential(name=model.name)
     network.add(keras.Input((crop, crop, 3), name="images"))
     for index, row in enumerate(rows):
         last = index == len(rows) - 1
         if not row.kernel and rows[index - 1].kernel:
-            network.add(keras.layers.Flatten(name="flatten"))
-        network.add(_weight_layer(row, seed, last))
+            network.add(keras.layers.Flatten(dtype=dtype, name="flatten"))
+        network.add(_weight_layer(row, seed, last, dtype))
         if last:
             break
         pooling = keras.layers.MaxPooling2D(
-            row.pool or 1, 2, row.pool_padding, name=f"{row.name}_pool"
+            row.pool or 1,
+            2,
+            row.pool_padding,
+            dtype=dtype,
+            name=f"{row.name}_pool",
         )
         if row.batch_norm:
             # Normalising after the pooling touches a quarter of the values.
             # Keras's momentum of 0.99 lags behind in runs of a few hundred
             # steps, and the moments are what evaluation uses.
             norm = keras.layers.BatchNormalization(
-                momentum=0.9, name=f"{row.name}_norm"
+                momentum=0.9, dtype=dtype, name=f"{row.name}_norm"
             )
             for layer in (pooling, norm) if row.pool else (norm,):
                 network.add(layer)
-        network.add(keras.layers.ReLU(name=f"{row.name}_relu"))
+        network.add(keras.layers.ReLU(dtype=dtype, name=f"{row.name}_relu"))
         if row.pool and not row.batch_norm:
             network.add(pooling)
         if row.lrn:
-            network.add(LocalResponseNormalization(name=f"{row.name}_lrn"))
+            network.add(
+                LocalResponseNormalization(dtype=dtype, name=f"{row.name}_lrn")
+            )
         if row.dropout:
             network.add(
                 keras.layers.Dropout(
                     row.dropout,
                     seed=derive_seed(seed, row.name, "dropout"),
+                    dtype=dtype,
                     name=f"{row.name}_dropout",
                 )
             )
     return network
 
 
-def _weight_layer(row: LayerRow, seed: int, last: bool) -> keras.layers.Layer:
+def _weight_layer(
+    row: LayerRow, seed: int, last: bool, dtype: str
+) -> keras.layers.Layer:
     kernel_seed = derive_seed(seed, row.name, "kernel")
     if row.stddev is not None:
         filler = keras.initializers.RandomNormal(
@@ -145,6 +155,8 @@ def _weight_layer(row: LayerRow, seed: int, last: bool) -> keras.layers.Layer:
         "kernel_initializer": filler,
         "bias_initializer": keras.initializers.Constant(row.bias),
         "use_bias": not row.batch_norm,
+        # Logits stay float32: the loss needs their digits.
+        "dtype": "float32" if last else dtype,
         "name": row.name,
     }
     if row.kernel:
@@ -156,7 +168,4 @@ def _weight_layer(row: LayerRow, seed: int, last: bool) -> keras.layers.Layer:
             groups=row.groups,
             **common,
         )
-    # Logits stay float32 under mixed precision: the loss needs their digits.
-    return keras.layers.Dense(
-        row.units, dtype="float32" if last else None, **common
-    )
+    return keras.layers.Dense(row.units, **common)

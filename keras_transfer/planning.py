@@ -16,13 +16,14 @@ from keras_transfer.architectures import (
 )
 from keras_transfer.errors import UserError
 from keras_transfer.presets import Preset
+from keras_transfer.reuse import Counts, count_images, weigh_reuse
 from keras_transfer.specs import TREATMENTS, NetworkSpec
 from keras_transfer.splits import HALVES
 from keras_transfer.store import RunStore
 
-# Two cores of a 2024 server sustain about this in float32; used until a
+# One core of a 2024 server sustains about this in float32; used until a
 # finished network of the log folder tells better.
-GUESSED_FLOPS = 80e9
+GUESSED_FLOPS = 60e9
 START_SECONDS = 3.0  # process, data, tracing
 
 
@@ -169,21 +170,36 @@ def find_facts(
     return None
 
 
-def training_cost(spec: NetworkSpec, facts: DatasetFacts) -> float:
-    """Counts the floating-point operations of training a network."""
+def _counts(spec: NetworkSpec, facts: DatasetFacts) -> Counts:
+    half = facts.train_images // 2
+    validation = round(half * spec.data.validation_fraction)
+    test = facts.test_images // 2
+    return count_images(spec, half - validation, validation, test)
+
+
+def training_cost(
+    spec: NetworkSpec, facts: DatasetFacts, reused: bool = False
+) -> float:
+    """Counts the floating-point operations of training a network.
+
+    Args:
+        spec: `NetworkSpec`.
+        facts: `DatasetFacts`.
+        reused: Boolean, whether the output of its frozen layers is stored.
+
+    Returns:
+        Float.
+    """
     num_classes = facts.num_classes // 2
     costs = layer_costs(layer_rows(spec.model, num_classes), spec.data.crop)
     frozen = spec.n if spec.mode == "frozen" else 0
-    half = facts.train_images / 2
-    solver = spec.solver
-    train = half * (1 - spec.data.validation_fraction)
-    steps = solver.steps_per_epoch or max(1, train // solver.batch_size)
-    images = steps * solver.batch_size * solver.epochs
-    forward = sum(cost.flops for cost in costs)
-    looks = half * spec.data.validation_fraction * solver.epochs
-    return training_flops(costs, frozen) * images + forward * (
-        looks + facts.test_images / 2
-    )
+    counts = _counts(spec, facts)
+    looked_at = counts.looks * counts.validation + counts.test
+    total = training_flops(costs, frozen) * counts.seen
+    total += sum(cost.flops for cost in costs) * looked_at
+    if reused:
+        total -= weigh_reuse(spec, num_classes, counts).saved_flops
+    return total
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,11 +210,13 @@ class PlannedNetwork:
         spec: `NetworkSpec`.
         finished: Boolean.
         seconds: Float or `None`, estimated time.
+        stored_bytes: Integer, output of its frozen layers that it stores.
     """
 
     spec: NetworkSpec
     finished: bool
     seconds: float | None
+    stored_bytes: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,11 +227,13 @@ class Plan:
         networks: Tuple of `PlannedNetwork`, in order of need.
         measured: Boolean, whether times rest on finished networks.
         disk_bytes: Integer or `None`, space the networks will take.
+        workers: Integer, networks trained at the same time.
     """
 
     networks: tuple[PlannedNetwork, ...]
     measured: bool
     disk_bytes: int | None
+    workers: int = 1
 
     @property
     def pending(self) -> list[PlannedNetwork]:
@@ -224,11 +244,24 @@ class Plan:
     def seconds(self) -> float | None:
         """Estimated time of the networks still to be trained."""
         times = [network.seconds for network in self.pending]
-        return None if None in times else sum(times)
+        if None in times or not times:
+            return None if times else 0.0
+        # Some worker has to train the longest one.
+        return max(sum(times) / self.workers, *times)
+
+    @property
+    def stored_bytes(self) -> int:
+        """Size of all that frozen layers compute once, if none was dropped."""
+        return sum(network.stored_bytes for network in self.pending)
 
 
 def make_plan(
-    specs: list[NetworkSpec], store: RunStore, facts: DatasetFacts | None
+    specs: list[NetworkSpec],
+    store: RunStore,
+    facts: DatasetFacts | None,
+    workers: int = 1,
+    threads: int = 1,
+    reuse_bytes: float = 0.0,
 ) -> Plan:
     """Looks up what is finished and estimates the rest.
 
@@ -236,27 +269,36 @@ def make_plan(
         specs: List of `NetworkSpec`, in order of need.
         store: `RunStore`.
         facts: `DatasetFacts` or `None` if not known yet.
+        workers: Integer, networks trained at the same time.
+        threads: Integer, threads of each.
+        reuse_bytes: Float, disk that the stored output of frozen layers may
+            take.
 
     Returns:
         `Plan`.
     """
-    finished = {spec.network_id: store.result(spec) for spec in specs}
+    finished = {spec: store.result(spec) for spec in specs}
     rates = []
     if facts is not None:
-        for spec in specs:
-            result = finished[spec.network_id]
+        for spec, result in finished.items():
             if result is None or result["resumed_at_epoch"]:
                 continue
             spent = max(0.1, result["seconds"] - START_SECONDS / 2)
-            rates.append(training_cost(spec, facts) / spent)
-    rate = statistics.median(rates) if rates else GUESSED_FLOPS
+            spent *= max(1, result["environment"]["threads"])
+            reused = result["reused_keras_layers"] > 0
+            rates.append(training_cost(spec, facts, reused) / spent)
+    rate = threads * (statistics.median(rates) if rates else GUESSED_FLOPS)
     planned = []
     for spec in specs:
-        seconds = None
-        if facts is not None:
-            seconds = START_SECONDS + training_cost(spec, facts) / rate
-        done = finished[spec.network_id] is not None
-        planned.append(PlannedNetwork(spec, done, seconds))
+        done = finished[spec] is not None
+        if facts is None:
+            planned.append(PlannedNetwork(spec, done, None))
+            continue
+        reuse = weigh_reuse(spec, facts.num_classes // 2, _counts(spec, facts))
+        reused = reuse.pays and reuse.bytes <= reuse_bytes
+        seconds = START_SECONDS + training_cost(spec, facts, reused) / rate
+        stored = reuse.bytes if reused else 0
+        planned.append(PlannedNetwork(spec, done, seconds, stored))
     disk = None
     if facts is not None and planned:
         rows = layer_rows(specs[0].model, facts.num_classes // 2)
@@ -268,4 +310,4 @@ def make_plan(
         disk = pending * (4 * parameters + 100_000)
         pixels = specs[0].data.image_size ** 2 * 3
         disk += pixels * (facts.train_images + facts.test_images)
-    return Plan(tuple(planned), bool(rates), disk)
+    return Plan(tuple(planned), bool(rates), disk, workers)

@@ -32,6 +32,7 @@ class Preset:
         solver: `SolverSpec`.
         layers: Tuple of integers, the `n` of the study.
         splits: Tuple of integers.
+        views: Integer or `None`, fixed views of each training image.
     """
 
     image_size: int
@@ -42,6 +43,7 @@ class Preset:
     solver: SolverSpec
     layers: tuple[int, ...]
     splits: tuple[int, ...]
+    views: int | None = None
 
     def data(self, name: str, split: int, mean: str = "base") -> DataSpec:
         """Returns the `DataSpec` of one split of a data set."""
@@ -50,6 +52,7 @@ class Preset:
             split=split,
             image_size=self.image_size,
             crop=self.crop,
+            views=self.views,
             validation_fraction=self.validation_fraction,
             mean=mean,
             scale=self.scale,
@@ -110,6 +113,8 @@ def find_preset(dataset: str, preset: str, image_size: int | None) -> Preset:
         solver=SolverSpec(learning_rate=0.1, epochs=12),
         layers=(1, 2, 3, 4, 5, 6, 7),
         splits=(0,),
+        # As accurate as new views in every pass (63.1 %); 4 lose a point.
+        views=6,
     )
     if dataset == "synthetic_shapes":
         recipe = dataclasses.replace(
@@ -119,6 +124,7 @@ def find_preset(dataset: str, preset: str, image_size: int | None) -> Preset:
                 recipe.solver, learning_rate=0.05, batch_size=32, epochs=8
             ),
             layers=(1, 3, 5, 7),
+            views=4,
         )
     if preset == "smoke":
         recipe = dataclasses.replace(

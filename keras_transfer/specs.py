@@ -22,10 +22,11 @@ LAYER_NAMES = (
 )
 TREATMENTS = ("BnB", "AnB", "BnB+", "AnB+")
 MODES = ("frozen", "finetuned")
+PRECISIONS = ("float32", "bfloat16")
 
 # Raised by one whenever the same settings would give other weights, so that
 # results of two versions of the computation never mix.
-COMPUTATION = 1
+COMPUTATION = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,8 @@ class DataSpec:
         mirror: Boolean, whether training images are mirrored at random.
         validation_fraction: Float, share of each class cut from the training
             images for validation.
+        views: Integer or `None`, fixed views (a crop and a mirror) of each
+            training image; `None` for new ones in every pass.
         mean: String, `"base"` to subtract the mean image of the base's
             training half (as the authors did) or `"target"`.
         scale: Float, factor of the images after the mean is subtracted.
@@ -50,6 +53,7 @@ class DataSpec:
     image_size: int
     crop: int
     mirror: bool = True
+    views: int | None = None
     validation_fraction: float = 0.1
     mean: str = "base"
     scale: float = 1.0
@@ -66,6 +70,8 @@ class ModelSpec:
         dropout: Float, rate after fc6 and fc7.
         outputs: Integer or `None`, units of fc8; `None` for one a class. The
             authors kept 1000 in every network.
+        precision: String, `"float32"`, or `"bfloat16"` for products and
+            activations (weights, moments and logits stay float32).
     """
 
     name: str
@@ -73,6 +79,7 @@ class ModelSpec:
     normalization: str = "batch"
     dropout: float = 0.1
     outputs: int | None = None
+    precision: str = "float32"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,6 +21,7 @@ from keras_transfer.pools import ImagePool, find_pool
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import Network, RunStore
 
+REUSE_GIGABYTES = 10.0  # disk for the stored output of frozen layers
 PRELOAD = ["keras_transfer.preload"]
 
 
@@ -100,6 +101,7 @@ def run_study(
     data_dir: str | None = None,
     workers: int | None = None,
     reporter: Reporter | None = None,
+    reuse_gigabytes: float = REUSE_GIGABYTES,
 ) -> Outcome:
     """Trains the networks that are not finished yet.
 
@@ -110,6 +112,8 @@ def run_study(
         workers: Integer, networks trained at the same time; the machine's
             cores are divided among them. `None` for `default_workers`.
         reporter: `Reporter` or `None`.
+        reuse_gigabytes: Float, disk that the stored output of frozen layers
+            may take; 0 stores none. The results are the same.
 
     Returns:
         `Outcome`. A network that fails does not end the study.
@@ -143,13 +147,18 @@ def run_study(
                 f"holds now (version {pool.version}). Choose another "
                 "`--log-dir`."
             )
-    _train_all(pending, set(found), store, pool, workers, reporter, outcome)
+    feature_store = None
+    if reuse_gigabytes > 0:
+        folder = store.cache_dir / "features"
+        feature_store = (folder, int(reuse_gigabytes * 1e9))
+    common = (pool.folder, feature_store)
+    _train_all(pending, set(found), store, common, workers, reporter, outcome)
     return outcome
 
 
-def _train_all(pending, ready, store, pool, workers, reporter, outcome):
+def _train_all(pending, ready, store, common, workers, reporter, outcome):
     workers = workers or default_workers(pending)
-    threads = max(1, _available_cores() // workers)
+    threads = threads_of(workers)
     waiting = list(pending)
     running: dict[Connection, tuple[NetworkSpec, _Worker]] = {}
     try:
@@ -161,9 +170,7 @@ def _train_all(pending, ready, store, pool, workers, reporter, outcome):
                 reporter.started(spec)
                 network = store.network(spec)
                 source = store.network(spec.source) if spec.source else None
-                worker = _Worker(
-                    _train, (network, source, pool.folder, threads)
-                )
+                worker = _Worker(_train, (network, source, threads, *common))
                 running[worker.connection] = spec, worker
             if not running:
                 break  # what was waiting has lost its base
@@ -223,10 +230,16 @@ def default_workers(specs: list[NetworkSpec]) -> int:
     has_gpu = Path("/dev/nvidia0").exists()
     if has_gpu or any(spec.model.name == "caffenet" for spec in specs):
         return 1
-    return min(_available_cores(), 16)
+    return min(available_cores(), 16)
 
 
-def _available_cores() -> int:
+def threads_of(workers: int) -> int:
+    """Divides the cores among workers; each gets one thread or more."""
+    return max(1, available_cores() // workers)
+
+
+def available_cores() -> int:
+    """Counts the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -317,10 +330,11 @@ def _train(
     connection,
     network: Network,
     source: Network | None,
-    pool_folder: Path,
     threads: int,
+    pool_folder: Path,
+    feature_store: tuple[Path, int] | None,
 ) -> None:
-    from keras_transfer import trainer
+    from keras_transfer import features, trainer
 
     trainer.set_threads(threads)
     try:
@@ -329,6 +343,8 @@ def _train(
             ImagePool(pool_folder),
             source,
             report=lambda row: connection.send(("epoch", row)),
+            feature_store=feature_store
+            and features.FeatureStore(*feature_store),
         )
         connection.send(("finished", result))
     except UserError as error:

@@ -18,17 +18,27 @@ from keras_transfer.callbacks import (
     TensorBoardRows,
 )
 from keras_transfer.data import (
+    Course,
+    HalfData,
     evaluation_batches,
     load_half,
     steps_per_pass,
     train_batches,
 )
 from keras_transfer.errors import NetworkFailed
+from keras_transfer.features import (
+    FeatureStore,
+    reusable_layers,
+    upper_part,
+)
 from keras_transfer.pools import ImagePool
+from keras_transfer.reuse import count_images, weigh_reuse
+from keras_transfer.specs import NetworkSpec
 from keras_transfer.splits import derive_seed
 from keras_transfer.store import Network, file_sha256
 
 BEST_EPOCHS = 10  # the paper's statistic: mean of the 10 highest
+_STEPS_PER_CALL = 32  # at most; Keras's own work a call is a millisecond
 
 
 def set_threads(threads: int) -> None:
@@ -46,6 +56,7 @@ def train_network(
     pool: ImagePool,
     source: Network | None = None,
     report: Callable[[dict], None] | None = None,
+    feature_store: FeatureStore | None = None,
 ) -> dict:
     """Trains one network to its end and files its result.
 
@@ -57,6 +68,8 @@ def train_network(
         pool: `ImagePool`.
         source: `Network` or `None`, the finished base that layers come from.
         report: Callable or `None`, called with each epoch's row.
+        feature_store: `FeatureStore` or `None`, where the output of frozen
+            layers is kept if that pays; the result is the same without.
 
     Returns:
         Dict, the content of `result.json`.
@@ -92,45 +105,61 @@ def train_network(
     plan = transfer.plan_network(spec, model, base_model)
     proof = transfer.apply_plan(model, base_model, plan)
     solver = spec.solver
-    batch_size = min(solver.batch_size, len(half.train))
-    steps = solver.steps_per_epoch or steps_per_pass(half.train, batch_size)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    steps = solver.steps_per_epoch or steps_per_pass(
+        len(half.train), solver.batch_size
+    )
     total_steps = steps * solver.epochs
-    model.compile(
+    cut, features = 0, None
+    if feature_store is not None and _reuse_pays(spec, half):
+        cut = reusable_layers(model)
+        features = feature_store.find_or_compute(
+            model, cut, half, mean, spec.data, pool.fingerprint
+        )
+    # The upper part shares its layers with the whole network.
+    trained = model if features is None else upper_part(model, cut)
+    trained.compile(
         optimizer=optimizers.build_optimizer(solver, total_steps),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        loss=loss,
         metrics=["accuracy"],
         jit_compile=False,  # XLA on a CPU measured slower, and breaks replicas
+        steps_per_execution=_steps_per_call(steps),
     )
-    rows = Checkpoint.restore(network.checkpoint_path, model)
+    rows = Checkpoint.restore(network.checkpoint_path, trained, model)
     first_epoch = len(rows)
     resumed_at = [first_epoch] if first_epoch else []
     if first_epoch < solver.epochs:
-        model.fit(
-            train_batches(
-                half.train,
-                mean,
-                spec.data,
-                batch_size,
-                seed,
-                first_epoch * steps,
-                total_steps,
-            ),
+        course = Course(
+            len(half.train),
+            solver.batch_size,
+            seed,
+            first_epoch * steps,
+            total_steps,
+        )
+        if features is None:
+            batches = train_batches(half.train, mean, spec.data, course)
+            looks = evaluation_batches(half.validation, mean, spec.data)
+        else:
+            batches = features.train_batches(half, spec.data, course)
+            looks = features.validation_batches(half)
+        trained.fit(
+            batches,
             steps_per_epoch=steps,
             initial_epoch=first_epoch,
             epochs=solver.epochs,
-            validation_data=evaluation_batches(
-                half.validation, mean, spec.data
-            ),
+            validation_data=looks,
             callbacks=[
                 FailOnNonFinite(),
                 EpochRows(network.folder / "epochs.jsonl", rows, report),
                 TensorBoardRows(network.folder / "tensorboard", list(rows)),
-                Checkpoint(network.checkpoint_path, rows),
+                Checkpoint(network.checkpoint_path, rows, model),
             ],
             shuffle=False,  # the data set has an order of its own
             verbose=0,
         )
     proof = proof.after(model)
+    # The whole network is tested, however it was trained.
+    model.compile(loss=loss, metrics=["accuracy"], jit_compile=False)
     test_loss, test_accuracy = model.evaluate(
         evaluation_batches(half.test, mean, spec.data), verbose=0
     )
@@ -152,6 +181,7 @@ def train_network(
         },
         "classes": half.class_names,
         "steps": total_steps,
+        "reused_keras_layers": 0 if features is None else cut,
         "mean_half": mean_half,
         "mean_sha256": transfer.sha256(tf.constant(mean)),
         "data_fingerprint": pool.fingerprint,
@@ -163,6 +193,17 @@ def train_network(
     }
     network.complete(result)
     return result
+
+
+def _reuse_pays(spec: NetworkSpec, half: HalfData) -> bool:
+    parts = (half.train, half.validation, half.test)
+    counts = count_images(spec, *(len(part) for part in parts))
+    return weigh_reuse(spec, half.num_classes, counts).pays
+
+
+def _steps_per_call(steps: int) -> int:
+    # It has to divide the steps of an epoch: Keras always runs whole calls.
+    return max(k for k in range(1, _STEPS_PER_CALL + 1) if steps % k == 0)
 
 
 def save_model(network: Network, model: keras.Model, mean: np.ndarray) -> None:

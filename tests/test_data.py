@@ -9,7 +9,8 @@ from tests.conftest import write_tiny_pool
 
 
 def batches(part, mean, spec, start, stop, seed=3, size=8):
-    stream = data.train_batches(part, mean, spec, size, seed, start, stop)
+    course = data.Course(len(part), size, seed, start, stop)
+    stream = data.train_batches(part, mean, spec, course)
     return [(x.numpy(), y.numpy()) for x, y in stream]
 
 
@@ -71,7 +72,8 @@ def test_crops_are_parts_of_their_image_sometimes_mirrored(tiny_spec):
     # One image whose pixel values are its coordinates.
     y, x = np.mgrid[0:20, 0:20]
     image = np.stack([y, x, y], -1).astype(np.uint8)[None]
-    part = data.Part(image, np.zeros(64, int), np.zeros(64, np.int32))
+    images = np.repeat(image, 64, 0)
+    part = data.Part(images, np.arange(64), np.zeros(64, np.int32))
     spec = dataclasses.replace(tiny_spec.data, scale=1.0)
     mean = np.zeros((20, 20, 3), np.float32)
     ((crops, _),) = batches(part, mean, spec, 0, 1, size=64)

@@ -9,9 +9,10 @@ PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
     {"errors"},
     {"specs", "splits"},
-    {"architectures", "presets", "pools", "store", "synthetic_shapes"},
+    {"architectures", "presets", "pools", "store", "synthetic_shapes", "views"},
+    {"reuse"},
     {"data", "models", "optimizers", "planning", "transfer", "intervals"},
-    {"callbacks", "results"},
+    {"callbacks", "results", "features"},
     {"figures", "trainer", "study"},
     {"summary", "preload"},
 ]
@@ -30,6 +31,7 @@ PLAIN = [
     "intervals",
     "results",
     "study",
+    "reuse",
     "summary",
     "figures",
 ]

@@ -86,11 +86,41 @@ def test_plan_learns_its_speed_from_finished_networks(tmp_path):
     network = store.network(specs[0])
     network.begin()
     network.model_path.write_bytes(b"weights")
-    network.complete({"resumed_at_epoch": [], "seconds": 101.5})
-    plan = planning.make_plan(specs, store, facts)
+    network.complete(
+        {
+            "resumed_at_epoch": [],
+            "seconds": 101.5,
+            "reused_keras_layers": 0,
+            "environment": {"threads": 2},
+        }
+    )
+    plan = planning.make_plan(specs, store, facts, threads=2)
     assert plan.measured and len(plan.pending) == 57
     # 101.5 s less half the start-up's 3 s; the other base costs the same.
     assert plan.networks[1].seconds == pytest.approx(103)
+    # Half the threads take twice as long, two workers half of that.
+    alone = planning.make_plan(specs, store, facts, threads=1)
+    assert alone.networks[1].seconds == pytest.approx(203)
+    pair = planning.make_plan(specs, store, facts, workers=2, threads=1)
+    assert pair.seconds == pytest.approx(alone.seconds / 2)
+
+
+def test_plan_counts_what_frozen_layers_store(tmp_path):
+    specs = [
+        dataclasses.replace(s, data=dataclasses.replace(s.data, views=4))
+        for s in study(layers=(5, 7))
+    ]
+    store = RunStore(tmp_path, "study")
+    facts = planning.KNOWN_FACTS["cifar100"]
+    plain = planning.make_plan(specs, store, facts)
+    reusing = planning.make_plan(specs, store, facts, reuse_bytes=2e9)
+    assert plain.stored_bytes == 0
+    # A view of conv5 is 1,024 values, one of fc6 256; BnB and AnB, both ways.
+    images = 4 * 22_500 + 2_500
+    assert reusing.stored_bytes == 4 * 4 * (1_024 + 256) * images
+    assert reusing.seconds < plain.seconds
+    small = planning.make_plan(specs, store, facts, reuse_bytes=1e8)
+    assert small.stored_bytes == 4 * 4 * 256 * images
 
 
 def test_unknown_size_gives_no_time(tmp_path):

@@ -1,0 +1,207 @@
+"""Stored features: the same computation, never stale, never trusted."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from keras_transfer import features, models, trainer, transfer
+from keras_transfer.data import Course, load_half, train_batches
+from keras_transfer.features import FeatureStore
+from keras_transfer.store import RunStore
+
+
+@pytest.fixture
+def always(monkeypatch):
+    monkeypatch.setattr(trainer, "_reuse_pays", lambda spec, half: True)
+
+
+@pytest.fixture
+def spec(tiny_spec):
+    return dataclasses.replace(
+        tiny_spec,
+        data=dataclasses.replace(tiny_spec.data, views=2),
+        model=dataclasses.replace(tiny_spec.model, dropout=0.3),
+        base="A",
+        target="B",
+        n=3,
+    )
+
+
+@pytest.fixture
+def feature_store(tmp_path):
+    return FeatureStore(tmp_path / "features", 10**8)
+
+
+def frozen_network(n, dropout=0.3, mode="frozen"):
+    model = models.ModelSpec("cnn8", width=4, dropout=dropout)
+    source = models.build_network(model, 18, 4, seed=1)
+    network = models.build_network(model, 18, 4, seed=2)
+    transfer.copy_first_layers(source, network, n, mode)
+    return network
+
+
+@pytest.mark.parametrize(
+    "n, dropout, last",
+    [
+        (1, 0.3, "conv1_relu"),
+        (5, 0.3, "flatten"),
+        (6, 0.3, "fc6_relu"),
+        (7, 0.3, "fc6_relu"),  # dropout after fc6 draws at every step
+        (7, 0.0, "fc7_relu"),
+    ],
+)
+def test_prefix_ends_at_the_last_frozen_layer_before_dropout(n, dropout, last):
+    network = frozen_network(n, dropout)
+    cut = features.reusable_layers(network)
+    assert network.layers[cut - 1].name == last
+
+
+def test_finetuned_layers_are_not_stored():
+    network = frozen_network(3, mode="finetuned")
+    assert features.reusable_layers(network) == 0
+
+
+@pytest.mark.parametrize(
+    "n, precision",
+    [
+        (1, "float32"),
+        (3, "float32"),
+        (5, "float32"),
+        (6, "float32"),
+        (7, "float32"),
+        (3, "bfloat16"),
+        (7, "bfloat16"),
+    ],
+)
+def test_with_and_without_reuse_the_same_bits(
+    tmp_path, tiny_pool, spec, feature_store, always, n, precision
+):
+    model = dataclasses.replace(spec.model, precision=precision)
+    spec = dataclasses.replace(spec, n=n, model=model)
+    results, weights = [], []
+    for folder, kept in (("without", None), ("with", feature_store)):
+        store = RunStore(tmp_path / folder, "study")
+        source = store.network(spec.source)
+        trainer.train_network(source, tiny_pool)
+        network = store.network(spec)
+        results.append(
+            trainer.train_network(
+                network, tiny_pool, source, feature_store=kept
+            )
+        )
+        weights.append(trainer.load_model(network).get_weights())
+    assert results[0]["reused_keras_layers"] == 0
+    assert results[1]["reused_keras_layers"] > 0
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    for key in ("test_loss", "test_accuracy", "train_loss", "val_best10"):
+        assert results[0][key] == results[1][key]
+    after = [[t["after_sha256"] for t in r["proof"]] for r in results]
+    assert after[0] == after[1]
+
+
+def test_stored_rows_are_the_prefix_of_each_view(tiny_pool, spec, tmp_path):
+    network = frozen_network(3)
+    half = load_half(tiny_pool, spec.data, "B")
+    mean = tiny_pool.mean_image(half.train.indices)
+    cut = features.reusable_layers(network)
+    store = FeatureStore(tmp_path / "features", 10**8)
+    found = store.find_or_compute(network, cut, half, mean, spec.data, "x")
+    assert len(found.train) == 2 * 44 and len(found.validation) == 4
+    course = Course(44, 11, 5, 0, 8)
+    prefix = keras.Sequential(network.layers[:cut])
+    plain = train_batches(half.train, mean, spec.data, course)
+    stored = found.train_batches(half, spec.data, course)
+    for (images, labels), (outputs, same) in zip(plain, stored, strict=True):
+        np.testing.assert_array_equal(labels, same)
+        np.testing.assert_allclose(prefix(images), outputs, atol=1e-5)
+
+
+def store_once(feature_store, pool, spec, network, fingerprint="x"):
+    half = load_half(pool, spec.data, "B")
+    mean = pool.mean_image(half.train.indices)
+    cut = features.reusable_layers(network)
+    return feature_store.find_or_compute(
+        network, cut, half, mean, spec.data, fingerprint
+    )
+
+
+def folders(feature_store):
+    return sorted(
+        path.name for path in feature_store.folder.iterdir() if path.is_dir()
+    )
+
+
+def test_other_weights_views_or_images_have_another_key(
+    tiny_pool, spec, feature_store
+):
+    network = frozen_network(3)
+    store_once(feature_store, tiny_pool, spec, network)
+    (key,) = folders(feature_store)
+    store_once(feature_store, tiny_pool, spec, network)
+    assert folders(feature_store) == [key]
+    more = dataclasses.replace(spec.data, views=3)
+    store_once(
+        feature_store, tiny_pool, dataclasses.replace(spec, data=more), network
+    )
+    store_once(feature_store, tiny_pool, spec, network, "other images")
+    kernel = network.get_layer("conv2").kernel
+    kernel.assign(kernel + 1e-3)
+    store_once(feature_store, tiny_pool, spec, network)
+    assert len(folders(feature_store)) == 4
+
+
+def test_damaged_features_are_computed_anew(tiny_pool, spec, feature_store):
+    network = frozen_network(3)
+    first = store_once(feature_store, tiny_pool, spec, network)
+    expected = np.array(first.train)
+    (key,) = folders(feature_store)
+    path = feature_store.folder / key / "train.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 64
+    path.write_bytes(bytes(content))
+    again = store_once(feature_store, tiny_pool, spec, network).train
+    np.testing.assert_array_equal(again, expected)
+    path.write_bytes(bytes(content[:100]))
+    again = store_once(feature_store, tiny_pool, spec, network).train
+    np.testing.assert_array_equal(again, expected)
+
+
+def test_deeper_output_starts_from_stored_output(
+    tiny_pool, spec, feature_store, monkeypatch
+):
+    network = frozen_network(5)
+    straight = store_once(feature_store, tiny_pool, spec, network).train.copy()
+    for name in folders(feature_store):
+        features.shutil.rmtree(feature_store.folder / name)
+    # conv1 to conv3 of the same network, as another n would store them.
+    half = load_half(tiny_pool, spec.data, "B")
+    mean = tiny_pool.mean_image(half.train.indices)
+    cut = [layer.name for layer in network.layers].index("conv3_relu") + 1
+    feature_store.find_or_compute(network, cut, half, mean, spec.data, "x")
+
+    def unwanted(*arguments):
+        raise AssertionError("images were read")
+
+    monkeypatch.setattr(features, "_image_batches", unwanted)
+    chained = store_once(feature_store, tiny_pool, spec, network).train
+    np.testing.assert_array_equal(chained, straight)
+
+
+def test_budget_drops_what_was_used_longest_ago(tiny_pool, spec, tmp_path):
+    one = frozen_network(3)
+    size = 4 * (2 * 44 + 4) * 5 * 5 * 12
+    small = FeatureStore(tmp_path / "features", size - 1)
+    assert store_once(small, tiny_pool, spec, one) is None
+    room_for_one = FeatureStore(tmp_path / "features", size + 2000)
+    kept = store_once(room_for_one, tiny_pool, spec, one)
+    (first,) = folders(room_for_one)
+    before = np.array(kept.train)
+    other = store_once(room_for_one, tiny_pool, spec, one, "other images")
+    assert len(folders(room_for_one)) == 1
+    assert folders(room_for_one) != [first]
+    # Who still reads the dropped one keeps it.
+    np.testing.assert_array_equal(kept.train, before)
+    assert other is not None

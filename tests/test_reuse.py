@@ -1,0 +1,52 @@
+import dataclasses
+
+import pytest
+
+from keras_transfer import presets, reuse
+from keras_transfer.specs import NetworkSpec
+
+
+@pytest.fixture
+def spec():
+    preset = presets.find_preset("cifar100", "default", None)
+    data = dataclasses.replace(preset.data("cifar100", 0), views=4)
+    return NetworkSpec(data, preset.model, preset.solver, "B", "A", 5)
+
+
+def weigh(spec, **changes):
+    counts = reuse.count_images(spec, 22_500, 2_500, 5_000)
+    return reuse.weigh_reuse(dataclasses.replace(spec, **changes), 50, counts)
+
+
+def test_bytes_are_counted_by_hand(spec):
+    # conv5 hands on 4 x 4 x 64 values of 4 bytes; 4 views and validation.
+    found = weigh(spec)
+    assert found.layers == 5
+    assert found.bytes == 4 * 4 * 4 * 64 * (4 * 22_500 + 2_500)
+    assert found.pays
+
+
+def test_dropout_ends_what_can_be_stored(spec):
+    # It follows fc6, whose 256 values are the last to be stored.
+    assert weigh(spec, n=6).layers == weigh(spec, n=7).layers == 6
+    assert weigh(spec, n=7).bytes == 4 * 256 * (4 * 22_500 + 2_500)
+    model = dataclasses.replace(spec.model, dropout=0.0)
+    assert weigh(spec, n=7, model=model).layers == 7
+
+
+def test_images_that_are_seen(spec):
+    counts = reuse.count_images(spec, 22_500, 2_500, 5_000)
+    assert counts.seen == 12 * 175 * 128  # 175 whole batches in 22,500
+    assert counts.looks == 12
+    few = reuse.count_images(spec, 50, 5, 5)
+    assert few.seen == 12 * 50
+
+
+def test_nothing_is_stored_where_it_cannot_or_does_not_pay(spec):
+    endless = dataclasses.replace(spec.data, views=None)
+    assert not weigh(spec, data=endless).pays
+    assert not weigh(spec, mode="finetuned").pays
+    assert not weigh(spec, base=None, n=0).pays
+    # More views than passes over the images: computing them costs more.
+    every = dataclasses.replace(spec.data, views=24)
+    assert not weigh(spec, data=every).pays
