@@ -67,6 +67,8 @@ class Settings:
     """Highest learning rate, if not the preset's."""
     precision: Literal["float32", "bfloat16"] | None = None
     """Of products and activations, if not the preset's."""
+    images_per_class: int | None = None
+    """Training images of each class (all if not given)."""
     views: int | None = None
     """Fixed views of each training image, if not the preset's."""
     reuse_gigabytes: float = REUSE_GIGABYTES
@@ -102,6 +104,7 @@ class Settings:
             layers=self.layers,
             splits=self.splits,
             views=self.views,
+            images_per_class=self.images_per_class,
         )
         self._check(recipe)
         return recipe
@@ -123,7 +126,11 @@ class Settings:
             ("--batch-size", recipe.solver.batch_size),
             ("--steps-per-epoch", recipe.solver.steps_per_epoch or 1),
             ("--width", recipe.model.width),
-            ("--views", recipe.views or 1),
+            ("--views", 1 if self.views is None else self.views),
+            (
+                "--images-per-class",
+                1 if self.images_per_class is None else self.images_per_class,
+            ),
             ("--workers", 1 if self.workers is None else self.workers),
         ):
             if value < 1:

@@ -199,7 +199,8 @@ def training_flops(costs: tuple[LayerCost, ...], frozen: int = 0) -> int:
     """Counts operations of one training step, an image.
 
     A trained layer costs three times its forward pass (forward, gradient of
-    the weights, gradient of the input), a frozen layer at the start once.
+    the weights, gradient of the input), a frozen layer at the start once. The
+    lowest trained layer needs no gradient of its input.
 
     Args:
         costs: Tuple of `LayerCost`.
@@ -209,6 +210,6 @@ def training_flops(costs: tuple[LayerCost, ...], frozen: int = 0) -> int:
         Integer, floating-point operations.
     """
     return sum(
-        cost.flops * (1 if index < frozen else 3)
+        cost.flops * (1 if index < frozen else 2 if index == frozen else 3)
         for index, cost in enumerate(costs)
     )

@@ -86,7 +86,10 @@ def load_half(pool: ImagePool, spec: DataSpec, half: str) -> HalfData:
             "Choose another `--dataset` or split."
         )
     # The cut looks at a class's own label, so it is made on the pool's labels.
-    kept, cut = splits.stratified_cut(classes[labels], spec.validation_fraction)
+    own = classes[labels]
+    kept, cut = splits.stratified_cut(own, spec.validation_fraction)
+    if spec.images_per_class is not None:
+        kept = kept[splits.limit_per_class(own[kept], spec.images_per_class)]
     train_images = pool.images("train")
     return HalfData(
         classes=classes,

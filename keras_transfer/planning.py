@@ -173,8 +173,11 @@ def find_facts(
 def _counts(spec: NetworkSpec, facts: DatasetFacts) -> Counts:
     half = facts.train_images // 2
     validation = round(half * spec.data.validation_fraction)
-    test = facts.test_images // 2
-    return count_images(spec, half - validation, validation, test)
+    train = half - validation
+    if spec.data.images_per_class is not None:
+        classes = facts.num_classes // 2
+        train = min(train, spec.data.images_per_class * classes)
+    return count_images(spec, train, validation, facts.test_images // 2)
 
 
 def training_cost(

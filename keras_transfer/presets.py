@@ -33,6 +33,7 @@ class Preset:
         layers: Tuple of integers, the `n` of the study.
         splits: Tuple of integers.
         views: Integer or `None`, fixed views of each training image.
+        images_per_class: Integer or `None`, training images of each class.
     """
 
     image_size: int
@@ -44,6 +45,7 @@ class Preset:
     layers: tuple[int, ...]
     splits: tuple[int, ...]
     views: int | None = None
+    images_per_class: int | None = None
 
     def data(self, name: str, split: int, mean: str = "base") -> DataSpec:
         """Returns the `DataSpec` of one split of a data set."""
@@ -53,6 +55,7 @@ class Preset:
             image_size=self.image_size,
             crop=self.crop,
             views=self.views,
+            images_per_class=self.images_per_class,
             validation_fraction=self.validation_fraction,
             mean=mean,
             scale=self.scale,

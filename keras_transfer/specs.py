@@ -28,6 +28,10 @@ PRECISIONS = ("float32", "bfloat16")
 # results of two versions of the computation never mix.
 COMPUTATION = 2
 
+# Settings that came after networks were filed: `None` stands for what was
+# always done, and leaves the ids of those as they are.
+_CAME_LATER = (("data", "images_per_class"),)
+
 
 @dataclasses.dataclass(frozen=True)
 class DataSpec:
@@ -43,6 +47,8 @@ class DataSpec:
             images for validation.
         views: Integer or `None`, fixed views (a crop and a mirror) of each
             training image; `None` for new ones in every pass.
+        images_per_class: Integer or `None`, training images kept of each
+            class; `None` for all.
         mean: String, `"base"` to subtract the mean image of the base's
             training half (as the authors did) or `"target"`.
         scale: Float, factor of the images after the mean is subtracted.
@@ -54,6 +60,7 @@ class DataSpec:
     crop: int
     mirror: bool = True
     views: int | None = None
+    images_per_class: int | None = None
     validation_fraction: float = 0.1
     mean: str = "base"
     scale: float = 1.0
@@ -167,7 +174,11 @@ class NetworkSpec:
     @property
     def network_id(self) -> str:
         """Hash of everything that determines the result, 10 hex digits."""
-        return spec_hash({"computation": COMPUTATION, **to_dict(self)})
+        values = to_dict(self)
+        for part, field in _CAME_LATER:
+            if values[part][field] is None:
+                del values[part][field]
+        return spec_hash({"computation": COMPUTATION, **values})
 
     @property
     def source(self) -> "NetworkSpec | None":

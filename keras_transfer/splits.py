@@ -8,6 +8,7 @@ from keras_transfer.errors import UserError
 
 HALVES = ("A", "B")
 _VALIDATION_KEY = 20141106  # the paper's date: one fixed cut for every study
+_SUBSET_KEY = 20141107  # another stream of numbers
 
 
 def class_halves(num_classes: int, split: int) -> dict[str, np.ndarray]:
@@ -82,6 +83,25 @@ def stratified_cut(
     cut_indices = np.sort(np.concatenate(cut))
     kept = np.setdiff1d(np.arange(len(labels)), cut_indices)
     return kept, cut_indices
+
+
+def limit_per_class(labels: np.ndarray, count: int) -> np.ndarray:
+    """Draws a fixed number of images of every class.
+
+    Args:
+        labels: Integer array of shape `(n,)`.
+        count: Integer, images of each class; all, if it has fewer. A smaller
+            count draws some of the images of a larger one.
+
+    Returns:
+        Sorted array of indices into `labels`.
+    """
+    kept = []
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        generator = np.random.default_rng([_SUBSET_KEY, int(label)])
+        kept.append(generator.permutation(members)[:count])
+    return np.sort(np.concatenate(kept))
 
 
 def derive_seed(*parts: object) -> int:

@@ -74,7 +74,7 @@ class Network:
         path = self.folder / "settings.json"
         if path.is_file():
             found = _read_json(path)
-            if found is not None and found != to_dict(self.spec):
+            if found is not None and from_dict(found) != self.spec:
                 raise UserError(
                     f"{self.folder} holds another network's settings: expected "
                     f"id {self.spec.network_id}. Move the folder away or "

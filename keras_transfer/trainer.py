@@ -33,7 +33,7 @@ from keras_transfer.features import (
 )
 from keras_transfer.pools import ImagePool
 from keras_transfer.reuse import count_images, weigh_reuse
-from keras_transfer.specs import NetworkSpec
+from keras_transfer.specs import NetworkSpec, SolverSpec
 from keras_transfer.splits import derive_seed
 from keras_transfer.store import Network, file_sha256
 
@@ -105,7 +105,6 @@ def train_network(
     plan = transfer.plan_network(spec, model, base_model)
     proof = transfer.apply_plan(model, base_model, plan)
     solver = spec.solver
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     steps = solver.steps_per_epoch or steps_per_pass(
         len(half.train), solver.batch_size
     )
@@ -118,13 +117,7 @@ def train_network(
         )
     # The upper part shares its layers with the whole network.
     trained = model if features is None else upper_part(model, cut)
-    trained.compile(
-        optimizer=optimizers.build_optimizer(solver, total_steps),
-        loss=loss,
-        metrics=["accuracy"],
-        jit_compile=False,  # XLA on a CPU measured slower, and breaks replicas
-        steps_per_execution=_steps_per_call(steps),
-    )
+    compile_network(trained, solver, steps)
     rows = Checkpoint.restore(network.checkpoint_path, trained, model)
     first_epoch = len(rows)
     resumed_at = [first_epoch] if first_epoch else []
@@ -159,7 +152,7 @@ def train_network(
         )
     proof = proof.after(model)
     # The whole network is tested, however it was trained.
-    model.compile(loss=loss, metrics=["accuracy"], jit_compile=False)
+    model.compile(loss=_loss(), metrics=["accuracy"], jit_compile=False)
     test_loss, test_accuracy = model.evaluate(
         evaluation_batches(half.test, mean, spec.data), verbose=0
     )
@@ -199,6 +192,29 @@ def _reuse_pays(spec: NetworkSpec, half: HalfData) -> bool:
     parts = (half.train, half.validation, half.test)
     counts = count_images(spec, *(len(part) for part in parts))
     return weigh_reuse(spec, half.num_classes, counts).pays
+
+
+def compile_network(
+    model: keras.Sequential, solver: SolverSpec, steps: int
+) -> None:
+    """Compiles a network for training as a `SolverSpec` says.
+
+    Args:
+        model: `keras.Sequential`.
+        solver: `SolverSpec`.
+        steps: Integer, training steps an epoch.
+    """
+    model.compile(
+        optimizer=optimizers.build_optimizer(solver, steps * solver.epochs),
+        loss=_loss(),
+        metrics=["accuracy"],
+        jit_compile=False,  # XLA on a CPU measured slower, and breaks replicas
+        steps_per_execution=_steps_per_call(steps),
+    )
+
+
+def _loss() -> keras.losses.Loss:
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def _steps_per_call(steps: int) -> int:

@@ -30,6 +30,8 @@ def mistake(capsys, tmp_path, *arguments):
         (["--layers", "3", "3"], "Received 3 twice"),
         (["--treatments", "AnC"], "Received: AnC"),
         (["--epochs", "0"], "`--epochs` of at least 1. Received: 0"),
+        (["--views", "0"], "`--views` of at least 1. Received: 0"),
+        (["--images-per-class", "0"], "per-class` of at least 1. Received"),
         (["--workers", "-1"], "`--workers` of at least 1. Received: -1"),
         (["--learning-rate", "-0.1"], "above 0. Received: -0.1"),
         (["--image-size", "12"], "too small for cnn8.*12-px.*--image-size"),

@@ -40,6 +40,22 @@ def test_three_parts_are_disjoint_and_complete(tiny_pool, tiny_spec):
     assert sorted(seen) == list(range(96))
 
 
+def test_fewer_images_of_each_class(half, tiny_pool, tiny_spec):
+    few = dataclasses.replace(tiny_spec.data, images_per_class=5)
+    fewer = dataclasses.replace(tiny_spec.data, images_per_class=2)
+    kept = data.load_half(tiny_pool, few, "A")
+    less = data.load_half(tiny_pool, fewer, "A")
+    assert np.bincount(kept.train.labels).tolist() == [5] * 4
+    assert np.bincount(less.train.labels).tolist() == [2] * 4
+    assert set(less.train.indices) < set(kept.train.indices)
+    assert set(kept.train.indices) < set(half.train.indices)
+    # What is looked at and tested on stays the same.
+    for part in ("validation", "test"):
+        np.testing.assert_array_equal(
+            getattr(kept, part).indices, getattr(half, part).indices
+        )
+
+
 def test_a_resumed_stream_continues_bit_by_bit(half, tiny_pool, tiny_spec):
     mean = tiny_pool.mean_image(half.train.indices)
     whole = batches(half.train, mean, tiny_spec.data, 0, 12)

@@ -66,9 +66,11 @@ def test_costs_are_those_counted_by_hand():
     assert costs[0].flops == 2 * 108 * 324
     assert costs[0].parameters == 108 + 4 * 4
     assert sum(c.parameters for c in costs) == build().count_params()
-    # fc8 alone trained: everything below once, fc8 three times.
+    # fc8 alone trained: everything below once, fc8 twice, as its input needs
+    # no gradient; all trained: three times, but conv1 twice.
     forward = sum(c.flops for c in costs)
-    assert training_flops(costs, 7) == forward + 2 * costs[-1].flops
+    assert training_flops(costs, 7) == forward + costs[-1].flops
+    assert training_flops(costs) == 3 * forward - costs[0].flops
 
 
 @pytest.mark.parametrize("normalization", ["none", "lrn", "batch"])

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs import from_dict, to_dict
+from keras_transfer.specs import COMPUTATION, from_dict, spec_hash, to_dict
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,16 @@ def test_every_setting_is_part_of_the_identity(tiny_spec):
     for change in changes:
         ids.add(dataclasses.replace(tiny_spec, **change).network_id)
     assert len(ids) == len(changes) + 1
+
+
+def test_a_setting_that_came_later_leaves_older_ids_alone(tiny_spec):
+    # The id as it was before `images_per_class` existed.
+    values = {"computation": COMPUTATION, **to_dict(tiny_spec)}
+    del values["data"]["images_per_class"]
+    assert tiny_spec.network_id == spec_hash(values)
+    data = dataclasses.replace(tiny_spec.data, images_per_class=5)
+    few = dataclasses.replace(tiny_spec, data=data)
+    assert few.network_id != tiny_spec.network_id
 
 
 def test_settings_survive_json(tiny_spec):

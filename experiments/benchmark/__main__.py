@@ -1,0 +1,308 @@
+"""Measures speed, side by side in one run, median of several rounds.
+
+    python -m experiments.benchmark
+    python -m experiments.benchmark --parts training startup
+
+Writes `benchmark.json` and `benchmark.md` into `--log-dir`/benchmark.
+"""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Literal
+
+import tyro
+from rich.console import Console
+
+from experiments.benchmark import costs, study
+from experiments.benchmark.race import Entrant, Speed, race
+from experiments.benchmark.roofline import roofline
+from experiments.benchmark.tables import to_markdown
+from experiments.settings import Settings
+from keras_transfer import presets
+from keras_transfer.errors import UserError
+from keras_transfer.store import write_atomically
+from keras_transfer.study import available_cores
+
+PARTS = ("peak", "training", "trial", "observation", "startup")
+KERAS = "experiments.benchmark.keras_entrants"
+TORCH = "experiments.benchmark.torch_entrants:training"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What the benchmark can be told."""
+
+    parts: tuple[
+        Literal[
+            "peak",
+            "training",
+            "trial",
+            "observation",
+            "startup",
+            "growth",
+            "study",
+        ],
+        ...,
+    ] = (*PARTS, "growth", "study")
+    """What to measure; a part that is left out keeps its last numbers."""
+    rounds: int = 5
+    """Times that each is measured."""
+    log_dir: str = "logs"
+    """Folder that benchmark/ is written to."""
+    dataset: str = "synthetic_shapes"
+    """TFDS name of the data set of the whole study."""
+    data_dir: str | None = None
+    """Folder of prepared TFDS data sets (TFDS's own if not given)."""
+    layers: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
+    """Layers of the whole study."""
+    images_per_class: int | None = None
+    """Training images of each class in the whole study."""
+    epochs: int | None = None
+    """Epochs of the whole study."""
+    views: int | None = None
+    """Views of each image in the whole study."""
+    caffenet_batch: int = 32
+    """Images a step of caffenet; the paper's 256 need 5 GB."""
+
+
+class Benchmark:
+    """Runs the parts and keeps their numbers.
+
+    Args:
+        options: `Options`.
+        console: `rich.console.Console`.
+    """
+
+    def __init__(self, options: Options, console: Console):
+        self.options = options
+        self.console = console
+        self.threads = available_cores()
+        self.default = presets.find_preset("cifar100", "default", None)
+        paper = presets.find_preset("imagenet2012", "paper", None)
+        solver = dataclasses.replace(
+            paper.solver, batch_size=options.caffenet_batch
+        )
+        self.caffenet = dataclasses.replace(paper, solver=solver)
+
+    def say(self, text: str) -> None:
+        """Shows what is going on."""
+        self.console.print(text, highlight=False)
+
+    def race(self, entrants: list[Entrant]) -> dict[str, Speed]:
+        """Times entrants in turn with all threads of the machine."""
+        return race(entrants, self.options.rounds, self.threads, self.say)
+
+    def peak(self) -> dict:
+        """The machine's peaks and the network's own convolutions."""
+        speeds = self.race(
+            [Entrant("TF", f"{KERAS}:machine", {"recipe": self.default})]
+        )
+        return {
+            name.removeprefix("TF: "): speed.to_json()
+            for name, speed in speeds.items()
+        }
+
+    def training(self) -> dict:
+        """Training throughput of cnn8 and caffenet against the rivals."""
+        return {
+            "cnn8": self._training(self.default, 25),
+            "caffenet": self._training(self.caffenet, 3),
+        }
+
+    def _training(self, recipe: presets.Preset, steps: int) -> dict:
+        common = {"steps": steps}
+        entrants = []
+        for precision in ("float32", "bfloat16"):
+            model = dataclasses.replace(recipe.model, precision=precision)
+            ours = dataclasses.replace(recipe, model=model)
+            entrants.append(
+                Entrant(
+                    f"ours {precision}",
+                    f"{KERAS}:our_training",
+                    {**common, "recipe": ours},
+                )
+            )
+            entrants += [
+                Entrant(
+                    f"PyTorch {how} {precision}",
+                    TORCH,
+                    {
+                        **common,
+                        "recipe": recipe,
+                        "precision": precision,
+                        "compiled": how == "compiled",
+                    },
+                )
+                for how in ("eager", "compiled")
+            ]
+        entrants += [
+            Entrant(
+                f"plain fit, {source}",
+                f"{KERAS}:plain_fit",
+                {**common, "recipe": recipe, "source": source},
+            )
+            for source in ("numpy", "tf.data")
+        ]
+        speeds = self.race(entrants)
+        rivals = {
+            name.removesuffix(": training"): s for name, s in speeds.items()
+        }
+        ours = rivals["ours float32"]
+        return {
+            name: {**speed.to_json(), "over_ours_float32": speed.over(ours)}
+            for name, speed in rivals.items()
+        }
+
+    def trial(self) -> dict:
+        """A learning-rate trial of a frozen network: stored against plain."""
+        found = {}
+        model = dataclasses.replace(self.default.model, precision="bfloat16")
+        for n in (3, 5, 7):
+            speeds = self.race(
+                [
+                    Entrant(
+                        name,
+                        f"{KERAS}:{function}",
+                        {"steps": 100, "frozen": n, **arguments},
+                    )
+                    for name, function, arguments in (
+                        (
+                            "plain",
+                            "plain_fit",
+                            {"recipe": self.default, "source": "numpy"},
+                        ),
+                        (
+                            "float32",
+                            "stored_features",
+                            {"recipe": self.default},
+                        ),
+                        (
+                            "bfloat16",
+                            "stored_features",
+                            {
+                                "recipe": dataclasses.replace(
+                                    self.default, model=model
+                                )
+                            },
+                        ),
+                    )
+                ]
+            )
+            plain = speeds["plain: training"]
+            found[str(n)] = {
+                name: {
+                    **speeds[f"{name}: training"].to_json(),
+                    "over_plain": speeds[f"{name}: training"].over(plain),
+                }
+                for name in ("plain", "float32", "bfloat16")
+            }
+        return found
+
+    def observation(self) -> dict:
+        """Cost of rows, TensorBoard and checkpoints at an epoch's end."""
+        return costs.observation(self.threads, self.default, 20)
+
+    def startup(self) -> dict:
+        """Start-up of commands and of training."""
+        return costs.start_up(self.options.rounds)
+
+    def growth(self) -> list[dict]:
+        """Time and memory of 2, 10 and 58 networks, 1 and 2 workers."""
+        frozen = ["--treatments", "BnB", "AnB"]
+        every = ["--layers", *map(str, range(1, 8))]
+        return costs.growth(
+            [
+                ("2 networks, 2 workers", ["--treatments", "--workers", "2"]),
+                (
+                    "10 networks, 2 workers",
+                    [*frozen, "--layers", "1", "2", "--workers", "2"],
+                ),
+                (
+                    "10 networks, 1 worker",
+                    [*frozen, "--layers", "1", "2", "--workers", "1"],
+                ),
+                ("58 networks, 2 workers", [*every, "--workers", "2"]),
+            ]
+        )
+
+    def study(self) -> dict:
+        """A whole study, ours against a plain loop."""
+        options = self.options
+        return study.compare(
+            Settings(
+                dataset=options.dataset,
+                data_dir=options.data_dir,
+                layers=options.layers,
+                images_per_class=options.images_per_class,
+                epochs=options.epochs,
+                views=options.views,
+                precision="bfloat16",
+            ),
+            self.say,
+        )
+
+    def roofline(self, found: dict) -> dict | None:
+        """The least time of a training step, from the measured peaks."""
+        if "peak" not in found:
+            return None
+        result = {}
+        for precision in ("float32", "bfloat16"):
+            peak = max(
+                speed["median"]
+                for name, speed in found["peak"].items()
+                if name.startswith("conv") and name.endswith(precision)
+            )
+            model = dataclasses.replace(self.default.model, precision=precision)
+            layers = roofline(
+                dataclasses.replace(self.default, model=model),
+                50,
+                peak,
+                found["peak"]["copy"]["median"],
+            )
+            result[precision] = {
+                "flops_a_second": peak,
+                "layers": [dataclasses.asdict(layer) for layer in layers],
+                "microseconds_an_image": sum(
+                    layer.products + layer.traffic for layer in layers
+                ),
+            }
+        return result
+
+
+def main(arguments=None) -> int:
+    """Runs the benchmark; returns an exit status."""
+    options = tyro.cli(
+        Options,
+        prog="python -m experiments.benchmark",
+        description=__doc__,
+        args=arguments,
+    )
+    console = Console()
+    benchmark = Benchmark(options, console)
+    folder = Path(options.log_dir) / "benchmark"
+    path = folder / "benchmark.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        found = json.loads(path.read_text()) if path.is_file() else {}
+        found["machine"] = costs.describe_machine(benchmark.threads)
+        for part in options.parts:
+            console.rule(part)
+            found[part] = getattr(benchmark, part)()
+            found["roofline"] = benchmark.roofline(found)
+            write_atomically(path, json.dumps(found, indent=1))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\nStopped; finished parts are in {path}.", file=sys.stderr)
+        return 130
+    text = to_markdown(found)
+    write_atomically(folder / "benchmark.md", text)
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,226 @@
+"""What is timed in TensorFlow: the machine, our trainer, plain Keras."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_transfer import data, features, models, trainer, transfer
+from keras_transfer.architectures import layer_costs, layer_rows
+from keras_transfer.presets import Preset
+from keras_transfer.specs import DataSpec
+
+CLASSES = 50
+
+
+def machine(threads: int, recipe: Preset) -> dict:
+    """Returns works that find the machine's peaks.
+
+    Args:
+        threads: Integer.
+        recipe: `Preset`, whose convolutions are timed.
+
+    Returns:
+        Dict from names to callables that return operations or bytes.
+    """
+    trainer.set_threads(threads)
+    works = {"copy": _copy()}
+    for dtype in ("float32", "bfloat16"):
+        works[f"matmul {dtype}"] = _matmul(dtype)
+        for name, work in _convolutions(recipe, dtype).items():
+            works[f"{name} {dtype}"] = work
+    return works
+
+
+def _copy():
+    values = tf.Variable(tf.zeros(2**26))  # 256 MiB, far beyond any cache
+    add = tf.function(lambda: tf.add(values, 1.0))
+
+    def work():
+        add()
+        return 2 * 4 * 2**26  # read and written
+
+    return work
+
+
+def _matmul(dtype):
+    side = 4096
+    matrix = tf.cast(tf.random.normal((side, side)), dtype)
+    multiply = tf.function(lambda: tf.matmul(matrix, matrix))
+
+    def work():
+        multiply()
+        return 2 * side**3
+
+    return work
+
+
+def _convolutions(recipe: Preset, dtype: str) -> dict:
+    rows = layer_rows(recipe.model, CLASSES)
+    costs = layer_costs(rows, recipe.crop)
+    model = models.build_network(recipe.model, recipe.crop, CLASSES)
+    batch = recipe.solver.batch_size
+    works = {}
+    for row, cost in zip(rows, costs, strict=True):
+        if not row.kernel:
+            continue
+        layer = model.get_layer(row.name)
+        shape = (batch, *layer.input.shape[1:])
+        inputs = tf.cast(tf.random.normal(shape), dtype)
+        kernel = tf.cast(layer.kernel, dtype)
+
+        def convolve(x, k, row=row):
+            return tf.nn.conv2d(x, k, row.stride, row.padding.upper())
+
+        def both(x, k, convolve=convolve):
+            with tf.GradientTape() as tape:
+                tape.watch([x, k])
+                y = convolve(x, k)
+            return tape.gradient(y, [x, k], output_gradients=y)
+
+        for passes, function, factor in (
+            ("forward", convolve, 1),
+            ("forward and backward", both, 3),
+        ):
+            works[f"{row.name} {passes}"] = _repeat(
+                tf.function(function), (inputs, kernel), factor * cost.flops
+            )
+    return works
+
+
+def _repeat(function, arguments, flops_an_image, times: int = 5):
+    def work():
+        for _ in range(times):
+            function(*arguments)
+        return times * flops_an_image * arguments[0].shape[0]
+
+    return work
+
+
+def _data(recipe: Preset, images: int) -> tuple[data.Part, DataSpec]:
+    generator = np.random.default_rng(0)
+    size = recipe.image_size
+    pixels = generator.integers(0, 256, (images, size, size, 3), np.uint8)
+    labels = generator.integers(0, CLASSES, images).astype(np.int32)
+    part = data.Part(pixels, np.arange(images), labels)
+    return part, recipe.data("random", 0)
+
+
+def our_training(threads: int, recipe: Preset, steps: int) -> dict:
+    """Returns our trainer's `fit`, augmentation included, on random images.
+
+    Args:
+        threads: Integer.
+        recipe: `Preset`.
+        steps: Integer, training steps a work.
+
+    Returns:
+        Dict of one callable that returns images.
+    """
+    trainer.set_threads(threads)
+    solver = recipe.solver
+    part, spec = _data(recipe, 20 * solver.batch_size)
+    network = models.build_network(recipe.model, recipe.crop, CLASSES)
+    trainer.compile_network(network, solver, steps)
+    mean = np.full((recipe.image_size, recipe.image_size, 3), 128, np.float32)
+
+    def work():
+        course = data.Course(len(part), solver.batch_size, 0, 0, steps)
+        batches = data.train_batches(part, mean, spec, course)
+        network.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False)
+        return steps * solver.batch_size
+
+    return {"training": work}
+
+
+def plain_fit(
+    threads: int, recipe: Preset, steps: int, source: str, frozen: int = 0
+) -> dict:
+    """Returns plain `fit` of the same layers on ready-made float images.
+
+    No augmentation, which is to its advantage.
+
+    Args:
+        threads: Integer.
+        recipe: `Preset`.
+        steps: Integer, training steps a work.
+        source: String, `"numpy"` or `"tf.data"`.
+        frozen: Integer, layers frozen at the start. Defaults to `0`.
+
+    Returns:
+        Dict of one callable that returns images.
+    """
+    trainer.set_threads(threads)
+    solver = recipe.solver
+    count = steps * solver.batch_size
+    generator = np.random.default_rng(0)
+    shape = (count, recipe.crop, recipe.crop, 3)
+    images = generator.normal(size=shape).astype(np.float32)
+    labels = generator.integers(0, CLASSES, count).astype(np.int32)
+    network = models.build_network(recipe.model, recipe.crop, CLASSES)
+    if frozen:
+        plan = transfer.plan_transfer(network, n=frozen)
+        transfer.apply_plan(network, None, plan)
+    network.compile(
+        keras.optimizers.SGD(
+            solver.learning_rate,
+            momentum=solver.momentum,
+            nesterov=solver.nesterov,
+            weight_decay=solver.weight_decay,
+        ),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    if source == "tf.data":
+        dataset = tf.data.Dataset.from_tensor_slices((images, labels))
+        dataset = dataset.shuffle(count).batch(solver.batch_size).prefetch(2)
+        arguments = {"x": dataset}
+    else:
+        arguments = {"x": images, "y": labels, "batch_size": solver.batch_size}
+
+    def work():
+        network.fit(**arguments, verbose=0)
+        return count
+
+    return {"training": work}
+
+
+def stored_features(
+    threads: int, recipe: Preset, steps: int, frozen: int
+) -> dict:
+    """Returns our `fit` above stored output of a frozen prefix.
+
+    Args:
+        threads: Integer.
+        recipe: `Preset`.
+        steps: Integer, training steps a work.
+        frozen: Integer, layers frozen at the start.
+
+    Returns:
+        Dict of one callable that returns images.
+    """
+    trainer.set_threads(threads)
+    solver = dataclasses.replace(recipe.solver, epochs=1)
+    part, spec = _data(recipe, 20 * solver.batch_size)
+    network = models.build_network(recipe.model, recipe.crop, CLASSES)
+    plan = transfer.plan_transfer(network, n=frozen)
+    transfer.apply_plan(network, None, plan)
+    cut = features.reusable_layers(network)
+    output = network.layers[cut - 1].output
+    kept_as = "uint16" if output.dtype == "bfloat16" else output.dtype
+    shape = (spec.views * len(part), *output.shape[1:])
+    stored = features.Features(
+        np.zeros(shape, kept_as), np.zeros(shape[:1], kept_as), output.dtype
+    )
+    half = data.HalfData(np.arange(CLASSES), [], part, part, part)
+    upper = features.upper_part(network, cut)
+    trainer.compile_network(upper, solver, steps)
+
+    def work():
+        course = data.Course(len(part), solver.batch_size, 0, 0, steps)
+        batches = stored.train_batches(half, spec, course)
+        upper.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False)
+        return steps * solver.batch_size
+
+    return {"training": work}

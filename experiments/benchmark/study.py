@@ -1,0 +1,137 @@
+"""A small whole study: ours against the plain loop of `script.py`."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from experiments.settings import Settings
+from keras_transfer import planning
+from keras_transfer.specs import to_dict
+from keras_transfer.store import RunStore
+from keras_transfer.study import Reporter, prepare_data
+
+PARTS = {
+    "bases": (),
+    "frozen": ("BnB", "AnB"),
+    "fine-tuned": ("BnB+", "AnB+"),
+}
+
+
+def compare(settings: Settings, progress) -> dict:
+    """Times both on the same networks and compares their accuracies.
+
+    Ours is timed as a user starts it, process start and report included, part
+    by part; the plain loop by network, its own start included.
+
+    Args:
+        settings: `Settings` of the study.
+        progress: Callable, called with a text.
+
+    Returns:
+        Dict of JSON values.
+    """
+    recipe = settings.resolve()
+    specs = {
+        part: planning.similar_networks(
+            settings.dataset,
+            recipe,
+            recipe.splits,
+            settings.seeds,
+            recipe.layers,
+            treatments,
+        )
+        for part, treatments in PARTS.items()
+    }
+    bases = specs["bases"]
+    with tempfile.TemporaryDirectory() as folder:
+        store = RunStore(folder, "similar_datasets")
+        store.check_writable()
+        pool = prepare_data(
+            store,
+            settings.dataset,
+            recipe.image_size,
+            settings.data_dir,
+            Reporter(),
+        )
+        found = {}
+        for part, treatments in PARTS.items():
+            progress(f"ours: {part}")
+            found[part] = {
+                "ours_seconds": _time_ours(settings, treatments, folder)
+            }
+        for part, networks in specs.items():
+            ours = [
+                RunStore(folder, "similar_datasets").result(spec)
+                for spec in networks
+                if part == "bases" or spec not in bases
+            ]
+            found[part]["networks"] = len(ours)
+            found[part]["ours_accuracy"] = _mean(ours)
+        progress("the plain loop")
+        every = [*bases]
+        for part in ("frozen", "fine-tuned"):
+            every += [spec for spec in specs[part] if spec not in bases]
+        rows = _run_script(pool.folder, every)
+    for part, treatments in PARTS.items():
+        names = treatments or ("base",)
+        mine = [row for row in rows if row["treatment"] in names]
+        found[part]["plain_seconds"] = sum(row["seconds"] for row in mine)
+        found[part]["plain_accuracy"] = _mean(mine)
+    found["whole"] = {
+        key: sum(found[part][key] for part in PARTS)
+        for key in ("ours_seconds", "plain_seconds", "networks")
+    }
+    for part in found.values():
+        part["ratio"] = part["plain_seconds"] / part["ours_seconds"]
+    found["settings"] = dataclasses.asdict(settings)
+    for private in ("data_dir", "log_dir"):
+        del found["settings"][private]
+    return found
+
+
+def _mean(rows: list[dict]) -> float:
+    return sum(row["test_accuracy"] for row in rows) / len(rows)
+
+
+def _time_ours(settings: Settings, treatments, folder: str) -> float:
+    flags = ["--treatments", *treatments]
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if field.name in ("treatments", "log_dir") or value == field.default:
+            continue
+        values = value if isinstance(value, tuple) else (value,)
+        flags += [f"--{field.name.replace('_', '-')}", *map(str, values)]
+    begun = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "experiments.similar_datasets", *flags]
+        + ["--log-dir", folder],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - begun
+
+
+def _run_script(pool: Path, specs) -> list[dict]:
+    # A plain script computes in Keras's default precision.
+    plain = [
+        dataclasses.replace(
+            spec, model=dataclasses.replace(spec.model, precision="float32")
+        )
+        for spec in specs
+    ]
+    request = {"pool": str(pool), "networks": [to_dict(s) for s in plain]}
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.benchmark.script"],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]

@@ -1,0 +1,294 @@
+"""Turns the numbers of a benchmark into tables, targets first."""
+
+
+def _table(header: list[str], rows: list[list[str]]) -> list[str]:
+    lines = ["| " + " | ".join(header) + " |"]
+    lines.append("| " + " | ".join("---" for _ in header) + " |")
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return [*lines, ""]
+
+
+def _ratio(value: float | None) -> str:
+    return "absent" if value is None else f"{value:.2f}"
+
+
+def to_markdown(found: dict) -> str:
+    """Returns the tables of a benchmark as markdown.
+
+    Args:
+        found: Dict, content of `benchmark.json`; any part may be absent.
+
+    Returns:
+        String.
+    """
+    machine = found["machine"]
+    lines = [
+        "# Benchmark",
+        "",
+        "Medians of several rounds, side by side; shared machines are noisy, "
+        "so trust the ratios.",
+        "",
+        ", ".join(f"{key} {value}" for key, value in machine.items()),
+        "",
+        *_targets(found),
+    ]
+    for part, write in (
+        ("peak", _peak),
+        ("roofline", _roofline),
+        ("training", _training),
+        ("trial", _trial),
+        ("study", _study),
+        ("observation", _observation),
+        ("startup", _startup),
+        ("growth", _growth),
+    ):
+        if found.get(part):
+            lines += write(found[part])
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def targets(found: dict) -> list[tuple[str, float, float | None, bool]]:
+    """Lists what is aimed at: name, target, value, whether less is better."""
+    rivals = found.get("training", {}).get("cnn8", {})
+
+    def against(mine: str, theirs: str) -> float | None:
+        ours, other = rivals.get(mine), rivals.get(theirs)
+        if not ours or not other or not ours["rounds"] or not other["rounds"]:
+            return None
+        return ours["over_ours_float32"] / other["over_ours_float32"]
+
+    study = found.get("study", {})
+    startup = found.get("startup", {})
+    grown = [
+        case["mb"] / case["mb_first_5"] for case in found.get("growth", [])
+    ]
+    return [
+        ("share of the roofline, float32", 0.8, _share(found), False),
+        (
+            "float32 over plain fit",
+            1.25,
+            against("ours float32", "plain fit, numpy"),
+            False,
+        ),
+        (
+            "float32 over PyTorch eager",
+            1.1,
+            against("ours float32", "PyTorch eager float32"),
+            False,
+        ),
+        (
+            "bfloat16 over our float32",
+            1.4,
+            against("ours bfloat16", "ours float32"),
+            False,
+        ),
+        (
+            "bfloat16 over PyTorch bfloat16",
+            1.0,
+            against("ours bfloat16", "PyTorch eager bfloat16"),
+            False,
+        ),
+        (
+            "frozen half of a study over a plain loop",
+            4.0,
+            study.get("frozen", {}).get("ratio"),
+            False,
+        ),
+        (
+            "whole study over a plain loop",
+            2.5,
+            study.get("whole", {}).get("ratio"),
+            False,
+        ),
+        (
+            "trial of a frozen network, n = 5, over plain fit",
+            20.0,
+            found.get("trial", {})
+            .get("5", {})
+            .get("bfloat16", {})
+            .get("over_plain"),
+            False,
+        ),
+        ("observation, % of training", 3.0, _observed(found), True),
+        ("--help, s", 1.0, startup.get("--help"), True),
+        ("--plan, s", 2.0, startup.get("--plan"), True),
+        (
+            "memory after 58 networks over after 5",
+            1.25,
+            grown[-1] if grown else None,
+            True,
+        ),
+    ]
+
+
+def _targets(found: dict) -> list[str]:
+    rows = []
+    for name, target, value, less in targets(found):
+        sign = "at most" if less else "at least"
+        verdict = "not measured"
+        if value is not None:
+            met = value <= target if less else value >= target
+            verdict = "met" if met else "missed"
+        shown = "" if value is None else f"{value:.2f}"
+        rows.append([name, f"{sign} {target:g}", shown, verdict])
+    return ["## Targets", "", *_table(["ratio", "target", "value", ""], rows)]
+
+
+def _share(found: dict) -> float | None:
+    rivals = found.get("training", {}).get("cnn8", {})
+    least = (found.get("roofline") or {}).get("float32")
+    if not rivals or not least:
+        return None
+    speed = rivals["ours float32"]["median"]
+    return speed * least["microseconds_an_image"] / 1e6
+
+
+def _observed(found: dict) -> float | None:
+    if "observation" not in found or "training" not in found:
+        return None
+    # The default network: 22,500 images an epoch.
+    epoch = 22_500 / found["training"]["cnn8"]["ours float32"]["median"]
+    spent = sum(found["observation"]["seconds_an_epoch"].values())
+    return 100 * spent / epoch
+
+
+def _peak(part: dict) -> list[str]:
+    rows = []
+    for name, speed in part.items():
+        unit = "GB/s" if name == "copy" else "GFLOP/s"
+        rows.append([name, f"{speed['median'] / 1e9:.0f} {unit}"])
+    return ["## The machine", "", *_table(["work", "median"], rows)]
+
+
+def _roofline(part: dict) -> list[str]:
+    lines = ["## The least time of a training step, by layer", ""]
+    for precision, least in part.items():
+        lines += [
+            f"{precision}: convolutions at {least['flops_a_second'] / 1e9:.0f} "
+            "GFLOP/s, microseconds an image.",
+            "",
+        ]
+        rows = [
+            [
+                layer["name"],
+                f"{layer['products']:.1f}",
+                f"{layer['traffic']:.1f}",
+            ]
+            for layer in least["layers"]
+        ]
+        rows.append(["sum", f"{least['microseconds_an_image']:.1f}", ""])
+        lines += _table(["layer", "products", "traffic"], rows)
+    return lines
+
+
+def _training(part: dict) -> list[str]:
+    lines = ["## Training throughput", ""]
+    for network, rivals in part.items():
+        lines += [f"`{network}`:", ""]
+        rows = []
+        for name, speed in rivals.items():
+            if not speed["rounds"]:
+                rows.append([name, f"absent: {speed['absent']}", ""])
+                continue
+            rows.append(
+                [
+                    name,
+                    f"{speed['median']:.0f} images/s",
+                    _ratio(speed["over_ours_float32"]),
+                ]
+            )
+        lines += _table(["trainer", "median", "over ours float32"], rows)
+    return lines
+
+
+def _trial(part: dict) -> list[str]:
+    rows = [
+        [
+            n,
+            f"{speeds['plain']['median']:,.0f}",
+            f"{speeds['float32']['median']:,.0f}",
+            f"{speeds['bfloat16']['median']:,.0f}",
+            _ratio(speeds["float32"]["over_plain"]),
+            _ratio(speeds["bfloat16"]["over_plain"]),
+        ]
+        for n, speeds in part.items()
+    ]
+    header = ["frozen", "plain fit", "stored", "stored, bfloat16"]
+    return [
+        "## Training above stored output, images/s",
+        "",
+        *_table([*header, "ratio", "ratio, bfloat16"], rows),
+    ]
+
+
+def _study(part: dict) -> list[str]:
+    rows = []
+    for name in ("bases", "frozen", "fine-tuned", "whole"):
+        row = part[name]
+        accuracies = ["", ""]
+        if "ours_accuracy" in row:
+            accuracies = [
+                f"{100 * row['ours_accuracy']:.1f} %",
+                f"{100 * row['plain_accuracy']:.1f} %",
+            ]
+        rows.append(
+            [
+                name,
+                str(row["networks"]),
+                f"{row['ours_seconds']:.0f} s",
+                f"{row['plain_seconds']:.0f} s",
+                _ratio(row["ratio"]),
+                *accuracies,
+            ]
+        )
+    header = ["part", "networks", "ours", "plain loop", "ratio"]
+    changed = ", ".join(
+        f"{key} {value}"
+        for key, value in part["settings"].items()
+        if value is not None and key in _SHOWN
+    )
+    return [
+        "## A whole study",
+        "",
+        f"Settings: {changed}.",
+        "",
+        *_table([*header, "accuracy, ours", "accuracy, plain"], rows),
+    ]
+
+
+_SHOWN = ("dataset", "layers", "images_per_class", "epochs", "views")
+
+
+def _observation(part: dict) -> list[str]:
+    rows = [
+        [name, f"{1000 * seconds:.1f} ms"]
+        for name, seconds in part["seconds_an_epoch"].items()
+    ]
+    return [
+        "## Observation, at the end of each epoch",
+        "",
+        *_table(["what", "median"], rows),
+        f"Event files grow by {part['event_bytes_an_epoch']:.0f} bytes an "
+        "epoch.",
+        "",
+    ]
+
+
+def _startup(part: dict) -> list[str]:
+    rows = [[name, f"{seconds:.2f} s"] for name, seconds in part.items()]
+    return ["## Start-up", "", *_table(["what", "median"], rows)]
+
+
+def _growth(part: list[dict]) -> list[str]:
+    rows = [
+        [
+            case["case"],
+            f"{case['seconds']:.0f} s",
+            f"{case['seconds'] / max(1, case['networks']):.1f} s",
+            f"{case['mb_first_5']:.0f} MB",
+            f"{case['mb']:.0f} MB",
+        ]
+        for case in part
+    ]
+    header = ["smoke study", "time", "a network", "memory, first 5", "memory"]
+    return ["## Growth", "", *_table(header, rows)]
