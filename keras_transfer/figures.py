@@ -27,7 +27,7 @@ MEANINGS = {
     "AnB": "AnB: frozen transfer",
     "AnB+": "AnB+: fine-tuned transfer",
 }
-_SETTINGS = {
+SETTINGS = {
     "font.size": 11,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -73,7 +73,7 @@ def plot_figure2(rows: list[Row], title: str, path: Path) -> list[Path]:
     Returns:
         List of the paths written, SVG and PNG.
     """
-    with plt.rc_context(_SETTINGS):
+    with plt.rc_context(SETTINGS):
         figure, (top, bottom) = plt.subplots(
             2, 1, figsize=(8.5, 10), sharex=True, layout="constrained"
         )
@@ -96,7 +96,7 @@ def plot_figure2(rows: list[Row], title: str, path: Path) -> list[Path]:
         for treatment, points in data.items():
             _plot_means(bottom, treatment, points, base)
         for axes in (top, bottom):
-            axes.set_ylabel("top-1 accuracy on the test images (%)")
+            axes.set_ylabel("top-1 accuracy (%)")
             if base:
                 axes.axhline(100 * base[0][1], color="#222222", ls="--", lw=0.9)
         top.set_title(f"{title}\nevery network")
@@ -111,7 +111,7 @@ def plot_figure2(rows: list[Row], title: str, path: Path) -> list[Path]:
         _name_curves(bottom, data)
         _label_layers(bottom, [0, *results.layers_of(rows)])
         bottom.tick_params(labelbottom=True)
-        return _save(figure, path)
+        return save(figure, path)
 
 
 def _fit_means(axes, data) -> None:
@@ -187,7 +187,7 @@ def plot_losses(rows: list[Row], title: str, path: Path) -> list[Path]:
     )
     layers = results.layers_of(rows)
     drawn = False
-    with plt.rc_context(_SETTINGS):
+    with plt.rc_context(SETTINGS):
         figure, axes = plt.subplots(figsize=(8.5, 5), layout="constrained")
         for index, (label, first, second) in enumerate(curves):
             points = [
@@ -227,7 +227,7 @@ def plot_losses(rows: list[Row], title: str, path: Path) -> list[Path]:
         )
         axes.legend()
         _label_layers(axes, layers)
-        return _save(figure, path)
+        return save(figure, path)
 
 
 def _label_layers(axes, layers: list[int]) -> None:
@@ -236,7 +236,8 @@ def _label_layers(axes, layers: list[int]) -> None:
     axes.set_xlabel("n, the number of copied layers (of 8)")
 
 
-def _save(figure, path: Path) -> list[Path]:
+def save(figure, path: Path) -> list[Path]:
+    """Writes a figure as SVG and PNG, closes it and returns the paths."""
     path.parent.mkdir(parents=True, exist_ok=True)
     paths = [path.with_suffix(suffix) for suffix in (".svg", ".png")]
     for written in paths:

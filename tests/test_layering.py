@@ -13,8 +13,8 @@ FLOORS = [
     {"reuse"},
     {"data", "models", "optimizers", "planning", "transfer", "intervals"},
     {"callbacks", "results", "features"},
-    {"figures", "trainer", "study"},
-    {"summary", "preload"},
+    {"figures", "trainer", "study", "reference"},
+    {"summary", "preload", "figure3"},
 ]
 # Opened only when a data set of that name is asked for.
 LAZY = {("pools", "synthetic_shapes"), ("study", "trainer")}
@@ -34,6 +34,8 @@ PLAIN = [
     "reuse",
     "summary",
     "figures",
+    "figure3",
+    "reference",
 ]
 
 

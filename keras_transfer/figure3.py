@@ -1,0 +1,161 @@
+"""Figure 3 and figure S1 of the paper, and the two forms of its boost."""
+
+import math
+from pathlib import Path
+
+from matplotlib import pyplot as plt
+
+from keras_transfer.figures import SETTINGS, STYLES, save
+
+Curve = list[tuple[int, float]]
+
+# Marker, colour, dash and filling of a curve, by its place in the legend.
+_LOOKS = (
+    ("o", "#1f5fa8", "-", True),
+    ("h", "#c46a00", "--", False),
+    ("^", "#7a7a00", ":", True),
+    ("D", "#b03030", "-.", False),
+    ("s", "#5a3d8a", "-", False),
+)
+
+
+def _plot(axes, curves: dict[str, Curve]) -> None:
+    for (name, points), look in zip(curves.items(), _LOOKS, strict=False):
+        marker, colour, dash, filled = look
+        axes.plot(
+            [n for n, _ in points],
+            [100 * value for _, value in points],
+            marker=marker,
+            ls=dash,
+            color=colour,
+            markerfacecolor=colour if filled else "white",
+            markersize=7,
+            label=name,
+        )
+    axes.set_xlabel("n, the number of copied layers (of 8)")
+    axes.legend(fontsize=9)
+
+
+def plot_figure3(
+    dissimilar: dict[str, Curve],
+    random: dict[str, Curve],
+    drops: dict[str, Curve],
+    title: str,
+    path: Path,
+) -> list[Path]:
+    """Draws figure 3: accuracies above, drops from n = 0 below.
+
+    Args:
+        dissimilar: Dict from name to `(n, accuracy)`: frozen transfer between
+            natural and man-made classes, the base at n = 0.
+        random: Dict from name to `(n, accuracy)`: frozen random layers.
+        drops: Dict from name to `(n, difference from n = 0)`.
+        title: String.
+        path: Path without suffix.
+
+    Returns:
+        List of the paths written, SVG and PNG.
+    """
+    with plt.rc_context(SETTINGS):
+        figure, axes = plt.subplots(2, 2, figsize=(12, 9), layout="constrained")
+        figure.suptitle(title)
+        for place, curves, name in (
+            (axes[0, 0], dissimilar, "man-made and natural classes, frozen"),
+            (axes[0, 1], random, "random untrained layers, frozen"),
+        ):
+            _plot(place, curves)
+            place.set_title(name, fontsize=11)
+            place.set_ylabel("top-1 accuracy (%)")
+            place.set_ylim(bottom=0)
+        for place, name in (
+            (axes[1, 0], "drop from n = 0, cut at 30 points"),
+            (axes[1, 1], "drop from n = 0, whole"),
+        ):
+            _plot(place, drops)
+            place.set_title(name, fontsize=11)
+            place.axhline(0, color="#222222", lw=0.9)
+            place.set_ylabel("change of top-1 accuracy (points)")
+        axes[1, 0].set_ylim(-30, 3)
+        axes[1, 0].legend(fontsize=9, loc="lower center")
+        return save(figure, path)
+
+
+def plot_reduced(points: Curve, title: str, path: Path) -> list[Path]:
+    """Draws figure S1: accuracy against training images a class.
+
+    Args:
+        points: List of `(images a class, accuracy)`.
+        title: String.
+        path: Path without suffix.
+
+    Returns:
+        List of the paths written.
+    """
+    with plt.rc_context(SETTINGS):
+        figure, panels = plt.subplots(
+            2, 1, figsize=(8, 9), layout="constrained"
+        )
+        for axes, scale in zip(panels, ("linear", "log"), strict=True):
+            axes.plot(
+                [images for images, _ in points],
+                [100 * value for _, value in points],
+                "o-",
+                color="#1f5fa8",
+            )
+            axes.set_xscale(scale)
+            axes.set_yscale(scale)
+            axes.set_xlabel(f"training images a class, at most ({scale})")
+            axes.set_ylabel("top-1 accuracy (%)")
+        panels[0].set_title(title)
+        return save(figure, path)
+
+
+def plot_boost(
+    panels: dict[str, dict[str, Curve]], title: str, path: Path
+) -> list[Path]:
+    """Draws what fine-tuned networks gain, by two ways of comparing.
+
+    Args:
+        panels: Dict from the way of comparing to a dict from treatment to
+            `(n, difference)`, one point a network.
+        title: String.
+        path: Path without suffix.
+
+    Returns:
+        List of the paths written.
+    """
+    with plt.rc_context(SETTINGS):
+        figure, places = plt.subplots(
+            1,
+            len(panels),
+            figsize=(6 * len(panels), 5),
+            sharey=True,
+            squeeze=False,
+            layout="constrained",
+        )
+        figure.suptitle(title)
+        for axes, (name, treatments) in zip(
+            places[0], panels.items(), strict=True
+        ):
+            for treatment, points in treatments.items():
+                marker, colour, filled, shift = STYLES[treatment]
+                mean = math.fsum(v for _, v in points) / len(points)
+                axes.plot(
+                    [n + shift for n, _ in points],
+                    [100 * value for _, value in points],
+                    marker,
+                    color=colour,
+                    markerfacecolor=colour if filled else "white",
+                    markersize=8,
+                    markeredgewidth=1.4,
+                    label=f"{treatment}: mean {100 * mean:+.2f} points "
+                    f"({len(points)} networks)",
+                )
+                dash = "--" if treatment == "BnB+" else "-"
+                axes.axhline(100 * mean, color=colour, ls=dash, lw=1.4)
+            axes.axhline(0, color="#222222", lw=0.9)
+            axes.set_title(name, fontsize=11)
+            axes.set_xlabel("n, the number of copied layers (of 8)")
+            axes.legend(fontsize=9, loc="lower right")
+        places[0][0].set_ylabel("gain of top-1 accuracy (points)")
+        return save(figure, path)

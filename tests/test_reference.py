@@ -1,0 +1,89 @@
+"""The published results give the paper's printed numbers."""
+
+import pytest
+
+from experiments import reanalyse_2014
+from keras_transfer import reference, results
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return reference.published_rows()
+
+
+def test_networks_with_a_log_are_all_there(rows):
+    nets = reference.published_nets()
+    assert len(nets) == 148
+    groups = {
+        name: len(results.select(rows, name))
+        for name in ("base", "BnB", "AnB", "BnB+", "AnB+")
+    }
+    assert groups == {"base": 8, "BnB": 28, "AnB": 56, "BnB+": 10, "AnB+": 10}
+
+
+def test_base_level_is_the_printed_one(rows):
+    bases = [row.accuracy for row in results.select(rows, "base")]
+    assert sum(bases) / 8 == pytest.approx(0.625, abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    "second, low, printed",
+    [
+        ("base", 1, 1.6),
+        ("base", 3, 1.8),
+        ("base", 5, 2.1),
+        ("BnB+", 1, 1.4),
+        ("BnB+", 3, 1.4),
+        ("BnB+", 5, 1.7),
+    ],
+)
+def test_table_1_is_the_printed_one(rows, second, low, printed):
+    boost = results.pooled_difference(rows, "AnB+", second, low, 7)
+    assert round(100 * boost, 1) == printed
+
+
+def test_drops_at_the_last_layer_are_the_printed_ones():
+    drops = {n: dict(c)[7] for n, c in reference.published_drops().items()}
+    assert round(-100 * drops["random halves"]) == 8
+    assert round(-100 * drops["man-made / natural"]) == 25
+
+
+def test_curves_of_the_figures():
+    assert dict(reference.random_curve())[3] < 0.002  # chance: 0.001
+    natural = dict(reference.dissimilar_curves()["target natural"])
+    assert natural[0] == pytest.approx(0.6534, abs=1e-4)
+    assert natural[7] == pytest.approx(0.3990, abs=1e-4)
+    reduced = reference.reduced_curve()
+    assert len(reduced) == 12
+    assert reduced[-1] == (1300, pytest.approx(0.5518, abs=1e-4))
+
+
+def test_paired_both_treatments_gain_the_same(rows):
+    gains = {}
+    for name in ("AnB+", "BnB+"):
+        points = reanalyse_2014.own_gains(rows, name)
+        assert len(points) == 10
+        gains[name] = 100 * sum(value for _, value in points) / 10
+    assert gains["AnB+"] == pytest.approx(0.97, abs=0.005)
+    assert gains["BnB+"] == pytest.approx(0.97, abs=0.005)
+    # No half was the target of both, so there is no pair to compare.
+    assert results.paired_difference(rows, "AnB+", "BnB+", 1, 7) is None
+
+
+def test_script_writes_every_figure_and_says_what_they_show(tmp_path, capsys):
+    assert reanalyse_2014.main(["--log-dir", str(tmp_path)]) == 0
+    folder = tmp_path / "reanalyse_2014"
+    for name in ("figure2", "losses", "figure3", "figureS1", "boost"):
+        assert (folder / f"{name}.svg").stat().st_size > 10_000
+        assert (folder / f"{name}.png").stat().st_size > 10_000
+    text = (folder / "summary.md").read_text()
+    assert "| 1-7 | +1.60 | +1.38 | +0.97 | +0.97 | +0.00 |" in text
+    assert "costs 8.3 points between random halves and 25.0" in text
+    assert text.splitlines()[0] in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    code = reanalyse_2014.main(["--log-dir", str(tmp_path / "file")])
+    assert code == 2
+    assert "Cannot write to" in capsys.readouterr().err
