@@ -174,7 +174,7 @@ class RunStore:
         self.notices: list[str] = []
         self._known: dict[str, Path] = {
             path.parent.name.rsplit("-", 1)[-1]: path.parent
-            for path in self.log_dir.glob("*/*/split*/*/seed*-*/settings.json")
+            for path in self.log_dir.glob("*/*/*/*/seed*-*/settings.json")
         }
 
     @property
@@ -213,7 +213,7 @@ class RunStore:
         folder = (
             self.study_dir
             / data.name.replace("/", "-")
-            / f"split{data.split}"
+            / spec.division
             / spec.label
             / f"seed{spec.seed}-{spec.network_id}"
         )
@@ -251,9 +251,7 @@ class RunStore:
     def finished(self) -> list[dict]:
         """Returns every readable result of the log folder."""
         results = []
-        for path in sorted(
-            self.log_dir.glob("*/*/split*/*/seed*-*/result.json")
-        ):
+        for path in sorted(self.log_dir.glob("*/*/*/*/seed*-*/result.json")):
             content = _read_json(path)
             if not isinstance(content, dict) or "settings" not in content:
                 continue

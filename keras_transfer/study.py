@@ -138,7 +138,8 @@ def run_study(
         return outcome
     data = pending[0].data
     pool = prepare_data(store, data.name, data.image_size, data_dir, reporter)
-    splits.class_halves(pool.num_classes, data.split)  # too few: says so
+    if data.halves is None:
+        splits.class_halves(pool.num_classes, data.split)  # too few: says so
     for spec in found:
         if finished[spec]["data_fingerprint"] != pool.fingerprint:
             raise UserError(

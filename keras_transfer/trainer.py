@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_transfer import models, optimizers, transfer
+from keras_transfer import models, optimizers, random_layers, transfer
 from keras_transfer.callbacks import (
     Checkpoint,
     EpochRows,
@@ -87,7 +87,8 @@ def train_network(
     network.begin()
     half = load_half(pool, spec.data, spec.target)
     mean_half = spec.target
-    if spec.base is not None and spec.data.mean == "base":
+    copied = spec.base is not None and spec.base != "random"
+    if copied and spec.data.mean == "base":
         mean_half = spec.base
     mean_part = (
         half
@@ -102,6 +103,10 @@ def train_network(
     model = models.build_network(
         spec.model, spec.data.crop, half.num_classes, seed
     )
+    if spec.base == "random":
+        random_layers.redraw(
+            model, spec.n, spec.initialization, base_model, seed
+        )
     plan = transfer.plan_network(spec, model, base_model)
     proof = transfer.apply_plan(model, base_model, plan)
     solver = spec.solver

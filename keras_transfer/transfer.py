@@ -257,6 +257,8 @@ def plan_network(
     source: keras.Sequential | None,
 ) -> tuple[LayerAction, ...]:
     """Plans the transfer that a `NetworkSpec` describes."""
+    if spec.base == "random":
+        source = None
     return plan_transfer(target, source, spec.n, spec.mode)
 
 

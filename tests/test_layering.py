@@ -9,12 +9,22 @@ PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
     {"errors"},
     {"specs", "splits"},
-    {"architectures", "presets", "pools", "store", "synthetic_shapes", "views"},
+    {
+        "architectures",
+        "presets",
+        "pools",
+        "store",
+        "synthetic_shapes",
+        "views",
+        "kinds",
+    },
     {"reuse"},
     {"data", "models", "optimizers", "planning", "transfer", "intervals"},
+    {"random_layers", "networks"},
     {"callbacks", "results", "features"},
     {"figures", "trainer", "study", "reference"},
     {"summary", "preload", "figure3"},
+    {"distance"},
 ]
 # Opened only when a data set of that name is asked for.
 LAZY = {("pools", "synthetic_shapes"), ("study", "trainer")}
@@ -32,9 +42,12 @@ PLAIN = [
     "results",
     "study",
     "reuse",
+    "networks",
+    "kinds",
     "summary",
     "figures",
     "figure3",
+    "distance",
     "reference",
 ]
 

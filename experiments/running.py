@@ -1,0 +1,177 @@
+"""From settings to a trained and reported study: plan, train, write, name."""
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from experiments.progress import StudyProgress, readable_time
+from experiments.settings import DONE, SOME_FAILED, Settings
+from keras_transfer import planning, results
+from keras_transfer.specs import NetworkSpec
+from keras_transfer.store import RunStore
+from keras_transfer.study import (
+    Outcome,
+    default_workers,
+    run_study,
+    threads_of,
+)
+
+# Of rows, the command that made them and a folder: the files written, and
+# lines for the terminal.
+Writer = Callable[[list[results.Row], str, Path], tuple[list[Path], list[str]]]
+
+
+def run_script(
+    settings: Settings,
+    specs: list[NetworkSpec],
+    script: str,
+    write: Writer,
+    console: Console,
+) -> int:
+    """Trains a study's networks, writes its report and names it.
+
+    Args:
+        settings: `Settings`.
+        specs: List of `NetworkSpec`.
+        script: String, name of the script and of its folder.
+        write: Callable, writes the report.
+        console: `rich.console.Console`.
+
+    Returns:
+        Integer, exit status.
+    """
+    store = RunStore(settings.log_dir, script)
+    outcome = train_all(settings, specs, store, console)
+    if outcome is None:
+        return DONE
+    for spec, message in outcome.failed.items():
+        console.print(f"failed: {spec.name}: {message}", highlight=False)
+    rows = results.collect(specs, store)
+    if rows:
+        folder = (
+            store.study_dir
+            / settings.dataset.replace("/", "-")
+            / settings.report_name()
+        )
+        words = ["python", "-m", f"experiments.{script}", *sys.argv[1:]]
+        paths, lines = write(rows, shlex.join(words), folder)
+        for line in lines:
+            console.print(line, highlight=False, markup=False)
+        console.print()
+        _name_files(paths, console)
+    return SOME_FAILED if outcome.failed else DONE
+
+
+def _name_files(paths: list[Path], console: Console) -> None:
+    for name, suffix in (
+        ("figure", ".svg"),
+        ("table", ".csv"),
+        ("report", ".md"),
+    ):
+        found = [str(path) for path in paths if path.suffix == suffix]
+        if found:
+            console.print(
+                f"{name}: {', '.join(found)}", soft_wrap=True, highlight=False
+            )
+
+
+def print_plan(
+    plan: planning.Plan,
+    store: RunStore,
+    console: Console,
+    reuse_gigabytes: float,
+) -> None:
+    """Prints what a study will train, what is there, time and disk.
+
+    Args:
+        plan: `Plan`.
+        store: `RunStore`.
+        console: `rich.console.Console`.
+        reuse_gigabytes: Float, budget of stored output of frozen layers.
+    """
+    table = Table(title=f"Study {store.study} in {store.log_dir}")
+    for column in ("treatment", "networks", "finished", "to train", "time"):
+        right = column != "treatment"
+        table.add_column(column, justify="right" if right else "left")
+    treatments = dict.fromkeys(n.spec.treatment for n in plan.networks)
+    for treatment in treatments:
+        rows = [n for n in plan.networks if n.spec.treatment == treatment]
+        todo = [n for n in rows if not n.finished]
+        times = [n.seconds for n in todo]
+        seconds = None if None in times else sum(times) / plan.workers
+        table.add_row(
+            treatment,
+            str(len(rows)),
+            str(len(rows) - len(todo)),
+            str(len(todo)),
+            readable_time(seconds),
+        )
+    console.print(table)
+    basis = "measured on finished networks" if plan.measured else "a guess"
+    disk = "unknown"
+    if plan.disk_bytes is not None:
+        disk = f"{plan.disk_bytes / 1e6:,.0f} MB"
+    text = (
+        f"{len(plan.pending)} of {len(plan.networks)} networks to train, "
+        f"about {readable_time(plan.seconds)} with {plan.workers} at a time "
+        f"({basis}), disk {disk}."
+    )
+    if plan.stored_bytes:
+        text += (
+            f" Frozen layers store {plan.stored_bytes / 1e9:.1f} GB of output "
+            f"in passing, at most {reuse_gigabytes:g} GB at once."
+        )
+    if plan.seconds is None:
+        text += " The data set was not prepared yet, so its size is unknown."
+    console.print(text, highlight=False)
+
+
+def train_all(
+    settings: Settings,
+    specs: list[NetworkSpec],
+    store: RunStore,
+    console: Console,
+) -> Outcome | None:
+    """Prints the plan and trains what is missing.
+
+    Args:
+        settings: `Settings`.
+        specs: List of `NetworkSpec`.
+        store: `RunStore`.
+        console: `rich.console.Console`.
+
+    Returns:
+        `Outcome`, or `None` if only the plan was asked for.
+    """
+    facts = planning.find_facts(
+        store, settings.dataset, specs[0].data.image_size, settings.data_dir
+    )
+    workers = settings.workers or default_workers(specs)
+    plan = planning.make_plan(
+        specs,
+        store,
+        facts,
+        workers,
+        threads_of(workers),
+        1e9 * settings.reuse_gigabytes,
+    )
+    for notice in store.notices:
+        console.print(f"note: {notice}", soft_wrap=True, highlight=False)
+    store.notices.clear()
+    if not settings.quiet or settings.plan:
+        print_plan(plan, store, console, settings.reuse_gigabytes)
+    if settings.plan:
+        return None
+    with StudyProgress(plan, console, settings.quiet) as progress:
+        return run_study(
+            specs,
+            store,
+            settings.data_dir,
+            workers,
+            progress,
+            settings.reuse_gigabytes,
+        )

@@ -1,0 +1,142 @@
+"""Which networks a study needs, in order of need: bases first."""
+
+import dataclasses
+
+from keras_transfer.errors import UserError
+from keras_transfer.presets import Preset
+from keras_transfer.specs import INITIALIZATIONS, TREATMENTS, NetworkSpec
+from keras_transfer.splits import HALVES
+
+
+def similar_networks(
+    dataset: str,
+    preset: Preset,
+    splits: tuple[int, ...],
+    seeds: tuple[int, ...],
+    layers: tuple[int, ...],
+    treatments: tuple[str, ...],
+    mean: str = "base",
+    halves=None,
+) -> list[NetworkSpec]:
+    """Lists the networks of section 4.1, both directions, bases first.
+
+    Args:
+        dataset: String, TFDS name.
+        preset: `Preset`.
+        splits: Tuple of integers, numbers of random splits.
+        seeds: Tuple of integers.
+        layers: Tuple of integers, the `n`, each 1 to 7.
+        treatments: Tuple of strings, among `TREATMENTS`; empty for the base
+            networks alone.
+        mean: String, `"base"` or `"target"`.
+        halves: Pair of tuples of class indices, A and B, or `None` for the
+            random halves of each split; section 4.2 divides by kind.
+
+    Returns:
+        List of `NetworkSpec`; for one split, one seed, 7 layers and four
+        treatments these are 58.
+
+    Raises:
+        UserError: If a value is unknown, out of range or repeated.
+
+    Reference:
+        - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section
+          4.1.
+    """
+    _check_values("--layers", layers, range(1, 8), "1 to 7")
+    _check_values("--treatments", treatments, TREATMENTS, list(TREATMENTS))
+    for flag, values in (("--splits", splits), ("--seeds", seeds)):
+        _check_values(flag, values, range(2**31), "0 or more")
+        if not values:
+            raise UserError(f"Expected at least one number after `{flag}`.")
+    if treatments and not layers:
+        raise UserError("Expected at least one layer after `--layers`.")
+    networks = []
+    for split in splits:
+        for seed in seeds:
+            for target in HALVES:
+                networks.append(
+                    NetworkSpec(
+                        data=preset.data(dataset, split, mean, halves),
+                        model=preset.model,
+                        solver=preset.solver,
+                        target=target,
+                        seed=seed,
+                    )
+                )
+    bases = list(networks)
+    for base in bases:
+        other = HALVES[1 - HALVES.index(base.target)]
+        for n in sorted(layers):
+            for treatment in treatments:
+                networks.append(
+                    dataclasses.replace(
+                        base,
+                        base=base.target if treatment[0] == "B" else other,
+                        n=n,
+                        mode="finetuned" if treatment[-1] == "+" else "frozen",
+                    )
+                )
+    return networks
+
+
+def random_networks(
+    bases: list[NetworkSpec],
+    layers: tuple[int, ...],
+    initializations: tuple[str, ...],
+) -> list[NetworkSpec]:
+    """Lists section 4.3: the first n layers frozen at their random start.
+
+    Args:
+        bases: List of `NetworkSpec`, the base networks to stand beside.
+        layers: Tuple of integers, the `n`, each 1 to 7.
+        initializations: Tuple of strings, among `INITIALIZATIONS`.
+
+    Returns:
+        List of `NetworkSpec`, without the bases.
+
+    Raises:
+        UserError: If a value is unknown, out of range or repeated.
+    """
+    _check_values("--layers", layers, range(1, 8), "1 to 7")
+    _check_values(
+        "--initializations",
+        initializations,
+        INITIALIZATIONS,
+        list(INITIALIZATIONS),
+    )
+    return [
+        dataclasses.replace(base, base="random", n=n, initialization=name)
+        for base in bases
+        for n in sorted(layers)
+        for name in initializations
+    ]
+
+
+def all_class_networks(bases: list[NetworkSpec]) -> list[NetworkSpec]:
+    """Lists a network on all classes for each split and seed of some bases.
+
+    Args:
+        bases: List of `NetworkSpec`.
+
+    Returns:
+        List of `NetworkSpec`, one a seed: all classes are all classes,
+        whatever the split.
+    """
+    whole = {}
+    for base in bases:
+        data = dataclasses.replace(base.data, split=0, halves=None)
+        whole[base.seed] = dataclasses.replace(base, data=data, target="all")
+    return list(whole.values())
+
+
+def _check_values(flag, values, allowed, expected) -> None:
+    for value in values:
+        if value not in allowed:
+            raise UserError(
+                f"Expected `{flag}` among {expected}. Received: {value}."
+            )
+        if values.count(value) > 1:
+            raise UserError(
+                f"Expected each of `{flag}` once. Received {value} twice."
+            )
