@@ -1,5 +1,6 @@
 """From settings to a trained and reported study: plan, train, write, name."""
 
+import dataclasses
 import shlex
 import sys
 from collections.abc import Callable
@@ -10,12 +11,15 @@ from rich.table import Table
 
 from experiments.progress import StudyProgress, readable_time
 from experiments.settings import DONE, SOME_FAILED, Settings
-from keras_transfer import planning, results
+from keras_transfer import networks, planning, results
+from keras_transfer.presets import Preset
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore
 from keras_transfer.study import (
     Outcome,
+    Reporter,
     default_workers,
+    prepare_data,
     run_study,
     threads_of,
 )
@@ -64,6 +68,57 @@ def run_script(
         console.print()
         _name_files(paths, console)
     return SOME_FAILED if outcome.failed else DONE
+
+
+def few_image_bases(
+    settings: Settings, recipe: Preset
+) -> tuple[list[NetworkSpec], int]:
+    """Lists bases whose number of steps is that on all images.
+
+    Args:
+        settings: `Settings`.
+        recipe: `Preset`.
+
+    Returns:
+        Tuple of the list of `NetworkSpec`, and the training images of each
+        class that there are (of the class with the mean number).
+
+    Raises:
+        UserError: If the data set cannot be had.
+    """
+    store = RunStore(settings.log_dir, "few_images")
+    facts = planning.find_facts(
+        store, settings.dataset, recipe.image_size, settings.data_dir
+    )
+    if facts is None:
+        prepare_data(
+            store,
+            settings.dataset,
+            recipe.image_size,
+            settings.data_dir,
+            Reporter(),
+        )
+        facts = planning.find_facts(
+            store, settings.dataset, recipe.image_size, settings.data_dir
+        )
+    whole = facts.train_images / facts.num_classes
+    most = round(whole * (1 - recipe.validation_fraction))
+    solver = recipe.solver
+    if solver.steps_per_epoch is None:
+        images = most * (facts.num_classes // 2)
+        steps = max(1, images // solver.batch_size)
+        solver = dataclasses.replace(solver, steps_per_epoch=steps)
+        recipe = dataclasses.replace(recipe, solver=solver)
+    bases = networks.similar_networks(
+        settings.dataset,
+        recipe,
+        recipe.splits,
+        settings.seeds,
+        (),
+        (),
+        settings.mean,
+    )
+    return bases, most
 
 
 def _name_files(paths: list[Path], console: Console) -> None:

@@ -83,13 +83,22 @@ def classes_of(spec: DataSpec, half: str, num_classes: int) -> np.ndarray:
     return classes
 
 
-def load_half(pool: ImagePool, spec: DataSpec, half: str) -> HalfData:
+def load_half(
+    pool: ImagePool,
+    spec: DataSpec,
+    half: str,
+    images: int | None = None,
+    draw: int = 0,
+) -> HalfData:
     """Selects one half of a pool by label; no image is read yet.
 
     Args:
         pool: `ImagePool`.
         spec: `DataSpec`.
         half: String, `"A"`, `"B"` or `"all"`.
+        images: Integer or `None`, training images of each class. Defaults to
+            `None` for those of `spec`.
+        draw: Integer, which images those are. Defaults to `0`.
 
     Returns:
         `HalfData`.
@@ -115,8 +124,9 @@ def load_half(pool: ImagePool, spec: DataSpec, half: str) -> HalfData:
     # The cut looks at a class's own label, so it is made on the pool's labels.
     own = classes[labels]
     kept, cut = splits.stratified_cut(own, spec.validation_fraction)
-    if spec.images_per_class is not None:
-        kept = kept[splits.limit_per_class(own[kept], spec.images_per_class)]
+    limit = spec.images_per_class if images is None else images
+    if limit is not None:
+        kept = kept[splits.limit_per_class(own[kept], limit, draw)]
     train_images = pool.images("train")
     return HalfData(
         classes=classes,

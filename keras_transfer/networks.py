@@ -140,3 +140,65 @@ def _check_values(flag, values, allowed, expected) -> None:
             raise UserError(
                 f"Expected each of `{flag}` once. Received {value} twice."
             )
+
+
+def limited_networks(
+    bases: list[NetworkSpec],
+    images: tuple[int, ...],
+    draws: tuple[int, ...] = (0,),
+) -> list[NetworkSpec]:
+    """Lists networks from scratch on few training images of each class.
+
+    They take as many steps as the network on all images, as the paper's did.
+
+    Args:
+        bases: List of `NetworkSpec` with `steps_per_epoch` set.
+        images: Tuple of integers, training images of each class.
+        draws: Tuple of integers, which images those are.
+
+    Returns:
+        List of `NetworkSpec`.
+
+    Raises:
+        UserError: If a number is not positive or repeated.
+    """
+    _check_values("--images", images, range(1, 2**31), "1 or more")
+    _check_values("--draws", draws, range(2**31), "0 or more")
+    return [
+        dataclasses.replace(base, target_images=count, draw=draw)
+        for base in bases
+        for count in images
+        for draw in draws
+    ]
+
+
+def few_image_transfers(
+    targets: list[NetworkSpec],
+    layers: tuple[int, ...],
+    modes: tuple[str, ...],
+) -> list[NetworkSpec]:
+    """Lists transfers from a base on all its images to few target images.
+
+    Args:
+        targets: List of `NetworkSpec` from scratch, of `limited_networks`.
+        layers: Tuple of integers, the `n`, each 1 to 7.
+        modes: Tuple of strings, among `MODES`.
+
+    Returns:
+        List of `NetworkSpec`, without bases.
+
+    Raises:
+        UserError: If a layer is out of range or repeated.
+    """
+    _check_values("--layers", layers, range(1, 8), "1 to 7")
+    return [
+        dataclasses.replace(
+            target,
+            base=HALVES[1 - HALVES.index(target.target)],
+            n=n,
+            mode=mode,
+        )
+        for target in targets
+        for n in sorted(layers)
+        for mode in modes
+    ]

@@ -94,8 +94,9 @@ def _counts(spec: NetworkSpec, facts: DatasetFacts) -> Counts:
     half = facts.train_images * classes // facts.num_classes
     validation = round(half * spec.data.validation_fraction)
     train = half - validation
-    if spec.data.images_per_class is not None:
-        train = min(train, spec.data.images_per_class * classes)
+    limit = spec.target_images or spec.data.images_per_class
+    if limit is not None:
+        train = min(train, limit * classes)
     test = facts.test_images * classes // facts.num_classes
     return count_images(spec, train, validation, test)
 

@@ -28,6 +28,8 @@ COLUMNS = (
     "base",
     "target",
     "n",
+    "target_images",
+    "draw",
     "test_accuracy",
     "minus_own_base",
     "val_accuracy",
@@ -197,14 +199,14 @@ def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
 
 def results_csv(rows: list[Row]) -> str:
     """Writes one line a network, every seed kept."""
-    own = {(row.group): row.accuracy for row in rows if row.spec.base is None}
+    own = {row.spec: row.accuracy for row in rows if row.spec.base is None}
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in rows:
         spec, result = row.spec, row.result
         proof = result["proof"]
-        own_base = own.get(row.group)
+        own_base = own.get(spec.own_base)
         writer.writerow(
             {
                 "name": spec.name,
@@ -217,6 +219,8 @@ def results_csv(rows: list[Row]) -> str:
                 "base": spec.base or "",
                 "target": spec.target,
                 "n": spec.n,
+                "target_images": spec.target_images or "",
+                "draw": "" if spec.draw is None else spec.draw,
                 "test_accuracy": f"{row.accuracy:.4f}",
                 "minus_own_base": (
                     ""

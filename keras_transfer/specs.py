@@ -35,6 +35,8 @@ _CAME_LATER = (
     ("data", "images_per_class"),
     ("data", "halves"),
     (None, "initialization"),
+    (None, "target_images"),
+    (None, "draw"),
 )
 
 
@@ -150,6 +152,9 @@ class NetworkSpec:
         initialization: String or `None`, how random layers are drawn:
             `"he"`, `"gaussian"` (the paper's filler) or `"mean-var"` (with
             the mean and variance of each tensor of the trained base).
+        target_images: Integer or `None`, training images of each class of
+            the target, while the base has all; `None` for all.
+        draw: Integer or `None`, which images those are.
     """
 
     data: DataSpec
@@ -161,6 +166,8 @@ class NetworkSpec:
     mode: str = "frozen"
     seed: int = 0
     initialization: str | None = None
+    target_images: int | None = None
+    draw: int | None = None
 
     @property
     def label(self) -> str:
@@ -189,7 +196,10 @@ class NetworkSpec:
     @property
     def name(self) -> str:
         """Readable name: `cifar100/split0/A3B+/seed0`."""
-        return f"{self.data.name}/{self.division}/{self.label}/seed{self.seed}"
+        name = f"{self.data.name}/{self.division}/{self.label}/seed{self.seed}"
+        if self.target_images is None:
+            return name
+        return f"{name}, {self.target_images} images, draw {self.draw}"
 
     @property
     def division(self) -> str:
@@ -220,12 +230,17 @@ class NetworkSpec:
         if self.base is None:
             return None
         if self.base != "random":
-            return dataclasses.replace(self.own_base, target=self.base)
+            return dataclasses.replace(
+                self.own_base,
+                target=self.base,
+                target_images=None,
+                draw=None,
+            )
         return self.own_base if self.initialization == "mean-var" else None
 
     @property
     def own_base(self) -> "NetworkSpec":
-        """Base network of the same split, target and seed."""
+        """Base network of the same split, target, images and seed."""
         return dataclasses.replace(
             self, base=None, n=0, mode="frozen", initialization=None
         )

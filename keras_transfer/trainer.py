@@ -85,7 +85,9 @@ def train_network(
     spec = network.spec
     started = time.monotonic()
     network.begin()
-    half = load_half(pool, spec.data, spec.target)
+    half = load_half(
+        pool, spec.data, spec.target, spec.target_images, spec.draw or 0
+    )
     mean_half = spec.target
     copied = spec.base is not None and spec.base != "random"
     if copied and spec.data.mean == "base":
@@ -98,7 +100,10 @@ def train_network(
     mean = pool.mean_image(mean_part.train.indices)
 
     # Each network draws its own start, order and views, as the authors' did.
-    seed = derive_seed(spec.seed, spec.data.split, spec.label)
+    words = (spec.seed, spec.data.split, spec.label)
+    if spec.target_images is not None:
+        words += (spec.target_images, spec.draw)
+    seed = derive_seed(*words)
     base_model = load_model(source) if source is not None else None
     model = models.build_network(
         spec.model, spec.data.crop, half.num_classes, seed

@@ -24,7 +24,7 @@ FLOORS = [
     {"callbacks", "results", "features"},
     {"figures", "trainer", "study", "reference"},
     {"summary", "preload", "figure3"},
-    {"distance"},
+    {"distance", "data_size"},
 ]
 # Opened only when a data set of that name is asked for.
 LAZY = {("pools", "synthetic_shapes"), ("study", "trainer")}
@@ -48,6 +48,7 @@ PLAIN = [
     "figures",
     "figure3",
     "distance",
+    "data_size",
     "reference",
 ]
 

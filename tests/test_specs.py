@@ -4,7 +4,7 @@ import json
 import pytest
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs import COMPUTATION, from_dict, spec_hash, to_dict
+from keras_transfer.specs import from_dict, to_dict
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,8 @@ def test_every_setting_is_part_of_the_identity(tiny_spec):
 
 
 def test_a_setting_that_came_later_leaves_older_ids_alone(tiny_spec):
-    # The id as it was before these settings existed.
-    values = {"computation": COMPUTATION, **to_dict(tiny_spec)}
-    del values["data"]["images_per_class"]
-    del values["data"]["halves"]
-    del values["initialization"]
-    assert tiny_spec.network_id == spec_hash(values)
+    # The id under which it was filed before these settings existed.
+    assert tiny_spec.network_id == "8111b8ea23"
     data = dataclasses.replace(tiny_spec.data, images_per_class=5)
     few = dataclasses.replace(tiny_spec, data=data)
     assert few.network_id != tiny_spec.network_id
