@@ -24,7 +24,7 @@ FLOORS = [
     {"callbacks", "results", "features"},
     {"figures", "trainer", "study", "reference"},
     {"summary", "preload", "figure3"},
-    {"distance", "data_size"},
+    {"boost", "distance", "data_size"},
 ]
 # Opened only when a data set of that name is asked for.
 LAZY = {("pools", "synthetic_shapes"), ("study", "trainer")}
@@ -49,6 +49,7 @@ PLAIN = [
     "figure3",
     "distance",
     "data_size",
+    "boost",
     "reference",
 ]
 
