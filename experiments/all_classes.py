@@ -8,22 +8,19 @@ Claim: a network on half of the classes errs less than one on all of them
 
 import sys
 
-from rich.console import Console
-
-from experiments.running import run_script
-from experiments.settings import Settings, main_of
+from experiments.running import Study, main_of
+from experiments.settings import Settings
 from keras_transfer import networks, results, summary
 
 
-def run(settings: Settings, console: Console) -> int:
-    """Trains the bases and the networks on all classes.
+def study(settings: Settings) -> Study:
+    """Lists the networks and says how they are reported.
 
     Args:
         settings: `Settings`.
-        console: `rich.console.Console`.
 
     Returns:
-        Integer, exit status.
+        `Study`.
     """
     recipe = settings.resolve()
     bases = networks.similar_networks(
@@ -43,12 +40,12 @@ def run(settings: Settings, console: Console) -> int:
         claim = results.claims(rows)[0]
         return paths, [f"{claim.text} {claim.verdict.upper()}: {claim.effect}"]
 
-    return run_script(settings, specs, "all_classes", write, console)
+    return Study("all_classes", specs, write)
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.settings.main_of`."""
-    return main_of("all_classes", __doc__, run, arguments)
+    """Runs the script; see `experiments.running.main_of`."""
+    return main_of("all_classes", __doc__, study, arguments)
 
 
 if __name__ == "__main__":

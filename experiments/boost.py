@@ -11,10 +11,8 @@ in both directions, beside a base trained as long.
 import dataclasses
 import sys
 
-from rich.console import Console
-
-from experiments.running import run_script
-from experiments.settings import Settings, main_of
+from experiments.running import Study, main_of
+from experiments.settings import Settings
 from keras_transfer import boost, networks
 
 
@@ -28,15 +26,14 @@ class BoostSettings(Settings):
     """Numbers n of copied layers, among 1 to 7 (3 5 7 if not given)."""
 
 
-def run(settings: BoostSettings, console: Console) -> int:
-    """Trains the networks and writes the comparison.
+def study(settings: BoostSettings) -> Study:
+    """Lists the networks and says how they are reported.
 
     Args:
         settings: `BoostSettings`.
-        console: `rich.console.Console`.
 
     Returns:
-        Integer, exit status.
+        `Study`.
     """
     recipe = settings.resolve()
     smoke = settings.preset == "smoke"
@@ -56,14 +53,12 @@ def run(settings: BoostSettings, console: Console) -> int:
         paths = boost.write_report(rows, title, command, folder)
         return paths, [boost.verdict(rows)]
 
-    return run_script(
-        settings, specs + boost.long_bases(bases), "boost", write, console
-    )
+    return Study("boost", specs + boost.long_bases(bases), write)
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.settings.main_of`."""
-    return main_of("boost", __doc__, run, arguments, BoostSettings)
+    """Runs the script; see `experiments.running.main_of`."""
+    return main_of("boost", __doc__, study, arguments, BoostSettings)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,9 @@ finished.
 import dataclasses
 import sys
 
-from rich.console import Console
-
-from experiments.distances import run_distances
-from experiments.settings import Settings, main_of
+from experiments.distances import distance_writer
+from experiments.running import Study, main_of
+from experiments.settings import Settings
 from keras_transfer import kinds, networks, planning
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore
@@ -75,25 +74,25 @@ def dissimilar_specs(settings: DissimilarSettings) -> list[NetworkSpec]:
     )
 
 
-def run(settings: DissimilarSettings, console: Console) -> int:
-    """Trains the study's networks and writes its results.
+def study(settings: DissimilarSettings) -> Study:
+    """Lists the networks and says how they are reported.
 
     Args:
         settings: `DissimilarSettings`.
-        console: `rich.console.Console`.
 
     Returns:
-        Integer, exit status.
+        `Study`.
     """
     specs = dissimilar_specs(settings)
     title = f"Dissimilar data sets: man-made and natural {settings.dataset}"
-    return run_distances(settings, specs, "dissimilar_datasets", title, console)
+    write = distance_writer(settings, specs, title)
+    return Study("dissimilar_datasets", specs, write)
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.settings.main_of`."""
+    """Runs the script; see `experiments.running.main_of`."""
     return main_of(
-        "dissimilar_datasets", __doc__, run, arguments, DissimilarSettings
+        "dissimilar_datasets", __doc__, study, arguments, DissimilarSettings
     )
 
 

@@ -1,8 +1,6 @@
 """What `dissimilar_datasets` and `random_weights` share: one figure 3."""
 
-from rich.console import Console
-
-from experiments.running import run_script
+from experiments.running import Writer
 from experiments.settings import Settings
 from keras_transfer import distance, results
 from keras_transfer.specs import NetworkSpec
@@ -53,29 +51,23 @@ def finished_beside(
     return found
 
 
-def run_distances(
-    settings: Settings,
-    specs: list[NetworkSpec],
-    script: str,
-    title: str,
-    console: Console,
-) -> int:
-    """Trains networks and reports them beside those of the other sections.
+def distance_writer(
+    settings: Settings, specs: list[NetworkSpec], title: str
+) -> Writer:
+    """Returns what reports networks beside those of the other sections.
 
     Args:
         settings: `Settings`.
         specs: List of `NetworkSpec`.
-        script: String.
         title: String.
-        console: `rich.console.Console`.
 
     Returns:
-        Integer, exit status.
+        `Writer`.
     """
 
     def write(rows, command, folder):
-        beside = finished_beside(RunStore(settings.log_dir, script), specs)
-        every = [*rows, *beside]
+        store = RunStore(settings.log_dir, "beside")
+        every = [*rows, *finished_beside(store, specs)]
         paths = distance.write_report(every, title, command, folder)
         lines = [
             f"Section {claim.number}: {claim.text} "
@@ -84,4 +76,4 @@ def run_distances(
         ]
         return paths, lines
 
-    return run_script(settings, specs, script, write, console)
+    return write

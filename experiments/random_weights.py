@@ -12,10 +12,9 @@ are drawn beside, where they are finished.
 import dataclasses
 import sys
 
-from rich.console import Console
-
-from experiments.distances import run_distances
-from experiments.settings import Settings, main_of
+from experiments.distances import distance_writer
+from experiments.running import Study, main_of
+from experiments.settings import Settings
 from keras_transfer import networks
 from keras_transfer.specs import INITIALIZATIONS, NetworkSpec
 
@@ -45,24 +44,24 @@ def random_specs(settings: RandomSettings) -> list[NetworkSpec]:
     )
 
 
-def run(settings: RandomSettings, console: Console) -> int:
-    """Trains the study's networks and writes its results.
+def study(settings: RandomSettings) -> Study:
+    """Lists the networks and says how they are reported.
 
     Args:
         settings: `RandomSettings`.
-        console: `rich.console.Console`.
 
     Returns:
-        Integer, exit status.
+        `Study`.
     """
     specs = random_specs(settings)
     title = f"Random weights: untrained layers on {settings.dataset}"
-    return run_distances(settings, specs, "random_weights", title, console)
+    write = distance_writer(settings, specs, title)
+    return Study("random_weights", specs, write)
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.settings.main_of`."""
-    return main_of("random_weights", __doc__, run, arguments, RandomSettings)
+    """Runs the script; see `experiments.running.main_of`."""
+    return main_of("random_weights", __doc__, study, arguments, RandomSettings)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,8 @@ images, at the paper's faster schedule.
 import dataclasses
 import sys
 
-from rich.console import Console
-
-from experiments.running import few_image_bases, run_script
-from experiments.settings import Settings, main_of
+from experiments.running import Study, few_image_bases, main_of
+from experiments.settings import Settings
 from keras_transfer import data_size, networks
 from keras_transfer.specs import SolverSpec
 
@@ -44,15 +42,14 @@ def faster(solver: SolverSpec) -> SolverSpec:
     )
 
 
-def run(settings: ReducedSettings, console: Console) -> int:
-    """Trains the networks and writes figure S1.
+def study(settings: ReducedSettings) -> Study:
+    """Lists the networks and says how they are reported.
 
     Args:
         settings: `ReducedSettings`.
-        console: `rich.console.Console`.
 
     Returns:
-        Integer, exit status.
+        `Study`.
     """
     recipe = settings.resolve()
     recipe = dataclasses.replace(recipe, solver=faster(recipe.solver))
@@ -66,12 +63,12 @@ def run(settings: ReducedSettings, console: Console) -> int:
     def write(rows, command, folder):
         return data_size.write_reduced(rows, title, command, folder), []
 
-    return run_script(settings, specs, "reduced_data", write, console)
+    return Study("reduced_data", specs, write)
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.settings.main_of`."""
-    return main_of("reduced_data", __doc__, run, arguments, ReducedSettings)
+    """Runs the script; see `experiments.running.main_of`."""
+    return main_of("reduced_data", __doc__, study, arguments, ReducedSettings)
 
 
 if __name__ == "__main__":

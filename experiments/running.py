@@ -1,7 +1,9 @@
 """From settings to a trained and reported study: plan, train, write, name."""
 
+import contextlib
 import dataclasses
 import shlex
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.progress import StudyProgress, readable_time
-from experiments.settings import DONE, SOME_FAILED, Settings
+from experiments.settings import Settings, parse
 from keras_transfer import networks, planning, results
+from keras_transfer.errors import UserError
 from keras_transfer.presets import Preset
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore
@@ -24,45 +27,104 @@ from keras_transfer.study import (
     threads_of,
 )
 
+DONE, SOME_FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
 # Of rows, the command that made them and a folder: the files written, and
 # lines for the terminal.
 Writer = Callable[[list[results.Row], str, Path], tuple[list[Path], list[str]]]
 
 
-def run_script(
-    settings: Settings,
-    specs: list[NetworkSpec],
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """What a script trains and how it reports it.
+
+    Args:
+        script: String, name of the script and of its folder.
+        specs: List of `NetworkSpec`, each base before what needs it.
+        write: `Writer`.
+    """
+
+    script: str
+    specs: list[NetworkSpec]
+    write: Writer
+
+
+def main_of(
     script: str,
-    write: Writer,
-    console: Console,
+    description: str,
+    plan_study: Callable[[Settings], "Study"],
+    arguments=None,
+    kind: type = Settings,
 ) -> int:
+    """Runs a script: parse, study, and mistakes told in a line or two.
+
+    Args:
+        script: String, the script's name.
+        description: String, shown by `--help`.
+        plan_study: Callable of the settings that returns a `Study`.
+        arguments: List of strings or `None` for the command line.
+        kind: Class of its settings, `Settings` or one that adds to it.
+
+    Returns:
+        Integer exit status: 0 done, 1 some network failed, 2 a mistake of
+        the user's, 130 interrupted.
+    """
+    settings = parse(script, description, arguments, kind)
+    console = Console(soft_wrap=False)
+    previous = signal.getsignal(signal.SIGTERM)
+    # A scheduler's SIGTERM is treated as Ctrl-C is.
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return run_study_script(settings, plan_study(settings), console)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_MISTAKE
+    except KeyboardInterrupt:
+        print(
+            "\nStopped. Finished networks and the last epoch of the others "
+            f"are kept in {settings.log_dir}; the same command goes on.",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    except OSError as error:
+        print(
+            f"error: {error.strerror or error}: {error.filename}. Finished "
+            "networks are kept; the same command goes on once this is cured.",
+            file=sys.stderr,
+        )
+        return USER_MISTAKE
+    finally:
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, previous)
+
+
+def run_study_script(settings: Settings, study: Study, console: Console) -> int:
     """Trains a study's networks, writes its report and names it.
 
     Args:
         settings: `Settings`.
-        specs: List of `NetworkSpec`.
-        script: String, name of the script and of its folder.
-        write: Callable, writes the report.
+        study: `Study`.
         console: `rich.console.Console`.
 
     Returns:
         Integer, exit status.
     """
-    store = RunStore(settings.log_dir, script)
-    outcome = train_all(settings, specs, store, console)
+    store = RunStore(settings.log_dir, study.script)
+    outcome = train_all(settings, study.specs, store, console)
     if outcome is None:
         return DONE
     for spec, message in outcome.failed.items():
         console.print(f"failed: {spec.name}: {message}", highlight=False)
-    rows = results.collect(specs, store)
+    rows = results.collect(study.specs, store)
     if rows:
         folder = (
             store.study_dir
             / settings.dataset.replace("/", "-")
             / settings.report_name()
         )
-        words = ["python", "-m", f"experiments.{script}", *sys.argv[1:]]
-        paths, lines = write(rows, shlex.join(words), folder)
+        words = ["python", "-m", f"experiments.{study.script}", *sys.argv[1:]]
+        paths, lines = study.write(rows, shlex.join(words), folder)
         for line in lines:
             console.print(line, highlight=False, markup=False)
         console.print()

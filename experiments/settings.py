@@ -1,21 +1,15 @@
 """The command line that all experiment scripts share."""
 
-import contextlib
 import dataclasses
-import signal
-import sys
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
 from keras_transfer import presets
 from keras_transfer.architectures import smallest_crop
 from keras_transfer.errors import UserError
 from keras_transfer.specs import TREATMENTS, spec_hash
 from keras_transfer.study import REUSE_GIGABYTES
-
-DONE, SOME_FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,53 +158,3 @@ def parse(
         description=description,
         args=arguments,
     )
-
-
-def main_of(
-    script: str,
-    description: str,
-    study,
-    arguments=None,
-    kind: type = Settings,
-) -> int:
-    """Runs a script: parse, study, and mistakes told in a line or two.
-
-    Args:
-        script: String, the script's name.
-        description: String, shown by `--help`.
-        study: Callable of `(settings, console)` that returns an exit status.
-        arguments: List of strings or `None` for the command line.
-        kind: Class of its settings, `Settings` or one that adds to it.
-
-    Returns:
-        Integer exit status: 0 done, 1 some network failed, 2 a mistake of
-        the user's, 130 interrupted.
-    """
-    settings = parse(script, description, arguments, kind)
-    console = Console(soft_wrap=False)
-    previous = signal.getsignal(signal.SIGTERM)
-    # A scheduler's SIGTERM is treated as Ctrl-C is.
-    with contextlib.suppress(ValueError):
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        return study(settings, console)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_MISTAKE
-    except KeyboardInterrupt:
-        print(
-            "\nStopped. Finished networks and the last epoch of the others "
-            f"are kept in {settings.log_dir}; the same command goes on.",
-            file=sys.stderr,
-        )
-        return INTERRUPTED
-    except OSError as error:
-        print(
-            f"error: {error.strerror or error}: {error.filename}. Finished "
-            "networks are kept; the same command goes on once this is cured.",
-            file=sys.stderr,
-        )
-        return USER_MISTAKE
-    finally:
-        with contextlib.suppress(ValueError):
-            signal.signal(signal.SIGTERM, previous)

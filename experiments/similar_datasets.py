@@ -10,22 +10,19 @@ task (AnB minus BnB); fine-tuning recovers both (BnB+, AnB+).
 
 import sys
 
-from rich.console import Console
-
-from experiments.running import run_script
-from experiments.settings import Settings, main_of
+from experiments.running import Study, main_of
+from experiments.settings import Settings
 from keras_transfer import networks, results, summary
 
 
-def run(settings: Settings, console: Console) -> int:
-    """Trains the study's networks and writes its results.
+def study(settings: Settings) -> Study:
+    """Lists the networks and says how they are reported.
 
     Args:
         settings: `Settings`.
-        console: `rich.console.Console`.
 
     Returns:
-        Integer, exit status.
+        `Study`.
     """
     recipe = settings.resolve()
     specs = networks.similar_networks(
@@ -48,12 +45,12 @@ def run(settings: Settings, console: Console) -> int:
         ]
         return paths, lines
 
-    return run_script(settings, specs, "similar_datasets", write, console)
+    return Study("similar_datasets", specs, write)
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.settings.main_of`."""
-    return main_of("similar_datasets", __doc__, run, arguments)
+    """Runs the script; see `experiments.running.main_of`."""
+    return main_of("similar_datasets", __doc__, study, arguments)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ images freezing is better, for fine-tuning overfits; with many, fine-tuning.
 import dataclasses
 import sys
 
-from rich.console import Console
-
-from experiments.running import few_image_bases, run_script
-from experiments.settings import Settings, main_of
+from experiments.running import Study, few_image_bases, main_of
+from experiments.settings import Settings
 from keras_transfer import data_size, networks
 from keras_transfer.errors import UserError
 from keras_transfer.specs import MODES
@@ -30,15 +28,14 @@ class TargetSizeSettings(Settings):
     """Draws of the small sets (0 1 2)."""
 
 
-def run(settings: TargetSizeSettings, console: Console) -> int:
-    """Trains the networks and writes the figure.
+def study(settings: TargetSizeSettings) -> Study:
+    """Lists the networks and says how they are reported.
 
     Args:
         settings: `TargetSizeSettings`.
-        console: `rich.console.Console`.
 
     Returns:
-        Integer, exit status.
+        `Study`.
     """
     recipe = settings.resolve()
     smoke = settings.preset == "smoke"
@@ -63,14 +60,12 @@ def run(settings: TargetSizeSettings, console: Console) -> int:
             data_size.find_crossing(rows, n).in_words() for n in layers
         ]
 
-    return run_script(
-        settings, bases + few + transfers, "target_size", write, console
-    )
+    return Study("target_size", bases + few + transfers, write)
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.settings.main_of`."""
-    return main_of("target_size", __doc__, run, arguments, TargetSizeSettings)
+    """Runs the script; see `experiments.running.main_of`."""
+    return main_of("target_size", __doc__, study, arguments, TargetSizeSettings)
 
 
 if __name__ == "__main__":

@@ -202,3 +202,60 @@ def few_image_transfers(
         for n in sorted(layers)
         for mode in modes
     ]
+
+
+def preserved_networks(
+    bases: list[NetworkSpec],
+    layers: tuple[int, ...],
+    preserved: tuple[int, ...],
+) -> list[NetworkSpec]:
+    """Lists frozen networks that keep copied layers above the cut as well.
+
+    Args:
+        bases: List of `NetworkSpec`.
+        layers: Tuple of integers, the frozen `n`, each 1 to 7.
+        preserved: Tuple of integers, layers above that are copied and
+            fine-tuned; 0 is the plain BnB and AnB.
+
+    Returns:
+        List of `NetworkSpec`, without bases; where `n` and the layers above
+        it come to 8 or more, there is no such network.
+
+    Raises:
+        UserError: If a value is out of range or repeated.
+    """
+    _check_values("--layers", layers, range(1, 8), "1 to 7")
+    _check_values("--preserved", preserved, range(7), "0 to 6")
+    found = []
+    for target in bases:
+        other = HALVES[1 - HALVES.index(target.target)]
+        for n in sorted(layers):
+            for count in preserved:
+                if n + count > 7:
+                    continue
+                for base in (target.target, other):
+                    found.append(
+                        dataclasses.replace(
+                            target, base=base, n=n, preserved=count or None
+                        )
+                    )
+    return found
+
+
+def published_networks(specs: list[NetworkSpec]) -> list[NetworkSpec]:
+    """Keeps the networks of section 4.1 that the authors trained.
+
+    Selffers on A halves only, and fine-tuned ones of splits 0 and 1 only.
+
+    Args:
+        specs: List of `NetworkSpec` of splits 0 to 3.
+
+    Returns:
+        List of `NetworkSpec`: 134 of 232.
+    """
+    return [
+        spec
+        for spec in specs
+        if (spec.treatment[0] != "B" or spec.target == "A")
+        and (spec.mode == "frozen" or spec.data.split < 2)
+    ]

@@ -143,10 +143,10 @@ def paired_values(
         Dict from the pair's `(split, seed, target)` to its difference, the
         mean over the range of `n`.
     """
-    partners = {
-        (row.group, row.spec.n): row.accuracy
-        for row in select(rows, second, low, high)
-    }
+    against = select(rows, second, low, high)
+    if second == "base":
+        against += select(rows, "baseAll")  # of networks on all classes
+    partners = {(row.group, row.spec.n): row.accuracy for row in against}
     pairs: dict[tuple, list[float]] = {}
     for row in select(rows, first, low, high):
         # A base network stands against every n of its partner.

@@ -37,6 +37,7 @@ _CAME_LATER = (
     (None, "initialization"),
     (None, "target_images"),
     (None, "draw"),
+    (None, "preserved"),
 )
 
 
@@ -155,6 +156,8 @@ class NetworkSpec:
         target_images: Integer or `None`, training images of each class of
             the target, while the base has all; `None` for all.
         draw: Integer or `None`, which images those are.
+        preserved: Integer or `None`, layers above the first `n` frozen ones
+            that are copied too, and fine-tuned.
     """
 
     data: DataSpec
@@ -168,6 +171,7 @@ class NetworkSpec:
     initialization: str | None = None
     target_images: int | None = None
     draw: int | None = None
+    preserved: int | None = None
 
     @property
     def label(self) -> str:
@@ -177,7 +181,8 @@ class NetworkSpec:
         if self.base == "random":
             return f"random{self.n}{self.target}-{self.initialization}"
         plus = "+" if self.mode == "finetuned" else ""
-        return f"{self.base}{self.n}{self.target}{plus}"
+        kept = "" if self.preserved is None else f"-keep{self.preserved}"
+        return f"{self.base}{self.n}{self.target}{plus}{kept}"
 
     @property
     def treatment(self) -> str:
@@ -191,7 +196,8 @@ class NetworkSpec:
             return f"random ({self.initialization})"
         first = "B" if self.base == self.target else "A"
         plus = "+" if self.mode == "finetuned" else ""
-        return f"{first}nB{plus}"
+        kept = "" if self.preserved is None else f", {self.preserved} kept"
+        return f"{first}nB{plus}{kept}"
 
     @property
     def name(self) -> str:
@@ -242,7 +248,12 @@ class NetworkSpec:
     def own_base(self) -> "NetworkSpec":
         """Base network of the same split, target, images and seed."""
         return dataclasses.replace(
-            self, base=None, n=0, mode="frozen", initialization=None
+            self,
+            base=None,
+            n=0,
+            mode="frozen",
+            initialization=None,
+            preserved=None,
         )
 
 

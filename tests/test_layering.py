@@ -24,7 +24,7 @@ FLOORS = [
     {"callbacks", "results", "features"},
     {"figures", "trainer", "study", "reference"},
     {"summary", "preload", "figure3"},
-    {"boost", "distance", "data_size"},
+    {"boost", "distance", "data_size", "preserved"},
 ]
 # Opened only when a data set of that name is asked for.
 LAZY = {("pools", "synthetic_shapes"), ("study", "trainer")}
@@ -50,6 +50,7 @@ PLAIN = [
     "distance",
     "data_size",
     "boost",
+    "preserved",
     "reference",
 ]
 
