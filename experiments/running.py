@@ -16,6 +16,7 @@ from experiments.settings import Settings, parse
 from keras_transfer import networks, planning, results
 from keras_transfer.errors import UserError
 from keras_transfer.presets import Preset
+from keras_transfer.rates import read_rates, with_rates
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore
 from keras_transfer.study import (
@@ -52,16 +53,47 @@ class Study:
 def main_of(
     script: str,
     description: str,
-    plan_study: Callable[[Settings], "Study"],
+    plan_study: Callable[[Settings], Study],
     arguments=None,
     kind: type = Settings,
 ) -> int:
-    """Runs a script: parse, study, and mistakes told in a line or two.
+    """Runs a study's script; see `guarded_main`.
 
     Args:
         script: String, the script's name.
         description: String, shown by `--help`.
         plan_study: Callable of the settings that returns a `Study`.
+        arguments: List of strings or `None` for the command line.
+        kind: Class of its settings, `Settings` or one that adds to it.
+
+    Returns:
+        Integer exit status.
+    """
+
+    def act(settings: Settings, console: Console) -> int:
+        study = plan_study(settings)
+        if settings.learning_rates is not None:
+            found = read_rates(settings.learning_rates)
+            specs = with_rates(study.specs, found)
+            study = dataclasses.replace(study, specs=specs)
+        return run_study_script(settings, study, console)
+
+    return guarded_main(script, description, act, arguments, kind)
+
+
+def guarded_main(
+    script: str,
+    description: str,
+    act: Callable[[Settings, Console], int],
+    arguments=None,
+    kind: type = Settings,
+) -> int:
+    """Runs a script: parse, act, and mistakes told in a line or two.
+
+    Args:
+        script: String, the script's name.
+        description: String, shown by `--help`.
+        act: Callable of the settings and a console that returns a status.
         arguments: List of strings or `None` for the command line.
         kind: Class of its settings, `Settings` or one that adds to it.
 
@@ -76,7 +108,7 @@ def main_of(
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return run_study_script(settings, plan_study(settings), console)
+        return act(settings, console)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_MISTAKE

@@ -50,6 +50,8 @@ class Settings:
     """Images a training step, if not the preset's."""
     learning_rate: float | None = None
     """Highest learning rate, if not the preset's."""
+    learning_rates: str | None = None
+    """best.json of `tune_learning_rate`: a rate for each treatment."""
     precision: Literal["float32", "bfloat16"] | None = None
     """Of products and activations, if not the preset's."""
     images_per_class: int | None = None

@@ -38,6 +38,8 @@ _CAME_LATER = (
     (None, "target_images"),
     (None, "draw"),
     (None, "preserved"),
+    (None, "base_solver"),
+    ("solver", "copied_rate"),
 )
 
 
@@ -118,6 +120,8 @@ class SolverSpec:
         epochs: Integer, times the validation images are looked at.
         steps_per_epoch: Integer or `None`, training steps between two looks;
             `None` for one pass over the training images.
+        copied_rate: Float or `None`, learning-rate multiplier of copied
+            layers that are fine-tuned; `None` for 1.
     """
 
     learning_rate: float
@@ -132,6 +136,7 @@ class SolverSpec:
     batch_size: int = 128
     epochs: int = 12
     steps_per_epoch: int | None = None
+    copied_rate: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,6 +163,8 @@ class NetworkSpec:
         draw: Integer or `None`, which images those are.
         preserved: Integer or `None`, layers above the first `n` frozen ones
             that are copied too, and fine-tuned.
+        base_solver: `SolverSpec` or `None`, of its base network, if that is
+            another than its own.
     """
 
     data: DataSpec
@@ -172,6 +179,7 @@ class NetworkSpec:
     target_images: int | None = None
     draw: int | None = None
     preserved: int | None = None
+    base_solver: SolverSpec | None = None
 
     @property
     def label(self) -> str:
@@ -254,6 +262,8 @@ class NetworkSpec:
             mode="frozen",
             initialization=None,
             preserved=None,
+            solver=self.base_solver or self.solver,
+            base_solver=None,
         )
 
 
@@ -277,6 +287,8 @@ def from_dict(values: dict) -> NetworkSpec:
         data = dict(values["data"])
         if data.get("halves") is not None:
             data["halves"] = tuple(map(tuple, data["halves"]))
+        if rest.get("base_solver") is not None:
+            rest["base_solver"] = SolverSpec(**rest["base_solver"])
         return NetworkSpec(
             data=DataSpec(**data),
             model=ModelSpec(**values["model"]),

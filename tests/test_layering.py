@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
-    {"errors"},
+    {"errors", "quiet"},
     {"specs", "splits"},
     {
         "architectures",
@@ -20,17 +20,18 @@ FLOORS = [
     },
     {"reuse"},
     {"data", "models", "optimizers", "planning", "transfer", "intervals"},
-    {"random_layers", "networks"},
+    {"random_layers", "networks", "rates"},
     {"callbacks", "results", "features"},
     {"figures", "trainer", "study", "reference"},
     {"summary", "preload", "figure3"},
-    {"boost", "distance", "data_size", "preserved"},
+    {"boost", "distance", "data_size", "preserved", "tuning"},
 ]
 # Opened only when a data set of that name is asked for.
 LAZY = {("pools", "synthetic_shapes"), ("study", "trainer")}
 # In a floor of their own library: no TensorFlow.
 PLAIN = [
     "errors",
+    "quiet",
     "specs",
     "splits",
     "architectures",
@@ -43,6 +44,8 @@ PLAIN = [
     "study",
     "reuse",
     "networks",
+    "rates",
+    "tuning",
     "kinds",
     "summary",
     "figures",
