@@ -57,8 +57,7 @@ def network_command(
         `Command`. It trains both directions of the network and the bases
         they come from.
     """
-    options = [_with_preset(spec, name) for name in presets.PRESETS]
-    flags, unset = min(options, key=lambda one: (len(one[1]), len(one[0])))
+    flags, unset = recipe_flags(spec)
     words = ["python", "-m", f"experiments.{script}"]
     words += ["--dataset", spec.data.name, *flags]
     words += ["--splits", str(spec.data.split), "--seeds", str(spec.seed)]
@@ -67,6 +66,20 @@ def network_command(
     else:
         words += ["--layers", str(spec.n), "--treatments", spec.treatment]
     return Command(tuple(words), tuple(unset))
+
+
+def recipe_flags(spec: NetworkSpec) -> tuple[list[str], list[str]]:
+    """Says how a recipe differs from the preset that is nearest to it.
+
+    Args:
+        spec: `NetworkSpec`.
+
+    Returns:
+        Tuple `(flags, unset)`: the words of a command line, and the settings
+        that no flag gives.
+    """
+    options = [_with_preset(spec, name) for name in presets.PRESETS]
+    return min(options, key=lambda one: (len(one[1]), len(one[0])))
 
 
 def _with_preset(spec: NetworkSpec, name: str) -> tuple[list, list]:

@@ -69,7 +69,7 @@ def networks_figure(rows: list[Row]) -> str:
         rows: List of `Row`.
 
     Returns:
-        String, an `<svg>` element.
+        String, a legend and an `<svg>` element.
     """
     own = {row.group: row.accuracy for row in rows if row.spec.base is None}
     curves = []
@@ -88,7 +88,9 @@ def networks_figure(rows: list[Row]) -> str:
         if marks:
             curves.append(Curve(treatment, tuple(marks)))
     values = [mark.y for curve in curves for mark in curve.marks]
-    return _draw(
+    present = {curve.treatment for curve in curves}
+    meanings = {name: MEANINGS[name] for name in STYLES if name in present}
+    return _legend(meanings) + _draw(
         "Test accuracy of every network against n",
         "top-1 accuracy (%)",
         curves,
@@ -144,9 +146,10 @@ def losses_figure(rows: list[Row]) -> str:
         rows: List of `Row`.
 
     Returns:
-        String, an `<svg>` element; empty without frozen networks.
+        String, a legend and an `<svg>` element; empty without frozen
+        networks.
     """
-    curves = []
+    curves, labels = [], {}
     data = loss_data(rows)
     for index, (label, _, second) in enumerate(LOSSES):
         marks = tuple(
@@ -161,10 +164,11 @@ def losses_figure(rows: list[Row]) -> str:
         )
         if marks:
             curves.append(Curve(second, marks, line=True))
+            labels[second] = label
     if not curves:
         return ""
     means = [mark.y for curve in curves for mark in curve.marks]
-    return _draw(
+    return _legend(labels) + _draw(
         "Co-adaptation loss and specificity loss against n",
         "loss (points)",
         curves,
@@ -172,33 +176,6 @@ def losses_figure(rows: list[Row]) -> str:
         _widen([*means, 0.0], 0.35, 2.0),
         0.0,
     )
-
-
-def legend(treatments: dict[str, str]) -> str:
-    """Returns a list of markers with their meanings, as HTML.
-
-    Args:
-        treatments: Dict from treatment, which gives the marker, to text.
-    """
-    items = "".join(
-        f'<li><svg width="16" height="16" viewBox="-8 -8 16 16" '
-        f'aria-hidden="true"><g class="{_class(name)}">{_shape(name, 0, 0)}'
-        f"</g></svg> {escape(text)}</li>"
-        for name, text in treatments.items()
-    )
-    return f'<ul class="legend">{items}</ul>'
-
-
-def meanings_of(rows: list[Row]) -> dict[str, str]:
-    """Returns the meaning of each treatment that the rows hold."""
-    present = {row.spec.treatment for row in rows}
-    return {name: text for name, text in MEANINGS.items() if name in present}
-
-
-def loss_meanings(rows: list[Row]) -> dict[str, str]:
-    """Returns the label of each loss that the rows hold."""
-    data = loss_data(rows)
-    return {second: label for label, _, second in LOSSES if label in data}
 
 
 def _mean_text(treatment, n, mean, low, high) -> str:
@@ -245,6 +222,17 @@ def _shape(treatment: str, x: float, y: float) -> str:
     }[marker]
     path = "L".join(f"{x + s * a:.1f} {y + s * b:.1f}" for a, b in corners)
     return f'<path{style} d="M{path}z"/>'
+
+
+def _legend(treatments: dict[str, str]) -> str:
+    """Returns the marker and meaning of each treatment, as HTML."""
+    items = "".join(
+        f'<li><svg width="16" height="16" viewBox="-8 -8 16 16" '
+        f'aria-hidden="true"><g class="{_class(name)}">{_shape(name, 0, 0)}'
+        f"</g></svg> {escape(text)}</li>"
+        for name, text in treatments.items()
+    )
+    return f'<ul class="legend">{items}</ul>'
 
 
 def _nice_ticks(low: float, high: float) -> list[float]:
@@ -294,7 +282,9 @@ def _draw(title, y_label, curves, layers, limits, level) -> str:
         f'{(TOP + bottom) / 2:.0f}) rotate(-90)">{escape(y_label)}</text>'
     )
     if level is not None and low <= level <= high:
-        parts.append(f'<path class="level" d="M{LEFT} {down(level):.1f}H{right}"/>')
+        parts.append(
+            f'<path class="level" d="M{LEFT} {down(level):.1f}H{right}"/>'
+        )
     names = []
     for curve in curves:
         dashed = "" if STYLES[curve.treatment][2] else " dashed"
