@@ -45,7 +45,7 @@ def html_page(survey: Survey) -> str:
     """
     groups = group_rows(survey.rows)
     style, script = _STYLE.read_text(), _SCRIPT.read_text()
-    title = f"keras_transfer: networks in {survey.log_dir}"
+    title = f"keras_transfer: networks in {survey.log_dir.resolve().name}"
     body = [
         _header(survey, groups, title),
         _warnings(survey, groups),
@@ -164,6 +164,13 @@ def _warnings(survey: Survey, groups: list[Group]) -> str:
                 "without a base network of its own, so nothing there is "
                 "paired with a base."
             )
+        uneven = _uneven(group.rows)
+        if uneven:
+            items.append(
+                f"{where}not every target half has a network at "
+                f"{escape('; '.join(uneven))}, so these means mix in how "
+                "hard a half is. Paired differences do not."
+            )
     if not items:
         return '<section id="warnings"><h2>Warnings</h2><p>None.</p></section>'
     listed = "".join(f"<li>{item}</li>" for item in items)
@@ -171,6 +178,22 @@ def _warnings(survey: Survey, groups: list[Group]) -> str:
         '<section id="warnings"><h2>Warnings</h2>'
         f'<div class="warnings"><ul>{listed}</ul></div></section>'
     )
+
+
+def _uneven(rows: list[Row]) -> list[str]:
+    """Names each treatment and its n that lack some split, seed or target."""
+    whole = {row.group for row in rows}
+    texts = []
+    for treatment in TREATMENTS:
+        chosen = results.select(rows, treatment)
+        lacking = [
+            str(n)
+            for n in results.layers_of(chosen)
+            if {row.group for row in chosen if row.spec.n == n} != whole
+        ]
+        if lacking:
+            texts.append(f"{treatment}, n = {', '.join(lacking)}")
+    return texts
 
 
 def _some(items: list[str]) -> list[str]:
@@ -187,7 +210,7 @@ def _what_was_run(survey: Survey, groups: list[Group]) -> str:
         rows, recipe = group.rows, group.recipe
         flags, _ = recipe_flags(recipe)
         spent = sum(row.result["seconds"] for row in rows) / 3600
-        studies = {survey.studies[row.spec.network_id] for row in rows}
+        studies = {_study(survey, row) for row in rows}
         body.append(
             [
                 f'<a href="#recipe-{index}">{index}</a>',
@@ -211,7 +234,9 @@ def _what_was_run(survey: Survey, groups: list[Group]) -> str:
         "differ from the default preset; hours are of training, added up."
         "</p>"
     )
-    table = _table(header, body) if body else "<p>No finished network.</p>"
+    table = "<p>No finished network.</p>"
+    if body:
+        table = _table(header, body, "run")
     return (
         f'<section id="run"><h2>What was run</h2>{text}{table}'
         f"{_halves(survey.rows)}</section>"
@@ -274,8 +299,8 @@ def _transfer_parts(rows: list[Row]) -> list[str]:
     pairs = len({row.group for row in rows})
     parts = [
         _figure(
-            "Means. Bars: 95 % t interval of the difference from the own "
-            f"base ({_count(pairs, 'pair')} of split, seed and target)",
+            "Means. Bars, cut at the frame: 95 % t interval of the difference "
+            f"from the own base ({_count(pairs, 'pair')} of split, seed and target)",
             svg_figures.means_figure(rows),
         )
     ]
@@ -283,8 +308,8 @@ def _transfer_parts(rows: list[Row]) -> list[str]:
     if losses:
         parts.append(
             _figure(
-                "Losses, paired by split, seed and target. Bars: 95 % t "
-                "interval",
+                "Losses, paired by split, seed and target. Bars, cut at "
+                "the frame: 95 % t interval",
                 losses,
             )
         )
@@ -373,7 +398,7 @@ def _network_table(survey: Survey, groups: list[Group]) -> str:
             base = own.get(row.group)
             gain = ""
             if base is not None and spec.base is not None:
-                gain = f"{100 * (row.accuracy - base):+.1f}"
+                gain = _points(row.accuracy - base)
             body.append(
                 [
                     _link(row),
@@ -390,7 +415,7 @@ def _network_table(survey: Survey, groups: list[Group]) -> str:
                     f"{result['train_loss']:.3f}",
                     f"{result['test_loss']:.3f}",
                     f"{result['seconds'] / 60:.1f}",
-                    escape(survey.studies.get(spec.network_id, "")),
+                    escape(_study(survey, row)),
                     spec.network_id,
                 ]
             )
@@ -421,18 +446,25 @@ def _network_table(survey: Survey, groups: list[Group]) -> str:
 
 
 def _proofs(survey: Survey, groups: list[Group]) -> str:
-    items = [
-        _proof(survey, index, row)
-        for index, group in enumerate(groups, 1)
-        for row in group.rows
-    ]
+    items = []
+    for index, group in enumerate(groups, 1):
+        counts = [_proof_counts(row) for row in group.rows]
+        total = {key: sum(one[key] for one in counts) for key in counts[0]}
+        items.append(
+            f"<details><summary>Recipe {index}, "
+            f"{_count(len(counts), 'network')}: {_proof_text(total)}"
+            "</summary>"
+        )
+        items += [_proof(survey, index, row) for row in group.rows]
+        items.append("</details>")
     return (
         '<section id="proofs" class="proofs"><h2>Proof of copying and '
         "freezing, and the command of each network</h2>"
         "<p>A tensor was <b>copied</b> if its SHA-256 before training is "
         "that of the source's tensor, and is <b>unchanged</b> if it is the "
         "same after training; frozen tensors must be. The whole SHA-256 is "
-        "shown on hover, and all of them stand in <code>result.json</code>."
+        "shown on hover. Tensors that were not copied started at random; "
+        "their SHA-256 before training and those of the sources stand in <code>result.json</code>."
         "</p><p>A command trains the network, its twin in the other "
         "direction and the bases of both. It ends with a fresh "
         "<code>--log-dir</code>, since in this one the network is finished; "
@@ -445,12 +477,10 @@ def _proofs(survey: Survey, groups: list[Group]) -> str:
 def _proof(survey: Survey, index: int, row: Row) -> str:
     spec, result = row.spec, row.result
     counts = _proof_counts(row)
-    study = survey.studies.get(spec.network_id, "similar_datasets")
-    command = network_command(spec, study)
+    command = network_command(spec, _study(survey, row))
     text = (
         f"{spec.label}, split {spec.data.split}, seed {spec.seed}, recipe "
-        f"{index}: {counts['copied']} of {counts['all']} tensors copied, "
-        f"{counts['frozen']} frozen, {counts['unchanged']} of those unchanged"
+        f"{index}: {_proof_text(counts)}"
     )
     if not counts["holds"]:
         text += "; THE PROOF DOES NOT HOLD"
@@ -464,18 +494,26 @@ def _proof(survey: Survey, index: int, row: Row) -> str:
     if result.get("resumed_at_epoch"):
         epochs = ", ".join(map(str, result["resumed_at_epoch"]))
         more += f'<p class="soft">Resumed at epoch {escape(epochs)}.</p>'
-    folder = f"{spec.label}/seed{spec.seed}-{spec.network_id}"
+    folder = survey.folders[spec.network_id]
     threads = result.get("environment", {}).get("threads", "?")
     return (
         f'<details id="net-{spec.network_id}"><summary>{escape(text)}'
         f'</summary><code class="command">{escape(str(command))} --log-dir '
         f"again</code>{more}"
-        f'<p class="soft">.../{escape(folder)}, {escape(str(threads))} '
-        "threads</p>"
+        f'<p class="soft">{escape(str(folder))}; threads: '
+        f"{escape(str(threads))}</p>"
         '<div class="wide"><table class="proof"><thead><tr><th>target</th>'
         "<th>source</th><th>shape</th><th>frozen</th><th>copied</th>"
         "<th>unchanged</th><th>SHA-256 before</th><th>after</th></tr></thead>"
         f"<tbody>{lines}</tbody></table></div></details>\n"
+    )
+
+
+def _proof_text(counts: dict) -> str:
+    return (
+        f"{counts['copied']:,} of {counts['all']:,} tensors copied, "
+        f"{counts['frozen']:,} frozen, {counts['unchanged']:,} of those "
+        "unchanged"
     )
 
 
@@ -484,7 +522,7 @@ def _proof_line(tensor: dict) -> str:
     source = tensor["source_path"]
     copied, unchanged = _copied(tensor), _unchanged(tensor)
     if source is None:
-        origin, start = "", ""
+        origin, start = "new", ""
     else:
         # Paths differ in the network's name at most, and mostly so.
         same = target.partition("/")[2] == source or target == source
@@ -559,6 +597,15 @@ def _versions(rows: list[Row]) -> str:
         f"{COMPUTATION}. Versions that the networks were trained with:</p>"
         f"{table}</section>"
     )
+
+
+def _study(survey: Survey, row: Row) -> str:
+    return survey.folders[row.spec.network_id].parts[0]
+
+
+def _points(difference: float) -> str:
+    # Adding 0 turns a rounded -0.0 into +0.0.
+    return f"{round(100 * difference, 1) + 0:+.1f}"
 
 
 def _link(row: Row) -> str:

@@ -77,7 +77,9 @@ document.addEventListener("click", tell);
 const openTarget = () => {
   const found = document.getElementById(location.hash.slice(1));
   if (!found || found.tagName !== "DETAILS") return;
-  found.open = true;
+  for (let one = found; one; one = one.parentElement.closest("details")) {
+    one.open = true;
+  }
   found.scrollIntoView();
 };
 addEventListener("hashchange", openTarget);

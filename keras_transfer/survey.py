@@ -43,17 +43,19 @@ class Survey:
     Args:
         log_dir: Path.
         rows: List of `Row`, the finished networks.
-        studies: Dict from network id to the study it is filed under.
+        folders: Dict from network id to its folder inside the log folder,
+            whose first part is the study.
         unfinished: List of `Unfinished`.
         notices: List of strings, results that were found damaged.
-        foreign: List of paths, folders of another version of the computation,
-            whose numbers must not be mixed with these.
+        foreign: List of paths inside the log folder, unreadable or of
+            another version of the computation, whose numbers must not be
+            mixed with these.
         last: String, when the last network was finished, or empty.
     """
 
     log_dir: Path
     rows: list[Row]
-    studies: dict[str, str]
+    folders: dict[str, Path]
     unfinished: list[Unfinished]
     notices: list[str]
     foreign: list[Path]
@@ -84,7 +86,7 @@ def take_survey(store: RunStore) -> Survey:
         `Survey`. A network that two studies hold is counted once.
     """
     rows: dict[str, Row] = {}
-    studies: dict[str, str] = {}
+    folders: dict[str, Path] = {}
     unfinished, foreign, damaged, times = [], [], [], []
     for path in sorted(store.log_dir.glob("*/*/split*/*/seed*-*")):
         if not path.is_dir():
@@ -108,20 +110,26 @@ def take_survey(store: RunStore) -> Survey:
             unfinished.append(_unfinished(spec.name, spec, study, status))
             continue
         rows[spec.network_id] = Row(spec, result)
-        studies[spec.network_id] = study
+        folder = store.network(spec).folder
+        folders[spec.network_id] = folder.relative_to(store.log_dir)
         times.append(str(status.get("since", "")))
-    notices = store.notices + [
-        f"{path} is a damaged result that was set aside; its network "
+
+    def short(text) -> str:  # a page that is passed on names no machine's path
+        return str(text).replace(f"{store.log_dir}/", "")
+
+    notices = [short(notice) for notice in store.notices]
+    notices += [
+        f"{short(path)} is a damaged result that was set aside; its network "
         + ("was trained again." if _trained(path) else "is not finished.")
         for path in damaged
     ]
     return Survey(
         store.log_dir,
         sorted(rows.values(), key=_reading_order),
-        studies,
+        folders,
         unfinished,
         notices,
-        foreign,
+        [path.relative_to(store.log_dir) for path in foreign],
         max(times, default=""),
     )
 

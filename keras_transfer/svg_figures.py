@@ -21,7 +21,7 @@ from keras_transfer.intervals import Estimate
 from keras_transfer.results import Row
 
 WIDTH, HEIGHT = 680, 360
-LEFT, RIGHT, TOP, BOTTOM = 58, 66, 14, 48
+LEFT, RIGHT, TOP, BOTTOM = 62, 72, 14, 54
 SIZE = 5.5  # half a mark's side, in pixels
 
 
@@ -82,7 +82,7 @@ def networks_figure(rows: list[Row]) -> str:
                 f"{100 * row.accuracy:.1f} %"
             )
             if spec.base is not None and row.group in own:
-                gain = 100 * (row.accuracy - own[row.group])
+                gain = round(100 * (row.accuracy - own[row.group]), 1) + 0
                 text += f", {gain:+.1f} points from its own base"
             marks.append(Mark(spec.n + shift, 100 * row.accuracy, text))
         if marks:
@@ -117,7 +117,7 @@ def means_figure(rows: list[Row]) -> str:
             Mark(
                 n + STYLES[treatment][3] / 3,
                 100 * mean,
-                _mean_text(treatment, n, mean, low, high),
+                _mean_text(rows, treatment, n, mean, low, high),
                 # The base's interval is the spread of halves, not of pairs.
                 None if low is None or treatment == "base" else 100 * low,
                 None if low is None or treatment == "base" else 100 * high,
@@ -178,8 +178,10 @@ def losses_figure(rows: list[Row]) -> str:
     )
 
 
-def _mean_text(treatment, n, mean, low, high) -> str:
-    text = f"mean of {treatment}"
+def _mean_text(rows, treatment, n, mean, low, high) -> str:
+    count = len(results.select(rows, treatment, n, n))
+    plural = "" if count == 1 else "s"
+    text = f"{treatment}, mean of {count} network{plural}"
     if treatment != "base":
         text += f", n = {n}"
     text += f": {100 * mean:.1f} %"
@@ -266,17 +268,17 @@ def _draw(title, y_label, curves, layers, limits, level) -> str:
         y = down(tick)
         parts.append(
             f'<path class="grid" d="M{LEFT} {y:.1f}H{right}"/>'
-            f'<text class="end" x="{LEFT - 8}" y="{y + 4.5:.1f}">'
+            f'<text class="end" x="{LEFT - 8}" y="{y + 5:.1f}">'
             f"{tick:g}</text>"
         )
     for n in layers:
         parts.append(
-            f'<text class="mid" x="{across(n):.1f}" y="{bottom + 20}">{n}'
+            f'<text class="mid" x="{across(n):.1f}" y="{bottom + 21}">{n}'
             "</text>"
         )
     parts.append(
         f'<path class="axis" d="M{LEFT} {TOP}V{bottom}H{right}"/>'
-        f'<text class="mid" x="{(LEFT + right) / 2:.0f}" y="{HEIGHT - 8}">'
+        f'<text class="mid" x="{(LEFT + right) / 2:.0f}" y="{HEIGHT - 10}">'
         "n, the number of copied layers (of 8)</text>"
         f'<text class="mid" transform="translate(15 '
         f'{(TOP + bottom) / 2:.0f}) rotate(-90)">{escape(y_label)}</text>'
