@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from keras_transfer import __version__, results, summary, svg_figures
+import keras_transfer
+from keras_transfer import results, summary, svg_figures
 from keras_transfer.commands import network_command, recipe_flags
 from keras_transfer.results import Row
 from keras_transfer.specs import COMPUTATION, TREATMENTS, to_dict
@@ -124,8 +125,8 @@ def _warnings(survey: Survey, groups: list[Group]) -> str:
     if open_ones:
         names = ", ".join(one.name for one in open_ones[:_SHOWN])
         items.append(
-            f"{_count(len(open_ones), 'network')} not finished: still "
-            f"training, or stopped: {escape(names)}"
+            f"{_count(len(open_ones), 'network')} not finished (still "
+            f"training, stopped, or damaged): {escape(names)}"
             + ("..." if len(open_ones) > _SHOWN else ".")
         )
     items += _some([escape(notice) for notice in survey.notices])
@@ -300,7 +301,8 @@ def _transfer_parts(rows: list[Row]) -> list[str]:
     parts = [
         _figure(
             "Means. Bars, cut at the frame: 95 % t interval of the difference "
-            f"from the own base ({_count(pairs, 'pair')} of split, seed and target)",
+            f"from the own base ({_count(pairs, 'pair')} of split, seed and "
+            "target)",
             svg_figures.means_figure(rows),
         )
     ]
@@ -464,7 +466,8 @@ def _proofs(survey: Survey, groups: list[Group]) -> str:
         "that of the source's tensor, and is <b>unchanged</b> if it is the "
         "same after training; frozen tensors must be. The whole SHA-256 is "
         "shown on hover. Tensors that were not copied started at random; "
-        "their SHA-256 before training and those of the sources stand in <code>result.json</code>."
+        "their SHA-256 before training and those of the sources stand in "
+        "<code>result.json</code>."
         "</p><p>A command trains the network, its twin in the other "
         "direction and the bases of both. It ends with a fresh "
         "<code>--log-dir</code>, since in this one the network is finished; "
@@ -593,8 +596,8 @@ def _versions(rows: list[Row]) -> str:
     table = _table(["networks", *map(escape, used)], body) if used else ""
     return (
         '<section id="versions"><h2>Versions</h2>'
-        f"<p>This page: keras_transfer {escape(__version__)}, computation "
-        f"{COMPUTATION}. Versions that the networks were trained with:</p>"
+        f"<p>This page: keras_transfer {keras_transfer.__version__}, "
+        f"computation {COMPUTATION}. Versions that the networks were trained with:</p>"
         f"{table}</section>"
     )
 
