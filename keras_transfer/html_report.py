@@ -597,7 +597,8 @@ def _versions(rows: list[Row]) -> str:
     return (
         '<section id="versions"><h2>Versions</h2>'
         f"<p>This page: keras_transfer {keras_transfer.__version__}, "
-        f"computation {COMPUTATION}. Versions that the networks were trained with:</p>"
+        f"computation {COMPUTATION}. Versions that the networks were trained "
+        "with:</p>"
         f"{table}</section>"
     )
 
