@@ -218,7 +218,7 @@ def _what_was_run(survey: Survey, groups: list[Group]) -> str:
                 escape(recipe.data.name),
                 _values(row.result["data_version"] for row in rows),
                 escape(recipe.model.name),
-                f"<code>{escape(' '.join(flags))}</code>",
+                f"<code>{escape(' '.join(flags)) or '(none)'}</code>",
                 str(recipe.solver.epochs),
                 str(len(rows)),
                 _values(row.spec.data.split for row in rows),
@@ -525,7 +525,7 @@ def _proof_line(tensor: dict) -> str:
     source = tensor["source_path"]
     copied, unchanged = _copied(tensor), _unchanged(tensor)
     if source is None:
-        origin, start = "new", ""
+        origin, start = "new", "<td></td>"
     else:
         # Paths differ in the network's name at most, and mostly so.
         same = target.partition("/")[2] == source or target == source
@@ -534,10 +534,13 @@ def _proof_line(tensor: dict) -> str:
     frozen = "yes" if tensor["frozen"] else "no"
     verdict = "" if source is None else _yes(copied, copied)
     kept = _yes(unchanged, unchanged or not tensor["frozen"])
-    end = "same" if start and unchanged else _short(tensor["after_sha256"])
+    end = _short(tensor["after_sha256"])
+    if source is not None and unchanged:
+        end = "<td>same</td>"
     shape = "\u00d7".join(map(str, tensor.get("shape", ())))
-    cells = (escape(target), origin, shape, frozen, verdict, kept, start, end)
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    cells = (escape(target), origin, shape, frozen, verdict, kept)
+    plain = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f"<tr>{plain}{start}{end}</tr>"
 
 
 def _yes(value: bool, expected: bool) -> str:
@@ -547,7 +550,7 @@ def _yes(value: bool, expected: bool) -> str:
 
 def _short(digest: str) -> str:
     text = escape(str(digest))
-    return f'<b title="{text}">{text[:8]}</b>'
+    return f'<td title="{text}">{escape(str(digest)[:8])}</td>'
 
 
 def _copied(tensor: dict) -> bool:

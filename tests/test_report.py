@@ -139,7 +139,7 @@ def test_page_shows_what_a_person_can_compute(filed):
     assert "5 of 37 tensors copied, 5 frozen, 5 of those unchanged" in text
     assert "one seed only" in text and "only 2 pairs" in text
     whole = sha("base", 0)
-    assert f'<b title="{whole}">{whole[:8]}</b>' in text
+    assert f'<td title="{whole}">{whole[:8]}</td>' in text
 
 
 def test_texts_of_data_are_escaped(tiny_spec, tmp_path):
