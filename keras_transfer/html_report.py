@@ -6,7 +6,7 @@ content security policy lets no script run but its own.
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from html import escape
 from pathlib import Path
 
@@ -651,7 +651,7 @@ def _table(
     header: list[str],
     body: list[list[str]],
     kind: str = "",
-    right: set[int] = frozenset(),
+    right: Collection[int] = (),
     name: str = "",
 ) -> str:
     """Lays out cells, which are HTML already, in a container that scrolls."""
