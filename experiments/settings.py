@@ -1,30 +1,15 @@
 """The command line that all experiment scripts share."""
 
-import contextlib
 import dataclasses
-import signal
-import sys
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
-from rich.table import Table
 
-from experiments.progress import StudyProgress, readable_time
-from keras_transfer import planning, presets
+from keras_transfer import presets
 from keras_transfer.architectures import smallest_crop
 from keras_transfer.errors import UserError
-from keras_transfer.specs import TREATMENTS, NetworkSpec, spec_hash
-from keras_transfer.store import RunStore
-from keras_transfer.study import (
-    REUSE_GIGABYTES,
-    Outcome,
-    default_workers,
-    run_study,
-    threads_of,
-)
-
-DONE, SOME_FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
+from keras_transfer.specs import TREATMENTS, spec_hash
+from keras_transfer.study import REUSE_GIGABYTES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +50,8 @@ class Settings:
     """Images a training step, if not the preset's."""
     learning_rate: float | None = None
     """Highest learning rate, if not the preset's."""
+    learning_rates: str | None = None
+    """best.json of `tune_learning_rate`: a rate for each treatment."""
     precision: Literal["float32", "bfloat16"] | None = None
     """Of products and activations, if not the preset's."""
     images_per_class: int | None = None
@@ -163,153 +150,13 @@ def _replace(instance, **changes):
     return dataclasses.replace(instance, **given)
 
 
-def parse(script: str, description: str, arguments=None) -> Settings:
+def parse(
+    script: str, description: str, arguments=None, kind: type = Settings
+) -> Settings:
     """Reads the command line; ends with status 2 on an unknown flag."""
     return tyro.cli(
-        Annotated[Settings, tyro.conf.FlagCreatePairsOff],
+        Annotated[kind, tyro.conf.FlagCreatePairsOff],
         prog=f"python -m experiments.{script}",
         description=description,
         args=arguments,
     )
-
-
-def main_of(script: str, description: str, study, arguments=None) -> int:
-    """Runs a script: parse, study, and mistakes told in a line or two.
-
-    Args:
-        script: String, the script's name.
-        description: String, shown by `--help`.
-        study: Callable of `(settings, console)` that returns an exit status.
-        arguments: List of strings or `None` for the command line.
-
-    Returns:
-        Integer exit status: 0 done, 1 some network failed, 2 a mistake of
-        the user's, 130 interrupted.
-    """
-    settings = parse(script, description, arguments)
-    console = Console(soft_wrap=False)
-    previous = signal.getsignal(signal.SIGTERM)
-    # A scheduler's SIGTERM is treated as Ctrl-C is.
-    with contextlib.suppress(ValueError):
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        return study(settings, console)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_MISTAKE
-    except KeyboardInterrupt:
-        print(
-            "\nStopped. Finished networks and the last epoch of the others "
-            f"are kept in {settings.log_dir}; the same command goes on.",
-            file=sys.stderr,
-        )
-        return INTERRUPTED
-    except OSError as error:
-        print(
-            f"error: {error.strerror or error}: {error.filename}. Finished "
-            "networks are kept; the same command goes on once this is cured.",
-            file=sys.stderr,
-        )
-        return USER_MISTAKE
-    finally:
-        with contextlib.suppress(ValueError):
-            signal.signal(signal.SIGTERM, previous)
-
-
-def print_plan(
-    plan: planning.Plan,
-    store: RunStore,
-    console: Console,
-    reuse_gigabytes: float,
-) -> None:
-    """Prints what a study will train, what is there, time and disk.
-
-    Args:
-        plan: `Plan`.
-        store: `RunStore`.
-        console: `rich.console.Console`.
-        reuse_gigabytes: Float, budget of stored output of frozen layers.
-    """
-    table = Table(title=f"Study {store.study} in {store.log_dir}")
-    for column in ("treatment", "networks", "finished", "to train", "time"):
-        right = column != "treatment"
-        table.add_column(column, justify="right" if right else "left")
-    for treatment in ("base", *TREATMENTS):
-        rows = [n for n in plan.networks if n.spec.treatment == treatment]
-        if not rows:
-            continue
-        todo = [n for n in rows if not n.finished]
-        times = [n.seconds for n in todo]
-        seconds = None if None in times else sum(times) / plan.workers
-        table.add_row(
-            treatment,
-            str(len(rows)),
-            str(len(rows) - len(todo)),
-            str(len(todo)),
-            readable_time(seconds),
-        )
-    console.print(table)
-    basis = "measured on finished networks" if plan.measured else "a guess"
-    disk = "unknown"
-    if plan.disk_bytes is not None:
-        disk = f"{plan.disk_bytes / 1e6:,.0f} MB"
-    text = (
-        f"{len(plan.pending)} of {len(plan.networks)} networks to train, "
-        f"about {readable_time(plan.seconds)} with {plan.workers} at a time "
-        f"({basis}), disk {disk}."
-    )
-    if plan.stored_bytes:
-        text += (
-            f" Frozen layers store {plan.stored_bytes / 1e9:.1f} GB of output "
-            f"in passing, at most {reuse_gigabytes:g} GB at once."
-        )
-    if plan.seconds is None:
-        text += " The data set was not prepared yet, so its size is unknown."
-    console.print(text, highlight=False)
-
-
-def train_all(
-    settings: Settings,
-    specs: list[NetworkSpec],
-    store: RunStore,
-    console: Console,
-) -> Outcome | None:
-    """Prints the plan and trains what is missing.
-
-    Args:
-        settings: `Settings`.
-        specs: List of `NetworkSpec`.
-        store: `RunStore`.
-        console: `rich.console.Console`.
-
-    Returns:
-        `Outcome`, or `None` if only the plan was asked for.
-    """
-    facts = planning.find_facts(
-        store, settings.dataset, specs[0].data.image_size, settings.data_dir
-    )
-    workers = settings.workers or default_workers(specs)
-    plan = planning.make_plan(
-        specs,
-        store,
-        facts,
-        workers,
-        threads_of(workers),
-        1e9 * settings.reuse_gigabytes,
-    )
-    for notice in store.notices:
-        console.print(f"note: {notice}", soft_wrap=True, highlight=False)
-    store.notices.clear()
-    if not settings.quiet or settings.plan:
-        print_plan(plan, store, console, settings.reuse_gigabytes)
-    if settings.plan:
-        return None
-    with StudyProgress(plan, console, settings.quiet) as progress:
-        return run_study(
-            specs,
-            store,
-            settings.data_dir,
-            workers,
-            progress,
-            settings.reuse_gigabytes,
-        )

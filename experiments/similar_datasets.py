@@ -8,34 +8,24 @@ task (AnB minus BnB); fine-tuning recovers both (BnB+, AnB+).
     python -m experiments.similar_datasets --dataset cifar100
 """
 
-import shlex
 import sys
 
-from rich.console import Console
-
-from experiments.settings import (
-    DONE,
-    SOME_FAILED,
-    Settings,
-    main_of,
-    train_all,
-)
-from keras_transfer import planning, results, summary
-from keras_transfer.store import RunStore
+from experiments.running import Study, main_of
+from experiments.settings import Settings
+from keras_transfer import networks, results, summary
 
 
-def run(settings: Settings, console: Console) -> int:
-    """Trains the study's networks and writes its results.
+def study(settings: Settings) -> Study:
+    """Lists the networks and says how they are reported.
 
     Args:
         settings: `Settings`.
-        console: `rich.console.Console`.
 
     Returns:
-        Integer, exit status.
+        `Study`.
     """
     recipe = settings.resolve()
-    specs = planning.similar_networks(
+    specs = networks.similar_networks(
         settings.dataset,
         recipe,
         recipe.splits,
@@ -44,54 +34,23 @@ def run(settings: Settings, console: Console) -> int:
         settings.treatments,
         settings.mean,
     )
-    store = RunStore(settings.log_dir, "similar_datasets")
-    outcome = train_all(settings, specs, store, console)
-    if outcome is None:
-        return DONE
-    for spec, message in outcome.failed.items():
-        console.print(f"failed: {spec.name}: {message}", highlight=False)
-    report(settings, specs, store, console)
-    return SOME_FAILED if outcome.failed else DONE
 
-
-def report(settings, specs, store: RunStore, console: Console) -> None:
-    """Writes the study's table, figures and summary and names them."""
-    rows = results.collect(specs, store)
-    if not rows:
-        return
-    folder = (
-        store.study_dir
-        / settings.dataset.replace("/", "-")
-        / settings.report_name()
-    )
-    words = sys.argv[1:]
-    paths = summary.write_report(
-        rows,
-        f"Similar data sets: random halves of {settings.dataset}",
-        shlex.join(["python", "-m", "experiments.similar_datasets", *words]),
-        folder,
-    )
-    for claim in results.claims(rows):
-        console.print(
+    def write(rows, command, folder):
+        title = f"Similar data sets: random halves of {settings.dataset}"
+        paths = summary.write_report(rows, title, command, folder)
+        lines = [
             f"{claim.number}. {claim.text} {claim.verdict.upper()}: "
-            f"{claim.effect}",
-            highlight=False,
-        )
-    console.print()
-    for name, suffix in (
-        ("figure", ".svg"),
-        ("table", ".csv"),
-        ("report", ".md"),
-    ):
-        found = [str(path) for path in paths if path.suffix == suffix]
-        console.print(
-            f"{name}: {', '.join(found)}", soft_wrap=True, highlight=False
-        )
+            f"{claim.effect}"
+            for claim in results.claims(rows)
+        ]
+        return paths, lines
+
+    return Study("similar_datasets", specs, write)
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.settings.main_of`."""
-    return main_of("similar_datasets", __doc__, run, arguments)
+    """Runs the script; see `experiments.running.main_of`."""
+    return main_of("similar_datasets", __doc__, study, arguments)
 
 
 if __name__ == "__main__":

@@ -56,13 +56,49 @@ class HalfData:
         return len(self.classes)
 
 
-def load_half(pool: ImagePool, spec: DataSpec, half: str) -> HalfData:
+def classes_of(spec: DataSpec, half: str, num_classes: int) -> np.ndarray:
+    """Returns the classes of a half.
+
+    Args:
+        spec: `DataSpec`.
+        half: String, `"A"`, `"B"` or `"all"`.
+        num_classes: Integer, classes of the data set.
+
+    Returns:
+        Sorted integer array.
+
+    Raises:
+        UserError: If the data set has too few classes.
+    """
+    if half == "all":
+        return np.arange(num_classes)
+    if spec.halves is None:
+        return splits.class_halves(num_classes, spec.split)[half]
+    classes = np.sort(spec.halves[splits.HALVES.index(half)])
+    if classes[-1] >= num_classes:
+        raise UserError(
+            f"Half {half} names class {classes[-1]}, but {spec.name} has "
+            f"{num_classes} classes, counted from 0."
+        )
+    return classes
+
+
+def load_half(
+    pool: ImagePool,
+    spec: DataSpec,
+    half: str,
+    images: int | None = None,
+    draw: int = 0,
+) -> HalfData:
     """Selects one half of a pool by label; no image is read yet.
 
     Args:
         pool: `ImagePool`.
         spec: `DataSpec`.
-        half: String, `"A"` or `"B"`.
+        half: String, `"A"`, `"B"` or `"all"`.
+        images: Integer or `None`, training images of each class. Defaults to
+            `None` for those of `spec`.
+        draw: Integer, which images those are. Defaults to `0`.
 
     Returns:
         `HalfData`.
@@ -70,7 +106,7 @@ def load_half(pool: ImagePool, spec: DataSpec, half: str) -> HalfData:
     Raises:
         UserError: If a class of the half has fewer than two training images.
     """
-    classes = splits.class_halves(pool.num_classes, spec.split)[half]
+    classes = classes_of(spec, half, pool.num_classes)
     selected = {}
     for part in ("train", "test"):
         labels = pool.labels(part)
@@ -81,15 +117,16 @@ def load_half(pool: ImagePool, spec: DataSpec, half: str) -> HalfData:
     scarce = [pool.class_names[classes[i]] for i in np.flatnonzero(counts < 2)]
     if scarce:
         raise UserError(
-            f"Half {half} of split {spec.split} has classes with fewer than "
+            f"Half {half} of {spec.name} has classes with fewer than "
             f"two training images: {scarce[:5]} ({len(scarce)} in all). "
             "Choose another `--dataset` or split."
         )
     # The cut looks at a class's own label, so it is made on the pool's labels.
     own = classes[labels]
     kept, cut = splits.stratified_cut(own, spec.validation_fraction)
-    if spec.images_per_class is not None:
-        kept = kept[splits.limit_per_class(own[kept], spec.images_per_class)]
+    limit = spec.images_per_class if images is None else images
+    if limit is not None:
+        kept = kept[splits.limit_per_class(own[kept], limit, draw)]
     train_images = pool.images("train")
     return HalfData(
         classes=classes,

@@ -7,7 +7,8 @@ from matplotlib import pyplot as plt
 
 from keras_transfer.figures import SETTINGS, STYLES, save
 
-Curve = list[tuple[int, float]]
+# Points `(n, value)` or, with an interval, `(n, value, low, high)`.
+Curve = list[tuple]
 
 # Marker, colour, dash and filling of a curve, by its place in the legend.
 _LOOKS = (
@@ -22,9 +23,12 @@ _LOOKS = (
 def _plot(axes, curves: dict[str, Curve]) -> None:
     for (name, points), look in zip(curves.items(), _LOOKS, strict=False):
         marker, colour, dash, filled = look
+        for n, _, *interval in points:
+            if interval and interval[0] is not None:
+                axes.plot([n, n], [100 * v for v in interval], color=colour)
         axes.plot(
-            [n for n, _ in points],
-            [100 * value for _, value in points],
+            [point[0] for point in points],
+            [100 * point[1] for point in points],
             marker=marker,
             ls=dash,
             color=colour,
@@ -33,7 +37,12 @@ def _plot(axes, curves: dict[str, Curve]) -> None:
             label=name,
         )
     axes.set_xlabel("n, the number of copied layers (of 8)")
-    axes.legend(fontsize=9)
+    if curves:
+        axes.legend(fontsize=9)
+    else:
+        axes.text(
+            0.5, 0.5, "not trained yet", transform=axes.transAxes, ha="center"
+        )
 
 
 def plot_figure3(
@@ -46,10 +55,10 @@ def plot_figure3(
     """Draws figure 3: accuracies above, drops from n = 0 below.
 
     Args:
-        dissimilar: Dict from name to `(n, accuracy)`: frozen transfer between
-            natural and man-made classes, the base at n = 0.
-        random: Dict from name to `(n, accuracy)`: frozen random layers.
-        drops: Dict from name to `(n, difference from n = 0)`.
+        dissimilar: Dict from name to `Curve` of accuracies: frozen transfer
+            between natural and man-made classes, the base at n = 0.
+        random: Dict from name to `Curve` of accuracies: frozen random layers.
+        drops: Dict from name to `Curve` of differences from n = 0.
         title: String.
         path: Path without suffix.
 
@@ -76,7 +85,8 @@ def plot_figure3(
             place.axhline(0, color="#222222", lw=0.9)
             place.set_ylabel("change of top-1 accuracy (points)")
         axes[1, 0].set_ylim(-30, 3)
-        axes[1, 0].legend(fontsize=9, loc="lower center")
+        if drops:
+            axes[1, 0].legend(fontsize=9, loc="lower center")
         return save(figure, path)
 
 

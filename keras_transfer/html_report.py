@@ -149,7 +149,8 @@ def _warnings(survey: Survey, groups: list[Group]) -> str:
     for index, group in enumerate(groups, 1):
         where = f'<a href="#recipe-{index}">Recipe {index}</a>: '
         items += [
-            where + _code(escape(text)) for text in summary.cautions(group.rows)
+            where + _code(escape(text))
+            for text in summary.cautions(group.compared)
         ]
         prints = {row.result["data_fingerprint"] for row in group.rows}
         if len(prints) > 1:
@@ -157,15 +158,22 @@ def _warnings(survey: Survey, groups: list[Group]) -> str:
                 f"{where}trained on {len(prints)} different versions of the "
                 "images; do not compare these networks."
             )
-        own = {row.group for row in group.rows if row.spec.base is None}
-        alone = {row.group for row in group.rows} - own
+        own = {row.spec for row in group.compared if row.spec.base is None}
+        alone = {row.spec.own_base for row in group.rows} - own
         if alone:
             items.append(
                 f"{where}{_count(len(alone), 'target half', 'target halves')} "
                 "without a base network of its own, so nothing there is "
                 "paired with a base."
             )
-        uneven = _uneven(group.rows)
+        twice = _twice(group.rows)
+        if twice:
+            items.append(
+                f"{where}several networks share the name "
+                f"{escape(', '.join(twice[:5]))} and differ in their learning "
+                "rate: the figures mix them."
+            )
+        uneven = _uneven(group.compared) if group.paired else []
         if uneven:
             items.append(
                 f"{where}not every target half has a network at "
@@ -183,7 +191,7 @@ def _warnings(survey: Survey, groups: list[Group]) -> str:
 
 def _uneven(rows: list[Row]) -> list[str]:
     """Names each treatment and its n that lack some split, seed or target."""
-    whole = {row.group for row in rows}
+    whole = {row.group for row in rows if row.spec.target != "all"}
     texts = []
     for treatment in TREATMENTS:
         chosen = results.select(rows, treatment)
@@ -197,6 +205,11 @@ def _uneven(rows: list[Row]) -> list[str]:
     return texts
 
 
+def _twice(rows: list[Row]) -> list[str]:
+    names = [row.spec.name for row in rows]
+    return sorted({name for name in names if names.count(name) > 1})
+
+
 def _some(items: list[str]) -> list[str]:
     if len(items) <= _SHOWN:
         return items
@@ -205,7 +218,7 @@ def _some(items: list[str]) -> list[str]:
 
 def _what_was_run(survey: Survey, groups: list[Group]) -> str:
     header = ["recipe", "data set", "version", "network", "flags", "epochs"]
-    header += ["networks", "splits", "seeds", "n", "hours", "studies"]
+    header += ["networks", "classes", "seeds", "n", "hours", "studies"]
     body = []
     for index, group in enumerate(groups, 1):
         rows, recipe = group.rows, group.recipe
@@ -218,10 +231,11 @@ def _what_was_run(survey: Survey, groups: list[Group]) -> str:
                 escape(recipe.data.name),
                 _values(row.result["data_version"] for row in rows),
                 escape(recipe.model.name),
-                f"<code>{escape(' '.join(flags)) or '(none)'}</code>",
+                f"<code>{escape(' '.join(flags)) or '(none)'}</code>"
+                f"{_extras(group)}",
                 str(recipe.solver.epochs),
                 str(len(rows)),
-                _values(row.spec.data.split for row in rows),
+                _values(row.spec.division for row in rows),
                 _values(row.spec.seed for row in rows),
                 _values(results.layers_of(rows)),
                 f"{spent:.1f}",
@@ -252,18 +266,18 @@ def _halves(rows: list[Row]) -> str:
         key = (
             data.name,
             str(result["data_version"]),
-            data.split,
+            row.spec.division,
             row.spec.target,
         )
         halves.setdefault(key, result)
     items = []
-    for (name, version, split, half), result in sorted(halves.items()):
+    for (name, version, division, half), result in sorted(halves.items()):
         classes = result["classes"]
         images = result.get("images", {})
         counts = ", ".join(f"{images[part]:,} {part}" for part in images)
         items.append(
-            f"<details><summary>{escape(name)} {escape(version)}, split "
-            f"{split}, half {escape(half)}: "
+            f"<details><summary>{escape(name)} {escape(version)}, "
+            f"{division}, {escape(half)}: "
             f"{_count(len(classes), 'class', 'classes')}"
             + (f"; images: {escape(counts)}" if counts else "")
             + f"</summary><p>{escape(', '.join(map(str, classes)))}</p>"
@@ -275,13 +289,14 @@ def _halves(rows: list[Row]) -> str:
 
 
 def _group_section(index: int, group: Group) -> str:
-    rows, recipe = group.rows, group.recipe
+    rows, recipe = group.compared, group.recipe
     flags, unset = recipe_flags(recipe)
     parts = [
         f'<section id="recipe-{index}"><h2>Recipe {index}: '
         f"{escape(recipe.data.name)}</h2>"
-        f"<p>{_count(len(rows), 'network')}, "
-        f"<code>{escape(' '.join(flags)) or 'default preset'}</code>.</p>"
+        f"<p>{_count(len(group.rows), 'network')}, "
+        f"<code>{escape(' '.join(flags)) or 'default preset'}</code>"
+        f"{_extras(group)}.</p>"
     ]
     if unset:
         parts.append(
@@ -289,11 +304,28 @@ def _group_section(index: int, group: Group) -> str:
             f"{escape('; '.join(unset))}.</p>"
         )
     parts.append(_figure("Every network", svg_figures.networks_figure(rows)))
-    if results.layers_of(rows):
+    if not group.paired:
+        parts.append(
+            "<p>Several draws of the images share a split, seed and target, "
+            "so nothing is paired here: the study's own summary is.</p>"
+        )
+    elif results.layers_of(rows):
         parts += _transfer_parts(rows)
     parts.append(_settings(recipe))
     parts.append("</section>")
     return "".join(parts)
+
+
+def _extras(group: Group) -> str:
+    """Says what sets a group apart that no flag of the recipe tells."""
+    recipe, texts = group.recipe, []
+    if recipe.data.halves is not None:
+        texts.append("natural and man-made classes")
+    if recipe.target_images is not None:
+        texts.append(f"{recipe.target_images} target images of each class")
+    if group.tuned:
+        texts.append("with learning rates of each treatment's own")
+    return "".join(f", {text}" for text in texts)
 
 
 def _transfer_parts(rows: list[Row]) -> list[str]:
@@ -367,10 +399,9 @@ def _figure(caption: str, svg: str) -> str:
 
 
 def _settings(recipe) -> str:
-    own = ("target", "base", "n", "mode", "seed")
     body = []
     for part, values in to_dict(recipe).items():
-        if part in own:
+        if part not in ("data", "model", "solver"):
             continue
         for field, value in values.items():
             if (part, field) == ("data", "split"):
@@ -385,19 +416,19 @@ def _settings(recipe) -> str:
 
 def _network_table(survey: Survey, groups: list[Group]) -> str:
     header = ["network", "treatment", "n", "test %", "- own base"]
-    header += ["split", "seed", "recipe", "data set", "val %", "train %"]
+    header += ["classes", "seed", "recipe", "data set", "val %", "train %"]
     header += ["train loss", "test loss", "minutes", "study", "id"]
     right = {2, 3, 4, 9, 10, 11, 12, 13}
     body = []
     for index, group in enumerate(groups, 1):
         own = {
-            row.group: row.accuracy
-            for row in group.rows
+            row.spec: row.accuracy
+            for row in group.compared
             if row.spec.base is None
         }
         for row in group.rows:
             spec, result = row.spec, row.result
-            base = own.get(row.group)
+            base = own.get(spec.own_base)
             gain = ""
             if base is not None and spec.base is not None:
                 gain = _points(row.accuracy - base)
@@ -408,7 +439,7 @@ def _network_table(survey: Survey, groups: list[Group]) -> str:
                     str(spec.n),
                     f"{100 * row.accuracy:.1f}",
                     gain,
-                    str(spec.data.split),
+                    spec.division,
                     str(spec.seed),
                     str(index),
                     escape(spec.data.name),
@@ -423,9 +454,8 @@ def _network_table(survey: Survey, groups: list[Group]) -> str:
             )
     if not body:
         return '<section id="networks"></section>'
-    treatments = "".join(
-        f"<option>{escape(name)}</option>" for name in ("base", *TREATMENTS)
-    )
+    names = dict.fromkeys(row.spec.treatment for row in survey.rows)
+    treatments = "".join(f"<option>{escape(name)}</option>" for name in names)
     recipes = "".join(
         f'<option value="{i}">{i}: {escape(group.recipe.data.name)}</option>'
         for i, group in enumerate(groups, 1)
@@ -468,8 +498,8 @@ def _proofs(survey: Survey, groups: list[Group]) -> str:
         "shown on hover. Tensors that were not copied started at random; "
         "their SHA-256 before training and those of the sources stand in "
         "<code>result.json</code>."
-        "</p><p>A command trains the network, its twin in the other "
-        "direction and the bases of both. It ends with a fresh "
+        "</p><p>A command trains the network, what it needs, and its "
+        "twins of the same study. It ends with a fresh "
         "<code>--log-dir</code>, since in this one the network is finished; "
         "add <code>--data-dir</code> if the data are not where TFDS looks. "
         "The same bits need the same versions and the same threads.</p>"
@@ -480,17 +510,22 @@ def _proofs(survey: Survey, groups: list[Group]) -> str:
 def _proof(survey: Survey, index: int, row: Row) -> str:
     spec, result = row.spec, row.result
     counts = _proof_counts(row)
-    command = network_command(spec, _study(survey, row))
+    command = network_command(spec)
     text = (
-        f"{spec.label}, split {spec.data.split}, seed {spec.seed}, recipe "
-        f"{index}: {_proof_text(counts)}"
+        f"{svg_figures.network_text(spec)}, recipe {index}: "
+        f"{_proof_text(counts)}"
     )
     if not counts["holds"]:
         text += "; THE PROOF DOES NOT HOLD"
     lines = "".join(_proof_line(tensor) for tensor in result["proof"])
     more = ""
+    if command.rates:
+        more += (
+            "<p><code>rates.json</code> holds "
+            f"<code>{escape(command.rates)}</code></p>"
+        )
     if command.unset:
-        more = (
+        more += (
             '<p class="bad">No flag gives: '
             f"{escape('; '.join(command.unset))}.</p>"
         )

@@ -59,6 +59,30 @@ def t_interval(values: np.ndarray) -> tuple[float, float] | None:
     return mean - float(reach), mean + float(reach)
 
 
+def welch_difference(first: list[float], second: list[float]) -> Estimate:
+    """Subtracts two means of values that are not paired.
+
+    Args:
+        first, second: Lists of floats, neither empty.
+
+    Returns:
+        `Estimate` with Welch's 95 % t interval, which allows for unequal
+        spread; without one if either side has fewer than two values.
+
+    Reference:
+        - [Welch, 1947](https://doi.org/10.1093/biomet/34.1-2.28).
+    """
+    mean = float(np.mean(first) - np.mean(second))
+    count = min(len(first), len(second))
+    if count < 2 or np.ptp(first) + np.ptp(second) == 0:
+        return Estimate(mean, count)
+    from scipy import stats
+
+    test = stats.ttest_ind(first, second, equal_var=False)
+    interval = test.confidence_interval(LEVEL)
+    return Estimate(mean, count, float(interval.low), float(interval.high))
+
+
 def hierarchical_bootstrap(
     values: np.ndarray, groups: list[tuple], seed: int = 0
 ) -> tuple[float, float] | None:

@@ -20,6 +20,10 @@ class CaffeSGD(keras.optimizers.SGD):
         nesterov: Boolean. Defaults to `False`.
         kernel_decay: Float, decay of kernels. Defaults to `5e-4`.
         bias_rate: Float, multiplier of the biases' rate. Defaults to `2.0`.
+        copied_rate: Float, multiplier of the rate of `copied_layers`.
+            Defaults to `1.0`.
+        copied_layers: Sequence of strings, names of Keras layers. Defaults
+            to `()`.
 
     Reference:
         - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792),
@@ -33,20 +37,29 @@ class CaffeSGD(keras.optimizers.SGD):
         nesterov=False,
         kernel_decay=5e-4,
         bias_rate=2.0,
+        copied_rate=1.0,
+        copied_layers=(),
         name="caffe_sgd",
         **kwargs,
     ):
         super().__init__(learning_rate, momentum, nesterov, name=name, **kwargs)
         self.kernel_decay = kernel_decay
         self.bias_rate = bias_rate
+        self.copied_rate = copied_rate
+        self.copied_layers = tuple(copied_layers)
 
     def build(self, variables):
         if self.built:
             return
         super().build(variables)
-        ends = [variable.path.rsplit("/", 1)[-1] for variable in variables]
-        self._decays = [end == "kernel" for end in ends]
-        self._rates = [self.bias_rate if e == "bias" else 1.0 for e in ends]
+        # A path ends in the names of the layer and of the weight.
+        parts = [("", *v.path.split("/"))[-2:] for v in variables]
+        self._decays = [end == "kernel" for _, end in parts]
+        self._rates = [
+            (self.bias_rate if end == "bias" else 1.0)
+            * (self.copied_rate if parent in self.copied_layers else 1.0)
+            for parent, end in parts
+        ]
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
@@ -61,6 +74,8 @@ class CaffeSGD(keras.optimizers.SGD):
             **super().get_config(),
             "kernel_decay": self.kernel_decay,
             "bias_rate": self.bias_rate,
+            "copied_rate": self.copied_rate,
+            "copied_layers": self.copied_layers,
         }
 
 
@@ -93,12 +108,26 @@ def build_schedule(solver: SolverSpec, total_steps: int):
     )
 
 
-def build_optimizer(solver: SolverSpec, total_steps: int) -> CaffeSGD:
-    """Builds the optimizer of a solver; see `build_schedule`."""
+def build_optimizer(
+    solver: SolverSpec, total_steps: int, copied_layers=()
+) -> CaffeSGD:
+    """Builds the optimizer of a solver; see `build_schedule`.
+
+    Args:
+        solver: `SolverSpec`.
+        total_steps: Integer, training steps of the whole run.
+        copied_layers: Sequence of strings, the Keras layers whose rate
+            `copied_rate` multiplies.
+
+    Returns:
+        `CaffeSGD`.
+    """
     return CaffeSGD(
         build_schedule(solver, total_steps),
         momentum=solver.momentum,
         nesterov=solver.nesterov,
         kernel_decay=solver.weight_decay,
         bias_rate=solver.bias_rate,
+        copied_rate=solver.copied_rate or 1.0,
+        copied_layers=copied_layers,
     )

@@ -1,4 +1,4 @@
-"""Which networks a study needs, in order of need, and what they will cost.
+"""What a study will cost: time and disk, estimated before anything runs.
 
 Without TensorFlow, so that a plan is printed at once.
 """
@@ -14,10 +14,9 @@ from keras_transfer.architectures import (
     layer_rows,
     training_flops,
 )
-from keras_transfer.errors import UserError
-from keras_transfer.presets import Preset
+from keras_transfer.pools import find_pool
 from keras_transfer.reuse import Counts, count_images, weigh_reuse
-from keras_transfer.specs import TREATMENTS, NetworkSpec
+from keras_transfer.specs import NetworkSpec
 from keras_transfer.splits import HALVES
 from keras_transfer.store import RunStore
 
@@ -25,87 +24,6 @@ from keras_transfer.store import RunStore
 # finished network of the log folder tells better.
 GUESSED_FLOPS = 60e9
 START_SECONDS = 3.0  # process, data, tracing
-
-
-def similar_networks(
-    dataset: str,
-    preset: Preset,
-    splits: tuple[int, ...],
-    seeds: tuple[int, ...],
-    layers: tuple[int, ...],
-    treatments: tuple[str, ...],
-    mean: str = "base",
-) -> list[NetworkSpec]:
-    """Lists the networks of section 4.1, both directions, bases first.
-
-    Args:
-        dataset: String, TFDS name.
-        preset: `Preset`.
-        splits: Tuple of integers, numbers of random splits.
-        seeds: Tuple of integers.
-        layers: Tuple of integers, the `n`, each 1 to 7.
-        treatments: Tuple of strings, among `TREATMENTS`; empty for the base
-            networks alone.
-        mean: String, `"base"` or `"target"`.
-
-    Returns:
-        List of `NetworkSpec`; for one split, one seed, 7 layers and four
-        treatments these are 58.
-
-    Raises:
-        UserError: If a value is unknown, out of range or repeated.
-
-    Reference:
-        - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section
-          4.1.
-    """
-    _check_values("--layers", layers, range(1, 8), "1 to 7")
-    _check_values("--treatments", treatments, TREATMENTS, list(TREATMENTS))
-    for flag, values in (("--splits", splits), ("--seeds", seeds)):
-        _check_values(flag, values, range(2**31), "0 or more")
-        if not values:
-            raise UserError(f"Expected at least one number after `{flag}`.")
-    if treatments and not layers:
-        raise UserError("Expected at least one layer after `--layers`.")
-    networks = []
-    for split in splits:
-        for seed in seeds:
-            for target in HALVES:
-                networks.append(
-                    NetworkSpec(
-                        data=preset.data(dataset, split, mean),
-                        model=preset.model,
-                        solver=preset.solver,
-                        target=target,
-                        seed=seed,
-                    )
-                )
-    bases = list(networks)
-    for base in bases:
-        other = HALVES[1 - HALVES.index(base.target)]
-        for n in sorted(layers):
-            for treatment in treatments:
-                networks.append(
-                    dataclasses.replace(
-                        base,
-                        base=base.target if treatment[0] == "B" else other,
-                        n=n,
-                        mode="finetuned" if treatment[-1] == "+" else "frozen",
-                    )
-                )
-    return networks
-
-
-def _check_values(flag, values, allowed, expected) -> None:
-    for value in values:
-        if value not in allowed:
-            raise UserError(
-                f"Expected `{flag}` among {expected}. Received: {value}."
-            )
-        if values.count(value) > 1:
-            raise UserError(
-                f"Expected each of `{flag}` once. Received {value} twice."
-            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,23 +58,16 @@ def find_facts(
     Returns:
         `DatasetFacts`, or `None` if the data set was never prepared.
     """
-    from keras_transfer.pools import find_pool
-
     pool = find_pool(store.cache_dir, name, image_size)
     if pool is not None:
         counts = pool.counts
         return DatasetFacts(pool.num_classes, counts["train"], counts["test"])
     if name in KNOWN_FACTS:
         return KNOWN_FACTS[name]
-    root = Path(
-        data_dir
-        or os.environ.get("TFDS_DATA_DIR")
-        or Path.home() / "tensorflow_datasets"
-    )
-    for path in sorted(root.glob(f"{name}/**/dataset_info.json")):
+    for folder in _tfds_folders(name, data_dir):
         try:
-            info = json.loads(path.read_text())
-            labels = (path.parent / "label.labels.txt").read_text().split("\n")
+            info = json.loads((folder / "dataset_info.json").read_text())
+            labels = (folder / "label.labels.txt").read_text().split("\n")
             counts = {
                 part["name"]: sum(int(n) for n in part["shardLengths"])
                 for part in info["splits"]
@@ -170,14 +81,59 @@ def find_facts(
     return None
 
 
+def _classes_of(spec: NetworkSpec, facts: DatasetFacts) -> int:
+    if spec.target == "all":
+        return facts.num_classes
+    if spec.data.halves is not None:
+        return len(spec.data.halves[HALVES.index(spec.target)])
+    return facts.num_classes // 2
+
+
 def _counts(spec: NetworkSpec, facts: DatasetFacts) -> Counts:
-    half = facts.train_images // 2
+    classes = _classes_of(spec, facts)
+    half = facts.train_images * classes // facts.num_classes
     validation = round(half * spec.data.validation_fraction)
     train = half - validation
-    if spec.data.images_per_class is not None:
-        classes = facts.num_classes // 2
-        train = min(train, spec.data.images_per_class * classes)
-    return count_images(spec, train, validation, facts.test_images // 2)
+    limit = spec.target_images or spec.data.images_per_class
+    if limit is not None:
+        train = min(train, limit * classes)
+    test = facts.test_images * classes // facts.num_classes
+    return count_images(spec, train, validation, test)
+
+
+def find_class_names(
+    store: RunStore, name: str, image_size: int, data_dir: str | None
+) -> list[str] | None:
+    """Reads the names of all classes from small files, without TensorFlow.
+
+    Args:
+        store: `RunStore`, whose cache may hold the decoded data set.
+        name: String, TFDS name.
+        image_size: Integer.
+        data_dir: String or `None`, TFDS folder.
+
+    Returns:
+        List of strings, or `None` if the data set was never prepared.
+    """
+    pool = find_pool(store.cache_dir, name, image_size)
+    if pool is not None:
+        return pool.class_names
+    for path in _tfds_folders(name, data_dir):
+        try:
+            return (path / "label.labels.txt").read_text().split("\n")
+        except OSError:
+            continue
+    return None
+
+
+def _tfds_folders(name: str, data_dir: str | None) -> list[Path]:
+    root = Path(
+        data_dir
+        or os.environ.get("TFDS_DATA_DIR")
+        or Path.home() / "tensorflow_datasets"
+    )
+    found = root.glob(f"{name}/**/dataset_info.json")
+    return [path.parent for path in sorted(found)]
 
 
 def training_cost(
@@ -193,7 +149,7 @@ def training_cost(
     Returns:
         Float.
     """
-    num_classes = facts.num_classes // 2
+    num_classes = _classes_of(spec, facts)
     costs = layer_costs(layer_rows(spec.model, num_classes), spec.data.crop)
     frozen = spec.n if spec.mode == "frozen" else 0
     counts = _counts(spec, facts)
@@ -297,14 +253,16 @@ def make_plan(
         if facts is None:
             planned.append(PlannedNetwork(spec, done, None))
             continue
-        reuse = weigh_reuse(spec, facts.num_classes // 2, _counts(spec, facts))
+        reuse = weigh_reuse(
+            spec, _classes_of(spec, facts), _counts(spec, facts)
+        )
         reused = reuse.pays and reuse.bytes <= reuse_bytes
         seconds = START_SECONDS + training_cost(spec, facts, reused) / rate
         stored = reuse.bytes if reused else 0
         planned.append(PlannedNetwork(spec, done, seconds, stored))
     disk = None
     if facts is not None and planned:
-        rows = layer_rows(specs[0].model, facts.num_classes // 2)
+        rows = layer_rows(specs[0].model, _classes_of(specs[0], facts))
         parameters = sum(
             cost.parameters for cost in layer_costs(rows, specs[0].data.crop)
         )

@@ -47,8 +47,10 @@ class Preset:
     views: int | None = None
     images_per_class: int | None = None
 
-    def data(self, name: str, split: int, mean: str = "base") -> DataSpec:
-        """Returns the `DataSpec` of one split of a data set."""
+    def data(
+        self, name: str, split: int, mean: str = "base", halves=None
+    ) -> DataSpec:
+        """Returns the `DataSpec` of one division of a data set's classes."""
         return DataSpec(
             name=name,
             split=split,
@@ -56,6 +58,7 @@ class Preset:
             crop=self.crop,
             views=self.views,
             images_per_class=self.images_per_class,
+            halves=halves,
             validation_fraction=self.validation_fraction,
             mean=mean,
             scale=self.scale,

@@ -22,6 +22,7 @@ LAYER_NAMES = (
 )
 TREATMENTS = ("BnB", "AnB", "BnB+", "AnB+")
 MODES = ("frozen", "finetuned")
+INITIALIZATIONS = ("he", "gaussian", "mean-var")
 PRECISIONS = ("float32", "bfloat16")
 
 # Raised by one whenever the same settings would give other weights, so that
@@ -30,7 +31,16 @@ COMPUTATION = 2
 
 # Settings that came after networks were filed: `None` stands for what was
 # always done, and leaves the ids of those as they are.
-_CAME_LATER = (("data", "images_per_class"),)
+_CAME_LATER = (
+    ("data", "images_per_class"),
+    ("data", "halves"),
+    (None, "initialization"),
+    (None, "target_images"),
+    (None, "draw"),
+    (None, "preserved"),
+    (None, "base_solver"),
+    ("solver", "copied_rate"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +59,8 @@ class DataSpec:
             training image; `None` for new ones in every pass.
         images_per_class: Integer or `None`, training images kept of each
             class; `None` for all.
+        halves: Pair of tuples of class indices, A and B, or `None` for the
+            random halves of `split`.
         mean: String, `"base"` to subtract the mean image of the base's
             training half (as the authors did) or `"target"`.
         scale: Float, factor of the images after the mean is subtracted.
@@ -61,6 +73,7 @@ class DataSpec:
     mirror: bool = True
     views: int | None = None
     images_per_class: int | None = None
+    halves: tuple[tuple[int, ...], tuple[int, ...]] | None = None
     validation_fraction: float = 0.1
     mean: str = "base"
     scale: float = 1.0
@@ -107,6 +120,8 @@ class SolverSpec:
         epochs: Integer, times the validation images are looked at.
         steps_per_epoch: Integer or `None`, training steps between two looks;
             `None` for one pass over the training images.
+        copied_rate: Float or `None`, learning-rate multiplier of copied
+            layers that are fine-tuned; `None` for 1.
     """
 
     learning_rate: float
@@ -121,6 +136,7 @@ class SolverSpec:
     batch_size: int = 128
     epochs: int = 12
     steps_per_epoch: int | None = None
+    copied_rate: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,12 +147,24 @@ class NetworkSpec:
         data: `DataSpec`.
         model: `ModelSpec`.
         solver: `SolverSpec`.
-        target: String, half `"A"` or `"B"` that the network is trained on.
+        target: String, half `"A"` or `"B"` that the network is trained on, or
+            `"all"` classes.
         base: String or `None`, half whose base network gives the first `n`
-            layers; `None` for a base network.
+            layers; `"random"` for layers left untrained; `None` for a base
+            network.
         n: Integer, number of layers copied, 1 to 7; 0 for a base network.
         mode: String, `"frozen"` or `"finetuned"`.
         seed: Integer, of initial weights, dropout, data order, augmentation.
+        initialization: String or `None`, how random layers are drawn:
+            `"he"`, `"gaussian"` (the paper's filler) or `"mean-var"` (with
+            the mean and variance of each tensor of the trained base).
+        target_images: Integer or `None`, training images of each class of
+            the target, while the base has all; `None` for all.
+        draw: Integer or `None`, which images those are.
+        preserved: Integer or `None`, layers above the first `n` frozen ones
+            that are copied too, and fine-tuned.
+        base_solver: `SolverSpec` or `None`, of its base network, if that is
+            another than its own.
     """
 
     data: DataSpec
@@ -147,52 +175,96 @@ class NetworkSpec:
     n: int = 0
     mode: str = "frozen"
     seed: int = 0
+    initialization: str | None = None
+    target_images: int | None = None
+    draw: int | None = None
+    preserved: int | None = None
+    base_solver: SolverSpec | None = None
 
     @property
     def label(self) -> str:
         """Name in the paper's notation: `baseA`, `A3B`, `B3B+`."""
         if self.base is None:
-            return f"base{self.target}"
+            return "baseAll" if self.target == "all" else f"base{self.target}"
+        if self.base == "random":
+            return f"random{self.n}{self.target}-{self.initialization}"
         plus = "+" if self.mode == "finetuned" else ""
-        return f"{self.base}{self.n}{self.target}{plus}"
+        kept = "" if self.preserved is None else f"-keep{self.preserved}"
+        return f"{self.base}{self.n}{self.target}{plus}{kept}"
 
     @property
     def treatment(self) -> str:
-        """Treatment that pools both directions: `base`, `BnB`, `AnB+`..."""
+        """Treatment that pools both directions: `base`, `BnB`, `AnB+`...
+
+        A base on all classes is `baseAll`, random layers are `random (he)`.
+        """
         if self.base is None:
-            return "base"
+            return "baseAll" if self.target == "all" else "base"
+        if self.base == "random":
+            return f"random ({self.initialization})"
         first = "B" if self.base == self.target else "A"
         plus = "+" if self.mode == "finetuned" else ""
-        return f"{first}nB{plus}"
+        kept = "" if self.preserved is None else f", {self.preserved} kept"
+        return f"{first}nB{plus}{kept}"
 
     @property
     def name(self) -> str:
         """Readable name: `cifar100/split0/A3B+/seed0`."""
-        data = self.data
-        return f"{data.name}/split{data.split}/{self.label}/seed{self.seed}"
+        name = f"{self.data.name}/{self.division}/{self.label}/seed{self.seed}"
+        if self.target_images is None:
+            return name
+        return f"{name}, {self.target_images} images, draw {self.draw}"
+
+    @property
+    def division(self) -> str:
+        """How the classes were divided: `split0`, `kinds` or `whole`."""
+        if self.target == "all":
+            return "whole"
+        if self.data.halves is not None:
+            return "kinds"
+        return f"split{self.data.split}"
 
     @property
     def network_id(self) -> str:
         """Hash of everything that determines the result, 10 hex digits."""
         values = to_dict(self)
         for part, field in _CAME_LATER:
-            if values[part][field] is None:
-                del values[part][field]
+            fields = values if part is None else values[part]
+            if fields[field] is None:
+                del fields[field]
         return spec_hash({"computation": COMPUTATION, **values})
 
     @property
     def source(self) -> "NetworkSpec | None":
-        """Base network that the first `n` layers come from, or `None`."""
+        """Base network that this one needs, or `None`.
+
+        Its first `n` layers are copied; of random layers drawn by
+        `"mean-var"` it gives the statistics.
+        """
         if self.base is None:
             return None
-        return dataclasses.replace(
-            self, target=self.base, base=None, n=0, mode="frozen"
-        )
+        if self.base != "random":
+            return dataclasses.replace(
+                self.own_base,
+                target=self.base,
+                target_images=None,
+                draw=None,
+            )
+        return self.own_base if self.initialization == "mean-var" else None
 
     @property
     def own_base(self) -> "NetworkSpec":
-        """Base network of the same split, target and seed."""
-        return dataclasses.replace(self, base=None, n=0, mode="frozen")
+        """Base network of the same split, target, images and seed."""
+        return dataclasses.replace(
+            self,
+            base=None,
+            n=0,
+            mode="frozen",
+            initialization=None,
+            preserved=None,
+            solver=self.base_solver or self.solver,
+            base_solver=None,
+        )
 
 
 def to_dict(spec) -> dict:
@@ -212,8 +284,13 @@ def from_dict(values: dict) -> NetworkSpec:
             for key, value in values.items()
             if key not in ("data", "model", "solver")
         }
+        data = dict(values["data"])
+        if data.get("halves") is not None:
+            data["halves"] = tuple(map(tuple, data["halves"]))
+        if rest.get("base_solver") is not None:
+            rest["base_solver"] = SolverSpec(**rest["base_solver"])
         return NetworkSpec(
-            data=DataSpec(**values["data"]),
+            data=DataSpec(**data),
             model=ModelSpec(**values["model"]),
             solver=SolverSpec(**values["solver"]),
             **rest,

@@ -85,13 +85,16 @@ def stratified_cut(
     return kept, cut_indices
 
 
-def limit_per_class(labels: np.ndarray, count: int) -> np.ndarray:
+def limit_per_class(
+    labels: np.ndarray, count: int, draw: int = 0
+) -> np.ndarray:
     """Draws a fixed number of images of every class.
 
     Args:
         labels: Integer array of shape `(n,)`.
         count: Integer, images of each class; all, if it has fewer. A smaller
             count draws some of the images of a larger one.
+        draw: Integer, number of the draw. Defaults to `0`.
 
     Returns:
         Sorted array of indices into `labels`.
@@ -99,7 +102,7 @@ def limit_per_class(labels: np.ndarray, count: int) -> np.ndarray:
     kept = []
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
-        generator = np.random.default_rng([_SUBSET_KEY, int(label)])
+        generator = np.random.default_rng([_SUBSET_KEY, draw, int(label)])
         kept.append(generator.permutation(members)[:count])
     return np.sort(np.concatenate(kept))
 

@@ -107,7 +107,12 @@ class Network:
         content = {
             "network_id": self.spec.network_id,
             "settings": to_dict(self.spec),
-            "model_sha256": file_sha256(self.model_path),
+            # A trial of a search saves no model.
+            "model_sha256": (
+                file_sha256(self.model_path)
+                if self.model_path.is_file()
+                else None
+            ),
             **result,
         }
         content["sha256"] = _checksum(content)
@@ -166,21 +171,27 @@ class RunStore:
     Args:
         log_dir: Path or string.
         study: String, name of the study that new networks are filed under.
+        cache_dir: Path or `None`, folder of decoded data sets. Defaults to
+            `None` for `.cache` in the log folder.
+
+    Attributes:
+        cache_dir: Path; safe to delete.
     """
 
-    def __init__(self, log_dir: str | Path, study: str):
+    def __init__(
+        self,
+        log_dir: str | Path,
+        study: str,
+        cache_dir: str | Path | None = None,
+    ):
         self.log_dir = Path(log_dir)
         self.study = study
+        self.cache_dir = Path(cache_dir or self.log_dir / ".cache")
         self.notices: list[str] = []
         self._known: dict[str, Path] = {
             path.parent.name.rsplit("-", 1)[-1]: path.parent
-            for path in self.log_dir.glob("*/*/split*/*/seed*-*/settings.json")
+            for path in self.log_dir.glob("*/*/*/*/seed*-*/settings.json")
         }
-
-    @property
-    def cache_dir(self) -> Path:
-        """Folder of decoded data sets; safe to delete."""
-        return self.log_dir / ".cache"
 
     @property
     def study_dir(self) -> Path:
@@ -213,7 +224,7 @@ class RunStore:
         folder = (
             self.study_dir
             / data.name.replace("/", "-")
-            / f"split{data.split}"
+            / spec.division
             / spec.label
             / f"seed{spec.seed}-{spec.network_id}"
         )
@@ -230,7 +241,8 @@ class RunStore:
             result = network.read_result()
         except DamagedResult as damage:
             return self._set_aside(damage.path, "was cut short or edited")
-        if result is not None and not network.model_path.is_file():
+        has_model = result is not None and result["model_sha256"] is not None
+        if has_model and not network.model_path.is_file():
             return self._set_aside(
                 network.folder / "result.json", "has lost its model.keras"
             )
@@ -251,9 +263,7 @@ class RunStore:
     def finished(self) -> list[dict]:
         """Returns every readable result of the log folder."""
         results = []
-        for path in sorted(
-            self.log_dir.glob("*/*/split*/*/seed*-*/result.json")
-        ):
+        for path in sorted(self.log_dir.glob("*/*/*/*/seed*-*/result.json")):
             content = _read_json(path)
             if not isinstance(content, dict) or "settings" not in content:
                 continue

@@ -102,6 +102,8 @@ def run_study(
     workers: int | None = None,
     reporter: Reporter | None = None,
     reuse_gigabytes: float = REUSE_GIGABYTES,
+    sources: RunStore | None = None,
+    test: bool = True,
 ) -> Outcome:
     """Trains the networks that are not finished yet.
 
@@ -114,6 +116,10 @@ def run_study(
         reporter: `Reporter` or `None`.
         reuse_gigabytes: Float, disk that the stored output of frozen layers
             may take; 0 stores none. The results are the same.
+        sources: `RunStore` or `None`, where finished bases are, if they are
+            not among `specs`.
+        test: Boolean, whether networks are tested and saved; see
+            `trainer.train_network`.
 
     Returns:
         `Outcome`. A network that fails does not end the study.
@@ -128,7 +134,10 @@ def run_study(
     found = [spec for spec in specs if finished[spec] is not None]
     pending = [spec for spec in specs if finished[spec] is None]
     outcome = Outcome([], found, {})
+    sources = sources or store
     missing = {spec.source for spec in specs if spec.source} - set(specs)
+    elsewhere = {base for base in missing if sources.result(base) is not None}
+    missing -= elsewhere
     if missing:
         raise UserError(
             "Expected every base among the networks of the study. "
@@ -138,7 +147,8 @@ def run_study(
         return outcome
     data = pending[0].data
     pool = prepare_data(store, data.name, data.image_size, data_dir, reporter)
-    splits.class_halves(pool.num_classes, data.split)  # too few: says so
+    if data.halves is None:
+        splits.class_halves(pool.num_classes, data.split)  # too few: says so
     for spec in found:
         if finished[spec]["data_fingerprint"] != pool.fingerprint:
             raise UserError(
@@ -151,12 +161,15 @@ def run_study(
     if reuse_gigabytes > 0:
         folder = store.cache_dir / "features"
         feature_store = (folder, int(reuse_gigabytes * 1e9))
-    common = (pool.folder, feature_store)
-    _train_all(pending, set(found), store, common, workers, reporter, outcome)
+    common = (pool.folder, feature_store, test)
+    ready = set(found) | elsewhere
+    places = (store, sources)
+    _train_all(pending, ready, places, common, workers, reporter, outcome)
     return outcome
 
 
-def _train_all(pending, ready, store, common, workers, reporter, outcome):
+def _train_all(pending, ready, places, common, workers, reporter, outcome):
+    store, sources = places
     workers = workers or default_workers(pending)
     threads = threads_of(workers)
     waiting = list(pending)
@@ -169,7 +182,8 @@ def _train_all(pending, ready, store, common, workers, reporter, outcome):
                     break
                 reporter.started(spec)
                 network = store.network(spec)
-                source = store.network(spec.source) if spec.source else None
+                place = store if spec.source in pending else sources
+                source = place.network(spec.source) if spec.source else None
                 worker = _Worker(_train, (network, source, threads, *common))
                 running[worker.connection] = spec, worker
             if not running:
@@ -333,6 +347,7 @@ def _train(
     threads: int,
     pool_folder: Path,
     feature_store: tuple[Path, int] | None,
+    test: bool,
 ) -> None:
     from keras_transfer import features, trainer
 
@@ -345,6 +360,7 @@ def _train(
             report=lambda row: connection.send(("epoch", row)),
             feature_store=feature_store
             and features.FeatureStore(*feature_store),
+            test=test,
         )
         connection.send(("finished", result))
     except UserError as error:

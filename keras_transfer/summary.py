@@ -35,6 +35,47 @@ def write_report(
     return [*paths, table, summary]
 
 
+def write_bases(
+    rows: list[Row], title: str, command: str, folder: Path
+) -> list[Path]:
+    """Writes the table and summary of base networks on halves and on all.
+
+    Args:
+        rows: List of `Row` of base networks.
+        title: String.
+        command: String, the command that made the results.
+        folder: Path.
+
+    Returns:
+        List of the paths written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    table = folder / "results.csv"
+    write_atomically(table, results.results_csv(rows))
+    claim = results.claims(rows)[0]
+    lines = [f"# {title}", "", f"    {command}", ""]
+    lines += _table(
+        ["network", "classes", "seed", "top-1 error"],
+        [
+            [
+                f"{row.spec.division}/{row.spec.label}",
+                str(len(row.result["classes"])),
+                str(row.spec.seed),
+                f"{100 * (1 - row.accuracy):.1f} %",
+            ]
+            for row in rows
+        ],
+    )
+    lines += [
+        "",
+        f"{claim.text} **{claim.verdict.capitalize()}** by these data. "
+        f"{claim.effect} ({claim.why}; not paired, Welch's interval).",
+    ]
+    path = folder / "summary.md"
+    write_atomically(path, "\n".join(lines) + "\n")
+    return [table, path]
+
+
 def summary_text(rows: list[Row], title: str, command: str) -> str:
     """Returns the summary in Markdown.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from keras_transfer.errors import UserError
 from keras_transfer.results import Row
-from keras_transfer.specs import NetworkSpec, from_dict
+from keras_transfer.specs import TREATMENTS, NetworkSpec, from_dict
 from keras_transfer.store import RunStore
 
 
@@ -67,13 +67,29 @@ class Group:
     """Finished networks that may stand in one figure.
 
     Args:
-        recipe: `NetworkSpec`, the first row's: data set (whatever the split),
-            model and solver are those of all.
-        rows: List of `Row`, of one data set and one recipe.
+        recipe: `NetworkSpec`, the first row's base: data set, division of the
+            classes (whatever the split), model and solver are those of all.
+        rows: List of `Row`.
+        shared: List of `Row`, base networks of another group that these come
+            from too.
+        tuned: Boolean, whether the copied networks have a solver of their
+            own beside that of their base.
     """
 
     recipe: NetworkSpec
     rows: list[Row]
+    shared: list[Row]
+    tuned: bool = False
+
+    @property
+    def compared(self) -> list[Row]:
+        """The rows with the bases that they are compared with."""
+        return self.shared + self.rows
+
+    @property
+    def paired(self) -> bool:
+        """Whether a pair is known by split, seed and target alone."""
+        return self.recipe.target_images is None
 
 
 def take_survey(store: RunStore) -> Survey:
@@ -88,7 +104,7 @@ def take_survey(store: RunStore) -> Survey:
     rows: dict[str, Row] = {}
     folders: dict[str, Path] = {}
     unfinished, foreign, damaged, times = [], [], [], []
-    for path in sorted(store.log_dir.glob("*/*/split*/*/seed*-*")):
+    for path in sorted(store.log_dir.glob("*/*/*/*/seed*-*")):
         if not path.is_dir():
             continue
         study = path.relative_to(store.log_dir).parts[0]
@@ -137,6 +153,10 @@ def take_survey(store: RunStore) -> Survey:
 def group_rows(rows: list[Row]) -> list[Group]:
     """Puts together what differs in split, seed, halves, n and mode alone.
 
+    Networks on all classes stand with those on random halves. Networks on a
+    few target images are a group for each number of images, and those whose
+    learning rate is their treatment's own another.
+
     Args:
         rows: List of `Row`.
 
@@ -145,10 +165,18 @@ def group_rows(rows: list[Row]) -> list[Group]:
     """
     groups: dict[tuple, list[Row]] = {}
     for row in rows:
-        data = dataclasses.replace(row.spec.data, split=0)
-        key = (data, row.spec.model, row.spec.solver)
-        groups.setdefault(key, []).append(row)
-    found = [Group(rows[0].spec, rows) for rows in groups.values()]
+        spec = row.spec
+        data = dataclasses.replace(spec.data, split=0)
+        shared = (data, spec.model, spec.own_base.solver, spec.target_images)
+        groups.setdefault((shared, spec.base_solver is not None), []).append(
+            row
+        )
+    found = []
+    for (shared, tuned), members in groups.items():
+        bases = groups.get((shared, False), []) if tuned else []
+        bases = [row for row in bases if row.spec.base is None]
+        recipe = members[0].spec.own_base
+        found.append(Group(recipe, members, bases, tuned))
     return sorted(found, key=lambda group: -len(group.rows))
 
 
@@ -166,14 +194,12 @@ def _unfinished(name, spec, study, status: dict) -> Unfinished:
 def _reading_order(row: Row) -> tuple:
     """Bases first, then by treatment and n, as the figures list them."""
     spec = row.spec
-    treatments = ("base", "BnB", "AnB", "BnB+", "AnB+")
-    place = (
-        treatments.index(spec.treatment)
-        if spec.treatment in treatments
-        else len(treatments)
-    )
-    data = spec.data
-    return data.name, data.split, spec.seed, place, spec.n, spec.label
+    treatments = ("base", "baseAll", *TREATMENTS)
+    place = len(treatments)
+    if spec.treatment in treatments:
+        place = treatments.index(spec.treatment)
+    order = (place, spec.treatment, spec.n, spec.label, spec.draw or 0)
+    return (spec.data.name, spec.division, spec.seed, *order)
 
 
 def _trained(path: Path) -> bool:
@@ -183,7 +209,7 @@ def _trained(path: Path) -> bool:
 def _read_spec(folder: Path) -> NetworkSpec | None:
     try:
         return from_dict(_read_dict(folder / "settings.json"))
-    except (UserError, AttributeError):
+    except (UserError, AttributeError, TypeError):
         return None
 
 

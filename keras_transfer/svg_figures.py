@@ -19,6 +19,7 @@ from keras_transfer.curves import (
 )
 from keras_transfer.intervals import Estimate
 from keras_transfer.results import Row
+from keras_transfer.specs import NetworkSpec
 
 WIDTH, HEIGHT = 680, 360
 LEFT, RIGHT, TOP, BOTTOM = 62, 72, 14, 54
@@ -71,25 +72,27 @@ def networks_figure(rows: list[Row]) -> str:
     Returns:
         String, a legend and an `<svg>` element.
     """
-    own = {row.group: row.accuracy for row in rows if row.spec.base is None}
+    own = {row.spec: row.accuracy for row in rows if row.spec.base is None}
+    treatments = [*STYLES, *sorted({row.spec.treatment for row in rows})]
     curves = []
-    for treatment, (*_, shift) in STYLES.items():
+    for treatment in dict.fromkeys(treatments):
+        shift = _style(treatment)[3]
         marks = []
         for row in results.select(rows, treatment):
             spec = row.spec
-            text = (
-                f"{spec.label}, split {spec.data.split}, seed {spec.seed}: "
-                f"{100 * row.accuracy:.1f} %"
-            )
-            if spec.base is not None and row.group in own:
-                gain = round(100 * (row.accuracy - own[row.group]), 1) + 0
+            text = f"{network_text(spec)}: {100 * row.accuracy:.1f} %"
+            base = own.get(spec.own_base)
+            if spec.base is not None and base is not None:
+                gain = round(100 * (row.accuracy - base), 1) + 0
                 text += f", {gain:+.1f} points from its own base"
             marks.append(Mark(spec.n + shift, 100 * row.accuracy, text))
         if marks:
             curves.append(Curve(treatment, tuple(marks)))
     values = [mark.y for curve in curves for mark in curve.marks]
-    present = {curve.treatment for curve in curves}
-    meanings = {name: MEANINGS[name] for name in STYLES if name in present}
+    meanings = {
+        curve.treatment: MEANINGS.get(curve.treatment, curve.treatment)
+        for curve in curves
+    }
     return _legend(meanings) + _draw(
         "Test accuracy of every network against n",
         "top-1 accuracy (%)",
@@ -98,6 +101,14 @@ def networks_figure(rows: list[Row]) -> str:
         _widen(values),
         _base_level(rows),
     )
+
+
+def network_text(spec: NetworkSpec) -> str:
+    """Names a network within its recipe: `A3B+, split0, seed 0`."""
+    text = f"{spec.label}, {spec.division}, seed {spec.seed}"
+    if spec.target_images is not None:
+        text += f", {spec.target_images} images a class, draw {spec.draw}"
+    return text
 
 
 def means_figure(rows: list[Row]) -> str:
@@ -207,16 +218,27 @@ def _widen(
     return min(values) - reach, max(values) + reach
 
 
+def _style(treatment: str) -> tuple:
+    """Returns marker, colour, filling, shift; crosses for rare treatments."""
+    return STYLES.get(treatment, ("x", "", True, 0.35))
+
+
 def _class(treatment: str) -> str:
-    return "t-" + treatment.replace("+", "p")
+    return "t-" + treatment.replace("+", "p") if treatment in STYLES else "t-x"
 
 
 def _shape(treatment: str, x: float, y: float) -> str:
-    marker, _, filled, _ = STYLES[treatment]
+    marker, _, filled, _ = _style(treatment)
     style = "" if filled else ' class="open"'
     s = SIZE
     if marker == "o":
         return f'<circle{style} cx="{x:.1f}" cy="{y:.1f}" r="{s - 0.5:g}"/>'
+    if marker == "x":
+        ends = (
+            f"M{x - 4:.1f} {y - 4:.1f}l8 8",
+            f"M{x - 4:.1f} {y + 4:.1f}l8 -8",
+        )
+        return f'<path d="{"".join(ends)}"/>'
     corners = {
         "s": [(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)],
         "D": [(0, -1.1), (1.1, 0), (0, 1.1), (-1.1, 0)],
@@ -289,7 +311,7 @@ def _draw(title, y_label, curves, layers, limits, level) -> str:
         )
     names = []
     for curve in curves:
-        dashed = "" if STYLES[curve.treatment][2] else " dashed"
+        dashed = "" if _style(curve.treatment)[2] else " dashed"
         parts.append(f'<g class="{_class(curve.treatment)}">')
         if curve.line:
             points = [(m.x, m.y) for m in curve.marks]

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_transfer import models, optimizers, transfer
+from keras_transfer import models, optimizers, random_layers, transfer
 from keras_transfer.callbacks import (
     Checkpoint,
     EpochRows,
@@ -57,6 +57,7 @@ def train_network(
     source: Network | None = None,
     report: Callable[[dict], None] | None = None,
     feature_store: FeatureStore | None = None,
+    test: bool = True,
 ) -> dict:
     """Trains one network to its end and files its result.
 
@@ -70,6 +71,8 @@ def train_network(
         report: Callable or `None`, called with each epoch's row.
         feature_store: `FeatureStore` or `None`, where the output of frozen
             layers is kept if that pays; the result is the same without.
+        test: Boolean, whether to test and save the network. A trial of a
+            search does neither: the test images are not for choosing.
 
     Returns:
         Dict, the content of `result.json`.
@@ -85,9 +88,12 @@ def train_network(
     spec = network.spec
     started = time.monotonic()
     network.begin()
-    half = load_half(pool, spec.data, spec.target)
+    half = load_half(
+        pool, spec.data, spec.target, spec.target_images, spec.draw or 0
+    )
     mean_half = spec.target
-    if spec.base is not None and spec.data.mean == "base":
+    has_source = spec.base is not None and spec.base != "random"
+    if has_source and spec.data.mean == "base":
         mean_half = spec.base
     mean_part = (
         half
@@ -97,11 +103,18 @@ def train_network(
     mean = pool.mean_image(mean_part.train.indices)
 
     # Each network draws its own start, order and views, as the authors' did.
-    seed = derive_seed(spec.seed, spec.data.split, spec.label)
+    words = (spec.seed, spec.data.split, spec.label)
+    if spec.target_images is not None:
+        words += (spec.target_images, spec.draw)
+    seed = derive_seed(*words)
     base_model = load_model(source) if source is not None else None
     model = models.build_network(
         spec.model, spec.data.crop, half.num_classes, seed
     )
+    if spec.base == "random":
+        random_layers.redraw(
+            model, spec.n, spec.initialization, base_model, seed
+        )
     plan = transfer.plan_network(spec, model, base_model)
     proof = transfer.apply_plan(model, base_model, plan)
     solver = spec.solver
@@ -117,7 +130,8 @@ def train_network(
         )
     # The upper part shares its layers with the whole network.
     trained = model if features is None else upper_part(model, cut)
-    compile_network(trained, solver, steps)
+    copied = [action.layer for action in plan if action.copy]
+    compile_network(trained, solver, steps, copied)
     rows = Checkpoint.restore(network.checkpoint_path, trained, model)
     first_epoch = len(rows)
     resumed_at = [first_epoch] if first_epoch else []
@@ -151,12 +165,14 @@ def train_network(
             verbose=0,
         )
     proof = proof.after(model)
-    # The whole network is tested, however it was trained.
-    model.compile(loss=_loss(), metrics=["accuracy"], jit_compile=False)
-    test_loss, test_accuracy = model.evaluate(
-        evaluation_batches(half.test, mean, spec.data), verbose=0
-    )
-    save_model(network, model, mean)
+    test_loss = test_accuracy = None
+    if test:
+        # The whole network is tested, however it was trained.
+        model.compile(loss=_loss(), metrics=["accuracy"], jit_compile=False)
+        test_loss, test_accuracy = model.evaluate(
+            evaluation_batches(half.test, mean, spec.data), verbose=0
+        )
+        save_model(network, model, mean)
     validation = [row["val_accuracy"] for row in rows]
     result = {
         "label": spec.label,
@@ -195,7 +211,10 @@ def _reuse_pays(spec: NetworkSpec, half: HalfData) -> bool:
 
 
 def compile_network(
-    model: keras.Sequential, solver: SolverSpec, steps: int
+    model: keras.Sequential,
+    solver: SolverSpec,
+    steps: int,
+    copied_layers: list[str] | tuple[str, ...] = (),
 ) -> None:
     """Compiles a network for training as a `SolverSpec` says.
 
@@ -203,9 +222,12 @@ def compile_network(
         model: `keras.Sequential`.
         solver: `SolverSpec`.
         steps: Integer, training steps an epoch.
+        copied_layers: Sequence of strings, layers that `copied_rate` is for.
     """
     model.compile(
-        optimizer=optimizers.build_optimizer(solver, steps * solver.epochs),
+        optimizer=optimizers.build_optimizer(
+            solver, steps * solver.epochs, copied_layers
+        ),
         loss=_loss(),
         metrics=["accuracy"],
         jit_compile=False,  # XLA on a CPU measured slower, and breaks replicas

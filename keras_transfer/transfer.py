@@ -85,6 +85,7 @@ def plan_transfer(
     source: keras.Sequential | None = None,
     n: int = 0,
     mode: str = "frozen",
+    preserved: int = 0,
 ) -> tuple[LayerAction, ...]:
     """Plans what happens to every layer of the target.
 
@@ -98,6 +99,8 @@ def plan_transfer(
         source: Built `keras.Sequential` or `None`. Defaults to `None`.
         n: Integer, the first `n` layers are copied. Defaults to `0`.
         mode: String, `"frozen"` or `"finetuned"`. Defaults to `"frozen"`.
+        preserved: Integer, layers above the first `n` that are copied as
+            well, and fine-tuned. Defaults to `0`.
 
     Returns:
         Tuple of `LayerAction`, one for every layer of the target, in order.
@@ -114,24 +117,26 @@ def plan_transfer(
             f"Expected `mode` to be one of {MODES}. Received: {mode!r}."
         )
     numbers = number_layers(target)
-    if not 0 <= n < max(numbers, default=0):
+    count = max(numbers, default=0)
+    copied = n + preserved
+    if not 0 <= n <= copied < count:
         raise UserError(
-            f"Expected `n` from 0 to {max(numbers, default=0) - 1}: the last "
-            f"of {max(numbers, default=0)} layers is always new. "
-            f"Received: n={n}."
+            f"Expected `n` and `preserved` of at least 0 and at most "
+            f"{count - 1} together: the last of {count} layers is always "
+            f"new. Received: n={n}, preserved={preserved}."
         )
     sources: list[str | None] = [None] * len(numbers)
-    if source is not None and n:
+    if source is not None and copied:
         source_numbers = number_layers(source)
-        reached = [i for i, number in enumerate(numbers) if number <= n]
+        reached = [i for i, number in enumerate(numbers) if number <= copied]
         available = [
-            i for i, number in enumerate(source_numbers) if number <= n
+            i for i, number in enumerate(source_numbers) if number <= copied
         ]
         kinds = [type(target.layers[i]).__name__ for i in reached]
         found = [type(source.layers[i]).__name__ for i in available]
         if kinds != found:
             raise UserError(
-                f"The first {n} layers of source and target differ. "
+                f"The first {copied} layers of source and target differ. "
                 f"Expected: {kinds}. Received: {found}."
             )
         for i in reached:
@@ -257,7 +262,9 @@ def plan_network(
     source: keras.Sequential | None,
 ) -> tuple[LayerAction, ...]:
     """Plans the transfer that a `NetworkSpec` describes."""
-    return plan_transfer(target, source, spec.n, spec.mode)
+    if spec.base == "random":
+        source = None
+    return plan_transfer(target, source, spec.n, spec.mode, spec.preserved or 0)
 
 
 def sha256(weight) -> str:

@@ -7,22 +7,32 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
-    {"errors"},
+    {"errors", "quiet"},
     {"specs", "splits"},
-    {"architectures", "presets", "pools", "store", "synthetic_shapes", "views"},
+    {
+        "architectures",
+        "presets",
+        "pools",
+        "store",
+        "synthetic_shapes",
+        "views",
+        "kinds",
+    },
     {"reuse"},
     {"data", "models", "optimizers", "planning", "transfer", "intervals"},
+    {"random_layers", "networks", "rates"},
     {"callbacks", "results", "features"},
     {"curves", "trainer", "study", "reference", "survey", "commands"},
     {"figures", "preload", "svg_figures"},
     {"summary", "figure3"},
-    {"html_report"},
+    {"boost", "distance", "data_size", "preserved", "tuning", "html_report"},
 ]
 # Opened only when a data set of that name is asked for.
 LAZY = {("pools", "synthetic_shapes"), ("study", "trainer")}
 # In a floor of their own library: no TensorFlow.
 PLAIN = [
     "errors",
+    "quiet",
     "specs",
     "splits",
     "architectures",
@@ -34,9 +44,17 @@ PLAIN = [
     "results",
     "study",
     "reuse",
+    "networks",
+    "rates",
+    "tuning",
+    "kinds",
     "summary",
     "figures",
     "figure3",
+    "distance",
+    "data_size",
+    "boost",
+    "preserved",
     "reference",
     "curves",
     "commands",

@@ -61,3 +61,32 @@ def test_optimizer_survives_its_config():
     config = keras.saving.serialize_keras_object(optimizer)
     again = keras.saving.deserialize_keras_object(config)
     assert (again.kernel_decay, again.bias_rate) == (0.5, 2.0)
+
+
+def test_copied_layers_have_their_own_rate():
+    from keras_transfer.models import build_network
+    from keras_transfer.specs import ModelSpec
+
+    solver = SolverSpec(
+        0.1,
+        schedule="step",
+        momentum=0.0,
+        nesterov=False,
+        weight_decay=0.0,
+        copied_rate=0.25,
+    )
+    network = build_network(ModelSpec("cnn8", width=4), 18, 3)
+    optimizer = build_optimizer(solver, 10, ["conv1", "conv1_norm"])
+    optimizer.build(network.trainable_variables)
+    before = [v.numpy() for v in network.trainable_variables]
+    optimizer.apply(
+        [keras.ops.ones_like(v) for v in network.trainable_variables]
+    )
+    for variable, start in zip(
+        network.trainable_variables, before, strict=True
+    ):
+        layer, weight = variable.path.split("/")[-2:]
+        rate = 0.1 * (2 if weight == "bias" else 1)
+        if layer in ("conv1", "conv1_norm"):
+            rate *= 0.25
+        np.testing.assert_allclose(start - variable.numpy(), rate, rtol=1e-4)

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from keras_transfer import planning
+from keras_transfer import networks, planning
 from keras_transfer.errors import UserError
 from keras_transfer.presets import find_preset
 from keras_transfer.specs import TREATMENTS
@@ -17,7 +17,7 @@ def study(**changes):
         "treatments": TREATMENTS,
     }
     preset = find_preset("cifar100", "default", None)
-    return planning.similar_networks(
+    return networks.similar_networks(
         "cifar100", preset, **{**arguments, **changes}
     )
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import importlib
 import json
 import shutil
 import subprocess
@@ -13,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from experiments import report, settings
-from keras_transfer import commands, html_report, planning
+from keras_transfer import commands, html_report
 from keras_transfer.presets import find_preset
+from keras_transfer.rates import read_rates, with_rates
 from keras_transfer.specs import ModelSpec, NetworkSpec
 from keras_transfer.store import RunStore
 from keras_transfer.survey import Survey, group_rows, take_survey
@@ -132,7 +134,7 @@ def test_page_shows_what_a_person_can_compute(filed):
     report.main(["--log-dir", str(filed)])
     text = (filed / "report.html").read_text()
     # A7B: base of B 0.70, six points of specificity, 0.7 of its own.
-    assert "A7B, split 0, seed 0: 63.3 %, -6.7 points from its own base" in text
+    assert "A7B, split0, seed 0: 63.3 %, -6.7 points from its own base" in text
     assert "base, mean of 2 networks: 65.0 %" in text
     # Specificity loss at n = 7, the same in both pairs.
     assert "specificity loss: BnB - AnB, n = 7: +6.0 [+6.0, +6.0] poi" in text
@@ -262,40 +264,67 @@ def test_page_is_written_without_tensorflow_or_matplotlib(filed):
 
 def specs_of_command(words):
     """Returns the networks that a command line would train."""
-    options = settings.parse("similar_datasets", "", list(words)[3:])
-    recipe = options.resolve()
-    return planning.similar_networks(
-        options.dataset,
-        recipe,
-        recipe.splits,
-        options.seeds,
-        recipe.layers,
-        options.treatments,
-        options.mean,
-    )
+    script = importlib.import_module(words[2])
+    kinds = [
+        value
+        for value in vars(script).values()
+        if isinstance(value, type) and issubclass(value, settings.Settings)
+    ]
+    (kind,) = [one for one in kinds if one is not settings.Settings] or kinds
+    options = settings.parse("x", "", list(words)[3:], kind)
+    specs = script.study(options).specs
+    if options.learning_rates is not None:
+        specs = with_rates(specs, read_rates(options.learning_rates))
+    return specs
 
 
 @pytest.mark.parametrize(
-    "flags",
+    "line",
     [
-        "",
-        "--dataset cifar100 --epochs 3 --learning-rate 0.03 --views 4",
-        "--dataset cifar100 --normalization lrn --width 24 --mean target",
-        "--dataset cifar100 --preset smoke --batch-size 8",
-        "--dataset imagenet2012 --preset paper",
-        "--dataset imagenet2012 --image-size 96 --model caffenet",
-        "--precision bfloat16 --images-per-class 20 --steps-per-epoch 7",
-        "--splits 3 --seeds 5 --layers 2 4",
+        "similar_datasets",
+        "similar_datasets --dataset cifar100 --epochs 3 --learning-rate 0.03",
+        "similar_datasets --dataset cifar100 --normalization lrn --width 24",
+        "similar_datasets --dataset cifar100 --preset smoke --batch-size 8",
+        "similar_datasets --dataset imagenet2012 --preset paper --mean target",
+        "similar_datasets --dataset imagenet2012 --image-size 96 --epochs 30",
+        "similar_datasets --model caffenet --image-size 96 --views 4",
+        "similar_datasets --precision bfloat16 --images-per-class 20",
+        "similar_datasets --splits 3 --seeds 5 --layers 2 4",
+        "dissimilar_datasets --dataset cifar100 --seeds 1",
+        "dissimilar_datasets --dataset cifar100 --balanced",
+        "random_weights --layers 2 --splits 1",
+        "all_classes --seeds 2",
+        "preserved_layers --layers 2 4",
+        "boost --layers 3 --splits 1",
+        "target_size --dataset cifar100 --images 5 --draws 1 --layers 3",
+        "reduced_data --dataset cifar100 --images 10 --splits 0",
     ],
 )
-def test_command_of_a_network_trains_that_network(flags):
-    specs = specs_of_command(["python", "-m", "x", *flags.split()])
-    for spec in (specs[0], specs[-1], specs[len(specs) // 2]):
+def test_command_of_a_network_trains_that_network(line):
+    specs = specs_of_command(f"python -m experiments.{line}".split())
+    for spec in specs[:: max(1, len(specs) // 10)]:
         command = commands.network_command(spec)
-        assert command.unset == ()
-        ids = {one.network_id for one in specs_of_command(command.words)}
-        assert spec.network_id in ids
-        assert len(ids) == (2 if spec.base is None else 4)
+        assert command.unset == () and command.rates == ""
+        found = specs_of_command(command.words)
+        assert spec.network_id in {one.network_id for one in found}
+        assert len(found) <= 12
+
+
+def test_command_of_a_tuned_network_comes_with_its_file(tmp_path, monkeypatch):
+    specs = specs_of_command(
+        "python -m experiments.similar_datasets --layers 5".split()
+    )
+    rates = {"base": {"learning_rate": 0.2}, "AnB+ 5": {"copied_rate": 0.1}}
+    rates["AnB+ 5"]["learning_rate"] = 0.02
+    (spec,) = [
+        spec for spec in with_rates(specs, rates) if spec.label == "A5B+"
+    ]
+    command = commands.network_command(spec)
+    assert command.unset == ()
+    monkeypatch.chdir(tmp_path)
+    Path("rates.json").write_text(command.rates)
+    found = specs_of_command(command.words)
+    assert spec.network_id in {one.network_id for one in found}
 
 
 def test_what_no_flag_gives_is_told():
@@ -309,6 +338,40 @@ def test_what_no_flag_gives_is_told():
         "solver.momentum = 0.8 (preset: 0.9)",
         "data.views = None (preset: 6)",
     )
+
+
+def test_networks_of_every_study_make_a_page(tiny_spec, tmp_path):
+    halves = ((0, 1), (2, 3))
+    data = dataclasses.replace(tiny_spec.data, halves=halves)
+    slow = dataclasses.replace(tiny_spec.solver, learning_rate=0.01)
+    rows = made_up_study(tiny_spec, splits=(0,))
+    rows += made_up_study(dataclasses.replace(tiny_spec, data=data), (1, 7))[:9]
+    base = {"target": "A", "base": None}
+    for accuracy, changes in (
+        (0.55, {"target": "all", "base": None}),
+        (0.30, {"base": "random", "n": 3, "initialization": "he"}),
+        (0.61, {"base": "A", "n": 3, "preserved": 1}),
+        (0.40, {**base, "target_images": 5, "draw": 0}),
+        (0.42, {**base, "target_images": 5, "draw": 1}),
+        (0.45, {"base": "B", "n": 3, "target_images": 5, "draw": 1}),
+        (0.63, {"base": "B", "n": 5, "base_solver": tiny_spec.solver}),
+    ):
+        if "base_solver" in changes:
+            changes["solver"] = slow
+        rows.append(made_up_row(tiny_spec, accuracy, **changes))
+    groups = group_rows(rows)
+    # Random halves and all classes; kinds; five target images; tuned.
+    assert sorted(len(group.rows) for group in groups) == [1, 3, 9, 29]
+    tuned = next(group for group in groups if group.tuned)
+    assert [row.accuracy for row in tuned.shared][:2] == [0.60, 0.70]
+    text = html_report.html_page(survey_of(rows, tmp_path))
+    Page(text)
+    assert "random3A-he, split0, seed 0: 30.0 %, -30.0 points" in text
+    assert "A3A-keep1, split0, seed 0: 61.0 %" in text
+    assert "B3A, split0, seed 0, 5 images a class, draw 1: 45.0 %, +3.0" in text
+    assert "B5A, split0, seed 0: 63.0 %, +3.0 points" in text
+    assert "natural and man-made classes" in text
+    assert "with learning rates of each treatment" in text
 
 
 def test_result_files_are_all_it_needs(filed):

@@ -1,9 +1,10 @@
 import dataclasses
+import json
 
 import pytest
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs import COMPUTATION, from_dict, spec_hash, to_dict
+from keras_transfer.specs import from_dict, to_dict
 
 
 @pytest.mark.parametrize(
@@ -52,17 +53,46 @@ def test_every_setting_is_part_of_the_identity(tiny_spec):
 
 
 def test_a_setting_that_came_later_leaves_older_ids_alone(tiny_spec):
-    # The id as it was before `images_per_class` existed.
-    values = {"computation": COMPUTATION, **to_dict(tiny_spec)}
-    del values["data"]["images_per_class"]
-    assert tiny_spec.network_id == spec_hash(values)
+    # The id under which it was filed before these settings existed.
+    assert tiny_spec.network_id == "8111b8ea23"
     data = dataclasses.replace(tiny_spec.data, images_per_class=5)
     few = dataclasses.replace(tiny_spec, data=data)
     assert few.network_id != tiny_spec.network_id
 
 
+@pytest.mark.parametrize(
+    "changes, label, treatment, division",
+    [
+        ({"target": "all"}, "baseAll", "baseAll", "whole"),
+        (
+            {"base": "random", "n": 3, "initialization": "he"},
+            "random3A-he",
+            "random (he)",
+            "split0",
+        ),
+    ],
+)
+def test_labels_beyond_the_halves(
+    tiny_spec, changes, label, treatment, division
+):
+    spec = dataclasses.replace(tiny_spec, **changes)
+    assert (spec.label, spec.treatment) == (label, treatment)
+    assert spec.division == division
+
+
+def test_random_layers_need_a_base_only_for_its_statistics(tiny_spec):
+    random = dataclasses.replace(
+        tiny_spec, base="random", n=3, initialization="he"
+    )
+    assert random.source is None and random.own_base == tiny_spec
+    like = dataclasses.replace(random, initialization="mean-var")
+    assert like.source == tiny_spec
+
+
 def test_settings_survive_json(tiny_spec):
-    spec = dataclasses.replace(tiny_spec, base="B", n=2)
-    assert from_dict(to_dict(spec)) == spec
+    data = dataclasses.replace(tiny_spec.data, halves=((0, 2), (1, 3, 5)))
+    spec = dataclasses.replace(tiny_spec, base="B", n=2, data=data)
+    assert from_dict(json.loads(json.dumps(to_dict(spec)))) == spec
+    assert spec.division == "kinds"
     with pytest.raises(UserError, match="settings of a network"):
         from_dict({"data": {}, "model": {}, "solver": {}, "colour": 1})

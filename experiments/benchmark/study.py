@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from experiments.settings import Settings
-from keras_transfer import planning
+from keras_transfer import networks
 from keras_transfer.specs import to_dict
 from keras_transfer.store import RunStore
 from keras_transfer.study import Reporter, prepare_data
@@ -37,7 +37,7 @@ def compare(settings: Settings, progress) -> dict:
     """
     recipe = settings.resolve()
     specs = {
-        part: planning.similar_networks(
+        part: networks.similar_networks(
             settings.dataset,
             recipe,
             recipe.splits,
@@ -64,10 +64,10 @@ def compare(settings: Settings, progress) -> dict:
             found[part] = {
                 "ours_seconds": _time_ours(settings, treatments, folder)
             }
-        for part, networks in specs.items():
+        for part, members in specs.items():
             ours = [
                 RunStore(folder, "similar_datasets").result(spec)
-                for spec in networks
+                for spec in members
                 if part == "bases" or spec not in bases
             ]
             found[part]["networks"] = len(ours)

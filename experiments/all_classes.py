@@ -1,0 +1,52 @@
+"""All classes: a base network on the whole data set beside those on halves.
+
+Claim: a network on half of the classes errs less than one on all of them
+(the first interpretation of section 4.1): it has fewer classes to confuse.
+
+    python -m experiments.all_classes --dataset cifar100
+"""
+
+import sys
+
+from experiments.running import Study, main_of
+from experiments.settings import Settings
+from keras_transfer import networks, results, summary
+
+
+def study(settings: Settings) -> Study:
+    """Lists the networks and says how they are reported.
+
+    Args:
+        settings: `Settings`.
+
+    Returns:
+        `Study`.
+    """
+    recipe = settings.resolve()
+    bases = networks.similar_networks(
+        settings.dataset,
+        recipe,
+        recipe.splits,
+        settings.seeds,
+        (),
+        (),
+        settings.mean,
+    )
+    specs = bases + networks.all_class_networks(bases)
+
+    def write(rows, command, folder):
+        title = f"All classes of {settings.dataset} against halves"
+        paths = summary.write_bases(rows, title, command, folder)
+        claim = results.claims(rows)[0]
+        return paths, [f"{claim.text} {claim.verdict.upper()}: {claim.effect}"]
+
+    return Study("all_classes", specs, write)
+
+
+def main(arguments=None) -> int:
+    """Runs the script; see `experiments.running.main_of`."""
+    return main_of("all_classes", __doc__, study, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""Dissimilar data sets: natural and man-made classes (section 4.2, figure 3).
+
+Claim: the less alike two tasks are, the more is lost by freezing layers of
+one for the other, the more so the higher the layer.
+
+    python -m experiments.dissimilar_datasets --dataset cifar100
+    python -m experiments.dissimilar_datasets --dataset SET --classes FILE
+
+A is man-made and B natural. Networks of `similar_datasets` and
+`random_weights` with the same recipe are drawn beside, where they are
+finished.
+"""
+
+import dataclasses
+import sys
+
+from experiments.distances import distance_writer
+from experiments.running import Study, main_of
+from experiments.settings import Settings
+from keras_transfer import kinds, networks, planning
+from keras_transfer.specs import NetworkSpec
+from keras_transfer.store import RunStore
+from keras_transfer.study import Reporter, prepare_data
+
+
+@dataclasses.dataclass(frozen=True)
+class DissimilarSettings(Settings):
+    """What this study can be told."""
+
+    classes: str | None = None
+    """Text file: [man-made] and [natural], a class name a line."""
+    balanced: bool = False
+    """Drop classes of the larger side until both have as many."""
+
+
+def find_halves(settings: DissimilarSettings, image_size: int):
+    """Returns the classes of both sides.
+
+    Args:
+        settings: `DissimilarSettings`.
+        image_size: Integer, side in pixels that images are kept at.
+
+    Returns:
+        Pair of tuples of class indices.
+    """
+    if settings.classes is None:
+        halves = kinds.known_kinds(settings.dataset)
+    else:
+        store = RunStore(settings.log_dir, "dissimilar_datasets")
+        place = (store, settings.dataset, image_size, settings.data_dir)
+        names = planning.find_class_names(*place)
+        if names is None:
+            store.check_writable()
+            names = prepare_data(*place, Reporter()).class_names
+        halves = kinds.read_kinds(settings.classes, names)
+    if settings.balanced:
+        splits = settings.splits or (0,)
+        halves = kinds.balance(halves, splits[0])
+    return halves
+
+
+def dissimilar_specs(settings: DissimilarSettings) -> list[NetworkSpec]:
+    """Lists the networks of this study, bases first."""
+    recipe = settings.resolve()
+    return networks.similar_networks(
+        settings.dataset,
+        recipe,
+        (0,),
+        settings.seeds,
+        recipe.layers,
+        settings.treatments,
+        settings.mean,
+        find_halves(settings, recipe.image_size),
+    )
+
+
+def study(settings: DissimilarSettings) -> Study:
+    """Lists the networks and says how they are reported.
+
+    Args:
+        settings: `DissimilarSettings`.
+
+    Returns:
+        `Study`.
+    """
+    specs = dissimilar_specs(settings)
+    title = f"Dissimilar data sets: man-made and natural {settings.dataset}"
+    write = distance_writer(settings, specs, title)
+    return Study("dissimilar_datasets", specs, write)
+
+
+def main(arguments=None) -> int:
+    """Runs the script; see `experiments.running.main_of`."""
+    return main_of(
+        "dissimilar_datasets", __doc__, study, arguments, DissimilarSettings
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""The whole paper: every section and the supplement, as one study.
+
+With `--preset paper` these are the authors' 170 networks: 134 of section 4.1,
+16 of 4.2, 7 of 4.3, the network on all classes and 12 of the supplement.
+With the other presets every script runs in full.
+
+    python -m experiments.paper --plan --preset paper --dataset imagenet2012
+    python -m experiments.paper --preset smoke
+"""
+
+import dataclasses
+import sys
+
+from experiments import (
+    all_classes,
+    boost,
+    dissimilar_datasets,
+    preserved_layers,
+    random_weights,
+    reduced_data,
+    similar_datasets,
+    target_size,
+)
+from experiments.distances import distance_writer
+from experiments.running import Study, main_of
+from experiments.settings import Settings
+from keras_transfer import networks, results
+
+# Each script's plan with the settings that it takes.
+_EVERY = (
+    (similar_datasets.study, Settings),
+    (all_classes.study, Settings),
+    (dissimilar_datasets.study, dissimilar_datasets.DissimilarSettings),
+    (random_weights.study, random_weights.RandomSettings),
+    (reduced_data.study, reduced_data.ReducedSettings),
+    (preserved_layers.study, preserved_layers.PreservedSettings),
+    (target_size.study, target_size.TargetSizeSettings),
+    (boost.study, boost.BoostSettings),
+)
+
+
+def _as(kind: type, settings: Settings, **changes) -> Settings:
+    values = {
+        field.name: getattr(settings, field.name)
+        for field in dataclasses.fields(Settings)
+    }
+    return kind(**{**values, **changes})
+
+
+def published_studies(settings: Settings) -> list[Study]:
+    """Lists the authors' 170 networks, section by section."""
+    similar = similar_datasets.study(settings)
+    whole = all_classes.study(settings)
+    netbase = [spec for spec in whole.specs if spec.target == "all"]
+    bases = [spec for spec in whole.specs if spec.target != "all"]
+    dissimilar = dissimilar_datasets.study(
+        _as(
+            dissimilar_datasets.DissimilarSettings,
+            settings,
+            treatments=("AnB",),
+        )
+    )
+    layers = settings.resolve().layers
+    # Theirs were on all classes, with the paper's filler.
+    random = netbase + networks.random_networks(netbase, layers, ("gaussian",))
+    title = f"Random weights: untrained layers on {settings.dataset}"
+    return [
+        dataclasses.replace(
+            similar, specs=networks.published_networks(similar.specs)
+        ),
+        dataclasses.replace(whole, specs=bases + netbase),
+        dissimilar,
+        Study(
+            "random_weights", random, distance_writer(settings, random, title)
+        ),
+        reduced_data.study(_as(reduced_data.ReducedSettings, settings)),
+    ]
+
+
+def study(settings: Settings) -> Study:
+    """Lists the networks of all studies and says how they are reported.
+
+    Args:
+        settings: `Settings`.
+
+    Returns:
+        `Study`.
+    """
+    if settings.preset == "paper":
+        parts = published_studies(settings)
+    else:
+        parts = [plan(_as(kind, settings)) for plan, kind in _EVERY]
+    specs = list(dict.fromkeys(s for part in parts for s in part.specs))
+
+    def write(rows: list[results.Row], command, folder):
+        by_spec = {row.spec: row for row in rows}
+        paths, lines = [], []
+        for part in parts:
+            own = [by_spec[spec] for spec in part.specs if spec in by_spec]
+            if own:
+                written, said = part.write(own, command, folder / part.script)
+                paths += written
+                lines += said
+        return paths, lines
+
+    return Study("paper", specs, write)
+
+
+def main(arguments=None) -> int:
+    """Runs the script; see `experiments.running.main_of`."""
+    return main_of("paper", __doc__, study, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Preserved layers: copy and fine-tune some layers above the frozen ones.
+
+Claim (the authors' unpublished follow-up): the loss of BnB in the middle is
+co-adaptation cut in two; keeping the next one or two layers as a start does
+not mend it.
+
+    python -m experiments.preserved_layers --dataset cifar100
+"""
+
+import dataclasses
+import sys
+
+from experiments.running import Study, main_of
+from experiments.settings import Settings
+from keras_transfer import networks, preserved
+
+
+@dataclasses.dataclass(frozen=True)
+class PreservedSettings(Settings):
+    """What this study can be told; its treatments are BnB and AnB."""
+
+    preserved: tuple[int, ...] = (0, 1, 2)
+    """Layers above the frozen ones that are copied and fine-tuned."""
+
+
+def study(settings: PreservedSettings) -> Study:
+    """Lists the networks and says how they are reported.
+
+    Args:
+        settings: `PreservedSettings`.
+
+    Returns:
+        `Study`.
+    """
+    recipe = settings.resolve()
+    bases = networks.similar_networks(
+        settings.dataset,
+        recipe,
+        recipe.splits,
+        settings.seeds,
+        (),
+        (),
+        settings.mean,
+    )
+    specs = bases + networks.preserved_networks(
+        bases, recipe.layers, settings.preserved
+    )
+    title = f"Preserved layers above the cut on {settings.dataset}"
+
+    def write(rows, command, folder):
+        return preserved.write_report(rows, title, command, folder), []
+
+    return Study("preserved_layers", specs, write)
+
+
+def main(arguments=None) -> int:
+    """Runs the script; see `experiments.running.main_of`."""
+    return main_of(
+        "preserved_layers", __doc__, study, arguments, PreservedSettings
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""Random weights: the first n layers are never trained (section 4.3).
+
+Claim: even features of a distant task are better than random ones; how much
+better depends on how the random layers are drawn, so several ways are tried.
+
+    python -m experiments.random_weights --dataset cifar100
+
+Networks of `similar_datasets` and `dissimilar_datasets` with the same recipe
+are drawn beside, where they are finished.
+"""
+
+import dataclasses
+import sys
+
+from experiments.distances import distance_writer
+from experiments.running import Study, main_of
+from experiments.settings import Settings
+from keras_transfer import networks
+from keras_transfer.specs import INITIALIZATIONS, NetworkSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomSettings(Settings):
+    """What this study can be told; it has no treatments."""
+
+    initializations: tuple[str, ...] = INITIALIZATIONS
+    """Among he, gaussian (the paper's) and mean-var (like the trained)."""
+
+
+def random_specs(settings: RandomSettings) -> list[NetworkSpec]:
+    """Lists the networks of this study, bases first."""
+    recipe = settings.resolve()
+    bases = networks.similar_networks(
+        settings.dataset,
+        recipe,
+        recipe.splits,
+        settings.seeds,
+        recipe.layers,
+        (),
+        settings.mean,
+    )
+    return bases + networks.random_networks(
+        bases, recipe.layers, settings.initializations
+    )
+
+
+def study(settings: RandomSettings) -> Study:
+    """Lists the networks and says how they are reported.
+
+    Args:
+        settings: `RandomSettings`.
+
+    Returns:
+        `Study`.
+    """
+    specs = random_specs(settings)
+    title = f"Random weights: untrained layers on {settings.dataset}"
+    write = distance_writer(settings, specs, title)
+    return Study("random_weights", specs, write)
+
+
+def main(arguments=None) -> int:
+    """Runs the script; see `experiments.running.main_of`."""
+    return main_of("random_weights", __doc__, study, arguments, RandomSettings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

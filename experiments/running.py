@@ -1,0 +1,326 @@
+"""From settings to a trained and reported study: plan, train, write, name."""
+
+import contextlib
+import dataclasses
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from experiments.progress import StudyProgress, readable_time
+from experiments.settings import Settings, parse
+from keras_transfer import networks, planning, results
+from keras_transfer.errors import UserError
+from keras_transfer.presets import Preset
+from keras_transfer.rates import read_rates, with_rates
+from keras_transfer.specs import NetworkSpec
+from keras_transfer.store import RunStore
+from keras_transfer.study import (
+    Outcome,
+    Reporter,
+    default_workers,
+    prepare_data,
+    run_study,
+    threads_of,
+)
+
+DONE, SOME_FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
+# Of rows, the command that made them and a folder: the files written, and
+# lines for the terminal.
+Writer = Callable[[list[results.Row], str, Path], tuple[list[Path], list[str]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """What a script trains and how it reports it.
+
+    Args:
+        script: String, name of the script and of its folder.
+        specs: List of `NetworkSpec`, each base before what needs it.
+        write: `Writer`.
+    """
+
+    script: str
+    specs: list[NetworkSpec]
+    write: Writer
+
+
+def main_of(
+    script: str,
+    description: str,
+    plan_study: Callable[[Settings], Study],
+    arguments=None,
+    kind: type = Settings,
+) -> int:
+    """Runs a study's script; see `guarded_main`.
+
+    Args:
+        script: String, the script's name.
+        description: String, shown by `--help`.
+        plan_study: Callable of the settings that returns a `Study`.
+        arguments: List of strings or `None` for the command line.
+        kind: Class of its settings, `Settings` or one that adds to it.
+
+    Returns:
+        Integer exit status.
+    """
+
+    def act(settings: Settings, console: Console) -> int:
+        study = plan_study(settings)
+        if settings.learning_rates is not None:
+            found = read_rates(settings.learning_rates)
+            specs = with_rates(study.specs, found)
+            study = dataclasses.replace(study, specs=specs)
+        return run_study_script(settings, study, console)
+
+    return guarded_main(script, description, act, arguments, kind)
+
+
+def guarded_main(
+    script: str,
+    description: str,
+    act: Callable[[Settings, Console], int],
+    arguments=None,
+    kind: type = Settings,
+) -> int:
+    """Runs a script: parse, act, and mistakes told in a line or two.
+
+    Args:
+        script: String, the script's name.
+        description: String, shown by `--help`.
+        act: Callable of the settings and a console that returns a status.
+        arguments: List of strings or `None` for the command line.
+        kind: Class of its settings, `Settings` or one that adds to it.
+
+    Returns:
+        Integer exit status: 0 done, 1 some network failed, 2 a mistake of
+        the user's, 130 interrupted.
+    """
+    settings = parse(script, description, arguments, kind)
+    console = Console(soft_wrap=False)
+    previous = signal.getsignal(signal.SIGTERM)
+    # A scheduler's SIGTERM is treated as Ctrl-C is.
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return act(settings, console)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_MISTAKE
+    except KeyboardInterrupt:
+        print(
+            "\nStopped. Finished networks and the last epoch of the others "
+            f"are kept in {settings.log_dir}; the same command goes on.",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    except OSError as error:
+        print(
+            f"error: {error.strerror or error}: {error.filename}. Finished "
+            "networks are kept; the same command goes on once this is cured.",
+            file=sys.stderr,
+        )
+        return USER_MISTAKE
+    finally:
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, previous)
+
+
+def run_study_script(settings: Settings, study: Study, console: Console) -> int:
+    """Trains a study's networks, writes its report and names it.
+
+    Args:
+        settings: `Settings`.
+        study: `Study`.
+        console: `rich.console.Console`.
+
+    Returns:
+        Integer, exit status.
+    """
+    store = RunStore(settings.log_dir, study.script)
+    outcome = train_all(settings, study.specs, store, console)
+    if outcome is None:
+        return DONE
+    for spec, message in outcome.failed.items():
+        console.print(f"failed: {spec.name}: {message}", highlight=False)
+    rows = results.collect(study.specs, store)
+    if rows:
+        folder = (
+            store.study_dir
+            / settings.dataset.replace("/", "-")
+            / settings.report_name()
+        )
+        words = ["python", "-m", f"experiments.{study.script}", *sys.argv[1:]]
+        paths, lines = study.write(rows, shlex.join(words), folder)
+        for line in lines:
+            console.print(line, highlight=False, markup=False)
+        console.print()
+        _name_files(paths, console)
+    return SOME_FAILED if outcome.failed else DONE
+
+
+def few_image_bases(
+    settings: Settings, recipe: Preset
+) -> tuple[list[NetworkSpec], int]:
+    """Lists bases whose number of steps is that on all images.
+
+    Args:
+        settings: `Settings`.
+        recipe: `Preset`.
+
+    Returns:
+        Tuple of the list of `NetworkSpec`, and the training images of each
+        class that there are (of the class with the mean number).
+
+    Raises:
+        UserError: If the data set cannot be had.
+    """
+    store = RunStore(settings.log_dir, "few_images")
+    facts = planning.find_facts(
+        store, settings.dataset, recipe.image_size, settings.data_dir
+    )
+    if facts is None:
+        prepare_data(
+            store,
+            settings.dataset,
+            recipe.image_size,
+            settings.data_dir,
+            Reporter(),
+        )
+        facts = planning.find_facts(
+            store, settings.dataset, recipe.image_size, settings.data_dir
+        )
+    whole = facts.train_images / facts.num_classes
+    most = round(whole * (1 - recipe.validation_fraction))
+    solver = recipe.solver
+    if solver.steps_per_epoch is None:
+        images = most * (facts.num_classes // 2)
+        steps = max(1, images // solver.batch_size)
+        solver = dataclasses.replace(solver, steps_per_epoch=steps)
+        recipe = dataclasses.replace(recipe, solver=solver)
+    bases = networks.similar_networks(
+        settings.dataset,
+        recipe,
+        recipe.splits,
+        settings.seeds,
+        (),
+        (),
+        settings.mean,
+    )
+    return bases, most
+
+
+def _name_files(paths: list[Path], console: Console) -> None:
+    for name, suffix in (
+        ("figure", ".svg"),
+        ("table", ".csv"),
+        ("report", ".md"),
+    ):
+        found = [str(path) for path in paths if path.suffix == suffix]
+        if found:
+            console.print(
+                f"{name}: {', '.join(found)}", soft_wrap=True, highlight=False
+            )
+
+
+def print_plan(
+    plan: planning.Plan,
+    store: RunStore,
+    console: Console,
+    reuse_gigabytes: float,
+) -> None:
+    """Prints what a study will train, what is there, time and disk.
+
+    Args:
+        plan: `Plan`.
+        store: `RunStore`.
+        console: `rich.console.Console`.
+        reuse_gigabytes: Float, budget of stored output of frozen layers.
+    """
+    table = Table(title=f"Study {store.study} in {store.log_dir}")
+    for column in ("treatment", "networks", "finished", "to train", "time"):
+        right = column != "treatment"
+        table.add_column(column, justify="right" if right else "left")
+    treatments = dict.fromkeys(n.spec.treatment for n in plan.networks)
+    for treatment in treatments:
+        rows = [n for n in plan.networks if n.spec.treatment == treatment]
+        todo = [n for n in rows if not n.finished]
+        times = [n.seconds for n in todo]
+        seconds = None if None in times else sum(times) / plan.workers
+        table.add_row(
+            treatment,
+            str(len(rows)),
+            str(len(rows) - len(todo)),
+            str(len(todo)),
+            readable_time(seconds),
+        )
+    console.print(table)
+    basis = "measured on finished networks" if plan.measured else "a guess"
+    disk = "unknown"
+    if plan.disk_bytes is not None:
+        disk = f"{plan.disk_bytes / 1e6:,.0f} MB"
+    text = (
+        f"{len(plan.pending)} of {len(plan.networks)} networks to train, "
+        f"about {readable_time(plan.seconds)} with {plan.workers} at a time "
+        f"({basis}), disk {disk}."
+    )
+    if plan.stored_bytes:
+        text += (
+            f" Frozen layers store {plan.stored_bytes / 1e9:.1f} GB of output "
+            f"in passing, at most {reuse_gigabytes:g} GB at once."
+        )
+    if plan.seconds is None:
+        text += " The data set was not prepared yet, so its size is unknown."
+    console.print(text, highlight=False)
+
+
+def train_all(
+    settings: Settings,
+    specs: list[NetworkSpec],
+    store: RunStore,
+    console: Console,
+) -> Outcome | None:
+    """Prints the plan and trains what is missing.
+
+    Args:
+        settings: `Settings`.
+        specs: List of `NetworkSpec`.
+        store: `RunStore`.
+        console: `rich.console.Console`.
+
+    Returns:
+        `Outcome`, or `None` if only the plan was asked for.
+    """
+    facts = planning.find_facts(
+        store, settings.dataset, specs[0].data.image_size, settings.data_dir
+    )
+    workers = settings.workers or default_workers(specs)
+    plan = planning.make_plan(
+        specs,
+        store,
+        facts,
+        workers,
+        threads_of(workers),
+        1e9 * settings.reuse_gigabytes,
+    )
+    for notice in store.notices:
+        console.print(f"note: {notice}", soft_wrap=True, highlight=False)
+    store.notices.clear()
+    if not settings.quiet or settings.plan:
+        print_plan(plan, store, console, settings.reuse_gigabytes)
+    if settings.plan:
+        return None
+    with StudyProgress(plan, console, settings.quiet) as progress:
+        return run_study(
+            specs,
+            store,
+            settings.data_dir,
+            workers,
+            progress,
+            settings.reuse_gigabytes,
+        )

@@ -1,0 +1,189 @@
+"""Tunes learning rates with keras-tuner, on validation images alone.
+
+Is a difference between treatments one of features, or only of a learning rate
+that suits one of them? Give each treatment its own best rate and see.
+
+    python -m experiments.tune_learning_rate --dataset cifar100 --layers 5 \\
+        --treatments AnB AnB+
+
+writes best.json, which every experiment takes as `--learning-rates FILE`.
+Killed and started again it goes on; finished trials are not trained again.
+"""
+
+import dataclasses
+import sys
+from typing import Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from experiments.running import DONE, guarded_main, train_all
+from experiments.settings import Settings
+from keras_transfer import networks, tuning
+from keras_transfer.errors import UserError
+from keras_transfer.rates import task_of
+from keras_transfer.store import RunStore
+
+
+@dataclasses.dataclass(frozen=True)
+class TuneSettings(Settings):
+    """What this search can be told."""
+
+    method: Literal["random", "bayesian", "hyperband"] = "random"
+    """How trials are chosen (hyperband sets their number itself)."""
+    trials: int = 10
+    """Trials of each task."""
+    lowest: float = 1e-3
+    """Lowest learning rate."""
+    highest: float = 1.0
+    """Highest learning rate."""
+    weight_decay: bool = False
+    """Search weight decay as well."""
+    copied_rate: bool = False
+    """Search a multiplier for copied layers as well (AnB+, BnB+)."""
+    targets: tuple[str, ...] = ("B",)
+    """Halves that the tuned networks are trained on, among A B."""
+    tune_base: bool = True
+    """Tune the base networks too."""
+
+
+def tasks(settings: TuneSettings) -> dict[str, list]:
+    """Groups the networks of a study by what shares a rate.
+
+    Args:
+        settings: `TuneSettings`.
+
+    Returns:
+        Dict from a task to its executions, a list of `NetworkSpec`.
+    """
+    recipe = settings.resolve()
+    if settings.trials < 1:
+        raise UserError(
+            f"Expected `--trials` of at least 1. Received: {settings.trials}."
+        )
+    if not 0 < settings.lowest < settings.highest:
+        raise UserError(
+            "Expected 0 < `--lowest` < `--highest`. "
+            f"Received: {settings.lowest} and {settings.highest}."
+        )
+    specs = networks.similar_networks(
+        settings.dataset,
+        recipe,
+        recipe.splits,
+        settings.seeds,
+        recipe.layers,
+        settings.treatments,
+        settings.mean,
+    )
+    found: dict[str, list] = {}
+    for spec in specs:
+        wanted = spec.base is not None or settings.tune_base
+        if wanted and spec.target in settings.targets:
+            found.setdefault(task_of(spec), []).append(spec)
+    if not found:
+        raise UserError(
+            "Nothing to tune: expected `--targets` among A and B and a base "
+            f"or a treatment. Received: {settings.targets}."
+        )
+    return found
+
+
+def run(settings: TuneSettings, console: Console) -> int:
+    """Trains the bases, searches each task and writes best.json.
+
+    Args:
+        settings: `TuneSettings`.
+        console: `rich.console.Console`.
+
+    Returns:
+        Integer, exit status.
+    """
+    found = tasks(settings)
+    sources = RunStore(settings.log_dir, "similar_datasets")
+    bases = list(
+        dict.fromkeys(
+            spec.source
+            for specs in found.values()
+            for spec in specs
+            if spec.source is not None
+        )
+    )
+    if settings.plan:
+        count = settings.trials * sum(map(len, found.values()))
+        console.print(
+            f"{len(bases)} base networks, then {len(found)} tasks of "
+            f"{settings.trials} trials each, {count} networks: "
+            f"{', '.join(found)}.",
+            highlight=False,
+        )
+        return DONE
+    if bases:
+        train_all(settings, bases, sources, console)
+    folder = sources.log_dir / "tuning"
+    store = RunStore(folder, "trials", sources.cache_dir)
+    report = folder / settings.dataset.replace("/", "-")
+    report = report / settings.report_name()
+    space = tuning.Space(
+        settings.lowest,
+        settings.highest,
+        settings.weight_decay,
+        settings.copied_rate,
+    )
+    results: dict[str, list[tuning.Trial]] = {}
+    store.check_writable()
+    report.mkdir(parents=True, exist_ok=True)
+    for task, specs in found.items():
+        results[task] = tuning.search(
+            specs,
+            space,
+            settings.method,
+            settings.trials,
+            store,
+            sources,
+            report / "keras_tuner" / task.replace(" ", "-"),
+            settings.data_dir,
+            settings.workers,
+            _shower(task, settings, console),
+        )
+        tuning.write_trials(report / "trials.jsonl", results)
+        about = {"dataset": settings.dataset, "method": settings.method}
+        tuning.write_best(report / "best.json", results, about)
+    _print_best(results, console)
+    console.print(f"rates: {report / 'best.json'}", soft_wrap=True)
+    return DONE
+
+
+def _shower(task: str, settings: TuneSettings, console: Console):
+    def show(trial: tuning.Trial) -> None:
+        if not settings.quiet:
+            values = ", ".join(f"{k} {v:.4g}" for k, v in trial.values.items())
+            console.print(
+                f"{task}: {values}: validation {100 * trial.score:.1f} %",
+                highlight=False,
+            )
+
+    return show
+
+
+def _print_best(results: dict, console: Console) -> None:
+    table = Table(title="Best by validation accuracy")
+    for column in ("task", "trials", "values", "validation"):
+        table.add_column(column)
+    for task, trials in results.items():
+        best = tuning.best_of(trials)
+        values = ", ".join(f"{k} {v:.4g}" for k, v in best.values.items())
+        table.add_row(
+            task, str(len(trials)), values, f"{100 * best.score:.1f} %"
+        )
+    console.print(table)
+
+
+def main(arguments=None) -> int:
+    """Runs the script; see `experiments.running.main_of`."""
+    return guarded_main(
+        "tune_learning_rate", __doc__, run, arguments, TuneSettings
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

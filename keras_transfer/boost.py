@@ -1,0 +1,210 @@
+"""The open question: does AnB+ beat BnB+, and a base trained as long?
+
+Fine-tuned networks have had two trainings. So has a selffer (BnB+), without
+other classes, and a base whose schedule is twice as long. Only what AnB+ has
+over both can come from having seen other classes.
+"""
+
+import dataclasses
+from pathlib import Path
+
+from matplotlib import pyplot as plt
+
+from keras_transfer import results
+from keras_transfer.figures import SETTINGS, save
+from keras_transfer.intervals import Estimate, estimate
+from keras_transfer.results import Row
+from keras_transfer.specs import NetworkSpec
+from keras_transfer.store import write_atomically
+
+LONG = "base, twice as long"
+QUESTIONS = (
+    ("AnB+", "BnB+"),
+    ("AnB+", LONG),
+    ("BnB+", LONG),
+    ("AnB+", "base"),
+    ("BnB+", "base"),
+    (LONG, "base"),
+)
+# Marker, colour, dash, filled.
+_LOOKS = (
+    ("^", "#b03030", "-", True),
+    ("D", "#c46a00", "--", False),
+    ("s", "#1f5fa8", ":", False),
+)
+
+
+def long_bases(bases: list[NetworkSpec]) -> list[NetworkSpec]:
+    """Lists the bases again with twice as many epochs, one schedule.
+
+    Args:
+        bases: List of `NetworkSpec`.
+
+    Returns:
+        List of `NetworkSpec`.
+    """
+    longer = []
+    for base in bases:
+        solver = base.solver
+        solver = dataclasses.replace(
+            solver,
+            epochs=2 * solver.epochs,
+            step_every=2 * solver.step_every,
+        )
+        longer.append(dataclasses.replace(base, solver=solver))
+    return longer
+
+
+def _values(rows: list[Row], name: str, layers: list[int]) -> dict:
+    """Returns `(n, split, seed, target)` to accuracy; bases at every n."""
+    usual = min(row.spec.solver.epochs for row in rows)
+    found = {}
+    for row in rows:
+        treatment = row.spec.treatment
+        if treatment == "base" and row.spec.solver.epochs > usual:
+            treatment = LONG
+        if treatment == name:
+            for n in [row.spec.n] if row.spec.n else layers:
+                found[(n, *row.group)] = row.accuracy
+    return found
+
+
+def difference(
+    rows: list[Row], first: str, second: str, low: int, high: int
+) -> Estimate | None:
+    """Averages paired differences over a range of `n`.
+
+    Args:
+        rows: List of `Row`, of bases, long bases, BnB+ and AnB+.
+        first, second: Strings, as in `QUESTIONS`.
+        low, high: Integers, range of `n`, both included.
+
+    Returns:
+        `Estimate` over pairs of split, seed and target, or `None`.
+    """
+    layers = [n for n in results.layers_of(rows) if low <= n <= high]
+    one, two = (_values(rows, name, layers) for name in (first, second))
+    pairs: dict[tuple, list[float]] = {}
+    for key in sorted(one):
+        if key in two and low <= key[0] <= high:
+            pairs.setdefault(key[1:], []).append(one[key] - two[key])
+    groups = sorted(pairs)
+    return estimate([sum(pairs[g]) / len(pairs[g]) for g in groups], groups)
+
+
+def verdict(rows: list[Row]) -> str:
+    """Says in a sentence what the data show."""
+    over_selffer = difference(rows, "AnB+", "BnB+", 1, 7)
+    over_long = difference(rows, "AnB+", LONG, 1, 7)
+    known = [e for e in (over_selffer, over_long) if e and e.t_low is not None]
+    if len(known) < 2:
+        return (
+            "Undecided: fewer than two pairs, or a control is missing. More "
+            "`--splits` or `--seeds` decide."
+        )
+    measured = (
+        f"AnB+ - BnB+ {over_selffer.in_points(2)}, AnB+ - base trained as "
+        f"long {over_long.in_points(2)} points"
+    )
+    if all(effect.t_low > 0 for effect in known):
+        text = "Having seen other classes helps: it beats both controls"
+    elif any(effect.t_high < 0 for effect in known):
+        text = "Having seen other classes does not help: a control beats it"
+    else:
+        text = (
+            "Having seen other classes cannot be told from training as long: "
+            "an interval includes 0"
+        )
+    return f"{text} ({measured}, {over_selffer.count} pairs)."
+
+
+def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
+    """Draws the paired differences against n, with 95 % t intervals.
+
+    Args:
+        rows: List of `Row`.
+        title: String.
+        path: Path without suffix.
+
+    Returns:
+        List of the paths written, SVG and PNG.
+    """
+    layers = results.layers_of(rows)
+    with plt.rc_context(SETTINGS):
+        figure, axes = plt.subplots(figsize=(8.5, 5.5), layout="constrained")
+        for index, (question, look) in enumerate(
+            zip(QUESTIONS[:3], _LOOKS, strict=True)
+        ):
+            marker, colour, dash, filled = look
+            points = [(n, difference(rows, *question, n, n)) for n in layers]
+            points = [(n, value) for n, value in points if value is not None]
+            if not points:
+                continue
+            places = [n + 0.08 * (index - 1) for n, _ in points]
+            axes.plot(
+                places,
+                [100 * value.mean for _, value in points],
+                marker=marker,
+                ls=dash,
+                color=colour,
+                markerfacecolor=colour if filled else "white",
+                markersize=8,
+                label=" - ".join(question),
+            )
+            for place, (_, value) in zip(places, points, strict=True):
+                if value.t_low is not None:
+                    bar = [100 * value.t_low, 100 * value.t_high]
+                    axes.plot([place, place], bar, color=colour)
+        axes.axhline(0, color="#222222", lw=0.9)
+        axes.set_xticks(layers)
+        axes.set_xlabel("n, the number of copied layers (of 8)")
+        axes.set_ylabel("difference of top-1 accuracy (points)")
+        pairs = len({row.group for row in rows})
+        axes.set_title(
+            f"{title}\npaired by split, seed and target ({pairs} pairs); "
+            "bars: 95 % t interval",
+            fontsize=11,
+        )
+        axes.legend()
+        return save(figure, path)
+
+
+def summary_text(rows: list[Row], title: str, command: str) -> str:
+    """Returns the summary in Markdown."""
+    layers = results.layers_of(rows)
+    lines = [f"# {title}", "", f"    {command}", "", verdict(rows), ""]
+    lines += [
+        "Points of top-1 accuracy, paired by split, seed and target; [low, "
+        "high] is the 95 % t interval, {low, high} that of the hierarchical "
+        "bootstrap. Pairs of one split share networks.",
+        "",
+        "| difference | n | pairs | paired | bootstrap |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for question in QUESTIONS:
+        for low, high in [*((n, n) for n in layers), (1, 7)]:
+            value = difference(rows, *question, low, high)
+            if value is None:
+                continue
+            boot = ""
+            if value.boot_low is not None:
+                low_b, high_b = 100 * value.boot_low, 100 * value.boot_high
+                boot = f"{{{low_b:+.2f}, {high_b:+.2f}}}"
+            name = str(low) if low == high else "all"
+            lines.append(
+                f"| {' - '.join(question)} | {name} | {value.count} | "
+                f"{value.in_points(2)} | {boot} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def write_report(
+    rows: list[Row], title: str, command: str, folder: Path
+) -> list[Path]:
+    """Writes the figure, the table and the summary."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = plot(rows, title, folder / "boost")
+    table, summary = folder / "results.csv", folder / "summary.md"
+    write_atomically(table, results.results_csv(rows))
+    write_atomically(summary, summary_text(rows, title, command))
+    return [*paths, table, summary]

@@ -1,0 +1,219 @@
+"""Searches learning rates with keras-tuner, on validation images alone.
+
+A trial's networks live in a run store of their own, trained in processes of
+their own. keras-tuner's oracles are seeded, so a search that was killed is
+played again from its start: trials that are finished there are read, not
+trained, and the search goes on where it was.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from keras_transfer.errors import UserError
+from keras_transfer.quiet import quiet_import
+from keras_transfer.specs import NetworkSpec
+from keras_transfer.store import RunStore, write_atomically
+from keras_transfer.study import run_study
+
+METHODS = ("random", "bayesian", "hyperband")
+
+
+@dataclasses.dataclass(frozen=True)
+class Space:
+    """What is searched.
+
+    Args:
+        low, high: Floats, bounds of the learning rate, drawn in log scale.
+        weight_decay: Boolean, whether weight decay is searched as well,
+            from 1e-5 to 1e-2.
+        copied_rate: Boolean, whether a multiplier for copied layers is
+            searched as well, from 0.01 to 1.
+    """
+
+    low: float
+    high: float
+    weight_decay: bool = False
+    copied_rate: bool = False
+
+    def values(self, hyperparameters) -> dict[str, float]:
+        """Draws a trial's values from keras-tuner's hyperparameters."""
+        found = {
+            "learning_rate": hyperparameters.Float(
+                "learning_rate", self.low, self.high, sampling="log"
+            )
+        }
+        if self.weight_decay:
+            found["weight_decay"] = hyperparameters.Float(
+                "weight_decay", 1e-5, 1e-2, sampling="log"
+            )
+        if self.copied_rate:
+            found["copied_rate"] = hyperparameters.Float(
+                "copied_rate", 1e-2, 1.0, sampling="log"
+            )
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One point of a search.
+
+    Args:
+        values: Dict of the solver's fields that were tried.
+        epochs: Integer, of its networks.
+        executions: List of dicts with the network's name and id and its
+            validation accuracy, `None` where training failed.
+        score: Float, mean validation accuracy; failures count as 0.
+    """
+
+    values: dict[str, float]
+    epochs: int
+    executions: list[dict]
+    score: float
+
+
+def search(
+    specs: list[NetworkSpec],
+    space: Space,
+    method: str,
+    trials: int,
+    store: RunStore,
+    sources: RunStore,
+    folder: Path,
+    data_dir: str | None = None,
+    workers: int | None = None,
+    report: Callable[[Trial], None] | None = None,
+    seed: int = 0,
+) -> list[Trial]:
+    """Searches the solver of one task.
+
+    Args:
+        specs: List of `NetworkSpec`, the executions of each trial: the same
+            task with other seeds or targets.
+        space: `Space`.
+        method: String, `"random"`, `"bayesian"` or `"hyperband"`.
+        trials: Integer, at most so many.
+        store: `RunStore` of the trials' networks.
+        sources: `RunStore` that holds the finished bases.
+        folder: Path of keras-tuner's own files.
+        data_dir: String or `None`, TFDS folder.
+        workers: Integer or `None`, networks at the same time.
+        report: Callable or `None`, called with each finished `Trial`.
+        seed: Integer, of the oracle. Defaults to `0`.
+
+    Returns:
+        List of `Trial` in the order they were made.
+
+    Raises:
+        UserError: If the method is unknown.
+    """
+    if method not in METHODS:
+        raise UserError(
+            f"Expected `--method` to be one of {METHODS}. Received: {method!r}."
+        )
+    with quiet_import():
+        import keras_tuner
+
+    epochs = specs[0].solver.epochs
+    found: list[Trial] = []
+
+    class StudyTuner(keras_tuner.Tuner):
+        """Runs each trial's networks as a small study."""
+
+        def run_trial(self, trial, *arguments, **more):
+            """Trains a trial's networks and returns their mean."""
+            values = space.values(trial.hyperparameters)
+            # Hyperband gives first trials few epochs; a schedule fits them.
+            given = trial.hyperparameters.values.get("tuner/epochs", epochs)
+            finished = _run(
+                specs, values, given, store, sources, data_dir, workers
+            )
+            found.append(finished)
+            if report is not None:
+                report(finished)
+            return {"val_accuracy": finished.score}
+
+    # The whole space beforehand: an oracle that finds it on the way draws
+    # other values when it is played again.
+    hyperparameters = keras_tuner.HyperParameters()
+    space.values(hyperparameters)
+    oracles = keras_tuner.oracles
+    common = {
+        "objective": keras_tuner.Objective("val_accuracy", "max"),
+        "hyperparameters": hyperparameters,
+        "tune_new_entries": False,
+        "seed": 1 + seed,  # it takes 0 for none at all
+    }
+    if method == "random":
+        oracle = oracles.RandomSearchOracle(max_trials=trials, **common)
+    elif method == "bayesian":
+        oracle = oracles.BayesianOptimizationOracle(max_trials=trials, **common)
+    else:
+        oracle = oracles.HyperbandOracle(max_epochs=epochs, factor=3, **common)
+    tuner = StudyTuner(
+        oracle=oracle,
+        directory=str(folder.parent),
+        project_name=folder.name,
+        overwrite=True,  # played again; the networks are the memory
+    )
+    tuner.search(verbose=0)
+    if not found:
+        raise UserError(
+            f"{method} made no trial of {epochs} epochs. Give more `--epochs` "
+            "(hyperband needs 3 or more)."
+        )
+    return found
+
+
+def _run(specs, values, epochs, store, sources, data_dir, workers) -> Trial:
+    tried = [
+        dataclasses.replace(
+            spec,
+            solver=dataclasses.replace(spec.solver, epochs=epochs, **values),
+            # The base is the study's own, whatever this trial tries.
+            base_solver=None if spec.base is None else spec.solver,
+        )
+        for spec in specs
+    ]
+    run_study(tried, store, data_dir, workers, sources=sources, test=False)
+    executions = []
+    for spec in tried:
+        result = store.result(spec)
+        accuracy = None if result is None else result["val_accuracy"]
+        executions.append(
+            {
+                "network": spec.name,
+                "id": spec.network_id,
+                "val_accuracy": accuracy,
+            }
+        )
+    score = sum(e["val_accuracy"] or 0.0 for e in executions) / len(executions)
+    return Trial(values, epochs, executions, score)
+
+
+def best_of(trials: list[Trial]) -> Trial:
+    """Returns the best trial among those with the most epochs."""
+    longest = max(trial.epochs for trial in trials)
+    full = [trial for trial in trials if trial.epochs == longest]
+    return max(full, key=lambda trial: trial.score)
+
+
+def write_trials(path: Path, found: dict[str, list[Trial]]) -> None:
+    """Writes every trial of every task, each execution kept."""
+    rows = [
+        {"task": task, "trial": number, **dataclasses.asdict(trial)}
+        for task, trials in found.items()
+        for number, trial in enumerate(trials)
+    ]
+    write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def write_best(path: Path, found: dict[str, list[Trial]], about: dict) -> None:
+    """Writes `best.json`, which experiments take as `--learning-rates`."""
+    content = {
+        **about,
+        "rates": {task: best_of(t).values for task, t in found.items()},
+        "val_accuracy": {task: best_of(t).score for task, t in found.items()},
+    }
+    write_atomically(path, json.dumps(content, indent=1) + "\n")

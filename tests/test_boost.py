@@ -1,0 +1,81 @@
+import pytest
+
+from experiments import boost as script
+from keras_transfer import boost
+from tests.helpers import made_up_row, made_up_study
+
+
+def study(tiny_spec, gain=0.02):
+    """Long bases gain 0.015, BnB+ 0.01 and AnB+ `gain` over the base."""
+    rows = [
+        row
+        for row in made_up_study(tiny_spec, layers=(3, 5), splits=(0, 1, 2, 3))
+        if row.spec.n == 0 or row.spec.mode == "finetuned"
+    ]
+    bases = [row for row in rows if row.spec.base is None]
+    (longer, *_) = boost.long_bases([tiny_spec])
+    for row in bases:
+        rows.append(
+            made_up_row(
+                longer,
+                row.accuracy + 0.015,
+                split=row.spec.data.split,
+                target=row.spec.target,
+                base=None,
+            )
+        )
+    for row in rows:
+        if row.spec.treatment == "AnB+":
+            row.result["test_accuracy"] += gain - 0.02
+    return rows
+
+
+def test_long_bases_take_twice_the_steps(tiny_spec):
+    (longer,) = boost.long_bases([tiny_spec])
+    assert longer.solver.epochs == 2 * tiny_spec.solver.epochs
+    assert longer.network_id != tiny_spec.network_id
+    assert longer.treatment == "base"
+
+
+def test_differences_are_paired(tiny_spec):
+    rows = study(tiny_spec)
+    value = boost.difference(rows, "AnB+", "BnB+", 1, 7)
+    assert value.count == 8 and value.mean == pytest.approx(0.01)
+    over_base = boost.difference(rows, "AnB+", "base", 3, 3)
+    assert over_base.mean == pytest.approx(0.02)
+    over_long = boost.difference(rows, "AnB+", boost.LONG, 5, 5)
+    assert over_long.mean == pytest.approx(0.005)
+    longer = boost.difference(rows, boost.LONG, "base", 1, 7)
+    assert longer.mean == pytest.approx(0.015)
+
+
+@pytest.mark.parametrize(
+    "gain, words",
+    [
+        (0.05, "helps: it beats both"),
+        (0.0, "does not help: a control beats it"),
+        (0.005, "does not help: a control beats it"),
+        (0.0152, "cannot be told from training as long"),
+    ],
+)
+def test_verdict_follows_both_controls(tiny_spec, gain, words):
+    assert words in boost.verdict(study(tiny_spec, gain))
+
+
+def test_verdict_without_controls_is_open(tiny_spec):
+    rows = made_up_study(tiny_spec, layers=(3,))
+    assert boost.verdict(rows).startswith("Undecided")
+
+
+def test_report(tiny_spec, tmp_path):
+    paths = boost.write_report(
+        study(tiny_spec), "Title", "python -m x", tmp_path
+    )
+    assert [p.suffix for p in paths] == [".svg", ".png", ".csv", ".md"]
+    assert "| AnB+ - BnB+ | all | 8 | +1.00 [" in paths[-1].read_text()
+
+
+def test_plan_counts_64_networks(capsys, tmp_path):
+    arguments = ["--dataset", "cifar100", "--plan", "--log-dir", str(tmp_path)]
+    assert script.main(arguments) == 0
+    assert "64 of 64" in capsys.readouterr().out

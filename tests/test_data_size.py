@@ -1,0 +1,137 @@
+import dataclasses
+
+import pytest
+
+from experiments import reduced_data, target_size
+from keras_transfer import data, data_size, networks
+from keras_transfer.errors import UserError
+from keras_transfer.presets import find_preset
+from tests.helpers import made_up_row
+
+
+def row(spec, accuracy, images, **changes):
+    made = made_up_row(spec, accuracy, **changes)
+    made.result["images"] = {"train": 4 * images}
+    return made
+
+
+def study(tiny_spec):
+    """Frozen beats fine-tuned by 3 points at 5 and 25 images, loses at 100.
+
+    Draws differ by a tenth of a point.
+    """
+    rows = []
+    for images, frozen, tuned, scratch in (
+        (5, 0.40, 0.37, 0.20),
+        (25, 0.45, 0.42, 0.35),
+        (100, 0.47, 0.52, 0.50),
+    ):
+        for target, other in (("A", "B"), ("B", "A")):
+            for draw in (0, 1, 2):
+                own = {"target": target, "target_images": images, "draw": draw}
+                wobble = 0.001 * draw
+                rows.append(row(tiny_spec, scratch, images, **own))
+                for mode, accuracy in (
+                    ("frozen", frozen),
+                    ("finetuned", tuned + wobble),
+                ):
+                    rows.append(
+                        row(
+                            tiny_spec,
+                            accuracy,
+                            images,
+                            base=other,
+                            n=5,
+                            mode=mode,
+                            **own,
+                        )
+                    )
+    return rows
+
+
+def test_differences_are_paired_by_draw_and_half(tiny_spec):
+    found = data_size.differences(study(tiny_spec), "AnB+", "AnB", 5)
+    assert list(found) == [5, 25, 100]
+    assert found[5].count == 6
+    assert found[5].mean == pytest.approx(-0.029)
+    assert found[100].mean == pytest.approx(0.051)
+    assert found[100].t_low > 0 > found[25].t_high
+    over = data_size.differences(study(tiny_spec), "AnB", "base", 5)
+    assert over[5].mean == pytest.approx(0.20)
+
+
+def test_crossing_is_found_and_said(tiny_spec):
+    rows = study(tiny_spec)
+    crossing = data_size.find_crossing(rows, 5)
+    assert crossing == data_size.Crossing(5, 25, 100, True)
+    assert "between 25 and 100 images a class." in crossing.in_words()
+    few = [r for r in rows if data_size.images_a_class(r) < 100]
+    assert "freezing is ahead at every size, up to 25" in (
+        data_size.find_crossing(few, 5).in_words()
+    )
+    assert "not measured" in data_size.find_crossing(rows, 3).in_words()
+
+
+def test_report_of_target_size(tiny_spec, tmp_path):
+    paths = data_size.write_target_size(
+        study(tiny_spec), "Title", "python -m x", tmp_path
+    )
+    assert [path.suffix for path in paths] == [".svg", ".png", ".csv", ".md"]
+    text = paths[-1].read_text()
+    assert "| 5 | 20.0 | 40.0 | 37.1 | -2.9 [" in text
+    table = paths[2].read_text().splitlines()
+    assert len(table) == 1 + 54
+    # Each transfer stands against the base of its own small set.
+    assert "A5B,AnB,A,B,5,5,0,0.4000,+0.2000" in table[10] + table[11]
+
+
+def test_few_images_of_the_target_and_all_of_the_base(tiny_spec):
+    scratch = networks.limited_networks([tiny_spec], (5, 10), (0, 1))
+    assert len(scratch) == len({s.network_id for s in scratch}) == 4
+    (transfer, _, *_) = networks.few_image_transfers(
+        scratch, (3,), ("frozen", "finetuned")
+    )
+    assert transfer.label == "B3A" and transfer.target_images == 5
+    assert transfer.own_base == scratch[0]
+    # The base has seen all its images.
+    assert transfer.source == dataclasses.replace(tiny_spec, target="B")
+    assert transfer.name.endswith("B3A/seed0, 5 images, draw 0")
+    with pytest.raises(UserError, match="`--images`.*Received: 0"):
+        networks.limited_networks([tiny_spec], (0,))
+
+
+def test_draws_differ_and_larger_draws_hold_smaller_ones(tiny_pool, tiny_spec):
+    def drawn(images, draw):
+        half = data.load_half(tiny_pool, tiny_spec.data, "A", images, draw)
+        assert len(half.train) == 4 * images
+        return set(half.train.indices)
+
+    assert drawn(3, 0) < drawn(6, 0)
+    assert drawn(3, 0) != drawn(3, 1)
+
+
+def test_schedule_of_the_supplement():
+    solver = find_preset("imagenet2012", "paper", None).solver
+    faster = reduced_data.faster(solver)
+    assert faster.learning_rate == pytest.approx(0.0125)
+    assert faster.step_every == 64_000
+    assert faster.epochs * faster.steps_per_epoch == 200_000
+    modern = find_preset("cifar100", "default", None).solver
+    assert reduced_data.faster(modern) == modern
+
+
+def test_more_images_than_there_are_is_named(capsys, tmp_path):
+    arguments = ["--dataset", "cifar100", "--images", "5", "500", "--plan"]
+    code = target_size.main([*arguments, "--log-dir", str(tmp_path)])
+    assert code == 2
+    assert "`--images` below 450" in capsys.readouterr().err
+
+
+def test_plans_count_their_networks(capsys, tmp_path):
+    arguments = ["--dataset", "cifar100", "--plan", "--log-dir", str(tmp_path)]
+    assert target_size.main(arguments) == 0
+    # 2 bases; 5 sizes, 3 draws, 2 halves from scratch; with all images 32
+    # targets, 3 layers, 2 modes.
+    assert f"{2 + 30 + 32 * 6} of" in capsys.readouterr().out
+    assert reduced_data.main(arguments) == 0
+    assert "9 of 9" in capsys.readouterr().out  # 1 to 250, and all 450

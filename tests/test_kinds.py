@@ -1,0 +1,118 @@
+import dataclasses
+
+import pytest
+
+from experiments import dissimilar_datasets, random_weights
+from keras_transfer import data, kinds
+from keras_transfer.errors import UserError
+from tests.conftest import TINY, write_tiny_pool
+
+
+def test_imagenet_has_the_papers_449_natural_and_551_man_made_classes():
+    man_made, natural = kinds.known_kinds("imagenet2012")
+    assert (len(man_made), len(natural)) == (551, 449)
+    assert sorted(man_made + natural) == list(range(1000))
+    # Ball player, groom and scuba diver are natural, a bubble is man-made.
+    assert {981, 982, 983} <= set(natural) and 971 in man_made
+
+
+def test_cifar100_is_divided_by_superclass():
+    man_made, natural = kinds.known_kinds("cifar100")
+    assert (len(man_made), len(natural)) == (30, 70)
+    # The first and last classes of the alphabet: apple, worm.
+    assert {0, 99} <= set(natural)
+    assert 90 in man_made  # train
+
+
+def test_cifar100s_names_are_those_of_the_data_set(shared_data):
+    path = shared_data / "data/tfds/cifar100/3.0.2/label.labels.txt"
+    names = path.read_text().split()
+    ours = [
+        name
+        for groups in kinds._CIFAR100.values()
+        for group in groups.values()
+        for name in group.split()
+    ]
+    assert sorted(ours) == names
+
+
+def test_synthetic_shapes_by_its_own_kinds():
+    from keras_transfer import synthetic_shapes
+
+    man_made, natural = kinds.known_kinds("synthetic_shapes")
+    names = list(synthetic_shapes.CLASSES)
+    assert [names[c] for c in natural] == list(synthetic_shapes.NATURAL)
+    assert [names[c] for c in man_made] == list(synthetic_shapes.MAN_MADE)
+
+
+def test_balanced_sides_have_as_many_classes():
+    halves = kinds.known_kinds("cifar100")
+    first, second = kinds.balance(halves, 0)
+    assert len(first) == len(second) == 30
+    assert first == halves[0] and set(second) < set(halves[1])
+    assert kinds.balance(halves, 1)[1] != second
+
+
+NAMES = [f"colour{i}" for i in range(8)]
+
+
+def read(tmp_path, text):
+    path = tmp_path / "classes.txt"
+    path.write_text(text)
+    return kinds.read_kinds(str(path), NAMES)
+
+
+def test_a_class_file(tmp_path):
+    text = (
+        "# ours\n[warm]\ncolour5\ncolour1 # red\n\n[cold]\ncolour0\ncolour7\n"
+    )
+    assert read(tmp_path, text) == ((1, 5), (0, 7))
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("[a]\ncolour1\nblue\n[b]\n", "unknown class 'blue'"),
+        (
+            "[a]\ncolour1\ncolour2\n[b]\ncolour1\ncolour3\n",
+            r"'colour1' is listed twice, under \[a\] and \[b\]",
+        ),
+        ("[a]\ncolour1\ncolour2\n[b]\n", r"\[b\] has 0 classes"),
+        ("[a]\ncolour1\ncolour2\n", "two sections.*Received"),
+        ("colour1\n", "section such as .natural. before"),
+    ],
+)
+def test_bad_class_files(tmp_path, text, message):
+    with pytest.raises(UserError, match=message):
+        read(tmp_path, text)
+
+
+def test_a_missing_class_file_is_named(capsys, tmp_path):
+    write_tiny_pool(tmp_path / ".cache")
+    arguments = ["--dataset", TINY, "--image-size", "20"]
+    arguments += ["--log-dir", str(tmp_path), "--classes", "nowhere.txt"]
+    assert dissimilar_datasets.main(arguments) == 2
+    assert "class file nowhere.txt" in capsys.readouterr().err
+
+
+def test_an_unknown_set_asks_for_a_class_file(capsys, tmp_path):
+    arguments = ["--dataset", "mnist", "--log-dir", str(tmp_path)]
+    assert dissimilar_datasets.main(arguments) == 2
+    assert "Give `--classes FILE`" in capsys.readouterr().err
+
+
+def test_an_unknown_initialization_is_named(capsys, tmp_path):
+    arguments = ["--initializations", "zero", "--log-dir", str(tmp_path)]
+    assert random_weights.main(arguments) == 2
+    assert "`--initializations` among" in capsys.readouterr().err
+
+
+def test_halves_by_kind_and_the_whole(tiny_pool, tiny_spec):
+    spec = dataclasses.replace(tiny_spec.data, halves=((1, 5), (0, 2, 7)))
+    first = data.load_half(tiny_pool, spec, "A")
+    assert first.class_names == ["colour1", "colour5"]
+    assert data.load_half(tiny_pool, spec, "B").num_classes == 3
+    assert data.load_half(tiny_pool, spec, "all").num_classes == 8
+    wrong = dataclasses.replace(spec, halves=((1, 5), (0, 8)))
+    with pytest.raises(UserError, match="names class 8.*8 classes"):
+        data.load_half(tiny_pool, wrong, "B")

@@ -1,0 +1,71 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from keras_transfer import models, networks, preserved, transfer
+from keras_transfer.errors import UserError
+from keras_transfer.specs import ModelSpec
+from tests.helpers import made_up_row
+
+
+def test_layers_above_the_cut_are_copied_and_stay_trainable():
+    model = ModelSpec("cnn8", width=4)
+    source = models.build_network(model, 18, 4, seed=1)
+    target = models.build_network(model, 18, 4, seed=2)
+    start = target.get_layer("conv5").get_weights()
+    plan = transfer.plan_transfer(target, source, 3, "frozen", preserved=1)
+    transfer.apply_plan(target, source, plan)
+    for name, copied, trainable in (
+        ("conv3", True, False),
+        ("conv4", True, True),
+        ("conv5", False, True),
+    ):
+        layer = target.get_layer(name)
+        same = np.array_equal(layer.kernel, source.get_layer(name).kernel)
+        assert (same, layer.trainable) == (copied, trainable)
+    for a, b in zip(
+        target.get_layer("conv5").get_weights(), start, strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(UserError, match="at most 7 together.*preserved=2"):
+        transfer.plan_transfer(target, source, 6, "frozen", preserved=2)
+
+
+def test_networks_and_their_names(tiny_spec):
+    found = networks.preserved_networks([tiny_spec], (3, 7), (0, 1))
+    assert [spec.label for spec in found] == [
+        "A3A",
+        "B3A",
+        "A3A-keep1",
+        "B3A-keep1",
+        "A7A",
+        "B7A",
+    ]
+    assert found[2].treatment == "BnB, 1 kept"
+    assert found[2].source == tiny_spec == found[2].own_base
+    # None kept is the plain network, which other studies have too.
+    plain = dataclasses.replace(tiny_spec, base="A", n=3)
+    assert found[0].network_id == plain.network_id
+
+
+def test_report_says_what_keeping_mends(tiny_spec, tmp_path):
+    rows = []
+    for split in (0, 1):
+        base = 0.6 + split / 100
+        rows.append(made_up_row(tiny_spec, base, split=split))
+        for count, loss in ((None, 0.05), (1, 0.02)):
+            rows.append(
+                made_up_row(
+                    tiny_spec,
+                    base - loss - split / 500,
+                    split=split,
+                    base="A",
+                    n=4,
+                    preserved=count,
+                )
+            )
+    paths = preserved.write_report(rows, "Title", "python -m x", tmp_path)
+    text = paths[-1].read_text()
+    assert "| BnB | 0 | 4 | -5.1 [" in text
+    assert "| BnB | 1 | 4 | -2.1 [" in text and "| +3.0 [" in text

@@ -1,0 +1,158 @@
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments import similar_datasets, tune_learning_rate
+from keras_transfer import networks, rates, tuning
+from keras_transfer.errors import UserError
+from keras_transfer.presets import find_preset
+from keras_transfer.specs import from_dict
+from tests.conftest import TINY, write_tiny_pool
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def flags(log_dir, *more):
+    return [
+        *("--dataset", TINY, "--image-size", "20", "--width", "4"),
+        *("--epochs", "2", "--batch-size", "8", "--log-dir", str(log_dir)),
+        *("--treatments", "--trials", "3", *more),
+    ]
+
+
+def results_of(log_dir):
+    pattern = "tuning/trials/*/*/*/*/result.json"
+    return {path: path.read_text() for path in Path(log_dir).glob(pattern)}
+
+
+def test_a_killed_search_goes_on_without_repeating_a_trial(tmp_path):
+    write_tiny_pool(tmp_path / ".cache")
+    command = [sys.executable, "-m", "experiments.tune_learning_rate"]
+    command += flags(tmp_path)
+    first = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not results_of(tmp_path):
+        assert time.monotonic() < deadline and first.poll() is None
+        time.sleep(0.02)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    before = results_of(tmp_path)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    after = results_of(tmp_path)
+    assert len(after) == 3 and set(before) < set(after)
+    assert all(after[path] == text for path, text in before.items())
+    # No trial looks at the test images or leaves weights behind.
+    for path, text in after.items():
+        result = json.loads(text)
+        assert result["test_accuracy"] is None
+        assert {p.name for p in path.parent.iterdir()}.isdisjoint(
+            {"model.keras", "checkpoint.npz"}
+        )
+    (best,) = tmp_path.glob("tuning/*/report-*/best.json")
+    trials = (best.parent / "trials.jsonl").read_text().splitlines()
+    assert len(trials) == 3
+    for line in trials:
+        trial = json.loads(line)
+        (execution,) = trial["executions"]
+        assert trial["score"] == execution["val_accuracy"]
+    content = json.loads(best.read_text())
+    assert content["val_accuracy"]["base"] == max(
+        json.loads(line)["score"] for line in trials
+    )
+    # An experiment takes the file and trains the base at that rate.
+    code = similar_datasets.main(
+        [*flags(tmp_path)[:-2], "--learning-rates", str(best)]
+    )
+    assert code == 0
+    rate = content["rates"]["base"]["learning_rate"]
+    found = [
+        from_dict(json.loads(path.read_text())).solver.learning_rate
+        for path in tmp_path.glob("similar_datasets/*/*/*/*/settings.json")
+    ]
+    assert found == [rate, rate]
+
+
+def study():
+    return networks.similar_networks(
+        "cifar100",
+        find_preset("cifar100", "default", None),
+        (0,),
+        (0,),
+        (5,),
+        ("AnB", "AnB+"),
+    )
+
+
+def test_each_treatment_has_its_rate_and_its_base_the_bases():
+    found = rates.with_rates(
+        study(),
+        {
+            "base": {"learning_rate": 0.2},
+            "AnB 5": {"learning_rate": 0.01, "weight_decay": 1e-3},
+        },
+    )
+    by_label = {spec.label: spec for spec in found}
+    base = by_label["baseA"]
+    assert base.solver.learning_rate == 0.2
+    frozen = by_label["A5B"]
+    assert frozen.solver.learning_rate == 0.01
+    assert frozen.solver.weight_decay == 1e-3
+    assert frozen.source == base and frozen.own_base == by_label["baseB"]
+    # No rate for AnB+: it keeps its own, and still copies from that base.
+    tuned = by_label["A5B+"]
+    assert tuned.solver.learning_rate == 0.1 and tuned.source == base
+    assert from_dict(dataclasses.asdict(frozen)) == frozen
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not json",
+        "{}",
+        '{"rates": {"base": {"learning_rate": -1}}}',
+        '{"rates": {"base": {"learning_rate": 1, "colour": 2}}}',
+    ],
+)
+def test_a_file_of_rates_that_is_none(tmp_path, text):
+    path = tmp_path / "best.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match="best.json"):
+        rates.read_rates(str(path))
+
+
+def test_best_is_among_trials_with_all_their_epochs():
+    few = tuning.Trial({"learning_rate": 1.0}, 2, [], 0.9)
+    full = tuning.Trial({"learning_rate": 0.1}, 6, [], 0.6)
+    better = tuning.Trial({"learning_rate": 0.2}, 6, [], 0.7)
+    assert tuning.best_of([few, full, better]) == better
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        (["--trials", "0"], "`--trials` of at least 1"),
+        (["--lowest", "2"], "`--lowest` < `--highest`"),
+        (["--targets", "C"], "`--targets` among A and B"),
+    ],
+)
+def test_bad_values_are_named(capsys, tmp_path, arguments, text):
+    arguments = ["--dataset", "cifar100", *arguments]
+    code = tune_learning_rate.main([*arguments, "--log-dir", str(tmp_path)])
+    assert code == 2
+    assert text in capsys.readouterr().err
+
+
+def test_plan_counts_trials(capsys, tmp_path):
+    arguments = ["--dataset", "cifar100", "--layers", "5", "--plan"]
+    code = tune_learning_rate.main([*arguments, "--log-dir", str(tmp_path)])
+    assert code == 0
+    output = " ".join(capsys.readouterr().out.split())
+    assert "2 base networks, then 5 tasks of 10 trials each" in output
