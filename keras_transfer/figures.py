@@ -9,24 +9,15 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 from keras_transfer import results
+from keras_transfer.curves import (
+    LOSSES,
+    MEANINGS,
+    STYLES,
+    figure_data,
+    loss_data,
+)
 from keras_transfer.results import Row
 
-# Marker, colour, filled, horizontal shift: told apart by shape and filling
-# alone, so that figures are legible in grey.
-STYLES = {
-    "base": ("o", "#222222", False, 0.0),
-    "BnB": ("o", "#1f5fa8", True, -0.21),
-    "BnB+": ("s", "#6fa8dc", False, -0.07),
-    "AnB": ("D", "#b03030", True, 0.07),
-    "AnB+": ("^", "#e08a6a", False, 0.21),
-}
-MEANINGS = {
-    "base": "base: trained on the target alone",
-    "BnB": "BnB: frozen selffer",
-    "BnB+": "BnB+: fine-tuned selffer",
-    "AnB": "AnB: frozen transfer",
-    "AnB+": "AnB+: fine-tuned transfer",
-}
 SETTINGS = {
     "font.size": 11,
     "axes.spines.top": False,
@@ -37,29 +28,6 @@ SETTINGS = {
     "svg.hashsalt": "keras_transfer",
     "legend.frameon": False,
 }
-
-
-def figure_data(rows: list[Row]) -> dict[str, list[tuple]]:
-    """Returns the means and 95 % intervals that figure 2 draws.
-
-    Args:
-        rows: List of `Row`.
-
-    Returns:
-        Dict from treatment to `(n, mean, low, high)`, accuracies in 0..1;
-        `low` and `high` are `None` where there are fewer than two pairs.
-    """
-    layers = results.layers_of(rows)
-    data = {}
-    for treatment in STYLES:
-        points = []
-        for n in [0] if treatment == "base" else layers:
-            value = results.mean_accuracy(rows, treatment, n)
-            if value is not None:
-                points.append((n, value.mean, value.t_low, value.t_high))
-        if points:
-            data[treatment] = points
-    return data
 
 
 def plot_figure2(rows: list[Row], title: str, path: Path) -> list[Path]:
@@ -181,24 +149,17 @@ def plot_losses(rows: list[Row], title: str, path: Path) -> list[Path]:
     Returns:
         List of the paths written; empty without frozen networks.
     """
-    curves = (
-        ("co-adaptation loss: base - BnB", "base", "BnB"),
-        ("specificity loss: BnB - AnB", "BnB", "AnB"),
-    )
     layers = results.layers_of(rows)
-    drawn = False
+    curves = loss_data(rows)
+    if not curves:
+        return []
     with plt.rc_context(SETTINGS):
         figure, axes = plt.subplots(figsize=(8.5, 5), layout="constrained")
-        for index, (label, first, second) in enumerate(curves):
-            points = [
-                (n, results.paired_difference(rows, first, second, n, n))
-                for n in layers
-            ]
-            points = [(n, value) for n, value in points if value is not None]
-            if not points:
+        for index, (label, _, second) in enumerate(LOSSES):
+            points = curves.get(label)
+            if points is None:
                 continue
-            drawn = True
-            marker, colour, filled, _ = STYLES[second]
+            marker, colour, _, _ = STYLES[second]
             place = [n + 0.06 * (2 * index - 1) for n, _ in points]
             axes.plot(
                 place,
@@ -216,9 +177,6 @@ def plot_losses(rows: list[Row], title: str, path: Path) -> list[Path]:
                         [100 * value.t_low, 100 * value.t_high],
                         color=colour,
                     )
-        if not drawn:
-            plt.close(figure)
-            return []
         axes.axhline(0, color="#222222", lw=0.9)
         axes.set_ylabel("loss of top-1 accuracy (points)")
         axes.set_title(

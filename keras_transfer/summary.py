@@ -6,6 +6,8 @@ from keras_transfer import results
 from keras_transfer.results import RANGES, Row
 from keras_transfer.store import write_atomically
 
+Cells = tuple[list[str], list[list[str]]]  # the header and the lines below
+
 
 def write_report(
     rows: list[Row], title: str, command: str, folder: Path
@@ -104,7 +106,6 @@ def summary_text(rows: list[Row], title: str, command: str) -> str:
 
 def _what_was_run(rows: list[Row]) -> list[str]:
     spec, result = rows[0].spec, rows[0].result
-    groups = {row.group for row in rows}
     splits = sorted({row.spec.data.split for row in rows})
     seeds = sorted({row.spec.seed for row in rows})
     unchanged = sum(
@@ -134,30 +135,43 @@ def _what_was_run(rows: list[Row]) -> list[str]:
         "hierarchical bootstrap. Pairs of one split share networks, so read "
         "both as approximate.",
     ]
+    for caution in cautions(rows):
+        lines += ["", f"**Warning:** {caution}"]
+    return lines
+
+
+def cautions(rows: list[Row]) -> list[str]:
+    """Returns what a reader of these numbers must be warned of.
+
+    Args:
+        rows: List of `Row`, of one data set and recipe.
+
+    Returns:
+        List of strings; empty if there is nothing.
+    """
+    groups = {row.group for row in rows}
+    texts = []
     if len(groups) < 4:
-        lines += [
-            "",
-            f"**Warning:** only {len(groups)} pairs: intervals are wide or "
-            "absent. More `--seeds` or `--splits` narrow them.",
-        ]
-    if len(seeds) == 1:
-        lines += [
-            "",
-            "**Warning:** one seed only: the intervals do not show how much "
-            "a network varies from run to run.",
-        ]
+        texts.append(
+            f"only {len(groups)} pairs: intervals are wide or absent. More "
+            "`--seeds` or `--splits` narrow them."
+        )
+    if len({row.spec.seed for row in rows}) == 1:
+        texts.append(
+            "one seed only: the intervals do not show how much a network "
+            "varies from run to run."
+        )
     stuck = [
         row.spec.name
         for row in rows
         if row.result["train_accuracy"] < 1.5 / len(row.result["classes"])
     ]
     if stuck:
-        lines += [
-            "",
-            f"**Warning:** {len(stuck)} networks did not learn at all (an "
-            f"optimisation failure): {', '.join(stuck[:5])}.",
-        ]
-    return lines
+        texts.append(
+            f"{len(stuck)} networks did not learn at all (an optimisation "
+            f"failure): {', '.join(stuck[:5])}."
+        )
+    return texts
 
 
 def _table(header: list[str], body: list[list[str]]) -> list[str]:
@@ -167,7 +181,6 @@ def _table(header: list[str], body: list[list[str]]) -> list[str]:
 
 def accuracy_table(rows: list[Row]) -> list[str]:
     """Returns mean test accuracies in percent, a line a treatment."""
-    layers = results.layers_of(rows)
     base = results.mean_accuracy(rows, "base", 0)
     lines = []
     if base is not None:
@@ -175,6 +188,12 @@ def accuracy_table(rows: list[Row]) -> list[str]:
             f"Base networks: {100 * base.mean:.1f} % ({base.count} networks).",
             "",
         ]
+    return lines + _table(*accuracy_cells(rows))
+
+
+def accuracy_cells(rows: list[Row]) -> Cells:
+    """Returns header and body of the table of mean accuracies."""
+    layers = results.layers_of(rows)
     body = []
     for treatment in ("BnB", "AnB", "BnB+", "AnB+"):
         cells = []
@@ -183,13 +202,16 @@ def accuracy_table(rows: list[Row]) -> list[str]:
             cells.append("" if value is None else f"{100 * value.mean:.1f}")
         if any(cells):
             body.append([treatment, *cells])
-    return lines + _table(
-        ["mean of networks", *(f"n = {n}" for n in layers)], body
-    )
+    return ["mean of networks", *(f"n = {n}" for n in layers)], body
 
 
 def difference_table(rows: list[Row]) -> list[str]:
     """Returns each difference at each n: paired, bootstrap and pooled."""
+    return _table(*difference_cells(rows))
+
+
+def difference_cells(rows: list[Row]) -> Cells:
+    """Returns header and body of the table of differences."""
     questions = (
         ("co-adaptation loss", "base", "BnB"),
         ("specificity loss", "BnB", "AnB"),
@@ -207,7 +229,7 @@ def difference_table(rows: list[Row]) -> list[str]:
             pooled = results.pooled_difference(rows, first, second, n, n)
             if paired is not None and pooled is not None:
                 body.append([name, str(n), *_both_forms(paired, pooled)])
-    return _table(["difference", "n", "paired", "bootstrap", "pooled"], body)
+    return ["difference", "n", "paired", "bootstrap", "pooled"], body
 
 
 def _both_forms(paired, pooled: float) -> list[str]:
@@ -221,6 +243,11 @@ def _both_forms(paired, pooled: float) -> list[str]:
 
 def boost_table(rows: list[Row]) -> list[str]:
     """Returns Table 1: the boost of AnB+ over base and over BnB+."""
+    return _table(*boost_cells(rows))
+
+
+def boost_cells(rows: list[Row]) -> Cells:
+    """Returns header and body of Table 1."""
     body = []
     for second in ("base", "BnB+"):
         for low, high in RANGES:
@@ -230,7 +257,5 @@ def boost_table(rows: list[Row]) -> list[str]:
                 body.append(
                     [second, f"{low}-{high}", *_both_forms(paired, pooled)]
                 )
-    return _table(
-        ["AnB+ minus", "n", "paired", "bootstrap", "pooled (as in the paper)"],
-        body,
-    )
+    header = ["AnB+ minus", "n", "paired", "bootstrap"]
+    return [*header, "pooled (as in the paper)"], body

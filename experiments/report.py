@@ -1,0 +1,98 @@
+"""One HTML page of all networks of a log folder; trains nothing.
+
+Rebuilt from the result files alone, without TensorFlow: figures with values
+on hover, claims, all networks with sort and filter, the proof and the command
+of each, settings, versions and warnings.
+
+    python -m experiments.report
+    python -m experiments.report --log-dir elsewhere
+"""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+
+from keras_transfer.errors import UserError
+from keras_transfer.html_report import write_html
+from keras_transfer.store import RunStore
+from keras_transfer.survey import Survey, group_rows, take_survey
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What this script can be told."""
+
+    log_dir: str = "logs"
+    """Folder of the networks; report.html is written to it."""
+
+
+def write(log_dir: Path) -> tuple[Path, Survey]:
+    """Writes the page.
+
+    Args:
+        log_dir: Path.
+
+    Returns:
+        Tuple of the path written and the `Survey` that it shows.
+
+    Raises:
+        UserError: If the folder holds no network or cannot be written.
+    """
+    survey = take_survey(RunStore(log_dir, "report"))
+    if not survey.rows and not survey.unfinished:
+        others = ""
+        if survey.foreign:
+            others = (
+                f" It has {len(survey.foreign)} folders of another version "
+                "of the computation."
+            )
+        raise UserError(
+            f"Expected the networks of a study in {log_dir}. Found none."
+            f"{others} Train some with `python -m "
+            f"experiments.similar_datasets --log-dir {log_dir}`, or give "
+            "their folder with `--log-dir`."
+        )
+    path = log_dir / "report.html"
+    try:
+        write_html(survey, path)
+    except OSError as error:
+        raise UserError(
+            f"Cannot write {path} ({error.strerror}). Free space or make the "
+            "folder writable."
+        ) from error
+    return path, survey
+
+
+def main(arguments=None) -> int:
+    """Runs the script; returns an exit status."""
+    options = tyro.cli(
+        Options,
+        prog="python -m experiments.report",
+        description=__doc__,
+        args=arguments,
+    )
+    console = Console()
+    try:
+        path, survey = write(Path(options.log_dir))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    failed = sum(one.status == "FAILED" for one in survey.unfinished)
+    console.print(
+        f"{len(survey.rows)} networks finished in "
+        f"{len(group_rows(survey.rows))} recipes, {failed} failed, "
+        f"{len(survey.unfinished) - failed} not finished, "
+        f"{len(survey.notices)} damaged, {len(survey.foreign)} of another "
+        "version left out.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(f"report: {path}", highlight=False, soft_wrap=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
