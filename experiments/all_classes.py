@@ -8,7 +8,7 @@ Claim: a network on half of the classes errs less than one on all of them
 
 import sys
 
-from experiments.running import Study, main_of
+from experiments.running import Study, base_specs, main_of
 from experiments.settings import Settings
 from keras_transfer import networks, results, summary
 
@@ -23,15 +23,7 @@ def study(settings: Settings) -> Study:
         `Study`.
     """
     recipe = settings.resolve()
-    bases = networks.similar_networks(
-        settings.dataset,
-        recipe,
-        recipe.splits,
-        settings.seeds,
-        (),
-        (),
-        settings.mean,
-    )
+    bases = base_specs(settings, recipe)
     specs = bases + networks.all_class_networks(bases)
 
     def write(rows, command, folder):

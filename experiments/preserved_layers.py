@@ -10,7 +10,7 @@ not mend it.
 import dataclasses
 import sys
 
-from experiments.running import Study, main_of
+from experiments.running import Study, base_specs, main_of
 from experiments.settings import Settings
 from keras_transfer import networks, preserved
 
@@ -33,15 +33,7 @@ def study(settings: PreservedSettings) -> Study:
         `Study`.
     """
     recipe = settings.resolve()
-    bases = networks.similar_networks(
-        settings.dataset,
-        recipe,
-        recipe.splits,
-        settings.seeds,
-        (),
-        (),
-        settings.mean,
-    )
+    bases = base_specs(settings, recipe)
     specs = bases + networks.preserved_networks(
         bases, recipe.layers, settings.preserved
     )

@@ -13,7 +13,7 @@ import dataclasses
 import sys
 
 from experiments.distances import distance_writer
-from experiments.running import Study, main_of
+from experiments.running import Study, base_specs, main_of
 from experiments.settings import Settings
 from keras_transfer import networks
 from keras_transfer.specs import INITIALIZATIONS, NetworkSpec
@@ -30,15 +30,7 @@ class RandomSettings(Settings):
 def random_specs(settings: RandomSettings) -> list[NetworkSpec]:
     """Lists the networks of this study, bases first."""
     recipe = settings.resolve()
-    bases = networks.similar_networks(
-        settings.dataset,
-        recipe,
-        recipe.splits,
-        settings.seeds,
-        recipe.layers,
-        (),
-        settings.mean,
-    )
+    bases = base_specs(settings, recipe)
     return bases + networks.random_networks(
         bases, recipe.layers, settings.initializations
     )

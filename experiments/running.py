@@ -203,7 +203,12 @@ def few_image_bases(
         steps = max(1, images // solver.batch_size)
         solver = dataclasses.replace(solver, steps_per_epoch=steps)
         recipe = dataclasses.replace(recipe, solver=solver)
-    bases = networks.similar_networks(
+    return base_specs(settings, recipe), most
+
+
+def base_specs(settings: Settings, recipe: Preset) -> list[NetworkSpec]:
+    """Lists the base networks of the settings' splits and seeds."""
+    return networks.similar_networks(
         settings.dataset,
         recipe,
         recipe.splits,
@@ -212,7 +217,6 @@ def few_image_bases(
         (),
         settings.mean,
     )
-    return bases, most
 
 
 def _name_files(paths: list[Path], console: Console) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 from keras_transfer import results
-from keras_transfer.figures import SETTINGS, save
+from keras_transfer.figures import SETTINGS, plot_estimates, save
 from keras_transfer.intervals import Estimate, estimate
 from keras_transfer.results import Row
 from keras_transfer.specs import NetworkSpec
-from keras_transfer.store import write_atomically
+from keras_transfer.summary import write_texts
 
 LONG = "base, twice as long"
 QUESTIONS = (
@@ -135,26 +135,14 @@ def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
         for index, (question, look) in enumerate(
             zip(QUESTIONS[:3], _LOOKS, strict=True)
         ):
-            marker, colour, dash, filled = look
-            points = [(n, difference(rows, *question, n, n)) for n in layers]
-            points = [(n, value) for n, value in points if value is not None]
-            if not points:
-                continue
-            places = [n + 0.08 * (index - 1) for n, _ in points]
-            axes.plot(
-                places,
-                [100 * value.mean for _, value in points],
-                marker=marker,
-                ls=dash,
-                color=colour,
-                markerfacecolor=colour if filled else "white",
-                markersize=8,
-                label=" - ".join(question),
-            )
-            for place, (_, value) in zip(places, points, strict=True):
-                if value.t_low is not None:
-                    bar = [100 * value.t_low, 100 * value.t_high]
-                    axes.plot([place, place], bar, color=colour)
+            values = [(n, difference(rows, *question, n, n)) for n in layers]
+            points = [
+                (n + 0.08 * (index - 1), value)
+                for n, value in values
+                if value is not None
+            ]
+            if points:
+                plot_estimates(axes, points, look, " - ".join(question))
         axes.axhline(0, color="#222222", lw=0.9)
         axes.set_xticks(layers)
         axes.set_xlabel("n, the number of copied layers (of 8)")
@@ -204,7 +192,4 @@ def write_report(
     """Writes the figure, the table and the summary."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = plot(rows, title, folder / "boost")
-    table, summary = folder / "results.csv", folder / "summary.md"
-    write_atomically(table, results.results_csv(rows))
-    write_atomically(summary, summary_text(rows, title, command))
-    return [*paths, table, summary]
+    return paths + write_texts(rows, summary_text(rows, title, command), folder)

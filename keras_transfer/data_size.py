@@ -13,10 +13,10 @@ from matplotlib import pyplot as plt
 
 from keras_transfer import results
 from keras_transfer.figure3 import plot_reduced
-from keras_transfer.figures import SETTINGS, STYLES, save
+from keras_transfer.figures import SETTINGS, STYLES, plot_estimates, save
 from keras_transfer.intervals import Estimate, estimate
 from keras_transfer.results import Row
-from keras_transfer.store import write_atomically
+from keras_transfer.summary import write_texts
 
 # How a network begins: from scratch, with frozen or with fine-tuned layers.
 STARTS = {"base": "from scratch", "AnB": "frozen", "AnB+": "fine-tuned"}
@@ -175,9 +175,14 @@ def plot_target_size(rows: list[Row], title: str, path: Path) -> list[Path]:
         figure.suptitle(f"{title}\nbars: 95 % t interval over halves and draws")
         for axes, n in zip(panels[0], layers, strict=True):
             for index, (start, name) in enumerate(STARTS.items()):
-                _plot_start(
-                    axes, accuracies(rows, start, n), start, index, name
-                )
+                marker, colour, filled, _ = STYLES[start]
+                look = (marker, colour, ("--", "-", ":")[index], filled)
+                # Side by side, so that bars do not hide one another.
+                points = [
+                    (size * 1.04 ** (index - 1), value)
+                    for size, value in accuracies(rows, start, n).items()
+                ]
+                plot_estimates(axes, points, look, name)
             axes.set_xscale("log")
             sizes = sorted({images_a_class(row) for row in rows})
             axes.set_xticks(sizes, [str(size) for size in sizes])
@@ -187,26 +192,6 @@ def plot_target_size(rows: list[Row], title: str, path: Path) -> list[Path]:
         panels[0][0].set_ylabel("top-1 accuracy (%)")
         panels[0][0].legend(fontsize=9)
         return save(figure, path)
-
-
-def _plot_start(axes, values, start: str, index: int, name: str) -> None:
-    marker, colour, filled, _ = STYLES[start]
-    # Side by side, so that bars do not hide one another.
-    places = [size * 1.04 ** (index - 1) for size in values]
-    axes.plot(
-        places,
-        [100 * value.mean for value in values.values()],
-        marker=marker,
-        ls=("--", "-", ":")[index],
-        color=colour,
-        markerfacecolor=colour if filled else "white",
-        markersize=7,
-        label=name,
-    )
-    for place, value in zip(places, values.values(), strict=True):
-        if value.t_low is not None:
-            bar = [100 * value.t_low, 100 * value.t_high]
-            axes.plot([place, place], bar, color=colour)
 
 
 def target_size_summary(rows: list[Row], title: str, command: str) -> str:
@@ -257,7 +242,7 @@ def write_target_size(
     paths = []
     if results.layers_of(rows):
         paths = plot_target_size(rows, title, folder / "target_size")
-    return paths + _write_texts(
+    return paths + write_texts(
         rows, target_size_summary(rows, title, command), folder
     )
 
@@ -291,11 +276,4 @@ def write_reduced(
         "images: in 2014 the networks on 5 to 100 images a class never left "
         "their starting loss.",
     ]
-    return paths + _write_texts(rows, "\n".join(lines) + "\n", folder)
-
-
-def _write_texts(rows: list[Row], text: str, folder: Path) -> list[Path]:
-    table, summary = folder / "results.csv", folder / "summary.md"
-    write_atomically(table, results.results_csv(rows))
-    write_atomically(summary, text)
-    return [table, summary]
+    return paths + write_texts(rows, "\n".join(lines) + "\n", folder)

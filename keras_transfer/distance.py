@@ -12,7 +12,7 @@ from keras_transfer import results
 from keras_transfer.intervals import Estimate, welch_difference
 from keras_transfer.results import Claim, Row
 from keras_transfer.specs import INITIALIZATIONS
-from keras_transfer.store import write_atomically
+from keras_transfer.summary import write_texts
 
 SIMILAR = "random halves"
 DISSIMILAR = "man-made / natural"
@@ -246,8 +246,4 @@ def write_report(
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = figure3.plot_figure3(*figure3_data(rows), title, folder / "figure3")
-    table = folder / "results.csv"
-    write_atomically(table, results.results_csv(rows))
-    summary = folder / "summary.md"
-    write_atomically(summary, summary_text(rows, title, command))
-    return [*paths, table, summary]
+    return paths + write_texts(rows, summary_text(rows, title, command), folder)

@@ -160,23 +160,9 @@ def plot_losses(rows: list[Row], title: str, path: Path) -> list[Path]:
             if points is None:
                 continue
             marker, colour, _, _ = STYLES[second]
-            place = [n + 0.06 * (2 * index - 1) for n, _ in points]
-            axes.plot(
-                place,
-                [100 * value.mean for _, value in points],
-                marker + ("-" if index else "--"),
-                color=colour,
-                markerfacecolor=colour if index else "white",
-                markersize=7,
-                label=label,
-            )
-            for x, (_, value) in zip(place, points, strict=True):
-                if value.t_low is not None:
-                    axes.plot(
-                        [x, x],
-                        [100 * value.t_low, 100 * value.t_high],
-                        color=colour,
-                    )
+            shifted = [(n + 0.06 * (2 * index - 1), v) for n, v in points]
+            look = (marker, colour, "-" if index else "--", bool(index))
+            plot_estimates(axes, shifted, look, label)
         axes.axhline(0, color="#222222", lw=0.9)
         axes.set_ylabel("loss of top-1 accuracy (points)")
         axes.set_title(
@@ -192,6 +178,34 @@ def _label_layers(axes, layers: list[int]) -> None:
     axes.set_xticks(layers)
     axes.set_xlim(min(layers) - 0.5, max(layers) + 0.9)
     axes.set_xlabel("n, the number of copied layers (of 8)")
+
+
+def plot_estimates(
+    axes, points: list[tuple], look: tuple[str, str, str, bool], label: str
+) -> None:
+    """Plots means joined by a line, with their 95 % t intervals as bars.
+
+    Args:
+        axes: Matplotlib axes.
+        points: List of `(place, Estimate)`, values in 0..1.
+        look: Tuple of marker, colour, dash and whether markers are filled.
+        label: String, for the legend.
+    """
+    marker, colour, dash, filled = look
+    axes.plot(
+        [place for place, _ in points],
+        [100 * value.mean for _, value in points],
+        marker=marker,
+        ls=dash,
+        color=colour,
+        markerfacecolor=colour if filled else "white",
+        markersize=7,
+        label=label,
+    )
+    for place, value in points:
+        if value.t_low is not None:
+            bar = [100 * value.t_low, 100 * value.t_high]
+            axes.plot([place, place], bar, color=colour)
 
 
 def save(figure, path: Path) -> list[Path]:

@@ -5,9 +5,9 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 from keras_transfer import results
-from keras_transfer.figures import SETTINGS, save
+from keras_transfer.figures import SETTINGS, plot_estimates, save
 from keras_transfer.results import Row
-from keras_transfer.store import write_atomically
+from keras_transfer.summary import write_texts
 
 # Marker, colour, dash, filled, by the number of kept layers.
 _LOOKS = (
@@ -46,22 +46,12 @@ def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
         )
         for axes, treatment in zip(panels, ("BnB", "AnB"), strict=True):
             for index, count in enumerate(_counts(rows)):
-                marker, colour, dash, filled = _LOOKS[index % len(_LOOKS)]
-                points = _changes(rows, _name(treatment, count))
-                places = [n + 0.08 * (index - 1) for n, _ in points]
-                axes.plot(
-                    places,
-                    [100 * value.mean for _, value in points],
-                    marker=marker,
-                    ls=dash,
-                    color=colour,
-                    markerfacecolor=colour if filled else "white",
-                    label=f"{count} layers kept above",
-                )
-                for place, (_, value) in zip(places, points, strict=True):
-                    if value.t_low is not None:
-                        bar = [100 * value.t_low, 100 * value.t_high]
-                        axes.plot([place, place], bar, color=colour)
+                points = [
+                    (n + 0.08 * (index - 1), value)
+                    for n, value in _changes(rows, _name(treatment, count))
+                ]
+                look = _LOOKS[index % len(_LOOKS)]
+                plot_estimates(axes, points, look, f"{count} layers kept above")
             axes.axhline(0, color="#222222", lw=0.9)
             axes.set_title(treatment, fontsize=11)
             axes.set_xticks(results.layers_of(rows))
@@ -113,7 +103,4 @@ def write_report(
     """Writes the figure, the table and the summary."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = plot(rows, title, folder / "preserved")
-    table, summary = folder / "results.csv", folder / "summary.md"
-    write_atomically(table, results.results_csv(rows))
-    write_atomically(summary, summary_text(rows, title, command))
-    return [*paths, table, summary]
+    return paths + write_texts(rows, summary_text(rows, title, command), folder)

@@ -28,11 +28,25 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     paths = figures.plot_figure2(rows, title, folder / "figure2")
     paths += figures.plot_losses(rows, title, folder / "losses")
-    table = folder / "results.csv"
+    return paths + write_texts(rows, summary_text(rows, title, command), folder)
+
+
+def write_texts(rows: list[Row], text: str, folder: Path) -> list[Path]:
+    """Writes `results.csv` and `summary.md`.
+
+    Args:
+        rows: List of `Row`.
+        text: String, the summary in Markdown.
+        folder: Path; made if it is not there.
+
+    Returns:
+        List of both paths.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    table, summary = folder / "results.csv", folder / "summary.md"
     write_atomically(table, results.results_csv(rows))
-    summary = folder / "summary.md"
-    write_atomically(summary, summary_text(rows, title, command))
-    return [*paths, table, summary]
+    write_atomically(summary, text)
+    return [table, summary]
 
 
 def write_bases(
@@ -49,9 +63,6 @@ def write_bases(
     Returns:
         List of the paths written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    table = folder / "results.csv"
-    write_atomically(table, results.results_csv(rows))
     claim = results.claims(rows)[0]
     lines = [f"# {title}", "", f"    {command}", ""]
     lines += _table(
@@ -71,9 +82,7 @@ def write_bases(
         f"{claim.text} **{claim.verdict.capitalize()}** by these data. "
         f"{claim.effect} ({claim.why}; not paired, Welch's interval).",
     ]
-    path = folder / "summary.md"
-    write_atomically(path, "\n".join(lines) + "\n")
-    return [table, path]
+    return write_texts(rows, "\n".join(lines) + "\n", folder)
 
 
 def summary_text(rows: list[Row], title: str, command: str) -> str:
