@@ -311,6 +311,8 @@ def _group_section(index: int, group: Group) -> str:
         )
     elif results.layers_of(rows):
         parts += _transfer_parts(rows)
+    elif results.select(rows, "baseAll"):
+        parts += _claims(rows)  # the first is about all classes
     parts.append(_settings(recipe))
     parts.append("</section>")
     return "".join(parts)
