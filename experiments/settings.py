@@ -104,7 +104,11 @@ class Settings:
         usual = (preset.data("", 0), preset.model, preset.solver)
         if changed == usual:
             return f"report-{self.preset}"
-        settings = [dataclasses.asdict(part) for part in changed]
+        # Without `None`: settings that come later leave older names alone.
+        settings = [
+            {k: v for k, v in dataclasses.asdict(part).items() if v is not None}
+            for part in changed
+        ]
         return f"report-{self.preset}-{spec_hash({'recipe': settings})[:6]}"
 
     def _check(self, recipe: presets.Preset) -> None:
