@@ -158,11 +158,12 @@ def cautions(rows: list[Row]) -> list[str]:
     Returns:
         List of strings; empty if there is nothing.
     """
-    groups = {row.group for row in rows}
+    pairs = len({row.group for row in rows if row.spec.target != "all"})
     texts = []
-    if len(groups) < 4:
+    if pairs < 4:
+        plural = "" if pairs == 1 else "s"
         texts.append(
-            f"only {len(groups)} pairs: intervals are wide or absent. More "
+            f"only {pairs} pair{plural}: intervals are wide or absent. More "
             "`--seeds` or `--splits` narrow them."
         )
     if len({row.spec.seed for row in rows}) == 1:

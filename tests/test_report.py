@@ -227,7 +227,12 @@ def test_empty_folder_says_what_to_run(tmp_path, capsys):
 
 def test_bases_alone_and_failures_alone_make_a_page(tiny_spec, tmp_path):
     rows = [made_up_row(tiny_spec, 0.6, base=None)]
-    Page(html_report.html_page(survey_of(rows, tmp_path)))
+    text = html_report.html_page(survey_of(rows, tmp_path))
+    Page(text)
+    assert "<h3>The five" not in text
+    rows.append(made_up_row(tiny_spec, 0.5, target="all", base=None))
+    text = html_report.html_page(survey_of(rows, tmp_path))
+    assert "halves - all classes: +10.0" in text
     network = RunStore(tmp_path, "similar_datasets").network(tiny_spec)
     network.fail("killed before it wrote its settings", {}, "")
     path, survey = report.write(tmp_path)
