@@ -175,7 +175,7 @@ def plain_fit(
     if source == "tf.data":
         dataset = tf.data.Dataset.from_tensor_slices((images, labels))
         dataset = dataset.shuffle(count).batch(solver.batch_size).prefetch(2)
-        arguments = {"x": dataset}
+        arguments = {"x": dataset, "shuffle": False}
     else:
         arguments = {"x": images, "y": labels, "batch_size": solver.batch_size}
 
