@@ -7,8 +7,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
-    {"errors", "quiet"},
-    {"specs", "splits"},
+    {"errors", "quiet", "files", "locks", "integrity"},
+    {"specs", "splits", "archives", "records"},
     {
         "architectures",
         "presets",
@@ -33,6 +33,11 @@ LAZY = {("pools", "synthetic_shapes"), ("study", "trainer")}
 PLAIN = [
     "errors",
     "quiet",
+    "files",
+    "locks",
+    "integrity",
+    "archives",
+    "records",
     "specs",
     "splits",
     "architectures",
