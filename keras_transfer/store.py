@@ -66,8 +66,8 @@ class Network:
     @property
     def lock_path(self) -> Path:
         """Lock that whoever trains this network holds."""
-        locks_dir = self.folder.parents[4] / LOCKS
-        return locks_dir / f"{self.spec.network_id}.lock"
+        folder = self.folder.parents[4] / LOCKS
+        return folder / f"{self.spec.network_id}.lock"
 
     @contextlib.contextmanager
     def claim(self) -> Iterator["Network | None"]:
@@ -124,16 +124,30 @@ class Network:
         )
 
     def failure(self) -> str | None:
-        """Returns why the network failed when it was last tried, if it did."""
+        """Returns why training failed, if it did when it was last tried.
+
+        A process that was ended is no such failure.
+        """
         status = read_json(self.folder / "status.json")
         if not isinstance(status, dict) or status.get("status") != "FAILED":
             return None
-        return str(status.get("error"))
+        return None if status.get("died") else str(status.get("error"))
 
-    def fail(self, message: str, record: dict, trace: str) -> None:
-        """Keeps why a network failed; it is tried again by a later start."""
+    def fail(
+        self, message: str, record: dict, trace: str, died: bool = False
+    ) -> None:
+        """Keeps why a network failed; it is tried again by a later start.
+
+        Args:
+            message: String.
+            record: Dict of JSON values.
+            trace: String, where in the code.
+            died: Boolean, whether its process was ended from outside.
+                Defaults to `False`.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.set_status("FAILED", error=message, record=record, trace=trace)
+        details = {"error": message, "record": record, "trace": trace}
+        self.set_status("FAILED", **details, died=died)
 
     def complete(self, result: dict) -> None:
         """Writes the result, the last file of a finished network.
@@ -190,6 +204,16 @@ class Network:
             raise DamagedResult(path)
         return content
 
+    def whole_result(self) -> dict | None:
+        """Returns the result if it is sound and its model is there."""
+        try:
+            result = self.read_result()
+        except DamagedResult:
+            return None
+        if result is None or result["model_sha256"] is None:
+            return result
+        return result if self.model_path.is_file() else None
+
 
 class DamagedResult(Exception):
     """A `result.json` that was cut short or edited."""
@@ -237,6 +261,11 @@ class RunStore:
     def study_dir(self) -> Path:
         """Folder of this study's networks."""
         return self.log_dir / self.study
+
+    @property
+    def locks_dir(self) -> Path:
+        """Folder of the locks of all networks."""
+        return self.log_dir / LOCKS
 
     def check_writable(self) -> None:
         """Makes the log folder and fails early if it cannot be written.

@@ -30,6 +30,7 @@ FLOORS = [
 # Opened only when a data set of that name is asked for.
 LAZY = {
     ("pools", "synthetic_shapes"),
+    ("workers", "data"),
     ("workers", "features"),
     ("workers", "trainer"),
 }
