@@ -13,8 +13,9 @@ from rich.table import Table
 
 from experiments.progress import StudyProgress, readable_time
 from experiments.settings import Settings, parse
-from keras_transfer import networks, planning, results
+from keras_transfer import locks, networks, planning, results
 from keras_transfer.errors import UserError, disk_fault
+from keras_transfer.files import remove_leftovers
 from keras_transfer.presets import Preset
 from keras_transfer.rates import read_rates, with_rates
 from keras_transfer.specs import NetworkSpec
@@ -157,7 +158,10 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
             / settings.report_name()
         )
         words = ["python", "-m", f"experiments.{study.script}", *sys.argv[1:]]
-        paths, lines = study.write(rows, shlex.join(words), folder)
+        # Two processes that shared the study write its report in turn.
+        with locks.hold(store.locks_dir / "report.lock", wait=True):
+            remove_leftovers(folder)
+            paths, lines = study.write(rows, shlex.join(words), folder)
         for line in lines:
             console.print(line, highlight=False, markup=False)
         console.print()

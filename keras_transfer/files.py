@@ -23,6 +23,11 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(name)
 
 
+def has_leftovers(folder: Path) -> bool:
+    """Returns whether a folder holds temporary files."""
+    return any(folder.glob(".*.tmp*"))
+
+
 def remove_leftovers(folder: Path, stem: str = "") -> None:
     """Deletes the temporary files and folders of killed processes.
 
@@ -31,7 +36,8 @@ def remove_leftovers(folder: Path, stem: str = "") -> None:
         stem: String, of the paths whose temporaries are meant. Defaults to
             `""` for all.
     """
-    for path in folder.glob(f".{stem}*.tmp*"):
+    pattern = f".{stem}.*.tmp*" if stem else ".*.tmp*"
+    for path in folder.glob(pattern):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -28,6 +28,7 @@ from keras_transfer import locks
 from keras_transfer.errors import UserError
 from keras_transfer.files import (
     file_sha256,
+    has_leftovers,
     read_json,
     remove_leftovers,
     temporary_beside,
@@ -174,13 +175,16 @@ class Network:
         self.tidy()
 
     def tidy(self) -> None:
-        """Drops what a finished network needs no more.
-
-        Left to a later start if a process is killed just after it wrote the
-        result.
-        """
+        """Drops what a finished network needs no more."""
         self.set_status("COMPLETED")
         self.checkpoint_path.unlink(missing_ok=True)
+
+    def tidy_if_left(self) -> None:
+        """Tidies up after a process that was killed just before it could."""
+        if self.checkpoint_path.is_file() or has_leftovers(self.folder):
+            with contextlib.suppress(OSError), self.claim() as network:
+                if network is not None:
+                    network.tidy()
 
     def read_result(self) -> dict | None:
         """Reads the result of a finished network.
@@ -277,7 +281,7 @@ class RunStore:
             self.study_dir.mkdir(parents=True, exist_ok=True)
             probe = temporary_beside(self.study_dir / "probe")
             probe.write_text("")
-            probe.unlink()
+            remove_leftovers(self.study_dir, "probe")
         except OSError as error:
             raise UserError(
                 f"Cannot write to the log folder {self.log_dir} "

@@ -168,6 +168,9 @@ def run_study(
         if finished[spec] is None and finished.get(spec.source) is not None:
             finished[spec.source] = store.result(spec.source, check_model=True)
     _pass_on(store, reporter)
+    for spec in specs:
+        if finished[spec] is not None:
+            store.network(spec).tidy_if_left()
     found = [spec for spec in specs if finished[spec] is not None]
     pending = [spec for spec in specs if finished[spec] is None]
     outcome = Outcome([], found, {})

@@ -22,6 +22,7 @@ from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import Network
 
 PRELOAD = ["keras_transfer.preload"]
+START = "forkserver"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,7 +183,7 @@ class Worker:
     """
 
     def __init__(self, function, arguments: tuple):
-        context = multiprocessing.get_context("forkserver")
+        context = multiprocessing.get_context(START)
         context.set_forkserver_preload(PRELOAD)
         # TensorFlow's start-up notices belong in no one's terminal.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
