@@ -14,7 +14,7 @@ from rich.table import Table
 from experiments.progress import StudyProgress, readable_time
 from experiments.settings import Settings, parse
 from keras_transfer import networks, planning, results
-from keras_transfer.errors import UserError
+from keras_transfer.errors import UserError, disk_fault
 from keras_transfer.presets import Preset
 from keras_transfer.rates import read_rates, with_rates
 from keras_transfer.specs import NetworkSpec
@@ -119,11 +119,11 @@ def guarded_main(
         )
         return INTERRUPTED
     except OSError as error:
-        print(
-            f"error: {error.strerror or error}: {error.filename}. Finished "
-            "networks are kept; the same command goes on once this is cured.",
-            file=sys.stderr,
+        text = disk_fault(error, settings.log_dir) or (
+            f"{error.strerror or error}: {error.filename}. Finished networks "
+            "are kept; the same command goes on once this is cured."
         )
+        print(f"error: {text}", file=sys.stderr)
         return USER_MISTAKE
     finally:
         with contextlib.suppress(ValueError):
@@ -146,7 +146,9 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
     if outcome is None:
         return DONE
     for spec, message in outcome.failed.items():
-        console.print(f"failed: {spec.name}: {message}", highlight=False)
+        console.print(
+            f"failed: {spec.name}: {message}", highlight=False, markup=False
+        )
     rows = results.collect(study.specs, store)
     if rows:
         folder = (

@@ -1,6 +1,5 @@
 """Keras callbacks: rows, checkpoints, TensorBoard and early failure."""
 
-import io
 import json
 import math
 import shutil
@@ -11,8 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_transfer.errors import NetworkFailed
-from keras_transfer.store import write_atomically
+from keras_transfer.errors import NetworkFailed, UserError
+from keras_transfer.files import load_arrays, save_arrays, write_atomically
 
 
 class EpochRows(keras.callbacks.Callback):
@@ -59,13 +58,21 @@ class Checkpoint(keras.callbacks.Callback):
         rows: List of dicts, the rows kept so far.
         network: `keras.Sequential`, the whole network, of which the model
             that is fitted may be the upper part.
+        fingerprint: String, SHA-256 of the images that it learns from.
     """
 
-    def __init__(self, path: Path, rows: list[dict], network: keras.Model):
+    def __init__(
+        self,
+        path: Path,
+        rows: list[dict],
+        network: keras.Model,
+        fingerprint: str,
+    ):
         super().__init__()
         self.path = path
         self.rows = rows
         self.network = network
+        self.fingerprint = fingerprint
 
     def on_epoch_end(self, epoch, logs=None):
         arrays = {
@@ -73,13 +80,16 @@ class Checkpoint(keras.callbacks.Callback):
             for index, variable in enumerate(_state(self.model, self.network))
         }
         arrays["rows"] = np.frombuffer(json.dumps(self.rows).encode(), "uint8")
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
-        write_atomically(self.path, buffer.getvalue())
+        arrays["images"] = np.frombuffer(self.fingerprint.encode(), "uint8")
+        save_arrays(self.path, arrays)
 
     @staticmethod
     def restore(
-        path: Path, model: keras.Model, network: keras.Model
+        path: Path,
+        model: keras.Model,
+        network: keras.Model,
+        fingerprint: str,
+        notice: Callable[[str], None] | None = None,
     ) -> list[dict]:
         """Puts a compiled network back to its last finished epoch.
 
@@ -87,24 +97,41 @@ class Checkpoint(keras.callbacks.Callback):
             path: Path of the `.npz` file, which may be absent.
             model: Compiled `keras.Model` that is fitted, changed in place.
             network: The whole network, which may be the same.
+            fingerprint: String, SHA-256 of the images it would go on with.
+            notice: Callable or `None`, told if the file cannot be used.
 
         Returns:
             List of the rows up to there; empty to begin at the start, also
             if the file is damaged (its zip checksums tell) or does not fit.
+
+        Raises:
+            UserError: If it was made on other images.
         """
         model.optimizer.build(model.trainable_variables)
         if not path.is_file():
             return []
         variables = _state(model, network)
+        arrays = load_arrays(path)
         try:
-            with np.load(path, allow_pickle=False) as saved:
-                rows = json.loads(saved["rows"].tobytes())
-                arrays = [saved[f"{i:04d}"] for i in range(len(saved) - 1)]
-        except Exception:  # any damage at all means: begin at the start
+            rows = json.loads(arrays.pop("rows").tobytes())
+            # Absent from checkpoints of earlier versions.
+            images = arrays.pop("images", None)
+            state = [arrays[f"{i:04d}"] for i in range(len(arrays))]
+            fits = [tuple(v.shape) for v in variables]
+            fits = [array.shape for array in state] == fits
+        except (AttributeError, KeyError, ValueError):
+            fits = False
+        if not fits:
+            if notice is not None:
+                notice(f"{path} is damaged; its network begins at the start")
             return []
-        if [a.shape for a in arrays] != [tuple(v.shape) for v in variables]:
-            return []
-        for variable, array in zip(variables, arrays, strict=True):
+        if images is not None and images.tobytes() != fingerprint.encode():
+            raise UserError(
+                f"{path} was made on other images than the data set holds "
+                "now. Choose another `--log-dir`, or delete that file to "
+                "train its network from the start."
+            )
+        for variable, array in zip(variables, state, strict=True):
             variable.assign(array)
         return rows
 
@@ -173,6 +200,9 @@ class TensorBoardRows(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self._write(epoch, logs or {})
+        # Before the checkpoint: after its last one no event is written again.
+        for writer in self.writers.values():
+            writer.flush()
 
     def on_train_end(self, logs=None):
         for writer in self.writers.values():

@@ -1,6 +1,7 @@
 """Trains one network: build, copy, freeze, fit, prove, evaluate, file."""
 
 import importlib.metadata
+import io
 import os
 import platform
 import time
@@ -11,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_transfer import models, optimizers, random_layers, transfer
+from keras_transfer.archives import check_archive
 from keras_transfer.callbacks import (
     Checkpoint,
     EpochRows,
@@ -31,11 +33,16 @@ from keras_transfer.features import (
     reusable_layers,
     upper_part,
 )
+from keras_transfer.files import (
+    file_sha256,
+    temporary_beside,
+    write_atomically,
+)
 from keras_transfer.pools import ImagePool
 from keras_transfer.reuse import count_images, weigh_reuse
 from keras_transfer.specs import NetworkSpec, SolverSpec
 from keras_transfer.splits import derive_seed
-from keras_transfer.store import Network, file_sha256
+from keras_transfer.store import Network
 
 BEST_EPOCHS = 10  # the paper's statistic: mean of the 10 highest
 _STEPS_PER_CALL = 32  # at most; Keras's own work a call is a millisecond
@@ -58,6 +65,7 @@ def train_network(
     report: Callable[[dict], None] | None = None,
     feature_store: FeatureStore | None = None,
     test: bool = True,
+    notice: Callable[[str], None] | None = None,
 ) -> dict:
     """Trains one network to its end and files its result.
 
@@ -73,6 +81,7 @@ def train_network(
             layers is kept if that pays; the result is the same without.
         test: Boolean, whether to test and save the network. A trial of a
             search does neither: the test images are not for choosing.
+        notice: Callable or `None`, told of a checkpoint that is damaged.
 
     Returns:
         Dict, the content of `result.json`.
@@ -132,7 +141,9 @@ def train_network(
     trained = model if features is None else upper_part(model, cut)
     copied = [action.layer for action in plan if action.copy]
     compile_network(trained, solver, steps, copied)
-    rows = Checkpoint.restore(network.checkpoint_path, trained, model)
+    rows = Checkpoint.restore(
+        network.checkpoint_path, trained, model, pool.fingerprint, notice
+    )
     first_epoch = len(rows)
     resumed_at = [first_epoch] if first_epoch else []
     if first_epoch < solver.epochs:
@@ -159,7 +170,9 @@ def train_network(
                 FailOnNonFinite(),
                 EpochRows(network.folder / "epochs.jsonl", rows, report),
                 TensorBoardRows(network.folder / "tensorboard", list(rows)),
-                Checkpoint(network.checkpoint_path, rows, model),
+                Checkpoint(
+                    network.checkpoint_path, rows, model, pool.fingerprint
+                ),
             ],
             shuffle=False,  # the data set has an order of its own
             verbose=0,
@@ -246,11 +259,15 @@ def _steps_per_call(steps: int) -> int:
 
 def save_model(network: Network, model: keras.Model, mean: np.ndarray) -> None:
     """Saves a trained network and the mean image it subtracts, atomically."""
-    temporary = network.folder / f".model.{os.getpid()}.keras"
-    model.save(temporary, include_optimizer=False)
-    os.replace(temporary, network.model_path)
-    with (network.folder / "mean.npy").open("wb") as file:
-        np.save(file, mean)
+    temporary = temporary_beside(network.model_path)
+    try:
+        model.save(temporary, include_optimizer=False)
+        os.replace(temporary, network.model_path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    content = io.BytesIO()
+    np.save(content, mean)
+    write_atomically(network.folder / "mean.npy", content.getvalue())
 
 
 def load_model(network: Network) -> keras.Sequential:
@@ -263,7 +280,8 @@ def load_model(network: Network) -> keras.Sequential:
         `keras.Sequential`, not compiled.
 
     Raises:
-        NetworkFailed: If the file is not the one that was filed.
+        NetworkFailed: If the file is not the one that was filed, or names
+            anything that could run code.
     """
     result = network.read_result()
     expected = None if result is None else result["model_sha256"]
@@ -272,7 +290,7 @@ def load_model(network: Network) -> keras.Sequential:
             f"{network.model_path} is not the network that was trained: its "
             "checksum differs. Delete the folder to train it again."
         )
-    # Safe mode refuses anything that could run code, such as a Lambda.
+    check_archive(network.model_path)
     return keras.saving.load_model(
         network.model_path, compile=False, safe_mode=True
     )

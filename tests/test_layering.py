@@ -7,8 +7,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
-    {"errors", "quiet"},
-    {"specs", "splits"},
+    {"errors", "quiet", "files", "locks", "integrity"},
+    {"specs", "splits", "archives", "records"},
     {
         "architectures",
         "presets",
@@ -30,6 +30,7 @@ FLOORS = [
 # Opened only when a data set of that name is asked for.
 LAZY = {
     ("pools", "synthetic_shapes"),
+    ("workers", "data"),
     ("workers", "features"),
     ("workers", "trainer"),
 }
@@ -37,6 +38,11 @@ LAZY = {
 PLAIN = [
     "errors",
     "quiet",
+    "files",
+    "locks",
+    "integrity",
+    "archives",
+    "records",
     "specs",
     "splits",
     "architectures",
