@@ -15,7 +15,7 @@ import traceback
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from keras_transfer import splits
+from keras_transfer import devices, splits
 from keras_transfer.errors import NetworkFailed, UserError
 from keras_transfer.pools import ImagePool, find_pool
 from keras_transfer.specs import NetworkSpec
@@ -112,7 +112,8 @@ def run_study(
         store: `RunStore`.
         data_dir: String or `None`, TFDS folder.
         workers: Integer, networks trained at the same time; the machine's
-            cores are divided among them. `None` for `default_workers`.
+            cores, and its GPUs, are divided among them. `None` for
+            `default_workers`.
         reporter: `Reporter` or `None`.
         reuse_gigabytes: Float, disk that the stored output of frozen layers
             may take; 0 stores none. The results are the same.
@@ -126,7 +127,7 @@ def run_study(
 
     Raises:
         UserError: If the data cannot be had, or differ from those that the
-            finished networks were trained on.
+            finished networks were trained on, or there are too few GPUs.
     """
     reporter = reporter or Reporter()
     store.check_writable()
@@ -145,6 +146,8 @@ def run_study(
         )
     if not pending:
         return outcome
+    workers = workers or default_workers(pending)
+    slots = devices.divide_gpus(devices.gpus_per_network(pending), workers)
     data = pending[0].data
     pool = prepare_data(store, data.name, data.image_size, data_dir, reporter)
     if data.halves is None:
@@ -164,19 +167,19 @@ def run_study(
     common = (pool.folder, feature_store, test)
     ready = set(found) | elsewhere
     places = (store, sources)
-    _train_all(pending, ready, places, common, workers, reporter, outcome)
+    _train_all(pending, ready, places, common, slots, reporter, outcome)
     return outcome
 
 
-def _train_all(pending, ready, places, common, workers, reporter, outcome):
+def _train_all(pending, ready, places, common, slots, reporter, outcome):
     store, sources = places
-    workers = workers or default_workers(pending)
-    threads = threads_of(workers)
+    threads = threads_of(len(slots))
     waiting = list(pending)
-    running: dict[Connection, tuple[NetworkSpec, _Worker]] = {}
+    free = list(slots)
+    running: dict[Connection, tuple[NetworkSpec, _Worker, tuple]] = {}
     try:
         while waiting or running:
-            while len(running) < workers:
+            while free:
                 spec = _next_runnable(waiting, ready, outcome, reporter)
                 if spec is None:
                     break
@@ -184,12 +187,14 @@ def _train_all(pending, ready, places, common, workers, reporter, outcome):
                 network = store.network(spec)
                 place = store if spec.source in pending else sources
                 source = place.network(spec.source) if spec.source else None
-                worker = _Worker(_train, (network, source, threads, *common))
-                running[worker.connection] = spec, worker
+                gpus = free.pop(0)
+                arguments = (network, source, threads, gpus, *common)
+                worker = _Worker(_train, arguments)
+                running[worker.connection] = spec, worker, gpus
             if not running:
                 break  # what was waiting has lost its base
             for connection in wait(list(running)):
-                spec, worker = running[connection]
+                spec, worker, gpus = running[connection]
                 message = worker.receive()
                 kind, *values = message or ("died",)
                 if kind == "epoch":
@@ -197,6 +202,7 @@ def _train_all(pending, ready, places, common, workers, reporter, outcome):
                     continue
                 del running[connection]
                 worker.join()
+                free.append(gpus)
                 if kind == "finished":
                     ready.add(spec)
                     outcome.trained.append(spec)
@@ -210,7 +216,7 @@ def _train_all(pending, ready, places, common, workers, reporter, outcome):
                 outcome.failed[spec] = text
                 reporter.failed(spec, text)
     finally:
-        for _, worker in running.values():
+        for _, worker, _ in running.values():
             worker.stop()
 
 
@@ -233,7 +239,9 @@ def default_workers(specs: list[NetworkSpec]) -> int:
 
     On a CPU, one small network a core: measured 1.3 times faster than one
     network over two cores, and the bits of a result then do not depend on
-    the number of cores. One at a time on a GPU or for `caffenet`.
+    the number of cores. One a GPU (or as many GPUs as it is divided over):
+    small networks leave several GPUs idle more than one. `caffenet` on CPUs
+    is trained one at a time.
 
     Args:
         specs: List of `NetworkSpec`.
@@ -241,8 +249,9 @@ def default_workers(specs: list[NetworkSpec]) -> int:
     Returns:
         Integer, at least 1.
     """
-    has_gpu = Path("/dev/nvidia0").exists()
-    if has_gpu or any(spec.model.name == "caffenet" for spec in specs):
+    if devices.visible_gpus():
+        return max(1, devices.count_slots(devices.gpus_per_network(specs)))
+    if any(spec.model.name == "caffenet" for spec in specs):
         return 1
     return min(available_cores(), 16)
 
@@ -345,12 +354,14 @@ def _train(
     network: Network,
     source: Network | None,
     threads: int,
+    gpus: tuple[str, ...],
     pool_folder: Path,
     feature_store: tuple[Path, int] | None,
     test: bool,
 ) -> None:
-    from keras_transfer import features, trainer
+    from keras_transfer import features, strategies, trainer
 
+    strategies.use_gpus(gpus)
     trainer.set_threads(threads)
     try:
         result = trainer.train_network(
