@@ -27,7 +27,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 # Raised by one whenever the same settings would give other weights, so that
 # results of two versions of the computation never mix.
-COMPUTATION = 2
+COMPUTATION = 3
 
 # Settings that came after networks were filed: `None` stands for what was
 # always done, and leaves the ids of those as they are.
