@@ -109,15 +109,16 @@ class Features:
         return course.batches(spec, batch)
 
     def validation_batches(
-        self, half: HalfData, batch_size: int = 500
+        self, half: HalfData, batch_size: int = 500, replicas: int = 1
     ) -> tf.data.Dataset:
-        """Yields the validation images' features once, in order."""
+        """Yields the validation images' features once; see `in_order`."""
         fetch = self.source("validation")
         labels = tf.constant(half.validation.labels)
         return in_order(
             len(half.validation),
             lambda places: (fetch(places), tf.gather(labels, places)),
             batch_size,
+            replicas,
         )
 
 

@@ -100,7 +100,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs, training=None, mask=None):
-        learns = training and self.trainable
+        # The kernel knows the images of its own replica alone.
+        learns = training and self.trainable and not self.synchronized
         if not learns or mask is not None or len(inputs.shape) != 4:
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
@@ -123,7 +124,11 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
 
 def build_network(
-    model: ModelSpec, crop: int, num_classes: int, seed: int = 0
+    model: ModelSpec,
+    crop: int,
+    num_classes: int,
+    seed: int = 0,
+    replicas: int = 1,
 ) -> keras.Sequential:
     """Builds a network with layers named conv1 to conv5, fc6, fc7 and fc8.
 
@@ -135,6 +140,9 @@ def build_network(
         crop: Integer, side in pixels of the `(crop, crop, 3)` input.
         num_classes: Integer, classes of the target half.
         seed: Integer. Defaults to `0`.
+        replicas: Integer, devices that share a batch. On several, batch
+            normalisation takes the moments of the whole batch. Defaults to
+            `1`.
 
     Returns:
         Built `keras.Sequential` whose output is logits, not probabilities.
@@ -176,7 +184,12 @@ def build_network(
             # Keras's momentum of 0.99 lags behind in runs of a few hundred
             # steps, and the moments are what evaluation uses.
             norm = FusedBatchNormalization(
-                momentum=0.9, dtype=dtype, name=f"{row.name}_norm"
+                momentum=0.9,
+                # Each replica's own would drift apart, and only the first
+                # one's be saved.
+                synchronized=replicas > 1,
+                dtype=dtype,
+                name=f"{row.name}_norm",
             )
             for layer in (pooling, norm) if row.pool else (norm,):
                 network.add(layer)

@@ -41,6 +41,7 @@ _CAME_LATER = (
     (None, "preserved"),
     (None, "base_solver"),
     ("solver", "copied_rate"),
+    ("solver", "replicas"),
 )
 
 
@@ -123,6 +124,8 @@ class SolverSpec:
             `None` for one pass over the training images.
         copied_rate: Float or `None`, learning-rate multiplier of copied
             layers that are fine-tuned; `None` for 1.
+        replicas: Integer or `None`, devices that share each batch; `None`
+            for 1. Dropout draws other masks on several.
     """
 
     learning_rate: float
@@ -138,6 +141,7 @@ class SolverSpec:
     epochs: int = 12
     steps_per_epoch: int | None = None
     copied_rate: float | None = None
+    replicas: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

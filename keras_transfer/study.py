@@ -7,7 +7,7 @@ Here it is decided which network comes next and what becomes of it; an
 import dataclasses
 import time
 
-from keras_transfer import locks, splits
+from keras_transfer import devices, locks, splits
 from keras_transfer.errors import UserError
 from keras_transfer.pools import ImagePool, find_pool
 from keras_transfer.specs import NetworkSpec
@@ -137,7 +137,8 @@ def run_study(
         store: `RunStore`.
         data_dir: String or `None`, TFDS folder.
         workers: Integer, networks trained at the same time; the machine's
-            cores are divided among them. `None` for `default_workers`.
+            cores, and its GPUs, are divided among them. `None` for
+            `default_workers`.
         reporter: `Reporter` or `None`.
         reuse_gigabytes: Float, disk that the stored output of frozen layers
             may take; 0 stores none. The results are the same.
@@ -182,6 +183,11 @@ def run_study(
         )
     if not pending:
         return outcome
+    if executor is None:
+        executor = LocalExecutor(
+            workers or default_workers(pending),
+            devices.gpus_per_network(pending),
+        )
     data = pending[0].data
     pool = prepare_data(store, data.name, data.image_size, data_dir, reporter)
     if data.halves is None:
@@ -195,7 +201,6 @@ def run_study(
         feature_store = (folder, int(reuse_gigabytes * 1e9))
     ready = set(found) | elsewhere
     schedule = _Schedule(pending, ready, reporter, outcome, store, pool)
-    executor = executor or LocalExecutor(workers or default_workers(pending))
 
     def task_of(spec: NetworkSpec) -> Task:
         place = store if spec.source in pending else sources

@@ -11,7 +11,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_transfer import models, optimizers, random_layers, transfer
+from keras_transfer import (
+    models,
+    optimizers,
+    random_layers,
+    strategies,
+    transfer,
+)
 from keras_transfer.archives import check_archive
 from keras_transfer.callbacks import (
     Checkpoint,
@@ -66,6 +72,7 @@ def train_network(
     feature_store: FeatureStore | None = None,
     test: bool = True,
     notice: Callable[[str], None] | None = None,
+    strategy: strategies.Strategy | None = None,
 ) -> dict:
     """Trains one network to its end and files its result.
 
@@ -82,6 +89,8 @@ def train_network(
         test: Boolean, whether to test and save the network. A trial of a
             search does neither: the test images are not for choosing.
         notice: Callable or `None`, told of a checkpoint that is damaged.
+        strategy: `Strategy` or `None` for the GPUs that the solver's
+            `replicas` ask for. A process has one of several replicas at most.
 
     Returns:
         Dict, the content of `result.json`.
@@ -94,6 +103,27 @@ def train_network(
         - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section 2
           and supplementary material.
     """
+    if strategy is None:
+        strategy = strategies.find_strategy(network.spec.solver.replicas)
+    # Outside of the scope: the base is only read, on one device.
+    base_model = load_model(source) if source is not None else None
+    with strategy.scope():
+        return _train(
+            network,
+            pool,
+            base_model,
+            report,
+            feature_store,
+            test,
+            notice,
+            strategy,
+        )
+
+
+def _train(
+    network, pool, base_model, report, feature_store, test, notice, strategy
+) -> dict:
+    """Builds, copies, freezes, compiles, fits and tests in one scope."""
     spec = network.spec
     started = time.monotonic()
     network.begin()
@@ -116,9 +146,12 @@ def train_network(
     if spec.target_images is not None:
         words += (spec.target_images, spec.draw)
     seed = derive_seed(*words)
-    base_model = load_model(source) if source is not None else None
     model = models.build_network(
-        spec.model, spec.data.crop, half.num_classes, seed
+        spec.model,
+        spec.data.crop,
+        half.num_classes,
+        seed,
+        strategy.replicas,
     )
     if spec.base == "random":
         random_layers.redraw(
@@ -127,6 +160,11 @@ def train_network(
     plan = transfer.plan_network(spec, model, base_model)
     proof = transfer.apply_plan(model, base_model, plan)
     solver = spec.solver
+    strategy.check_images(
+        min(solver.batch_size, len(half.train)),
+        validation=len(half.validation),
+        test=len(half.test),
+    )
     steps = solver.steps_per_epoch or steps_per_pass(
         len(half.train), solver.batch_size
     )
@@ -144,6 +182,7 @@ def train_network(
     rows = Checkpoint.restore(
         network.checkpoint_path, trained, model, pool.fingerprint, notice
     )
+    strategy.separate_masks(model)
     first_epoch = len(rows)
     resumed_at = [first_epoch] if first_epoch else []
     if first_epoch < solver.epochs:
@@ -156,10 +195,17 @@ def train_network(
         )
         if features is None:
             batches = train_batches(half.train, mean, spec.data, course)
-            looks = evaluation_batches(half.validation, mean, spec.data)
+            looks = evaluation_batches(
+                half.validation,
+                mean,
+                spec.data,
+                replicas=strategy.replicas,
+            )
         else:
             batches = features.train_batches(half, spec.data, course)
-            looks = features.validation_batches(half)
+            looks = features.validation_batches(
+                half, replicas=strategy.replicas
+            )
         trained.fit(
             batches,
             steps_per_epoch=steps,
@@ -177,14 +223,16 @@ def train_network(
             shuffle=False,  # the data set has an order of its own
             verbose=0,
         )
+    strategy.check_replicas(model)
     proof = proof.after(model)
     test_loss = test_accuracy = None
     if test:
         # The whole network is tested, however it was trained.
         model.compile(loss=_loss(), metrics=["accuracy"], jit_compile=False)
-        test_loss, test_accuracy = model.evaluate(
-            evaluation_batches(half.test, mean, spec.data), verbose=0
+        batches = evaluation_batches(
+            half.test, mean, spec.data, replicas=strategy.replicas
         )
+        test_loss, test_accuracy = model.evaluate(batches, verbose=0)
         save_model(network, model, mean)
     validation = [row["val_accuracy"] for row in rows]
     result = {
@@ -211,7 +259,7 @@ def train_network(
         "proof": proof.to_rows(),
         "resumed_at_epoch": resumed_at,
         "seconds": time.monotonic() - started,
-        "environment": environment(),
+        "environment": {**environment(), **strategy.describe()},
     }
     network.complete(result)
     return result
@@ -244,7 +292,8 @@ def compile_network(
         loss=_loss(),
         metrics=["accuracy"],
         jit_compile=False,  # XLA on a CPU measured slower, and breaks replicas
-        steps_per_execution=_steps_per_call(steps),
+        # Several steps a call fail under replicas.
+        steps_per_execution=1 if solver.replicas else _steps_per_call(steps),
     )
 
 
