@@ -31,6 +31,7 @@ from keras_transfer.features import (
     reusable_layers,
     upper_part,
 )
+from keras_transfer.layer_statistics import LayerStatistics, probe_batch
 from keras_transfer.pools import ImagePool
 from keras_transfer.reuse import count_images, weigh_reuse
 from keras_transfer.specs import NetworkSpec, SolverSpec
@@ -117,6 +118,10 @@ def train_network(
         )
     plan = transfer.plan_network(spec, model, base_model)
     proof = transfer.apply_plan(model, base_model, plan)
+    # Before a checkpoint is restored: the start is that of the first run.
+    statistics = LayerStatistics(
+        model, *probe_batch(half.validation, mean, spec.data)
+    )
     solver = spec.solver
     steps = solver.steps_per_epoch or steps_per_pass(
         len(half.train), solver.batch_size
@@ -196,6 +201,7 @@ def train_network(
         "data_fingerprint": pool.fingerprint,
         "data_version": pool.version,
         "proof": proof.to_rows(),
+        "layers": statistics.table(copied),
         "resumed_at_epoch": resumed_at,
         "seconds": time.monotonic() - started,
         "environment": environment(),

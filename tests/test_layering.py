@@ -22,8 +22,10 @@ FLOORS = [
     {"data", "models", "optimizers", "planning", "transfer", "intervals"},
     {"random_layers", "networks", "rates"},
     {"callbacks", "results", "features"},
+    {"layer_statistics"},
     {"curves", "trainer", "study", "reference", "survey", "commands"},
     {"figures", "preload", "svg_figures"},
+    {"drift"},
     {"summary", "figure3"},
     {"boost", "distance", "data_size", "preserved", "tuning", "html_report"},
 ]
@@ -51,6 +53,7 @@ PLAIN = [
     "summary",
     "figures",
     "figure3",
+    "drift",
     "distance",
     "data_size",
     "boost",
