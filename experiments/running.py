@@ -27,6 +27,7 @@ from keras_transfer.study import (
     run_study,
     threads_of,
 )
+from keras_transfer.study_events import write_study_events
 
 DONE, SOME_FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
@@ -157,6 +158,7 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
         )
         words = ["python", "-m", f"experiments.{study.script}", *sys.argv[1:]]
         paths, lines = study.write(rows, shlex.join(words), folder)
+        write_study_events(rows, paths, folder / "tensorboard")
         for line in lines:
             console.print(line, highlight=False, markup=False)
         console.print()
@@ -327,4 +329,5 @@ def train_all(
             workers,
             progress,
             settings.reuse_gigabytes,
+            observe=settings.observe,
         )

@@ -84,6 +84,7 @@ class LayerStatistics:
         labels: Integer tensor `(n,)`.
 
     Attributes:
+        weights: List of the network's weights, layer by layer.
         start: `Measurement` of the start.
     """
 
@@ -99,21 +100,31 @@ class LayerStatistics:
             for number, layer in zip(numbers, network.layers, strict=True)
             if isinstance(layer, keras.layers.BatchNormalization)
         }
-        self._weights = [w for layer in network.layers for w in layer.weights]
-        self._trained = [w for w in self._weights if w.trainable]
-        self._start = {w.path: w.numpy().copy() for w in self._weights}
+        self.weights = [w for layer in network.layers for w in layer.weights]
+        self._trained = [w for w in self.weights if w.trainable]
+        self._start = {w.path: w.numpy().copy() for w in self.weights}
         # What a frozen start of the network puts out never changes.
         self._below = {}
         self._entry = self._forward(images, 0, self._cut, False, self._below)
         self._compiled = tf.function(self._run, autograph=False)
         self.start = self.measure()
 
+    @property
+    def kernels(self) -> set[str]:
+        """Paths of the numbered layers' kernels."""
+        return {kernel.path for _, kernel in self._kernels.values()}
+
+    @property
+    def first_kernel(self):
+        """Kernel of the first layer."""
+        return self._kernels[1][1]
+
     def measure(self) -> Measurement:
         """Measures the network as it is now."""
         outputs, gradient_norms, loss = self._compiled()
         weights = {
             weight.path: _compare(weight.numpy(), self._start[weight.path])
-            for weight in self._weights
+            for weight in self.weights
         }
         for weight, norm in zip(self._trained, gradient_norms, strict=True):
             weights[weight.path]["gradient_norm"] = float(norm)

@@ -104,6 +104,7 @@ def run_study(
     reuse_gigabytes: float = REUSE_GIGABYTES,
     sources: RunStore | None = None,
     test: bool = True,
+    observe: str = "default",
 ) -> Outcome:
     """Trains the networks that are not finished yet.
 
@@ -120,6 +121,7 @@ def run_study(
             not among `specs`.
         test: Boolean, whether networks are tested and saved; see
             `trainer.train_network`.
+        observe: String, how much TensorBoard is told; see there.
 
     Returns:
         `Outcome`. A network that fails does not end the study.
@@ -161,7 +163,7 @@ def run_study(
     if reuse_gigabytes > 0:
         folder = store.cache_dir / "features"
         feature_store = (folder, int(reuse_gigabytes * 1e9))
-    common = (pool.folder, feature_store, test)
+    common = (pool.folder, feature_store, test, observe)
     ready = set(found) | elsewhere
     places = (store, sources)
     _train_all(pending, ready, places, common, workers, reporter, outcome)
@@ -348,6 +350,7 @@ def _train(
     pool_folder: Path,
     feature_store: tuple[Path, int] | None,
     test: bool,
+    observe: str,
 ) -> None:
     from keras_transfer import features, trainer
 
@@ -361,6 +364,7 @@ def _train(
             feature_store=feature_store
             and features.FeatureStore(*feature_store),
             test=test,
+            observe=observe,
         )
         connection.send(("finished", result))
     except UserError as error:

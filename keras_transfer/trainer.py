@@ -15,7 +15,6 @@ from keras_transfer.callbacks import (
     Checkpoint,
     EpochRows,
     FailOnNonFinite,
-    TensorBoardRows,
 )
 from keras_transfer.data import (
     Course,
@@ -32,6 +31,7 @@ from keras_transfer.features import (
     upper_part,
 )
 from keras_transfer.layer_statistics import LayerStatistics, probe_batch
+from keras_transfer.observation import Observer
 from keras_transfer.pools import ImagePool
 from keras_transfer.reuse import count_images, weigh_reuse
 from keras_transfer.specs import NetworkSpec, SolverSpec
@@ -59,6 +59,7 @@ def train_network(
     report: Callable[[dict], None] | None = None,
     feature_store: FeatureStore | None = None,
     test: bool = True,
+    observe: str = "default",
 ) -> dict:
     """Trains one network to its end and files its result.
 
@@ -74,6 +75,8 @@ def train_network(
             layers is kept if that pays; the result is the same without.
         test: Boolean, whether to test and save the network. A trial of a
             search does neither: the test images are not for choosing.
+        observe: String, how much TensorBoard is told of the layers, one of
+            `observation.LEVELS`; the result is the same.
 
     Returns:
         Dict, the content of `result.json`.
@@ -163,7 +166,13 @@ def train_network(
             callbacks=[
                 FailOnNonFinite(),
                 EpochRows(network.folder / "epochs.jsonl", rows, report),
-                TensorBoardRows(network.folder / "tensorboard", list(rows)),
+                Observer(
+                    network.folder / "tensorboard",
+                    list(rows),
+                    statistics,
+                    solver.epochs,
+                    observe,
+                ),
                 Checkpoint(network.checkpoint_path, rows, model),
             ],
             shuffle=False,  # the data set has an order of its own

@@ -22,11 +22,12 @@ FLOORS = [
     {"data", "models", "optimizers", "planning", "transfer", "intervals"},
     {"random_layers", "networks", "rates"},
     {"callbacks", "results", "features"},
-    {"layer_statistics"},
+    {"layer_statistics", "events"},
+    {"observation"},
     {"curves", "trainer", "study", "reference", "survey", "commands"},
     {"figures", "preload", "svg_figures"},
     {"drift"},
-    {"summary", "figure3"},
+    {"summary", "figure3", "study_events"},
     {"boost", "distance", "data_size", "preserved", "tuning", "html_report"},
 ]
 # Opened only when a data set of that name is asked for.
@@ -64,6 +65,8 @@ PLAIN = [
     "survey",
     "svg_figures",
     "html_report",
+    "events",
+    "study_events",
 ]
 
 
