@@ -25,6 +25,7 @@ from keras_transfer.study import (
     prepare_data,
     run_study,
 )
+from keras_transfer.study_events import write_study_events
 from keras_transfer.workers import default_workers, threads_of
 
 DONE, SOME_FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
@@ -158,6 +159,7 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
         )
         words = ["python", "-m", f"experiments.{study.script}", *sys.argv[1:]]
         paths, lines = study.write(rows, shlex.join(words), folder)
+        write_study_events(rows, paths, folder / "tensorboard")
         for line in lines:
             console.print(line, highlight=False, markup=False)
         console.print()
@@ -328,4 +330,5 @@ def train_all(
             workers,
             progress,
             settings.reuse_gigabytes,
+            observe=settings.observe,
         )

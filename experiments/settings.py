@@ -61,6 +61,8 @@ class Settings:
     """Fixed views of each training image, if not the preset's."""
     reuse_gigabytes: float = REUSE_GIGABYTES
     """Disk for what frozen layers compute; 0 computes it at every step."""
+    observe: Literal["off", "default", "full"] = "default"
+    """What TensorBoard shows of layers: nothing, kernels, every weight."""
     workers: int | None = None
     """Networks trained at the same time (one a core on a CPU, one a GPU)."""
     strategy: StrategyName = "auto"

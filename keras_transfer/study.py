@@ -129,6 +129,7 @@ def run_study(
     sources: RunStore | None = None,
     test: bool = True,
     executor: Executor | None = None,
+    observe: str = "default",
 ) -> Outcome:
     """Trains the networks that are not finished yet.
 
@@ -148,6 +149,8 @@ def run_study(
             `trainer.train_network`.
         executor: `Executor` or `None`, which trains them. Defaults to `None`
             for processes of this machine, `workers` at the same time.
+        observe: String, how much TensorBoard is told; see
+            `trainer.train_network`.
 
     Returns:
         `Outcome`. A network that fails does not end the study.
@@ -206,7 +209,7 @@ def run_study(
         place = store if spec.source in pending else sources
         source = place.network(spec.source) if spec.source else None
         network = store.network(spec)
-        return Task(network, source, pool.folder, feature_store, test)
+        return Task(network, source, pool.folder, feature_store, test, observe)
 
     _train_all(schedule, executor, task_of)
     return outcome

@@ -23,7 +23,6 @@ from keras_transfer.callbacks import (
     Checkpoint,
     EpochRows,
     FailOnNonFinite,
-    TensorBoardRows,
 )
 from keras_transfer.data import (
     Course,
@@ -44,6 +43,8 @@ from keras_transfer.files import (
     temporary_beside,
     write_atomically,
 )
+from keras_transfer.layer_statistics import LayerStatistics, probe_batch
+from keras_transfer.observation import Observer
 from keras_transfer.pools import ImagePool
 from keras_transfer.reuse import count_images, weigh_reuse
 from keras_transfer.specs import NetworkSpec, SolverSpec
@@ -73,6 +74,7 @@ def train_network(
     test: bool = True,
     notice: Callable[[str], None] | None = None,
     strategy: strategies.Strategy | None = None,
+    observe: str = "default",
 ) -> dict:
     """Trains one network to its end and files its result.
 
@@ -91,6 +93,8 @@ def train_network(
         notice: Callable or `None`, told of a checkpoint that is damaged.
         strategy: `Strategy` or `None` for the GPUs that the solver's
             `replicas` ask for. A process has one of several replicas at most.
+        observe: String, how much TensorBoard is told of the layers, one of
+            `observation.LEVELS`; the result is the same.
 
     Returns:
         Dict, the content of `result.json`.
@@ -117,11 +121,20 @@ def train_network(
             test,
             notice,
             strategy,
+            observe,
         )
 
 
 def _train(
-    network, pool, base_model, report, feature_store, test, notice, strategy
+    network,
+    pool,
+    base_model,
+    report,
+    feature_store,
+    test,
+    notice,
+    strategy,
+    observe,
 ) -> dict:
     """Builds, copies, freezes, compiles, fits and tests in one scope."""
     spec = network.spec
@@ -159,6 +172,10 @@ def _train(
         )
     plan = transfer.plan_network(spec, model, base_model)
     proof = transfer.apply_plan(model, base_model, plan)
+    # Before a checkpoint is restored: the start is that of the first run.
+    statistics = LayerStatistics(
+        model, *probe_batch(half.validation, mean, spec.data)
+    )
     solver = spec.solver
     strategy.check_images(
         min(solver.batch_size, len(half.train)),
@@ -215,7 +232,13 @@ def _train(
             callbacks=[
                 FailOnNonFinite(),
                 EpochRows(network.folder / "epochs.jsonl", rows, report),
-                TensorBoardRows(network.folder / "tensorboard", list(rows)),
+                Observer(
+                    network.folder / "tensorboard",
+                    list(rows),
+                    statistics,
+                    solver.epochs,
+                    observe,
+                ),
                 Checkpoint(
                     network.checkpoint_path, rows, model, pool.fingerprint
                 ),
@@ -257,6 +280,7 @@ def _train(
         "data_fingerprint": pool.fingerprint,
         "data_version": pool.version,
         "proof": proof.to_rows(),
+        "layers": statistics.table(copied),
         "resumed_at_epoch": resumed_at,
         "seconds": time.monotonic() - started,
         "environment": {**environment(), **strategy.describe()},

@@ -35,6 +35,7 @@ class Task:
         feature_store: Tuple of folder and bytes for the output of frozen
             layers, or `None`.
         test: Boolean, see `trainer.train_network`.
+        observe: String, likewise.
     """
 
     network: Network
@@ -42,6 +43,7 @@ class Task:
     pool_folder: Path
     feature_store: tuple[Path, int] | None
     test: bool
+    observe: str = "default"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -345,6 +347,7 @@ def _train(connection, network: Network, task, threads, gpus) -> tuple:
             feature_store=task.feature_store
             and features.FeatureStore(*task.feature_store),
             test=task.test,
+            observe=task.observe,
             notice=lambda text: connection.send(("notice", text)),
         )
         return "finished", result

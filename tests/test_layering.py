@@ -24,9 +24,12 @@ FLOORS = [
     {"data", "models", "optimizers", "planning", "transfer", "intervals"},
     {"random_layers", "networks", "rates"},
     {"callbacks", "results", "features"},
+    {"layer_statistics", "events"},
+    {"observation"},
     {"curves", "trainer", "study", "reference", "survey", "commands"},
     {"figures", "preload", "svg_figures"},
-    {"summary", "figure3"},
+    {"drift"},
+    {"summary", "figure3", "study_events"},
     {"boost", "distance", "data_size", "preserved", "tuning", "html_report"},
 ]
 # Opened only when a data set of that name is asked for.
@@ -65,6 +68,7 @@ PLAIN = [
     "summary",
     "figures",
     "figure3",
+    "drift",
     "distance",
     "data_size",
     "boost",
@@ -75,6 +79,8 @@ PLAIN = [
     "survey",
     "svg_figures",
     "html_report",
+    "events",
+    "study_events",
 ]
 
 
