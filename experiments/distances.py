@@ -33,6 +33,7 @@ def finished_beside(
             data.views,
             data.images_per_class,
             data.mean,
+            data.channels,
             spec.model,
             spec.solver,
         )

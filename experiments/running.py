@@ -11,7 +11,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from experiments.progress import StudyProgress, readable_time
+from experiments.progress import (
+    StudyProgress,
+    readable_size,
+    readable_time,
+)
 from experiments.settings import Settings, parse
 from keras_transfer import networks, planning, results
 from keras_transfer.errors import UserError
@@ -27,6 +31,9 @@ from keras_transfer.study import (
     run_study,
     threads_of,
 )
+from keras_transfer.summary import absent_classes
+
+_LONG = 7 * 24 * 3600  # a plan of more seconds is no job for this machine
 
 DONE, SOME_FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
@@ -149,6 +156,8 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
     for spec, message in outcome.failed.items():
         console.print(f"failed: {spec.name}: {message}", highlight=False)
     rows = results.collect(study.specs, store)
+    for caution in absent_classes(rows):
+        console.print(f"warning: {caution}", highlight=False, markup=False)
     if rows:
         folder = (
             store.study_dir
@@ -267,7 +276,7 @@ def print_plan(
     basis = "measured on finished networks" if plan.measured else "a guess"
     disk = "unknown"
     if plan.disk_bytes is not None:
-        disk = f"{plan.disk_bytes / 1e6:,.0f} MB"
+        disk = readable_size(plan.disk_bytes)
     text = (
         f"{len(plan.pending)} of {len(plan.networks)} networks to train, "
         f"about {readable_time(plan.seconds)} with {plan.workers} at a time "
@@ -277,6 +286,17 @@ def print_plan(
         text += (
             f" Frozen layers store {plan.stored_bytes / 1e9:.1f} GB of output "
             f"in passing, at most {reuse_gigabytes:g} GB at once."
+        )
+    if plan.pending and plan.flops and plan.seconds > _LONG:
+        hours = plan.flops / 1e13 / 3600
+        text += (
+            f" These are {plan.flops:.1e} floating-point operations: "
+            f"{hours:,.0f} h at 10 TFLOP/s."
+        )
+    if plan.tfds_bytes:
+        text += (
+            " TFDS keeps a copy of its own of the data set, "
+            f"{readable_size(plan.tfds_bytes)} more, beside the tars."
         )
     if plan.seconds is None:
         text += " The data set was not prepared yet, so its size is unknown."

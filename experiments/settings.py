@@ -34,6 +34,8 @@ class Settings:
     """Among BnB AnB BnB+ AnB+; none at all trains the bases alone."""
     mean: Literal["base", "target"] = "base"
     """Whose training half gives the mean image that is subtracted."""
+    channels: Literal["rgb", "bgr"] = "rgb"
+    """Order of colours that networks see; the authors' is bgr."""
     image_size: int | None = None
     """Side in pixels that images are kept at (the set's own if known)."""
     model: Literal["cnn8", "caffenet"] | None = None
@@ -92,6 +94,7 @@ class Settings:
             splits=self.splits,
             views=self.views,
             images_per_class=self.images_per_class,
+            channels=None if self.channels == "rgb" else self.channels,
         )
         self._check(recipe)
         return recipe

@@ -16,7 +16,7 @@ from keras_transfer.figure3 import plot_reduced
 from keras_transfer.figures import SETTINGS, STYLES, plot_estimates, save
 from keras_transfer.intervals import Estimate, estimate
 from keras_transfer.results import Row
-from keras_transfer.summary import write_texts
+from keras_transfer.summary import absent_classes, write_texts
 
 # How a network begins: from scratch, with frozen or with fine-tuned layers.
 STARTS = {"base": "from scratch", "AnB": "frozen", "AnB+": "fine-tuned"}
@@ -276,4 +276,6 @@ def write_reduced(
         "images: in 2014 the networks on 5 to 100 images a class never left "
         "their starting loss.",
     ]
+    for caution in absent_classes(rows):
+        lines += ["", f"**Warning:** {caution}"]
     return paths + write_texts(rows, "\n".join(lines) + "\n", folder)

@@ -12,7 +12,7 @@ from keras_transfer import results
 from keras_transfer.intervals import Estimate, welch_difference
 from keras_transfer.results import Claim, Row
 from keras_transfer.specs import INITIALIZATIONS
-from keras_transfer.summary import write_texts
+from keras_transfer.summary import absent_classes, write_texts
 
 SIMILAR = "random halves"
 DISSIMILAR = "man-made / natural"
@@ -225,6 +225,8 @@ def summary_text(rows: list[Row], title: str, command: str) -> str:
             "**Warning:** one seed only: the intervals, where there are any, "
             "do not show how much a network varies from run to run.",
         ]
+    for caution in absent_classes(rows):
+        lines += ["", f"**Warning:** {caution}"]
     return "\n".join(lines) + "\n"
 
 

@@ -19,6 +19,8 @@ from keras_transfer.errors import UserError
 
 PARTS = ("train", "test")
 _OWN_TEST_FRACTION = 0.2  # of a data set that comes without a test set
+# Without one of these TFDS would leave out a part and say nothing.
+_IMAGENET_TARS = ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar")
 
 
 class ImagePool:
@@ -126,6 +128,7 @@ def prepare_pool(
         return pool
     progress = progress or (lambda text, share: None)
     progress(f"{name}: opening", 0.0)
+    _quiet_warnings()
     builder = _prepared_builder(name, data_dir)
     folder = _pool_folder(cache_dir, name, image_size)
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
@@ -164,8 +167,12 @@ def _prepared_builder(name: str, data_dir: str | None):
     _check_features(builder)
     if builder.is_prepared():
         return builder
+    by_hand = bool(builder.MANUAL_DOWNLOAD_INSTRUCTIONS)
+    if by_hand:
+        _check_manual_files(builder)
     try:
-        _check_reachable(builder)
+        if not by_hand:
+            _check_reachable(builder)
         with _quiet_stdout():
             builder.download_and_prepare()
     except Exception as error:
@@ -178,6 +185,33 @@ def _prepared_builder(name: str, data_dir: str | None):
     return builder
 
 
+def _check_manual_files(builder) -> None:
+    """Says which files a user has to get, and where to put them."""
+    root = Path(builder.data_dir).parents[1]
+    if builder.builder_config is not None:
+        root = root.parent
+    manual = root / "downloads" / "manual"
+    names = {path.name for path in manual.glob("*")}
+    cure = (
+        f"Put them, or a symbolic link to their folder, at {manual}, or give "
+        "`--data-dir` of a folder in which TFDS has prepared them."
+    )
+    if builder.name == "imagenet2012":
+        missing = [name for name in _IMAGENET_TARS if name not in names]
+        if missing:
+            raise UserError(
+                f"ImageNet cannot be downloaded without registration. Missing: "
+                f"{' and '.join(missing)}. Get them from "
+                f"https://image-net.org/download-images (ILSVRC2012). {cure}"
+            )
+    elif not names:
+        words = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
+        raise UserError(
+            f"The files of {builder.name!r} have to be got by hand. TFDS "
+            f"says: {words} {cure}"
+        )
+
+
 def _check_reachable(builder) -> None:
     # TFDS retries for minutes before it believes that there is no network.
     import requests
@@ -185,6 +219,13 @@ def _check_reachable(builder) -> None:
     for url in list(builder.url_infos or ())[:1]:
         if url.startswith("http"):
             requests.head(url, timeout=10, allow_redirects=False)
+
+
+def _quiet_warnings() -> None:
+    # TFDS warns of folders and of test images that nobody asked for.
+    from absl import logging
+
+    logging.set_verbosity(logging.ERROR)
 
 
 def _quiet_stdout():
@@ -227,6 +268,12 @@ def _part_names(builder) -> dict[str, str | None]:
     order = ("test", "validation")
     if builder.name.startswith("imagenet"):
         order = ("validation", "test")
+        if "validation" not in available:
+            raise UserError(
+                f"{builder.name} in {builder.data_dir} was prepared without "
+                "its validation images, which are what the paper tests on. "
+                f"Delete that folder and prepare it with {_IMAGENET_TARS[1]}."
+            )
     test = next((part for part in order if part in available), None)
     return {"train": "train", "test": test}
 
@@ -262,8 +309,40 @@ def _write_pool(builder, name, image_size, folder, progress) -> dict:
     }
 
 
-def _write_part(builder, tfds_part, part, image_size, folder, progress) -> int:
+def decoded_batches(encoded, feature, image_size: int, batch_size: int = 256):
+    """Decodes images with all cores, in order, and makes them square.
+
+    Args:
+        encoded: `tf.data.Dataset` of strings, encoded images.
+        feature: `tfds.features.Image`.
+        image_size: Integer, side in pixels.
+        batch_size: Integer. Defaults to `256`.
+
+    Returns:
+        `tf.data.Dataset` of `uint8` batches `(n, size, size, 3)`.
+    """
     import tensorflow as tf
+
+    def decode(image):
+        image = feature.decode_example(image)
+        if feature.shape[-1] == 1:
+            image = tf.image.grayscale_to_rgb(image)
+        image = image[..., :3]
+        if feature.shape[:2] != (image_size, image_size):
+            image = tf.image.resize(
+                image, (image_size, image_size), antialias=True
+            )
+            image = tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), "uint8")
+        return image
+
+    return (
+        encoded.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(batch_size)
+        .prefetch(2)
+    )
+
+
+def _write_part(builder, tfds_part, part, image_size, folder, progress) -> int:
     import tensorflow_datasets as tfds
 
     config = tfds.ReadConfig(interleave_cycle_length=1)
@@ -290,28 +369,12 @@ def _write_part(builder, tfds_part, part, image_size, folder, progress) -> int:
         np.uint8,
         (total, image_size, image_size, 3),
     )
-    image_feature = builder.info.features["image"]
-    channels = image_feature.shape[-1]
-
-    def decode(example):
-        image = image_feature.decode_example(example["image"])
-        if channels == 1:
-            image = tf.image.grayscale_to_rgb(image)
-        image = image[..., :3]
-        if image_feature.shape[:2] != (image_size, image_size):
-            image = tf.image.resize(
-                image, (image_size, image_size), antialias=True
-            )
-            image = tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), "uint8")
-        return image
-
     # Unlabelled examples are dropped before their images are decoded.
-    decoded = (
-        raw.filter(lambda e: (e["label"] >= 0) & (e["label"] < num_classes))
-        .map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(256)
-        .prefetch(2)
-    )
+    encoded = raw.filter(
+        lambda e: (e["label"] >= 0) & (e["label"] < num_classes)
+    ).map(lambda e: e["image"])
+    feature = builder.info.features["image"]
+    decoded = decoded_batches(encoded, feature, image_size)
     done = 0
     for batch in decoded.as_numpy_iterator():
         images[done : done + len(batch)] = batch

@@ -34,6 +34,7 @@ COMPUTATION = 2
 _CAME_LATER = (
     ("data", "images_per_class"),
     ("data", "halves"),
+    ("data", "channels"),
     (None, "initialization"),
     (None, "target_images"),
     (None, "draw"),
@@ -64,6 +65,8 @@ class DataSpec:
         mean: String, `"base"` to subtract the mean image of the base's
             training half (as the authors did) or `"target"`.
         scale: Float, factor of the images after the mean is subtracted.
+        channels: String or `None`, `"bgr"` for the authors' order of blue,
+            green and red; `None` for red, green and blue, as TFDS has them.
     """
 
     name: str
@@ -77,6 +80,7 @@ class DataSpec:
     validation_fraction: float = 0.1
     mean: str = "base"
     scale: float = 1.0
+    channels: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

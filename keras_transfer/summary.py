@@ -82,6 +82,8 @@ def write_bases(
         f"{claim.text} **{claim.verdict.capitalize()}** by these data. "
         f"{claim.effect} ({claim.why}; not paired, Welch's interval).",
     ]
+    for caution in absent_classes(rows):
+        lines += ["", f"**Warning:** {caution}"]
     return write_texts(rows, "\n".join(lines) + "\n", folder)
 
 
@@ -181,7 +183,32 @@ def cautions(rows: list[Row]) -> list[str]:
             f"{len(stuck)} networks did not learn at all (an optimisation "
             f"failure): {', '.join(stuck[:5])}."
         )
-    return texts
+    return texts + absent_classes(rows)
+
+
+def absent_classes(rows: list[Row]) -> list[str]:
+    """Says which classes no accuracy tells of, for want of images.
+
+    Args:
+        rows: List of `Row`.
+
+    Returns:
+        List of strings, one for each half and part; empty if every class has
+        validation and test images.
+    """
+    texts = {}
+    for row in rows:
+        # Absent from results that were filed before this was looked at.
+        absent = row.result.get("classes_without_images", {})
+        for part, names in absent.items():
+            if names:
+                half = f"{row.spec.division}, classes of {row.spec.target}"
+                texts[half, part] = (
+                    f"{half}: {len(names)} of {len(row.result['classes'])} "
+                    f"have no {part} image ({', '.join(names[:3])}, ...): "
+                    f"{part} accuracy is that of the others."
+                )
+    return list(texts.values())
 
 
 def _table(header: list[str], body: list[list[str]]) -> list[str]:

@@ -189,6 +189,7 @@ def train_network(
             "test": len(half.test),
         },
         "classes": half.class_names,
+        "classes_without_images": half.absent_classes(),
         "steps": total_steps,
         "reused_keras_layers": 0 if features is None else cut,
         "mean_half": mean_half,
