@@ -166,11 +166,25 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
         )
         words = ["python", "-m", f"experiments.{study.script}", *sys.argv[1:]]
         paths, lines = study.write(rows, shlex.join(words), folder)
+        title = f"{study.script} on {settings.dataset}"
+        paths += _draw_training(rows, store, title, folder)
         for line in lines:
             console.print(line, highlight=False, markup=False)
         console.print()
         _name_files(paths, console)
     return SOME_FAILED if outcome.failed else DONE
+
+
+def _draw_training(
+    rows: list[results.Row], store: RunStore, title: str, folder: Path
+) -> list[Path]:
+    """Draws learning curves and first layers, which every study has."""
+    # Matplotlib only when it is needed.
+    from keras_transfer.filters import write_filters
+    from keras_transfer.learning_curves import write_learning_curves
+
+    paths = write_learning_curves(rows, store, title, folder)
+    return paths + write_filters(rows, store, folder)
 
 
 def few_image_bases(
@@ -213,6 +227,25 @@ def few_image_bases(
         solver = dataclasses.replace(solver, steps_per_epoch=steps)
         recipe = dataclasses.replace(recipe, solver=solver)
     return base_specs(settings, recipe), most
+
+
+def check_images(sizes: tuple[int, ...], most: int, dataset: str) -> None:
+    """Refuses sizes that are no fewer images than there are.
+
+    Args:
+        sizes: Tuple of integers, training images of each class.
+        most: Integer, those that there are.
+        dataset: String.
+
+    Raises:
+        UserError: Naming the first that is too large.
+    """
+    for size in sizes:
+        if size >= most:
+            raise UserError(
+                f"Expected `--images` below {most}, all that {dataset} has of "
+                f"a class (they come beside). Received: {size}."
+            )
 
 
 def base_specs(settings: Settings, recipe: Preset) -> list[NetworkSpec]:

@@ -152,6 +152,14 @@ class Settings:
             )
 
 
+@dataclasses.dataclass(frozen=True)
+class OverlaySettings(Settings):
+    """What studies can be told that draw a figure of the paper."""
+
+    overlay_2014: bool = False
+    """Draw the values of 2014 beside, in grey, as changes from their base."""
+
+
 def _replace(instance, **changes):
     given = {key: value for key, value in changes.items() if value is not None}
     return dataclasses.replace(instance, **given)

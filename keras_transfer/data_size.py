@@ -248,13 +248,29 @@ def write_target_size(
 
 
 def write_reduced(
-    rows: list[Row], title: str, command: str, folder: Path
+    rows: list[Row],
+    title: str,
+    command: str,
+    folder: Path,
+    published: list[tuple] | None = None,
 ) -> list[Path]:
-    """Writes figure S1, the table and the summary of `reduced_data`."""
+    """Writes figure S1, the table and the summary of `reduced_data`.
+
+    Args:
+        rows: List of `Row`.
+        title: String.
+        command: String, the command that made the results.
+        folder: Path.
+        published: List of `(images a class, accuracy)` of 2014 to draw
+            beside, or `None`.
+
+    Returns:
+        List of the paths written, figures first and the summary last.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     values = accuracies(rows, "baseAll", 0)
     points = [(size, value.mean) for size, value in values.items()]
-    paths = plot_reduced(points, title, folder / "figureS1")
+    paths = plot_reduced(points, title, folder / "figureS1", published)
     lines = [f"# {title}", "", f"    {command}", ""]
     lines += [
         "| images a class | networks | top-1 | train accuracy | train loss |",

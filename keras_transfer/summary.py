@@ -10,7 +10,11 @@ Cells = tuple[list[str], list[list[str]]]  # the header and the lines below
 
 
 def write_report(
-    rows: list[Row], title: str, command: str, folder: Path
+    rows: list[Row],
+    title: str,
+    command: str,
+    folder: Path,
+    published: list[Row] | None = None,
 ) -> list[Path]:
     """Writes the table, the figures and the summary of a study.
 
@@ -19,6 +23,7 @@ def write_report(
         title: String.
         command: String, the command that made the results.
         folder: Path.
+        published: List of `Row` of 2014 to draw beside, or `None`.
 
     Returns:
         List of the paths written, figures first and the summary last.
@@ -26,7 +31,7 @@ def write_report(
     from keras_transfer import figures  # Matplotlib only when it is needed
 
     folder.mkdir(parents=True, exist_ok=True)
-    paths = figures.plot_figure2(rows, title, folder / "figure2")
+    paths = figures.plot_figure2(rows, title, folder / "figure2", published)
     paths += figures.plot_losses(rows, title, folder / "losses")
     return paths + write_texts(rows, summary_text(rows, title, command), folder)
 

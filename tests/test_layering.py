@@ -25,7 +25,7 @@ FLOORS = [
     {"callbacks", "results", "features"},
     {"curves", "trainer", "study", "reference", "survey", "commands"},
     {"figures", "preload", "svg_figures"},
-    {"summary", "figure3"},
+    {"summary", "figure3", "filters", "learning_curves", "schematic"},
     {"boost", "distance", "data_size", "preserved", "tuning", "html_report"},
 ]
 # Opened only when a data set of that name is asked for.
@@ -50,6 +50,9 @@ PLAIN = [
     "tuning",
     "kinds",
     "crops",
+    "filters",
+    "learning_curves",
+    "schematic",
     "summary",
     "figures",
     "figure3",
