@@ -150,6 +150,8 @@ def prefix_keys(
     for part in (half.train, half.validation):
         digest.update(np.ascontiguousarray(part.indices, "<i8").tobytes())
     seen = [spec.image_size, spec.crop, spec.mirror, spec.views, spec.scale]
+    if spec.channels is not None:
+        seen.append(spec.channels)
     digest.update(json.dumps(seen).encode())
     keys = []
     for layer in network.layers[:cut]:

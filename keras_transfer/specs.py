@@ -35,6 +35,7 @@ COMPUTATION = 3
 _CAME_LATER = (
     ("data", "images_per_class"),
     ("data", "halves"),
+    ("data", "channels"),
     (None, "initialization"),
     (None, "target_images"),
     (None, "draw"),
@@ -66,6 +67,8 @@ class DataSpec:
         mean: String, `"base"` to subtract the mean image of the base's
             training half (as the authors did) or `"target"`.
         scale: Float, factor of the images after the mean is subtracted.
+        channels: String or `None`, `"bgr"` for the authors' order of blue,
+            green and red; `None` for red, green and blue, as TFDS has them.
     """
 
     name: str
@@ -79,6 +82,7 @@ class DataSpec:
     validation_fraction: float = 0.1
     mean: str = "base"
     scale: float = 1.0
+    channels: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

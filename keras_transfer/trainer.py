@@ -273,6 +273,7 @@ def _train(
             "test": len(half.test),
         },
         "classes": half.class_names,
+        "classes_without_images": half.absent_classes(),
         "steps": total_steps,
         "reused_keras_layers": 0 if features is None else cut,
         "mean_half": mean_half,
