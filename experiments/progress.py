@@ -28,6 +28,13 @@ def readable_time(seconds: float | None) -> str:
     return f"{minutes // 60:,} h {minutes % 60:02d} min"
 
 
+def readable_size(size: float) -> str:
+    """Turns bytes into text such as `41 MB` or `318 GB`."""
+    if size < 1e10:
+        return f"{size / 1e6:,.0f} MB"
+    return f"{size / 1e9:,.0f} GB"
+
+
 class StudyProgress(Reporter):
     """Shows study, network, epoch and the time left.
 

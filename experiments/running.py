@@ -11,7 +11,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from experiments.progress import StudyProgress, readable_time
+from experiments.progress import (
+    StudyProgress,
+    readable_size,
+    readable_time,
+)
 from experiments.settings import Settings, parse
 from keras_transfer import locks, networks, planning, results
 from keras_transfer.errors import UserError, disk_fault
@@ -26,7 +30,11 @@ from keras_transfer.study import (
     prepare_data,
     run_study,
 )
+from keras_transfer.study_events import write_study_events
+from keras_transfer.summary import absent_classes
 from keras_transfer.workers import default_workers, threads_of
+
+_LONG = 7 * 24 * 3600  # a plan of more seconds is no job for this machine
 
 DONE, SOME_FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
@@ -151,6 +159,8 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
             f"failed: {spec.name}: {message}", highlight=False, markup=False
         )
     rows = results.collect(study.specs, store)
+    for caution in absent_classes(rows):
+        console.print(f"warning: {caution}", highlight=False, markup=False)
     if rows:
         folder = (
             store.study_dir
@@ -162,11 +172,26 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
         with locks.hold(store.locks_dir / "report.lock", wait=True):
             remove_leftovers(folder)
             paths, lines = study.write(rows, shlex.join(words), folder)
+            title = f"{study.script} on {settings.dataset}"
+            paths += _draw_training(rows, store, title, folder)
+            write_study_events(rows, paths, folder / "tensorboard")
         for line in lines:
             console.print(line, highlight=False, markup=False)
         console.print()
         _name_files(paths, console)
     return SOME_FAILED if outcome.failed else DONE
+
+
+def _draw_training(
+    rows: list[results.Row], store: RunStore, title: str, folder: Path
+) -> list[Path]:
+    """Draws learning curves and first layers, which every study has."""
+    # Matplotlib only when it is needed.
+    from keras_transfer.filters import write_filters
+    from keras_transfer.learning_curves import write_learning_curves
+
+    paths = write_learning_curves(rows, store, title, folder)
+    return paths + write_filters(rows, store, folder)
 
 
 def few_image_bases(
@@ -209,6 +234,25 @@ def few_image_bases(
         solver = dataclasses.replace(solver, steps_per_epoch=steps)
         recipe = dataclasses.replace(recipe, solver=solver)
     return base_specs(settings, recipe), most
+
+
+def check_images(sizes: tuple[int, ...], most: int, dataset: str) -> None:
+    """Refuses sizes that are no fewer images than there are.
+
+    Args:
+        sizes: Tuple of integers, training images of each class.
+        most: Integer, those that there are.
+        dataset: String.
+
+    Raises:
+        UserError: Naming the first that is too large.
+    """
+    for size in sizes:
+        if size >= most:
+            raise UserError(
+                f"Expected `--images` below {most}, all that {dataset} has of "
+                f"a class (they come beside). Received: {size}."
+            )
 
 
 def base_specs(settings: Settings, recipe: Preset) -> list[NetworkSpec]:
@@ -272,7 +316,7 @@ def print_plan(
     basis = "measured on finished networks" if plan.measured else "a guess"
     disk = "unknown"
     if plan.disk_bytes is not None:
-        disk = f"{plan.disk_bytes / 1e6:,.0f} MB"
+        disk = readable_size(plan.disk_bytes)
     text = (
         f"{len(plan.pending)} of {len(plan.networks)} networks to train, "
         f"about {readable_time(plan.seconds)} with {plan.workers} at a time "
@@ -282,6 +326,17 @@ def print_plan(
         text += (
             f" Frozen layers store {plan.stored_bytes / 1e9:.1f} GB of output "
             f"in passing, at most {reuse_gigabytes:g} GB at once."
+        )
+    if plan.pending and plan.flops and plan.seconds > _LONG:
+        hours = plan.flops / 1e13 / 3600
+        text += (
+            f" These are {plan.flops:.1e} floating-point operations: "
+            f"{hours:,.0f} h at 10 TFLOP/s."
+        )
+    if plan.tfds_bytes:
+        text += (
+            " TFDS keeps a copy of its own of the data set, "
+            f"{readable_size(plan.tfds_bytes)} more, beside the tars."
         )
     if plan.seconds is None:
         text += " The data set was not prepared yet, so its size is unknown."
@@ -332,4 +387,5 @@ def train_all(
             workers,
             progress,
             settings.reuse_gigabytes,
+            observe=settings.observe,
         )

@@ -1,14 +1,12 @@
-"""Keras callbacks: rows, checkpoints, TensorBoard and early failure."""
+"""Keras callbacks: rows, checkpoints and early failure."""
 
 import json
 import math
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_transfer.errors import NetworkFailed, UserError
 from keras_transfer.files import load_arrays, save_arrays, write_atomically
@@ -174,46 +172,3 @@ class FailOnNonFinite(keras.callbacks.Callback):
                 "layer_norms": {k: f"{v:.6g}" for k, v in norms.items()},
             },
         )
-
-
-class TensorBoardRows(keras.callbacks.Callback):
-    """Writes each row's numbers to TensorBoard under Keras's own names.
-
-    Training and validation go to the runs `train` and `validation`, with tags
-    `epoch_accuracy` and `epoch_loss` as Keras's stock callback names them.
-
-    Args:
-        log_dir: Path; emptied first, and earlier rows are written again, so a
-            resumed network has each epoch once.
-        rows: List of dicts, rows of the epochs before a resume.
-    """
-
-    def __init__(self, log_dir: Path, rows: list[dict]):
-        super().__init__()
-        shutil.rmtree(log_dir, ignore_errors=True)
-        self.writers = {
-            name: tf.summary.create_file_writer(str(log_dir / name))
-            for name in ("train", "validation")
-        }
-        for row in rows:
-            self._write(row["epoch"], row)
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._write(epoch, logs or {})
-        # Before the checkpoint: after its last one no event is written again.
-        for writer in self.writers.values():
-            writer.flush()
-
-    def on_train_end(self, logs=None):
-        for writer in self.writers.values():
-            writer.close()
-
-    def _write(self, epoch: int, values: dict) -> None:
-        for tag, value in values.items():
-            if tag == "epoch":
-                continue
-            name = "validation" if tag.startswith("val_") else "train"
-            with self.writers[name].as_default():
-                tf.summary.scalar(
-                    f"epoch_{tag.removeprefix('val_')}", value, step=epoch
-                )

@@ -109,15 +109,16 @@ class Features:
         return course.batches(spec, batch)
 
     def validation_batches(
-        self, half: HalfData, batch_size: int = 500
+        self, half: HalfData, batch_size: int = 500, replicas: int = 1
     ) -> tf.data.Dataset:
-        """Yields the validation images' features once, in order."""
+        """Yields the validation images' features once; see `in_order`."""
         fetch = self.source("validation")
         labels = tf.constant(half.validation.labels)
         return in_order(
             len(half.validation),
             lambda places: (fetch(places), tf.gather(labels, places)),
             batch_size,
+            replicas,
         )
 
 
@@ -149,6 +150,8 @@ def prefix_keys(
     for part in (half.train, half.validation):
         digest.update(np.ascontiguousarray(part.indices, "<i8").tobytes())
     seen = [spec.image_size, spec.crop, spec.mirror, spec.views, spec.scale]
+    if spec.channels is not None:
+        seen.append(spec.channels)
     digest.update(json.dumps(seen).encode())
     keys = []
     for layer in network.layers[:cut]:

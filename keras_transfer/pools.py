@@ -27,6 +27,8 @@ from keras_transfer.files import (
 
 PARTS = ("train", "test")
 _OWN_TEST_FRACTION = 0.2  # of a data set that comes without a test set
+# Without one of these TFDS would leave out a part and say nothing.
+_IMAGENET_TARS = ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar")
 
 
 class ImagePool:
@@ -149,6 +151,7 @@ def prepare_pool(
         if pool is not None and pool.find_damage() is None:
             return pool
         progress(f"{name}: opening", 0.0)
+        _quiet_warnings()
         builder = _prepared_builder(name, data_dir)
         temporary = temporary_beside(folder)
         temporary.mkdir()
@@ -189,8 +192,12 @@ def _prepared_builder(name: str, data_dir: str | None):
     _check_features(builder)
     if builder.is_prepared():
         return builder
+    by_hand = bool(builder.MANUAL_DOWNLOAD_INSTRUCTIONS)
+    if by_hand:
+        _check_manual_files(builder)
     try:
-        _check_reachable(builder)
+        if not by_hand:
+            _check_reachable(builder)
         with _quiet_stdout():
             builder.download_and_prepare()
     except Exception as error:
@@ -203,6 +210,33 @@ def _prepared_builder(name: str, data_dir: str | None):
     return builder
 
 
+def _check_manual_files(builder) -> None:
+    """Says which files a user has to get, and where to put them."""
+    root = Path(builder.data_dir).parents[1]
+    if builder.builder_config is not None:
+        root = root.parent
+    manual = root / "downloads" / "manual"
+    names = {path.name for path in manual.glob("*")}
+    cure = (
+        f"Put them, or a symbolic link to their folder, at {manual}, or give "
+        "`--data-dir` of a folder in which TFDS has prepared them."
+    )
+    if builder.name == "imagenet2012":
+        missing = [name for name in _IMAGENET_TARS if name not in names]
+        if missing:
+            raise UserError(
+                f"ImageNet cannot be downloaded without registration. Missing: "
+                f"{' and '.join(missing)}. Get them from "
+                f"https://image-net.org/download-images (ILSVRC2012). {cure}"
+            )
+    elif not names:
+        words = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
+        raise UserError(
+            f"The files of {builder.name!r} have to be got by hand. TFDS "
+            f"says: {words} {cure}"
+        )
+
+
 def _check_reachable(builder) -> None:
     # TFDS retries for minutes before it believes that there is no network.
     import requests
@@ -210,6 +244,13 @@ def _check_reachable(builder) -> None:
     for url in list(builder.url_infos or ())[:1]:
         if url.startswith("http"):
             requests.head(url, timeout=10, allow_redirects=False)
+
+
+def _quiet_warnings() -> None:
+    # TFDS warns of folders and of test images that nobody asked for.
+    from absl import logging
+
+    logging.set_verbosity(logging.ERROR)
 
 
 def _quiet_stdout():
@@ -253,6 +294,12 @@ def _part_names(builder) -> dict[str, str | None]:
     order = ("test", "validation")
     if builder.name.startswith("imagenet"):
         order = ("validation", "test")
+        if "validation" not in available:
+            raise UserError(
+                f"{builder.name} in {builder.data_dir} was prepared without "
+                "its validation images, which are what the paper tests on. "
+                f"Delete that folder and prepare it with {_IMAGENET_TARS[1]}."
+            )
     test = next((part for part in order if part in available), None)
     return {"train": "train", "test": test}
 
@@ -284,6 +331,55 @@ def _write_pool(builder, name, image_size, folder, progress) -> dict:
     }
 
 
+def image_decoder(feature, image_size: int):
+    """Returns a function from an encoded image to a square one in colour.
+
+    Args:
+        feature: `tfds.features.Image`.
+        image_size: Integer, side in pixels.
+
+    Returns:
+        Callable of a string tensor, that returns `uint8 (size, size, 3)`.
+    """
+    import tensorflow as tf
+
+    def decode(image):
+        image = feature.decode_example(image)
+        if feature.shape[-1] == 1:
+            image = tf.image.grayscale_to_rgb(image)
+        image = image[..., :3]
+        if feature.shape[:2] != (image_size, image_size):
+            image = tf.image.resize(
+                image, (image_size, image_size), antialias=True
+            )
+            image = tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), "uint8")
+        return image
+
+    return decode
+
+
+def decoded_batches(encoded, feature, image_size: int, batch_size: int = 256):
+    """Decodes images with all cores, in order, and makes them square.
+
+    Args:
+        encoded: `tf.data.Dataset` of strings, encoded images.
+        feature: `tfds.features.Image`.
+        image_size: Integer, side in pixels.
+        batch_size: Integer. Defaults to `256`.
+
+    Returns:
+        `tf.data.Dataset` of `uint8` batches `(n, size, size, 3)`.
+    """
+    import tensorflow as tf
+
+    decode = image_decoder(feature, image_size)
+    return (
+        encoded.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(batch_size)
+        .prefetch(2)
+    )
+
+
 def _write_part(builder, tfds_part, part, image_size, folder, progress) -> int:
     import tensorflow as tf
     import tensorflow_datasets as tfds
@@ -301,28 +397,10 @@ def _write_part(builder, tfds_part, part, image_size, folder, progress) -> int:
     total = int(known.sum())
     shape = (total, image_size, image_size, 3)
     images = new_array(folder / f"{part}_images.npy", np.uint8, shape)
-    image_feature = builder.info.features["image"]
-    channels = image_feature.shape[-1]
-
-    def decode(image):
-        image = image_feature.decode_example(image)
-        if channels == 1:
-            image = tf.image.grayscale_to_rgb(image)
-        image = image[..., :3]
-        if image_feature.shape[:2] != (image_size, image_size):
-            image = tf.image.resize(
-                image, (image_size, image_size), antialias=True
-            )
-            image = tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), "uint8")
-        return image
-
     # Unlabelled examples are dropped before their images are decoded.
-    decoded = (
-        raw.filter(lambda e: e["label"] >= 0)
-        .map(lambda e: decode(e["image"]), num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(256)
-        .prefetch(2)
-    )
+    encoded = raw.filter(lambda e: e["label"] >= 0).map(lambda e: e["image"])
+    feature = builder.info.features["image"]
+    decoded = decoded_batches(encoded, feature, image_size)
     done = 0
     try:
         for batch in decoded.as_numpy_iterator():
@@ -330,6 +408,7 @@ def _write_part(builder, tfds_part, part, image_size, folder, progress) -> int:
             done += len(batch)
             progress(f"{builder.name}: decoding {part}", done / total)
     except tf.errors.OpError as error:
+        decode = image_decoder(feature, image_size)
         raise records.bad_image(
             raw, decode, labels, done, builder.name, tfds_part, error
         ) from error

@@ -28,19 +28,21 @@ PRECISIONS = ("float32", "bfloat16")
 
 # Raised by one whenever the same settings would give other weights, so that
 # results of two versions of the computation never mix.
-COMPUTATION = 2
+COMPUTATION = 3
 
 # Settings that came after networks were filed: `None` stands for what was
 # always done, and leaves the ids of those as they are.
 _CAME_LATER = (
     ("data", "images_per_class"),
     ("data", "halves"),
+    ("data", "channels"),
     (None, "initialization"),
     (None, "target_images"),
     (None, "draw"),
     (None, "preserved"),
     (None, "base_solver"),
     ("solver", "copied_rate"),
+    ("solver", "replicas"),
 )
 
 
@@ -65,6 +67,8 @@ class DataSpec:
         mean: String, `"base"` to subtract the mean image of the base's
             training half (as the authors did) or `"target"`.
         scale: Float, factor of the images after the mean is subtracted.
+        channels: String or `None`, `"bgr"` for the authors' order of blue,
+            green and red; `None` for red, green and blue, as TFDS has them.
     """
 
     name: str
@@ -78,6 +82,7 @@ class DataSpec:
     validation_fraction: float = 0.1
     mean: str = "base"
     scale: float = 1.0
+    channels: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +128,8 @@ class SolverSpec:
             `None` for one pass over the training images.
         copied_rate: Float or `None`, learning-rate multiplier of copied
             layers that are fine-tuned; `None` for 1.
+        replicas: Integer or `None`, devices that share each batch; `None`
+            for 1. Dropout draws other masks on several.
     """
 
     learning_rate: float
@@ -138,6 +145,7 @@ class SolverSpec:
     epochs: int = 12
     steps_per_epoch: int | None = None
     copied_rate: float | None = None
+    replicas: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

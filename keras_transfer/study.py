@@ -7,7 +7,7 @@ Here it is decided which network comes next and what becomes of it; an
 import dataclasses
 import time
 
-from keras_transfer import locks, splits
+from keras_transfer import devices, locks, splits
 from keras_transfer.errors import UserError
 from keras_transfer.pools import ImagePool, find_pool
 from keras_transfer.specs import NetworkSpec
@@ -129,6 +129,7 @@ def run_study(
     sources: RunStore | None = None,
     test: bool = True,
     executor: Executor | None = None,
+    observe: str = "default",
 ) -> Outcome:
     """Trains the networks that are not finished yet.
 
@@ -137,7 +138,8 @@ def run_study(
         store: `RunStore`.
         data_dir: String or `None`, TFDS folder.
         workers: Integer, networks trained at the same time; the machine's
-            cores are divided among them. `None` for `default_workers`.
+            cores, and its GPUs, are divided among them. `None` for
+            `default_workers`.
         reporter: `Reporter` or `None`.
         reuse_gigabytes: Float, disk that the stored output of frozen layers
             may take; 0 stores none. The results are the same.
@@ -147,6 +149,8 @@ def run_study(
             `trainer.train_network`.
         executor: `Executor` or `None`, which trains them. Defaults to `None`
             for processes of this machine, `workers` at the same time.
+        observe: String, how much TensorBoard is told; see
+            `trainer.train_network`.
 
     Returns:
         `Outcome`. A network that fails does not end the study.
@@ -185,6 +189,11 @@ def run_study(
         )
     if not pending:
         return outcome
+    if executor is None:
+        executor = LocalExecutor(
+            workers or default_workers(pending),
+            devices.gpus_per_network(pending),
+        )
     data = pending[0].data
     pool = prepare_data(store, data.name, data.image_size, data_dir, reporter)
     if data.halves is None:
@@ -198,13 +207,12 @@ def run_study(
         feature_store = (folder, int(reuse_gigabytes * 1e9))
     ready = set(found) | elsewhere
     schedule = _Schedule(pending, ready, reporter, outcome, store, pool)
-    executor = executor or LocalExecutor(workers or default_workers(pending))
 
     def task_of(spec: NetworkSpec) -> Task:
         place = store if spec.source in pending else sources
         source = place.network(spec.source) if spec.source else None
         network = store.network(spec)
-        return Task(network, source, pool.folder, feature_store, test)
+        return Task(network, source, pool.folder, feature_store, test, observe)
 
     _train_all(schedule, executor, task_of)
     return outcome

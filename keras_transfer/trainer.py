@@ -11,13 +11,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_transfer import models, optimizers, random_layers, transfer
+from keras_transfer import (
+    models,
+    optimizers,
+    random_layers,
+    strategies,
+    transfer,
+)
 from keras_transfer.archives import check_archive
 from keras_transfer.callbacks import (
     Checkpoint,
     EpochRows,
     FailOnNonFinite,
-    TensorBoardRows,
 )
 from keras_transfer.data import (
     Course,
@@ -38,6 +43,8 @@ from keras_transfer.files import (
     temporary_beside,
     write_atomically,
 )
+from keras_transfer.layer_statistics import LayerStatistics, probe_batch
+from keras_transfer.observation import Observer
 from keras_transfer.pools import ImagePool
 from keras_transfer.reuse import count_images, weigh_reuse
 from keras_transfer.specs import NetworkSpec, SolverSpec
@@ -66,6 +73,8 @@ def train_network(
     feature_store: FeatureStore | None = None,
     test: bool = True,
     notice: Callable[[str], None] | None = None,
+    strategy: strategies.Strategy | None = None,
+    observe: str = "default",
 ) -> dict:
     """Trains one network to its end and files its result.
 
@@ -82,6 +91,10 @@ def train_network(
         test: Boolean, whether to test and save the network. A trial of a
             search does neither: the test images are not for choosing.
         notice: Callable or `None`, told of a checkpoint that is damaged.
+        strategy: `Strategy` or `None` for the GPUs that the solver's
+            `replicas` ask for. A process has one of several replicas at most.
+        observe: String, how much TensorBoard is told of the layers, one of
+            `observation.LEVELS`; the result is the same.
 
     Returns:
         Dict, the content of `result.json`.
@@ -94,6 +107,36 @@ def train_network(
         - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section 2
           and supplementary material.
     """
+    if strategy is None:
+        strategy = strategies.find_strategy(network.spec.solver.replicas)
+    # Outside of the scope: the base is only read, on one device.
+    base_model = load_model(source) if source is not None else None
+    with strategy.scope():
+        return _train(
+            network,
+            pool,
+            base_model,
+            report,
+            feature_store,
+            test,
+            notice,
+            strategy,
+            observe,
+        )
+
+
+def _train(
+    network,
+    pool,
+    base_model,
+    report,
+    feature_store,
+    test,
+    notice,
+    strategy,
+    observe,
+) -> dict:
+    """Builds, copies, freezes, compiles, fits and tests in one scope."""
     spec = network.spec
     started = time.monotonic()
     network.begin()
@@ -116,9 +159,12 @@ def train_network(
     if spec.target_images is not None:
         words += (spec.target_images, spec.draw)
     seed = derive_seed(*words)
-    base_model = load_model(source) if source is not None else None
     model = models.build_network(
-        spec.model, spec.data.crop, half.num_classes, seed
+        spec.model,
+        spec.data.crop,
+        half.num_classes,
+        seed,
+        strategy.replicas,
     )
     if spec.base == "random":
         random_layers.redraw(
@@ -126,7 +172,16 @@ def train_network(
         )
     plan = transfer.plan_network(spec, model, base_model)
     proof = transfer.apply_plan(model, base_model, plan)
+    # Before a checkpoint is restored: the start is that of the first run.
+    statistics = LayerStatistics(
+        model, *probe_batch(half.validation, mean, spec.data)
+    )
     solver = spec.solver
+    strategy.check_images(
+        min(solver.batch_size, len(half.train)),
+        validation=len(half.validation),
+        test=len(half.test),
+    )
     steps = solver.steps_per_epoch or steps_per_pass(
         len(half.train), solver.batch_size
     )
@@ -144,6 +199,7 @@ def train_network(
     rows = Checkpoint.restore(
         network.checkpoint_path, trained, model, pool.fingerprint, notice
     )
+    strategy.separate_masks(model)
     first_epoch = len(rows)
     resumed_at = [first_epoch] if first_epoch else []
     if first_epoch < solver.epochs:
@@ -156,10 +212,17 @@ def train_network(
         )
         if features is None:
             batches = train_batches(half.train, mean, spec.data, course)
-            looks = evaluation_batches(half.validation, mean, spec.data)
+            looks = evaluation_batches(
+                half.validation,
+                mean,
+                spec.data,
+                replicas=strategy.replicas,
+            )
         else:
             batches = features.train_batches(half, spec.data, course)
-            looks = features.validation_batches(half)
+            looks = features.validation_batches(
+                half, replicas=strategy.replicas
+            )
         trained.fit(
             batches,
             steps_per_epoch=steps,
@@ -169,7 +232,13 @@ def train_network(
             callbacks=[
                 FailOnNonFinite(),
                 EpochRows(network.folder / "epochs.jsonl", rows, report),
-                TensorBoardRows(network.folder / "tensorboard", list(rows)),
+                Observer(
+                    network.folder / "tensorboard",
+                    list(rows),
+                    statistics,
+                    solver.epochs,
+                    observe,
+                ),
                 Checkpoint(
                     network.checkpoint_path, rows, model, pool.fingerprint
                 ),
@@ -177,14 +246,16 @@ def train_network(
             shuffle=False,  # the data set has an order of its own
             verbose=0,
         )
+    strategy.check_replicas(model)
     proof = proof.after(model)
     test_loss = test_accuracy = None
     if test:
         # The whole network is tested, however it was trained.
         model.compile(loss=_loss(), metrics=["accuracy"], jit_compile=False)
-        test_loss, test_accuracy = model.evaluate(
-            evaluation_batches(half.test, mean, spec.data), verbose=0
+        batches = evaluation_batches(
+            half.test, mean, spec.data, replicas=strategy.replicas
         )
+        test_loss, test_accuracy = model.evaluate(batches, verbose=0)
         save_model(network, model, mean)
     validation = [row["val_accuracy"] for row in rows]
     result = {
@@ -202,6 +273,7 @@ def train_network(
             "test": len(half.test),
         },
         "classes": half.class_names,
+        "classes_without_images": half.absent_classes(),
         "steps": total_steps,
         "reused_keras_layers": 0 if features is None else cut,
         "mean_half": mean_half,
@@ -209,9 +281,10 @@ def train_network(
         "data_fingerprint": pool.fingerprint,
         "data_version": pool.version,
         "proof": proof.to_rows(),
+        "layers": statistics.table(copied),
         "resumed_at_epoch": resumed_at,
         "seconds": time.monotonic() - started,
-        "environment": environment(),
+        "environment": {**environment(), **strategy.describe()},
     }
     network.complete(result)
     return result
@@ -244,7 +317,8 @@ def compile_network(
         loss=_loss(),
         metrics=["accuracy"],
         jit_compile=False,  # XLA on a CPU measured slower, and breaks replicas
-        steps_per_execution=_steps_per_call(steps),
+        # Several steps a call fail under replicas.
+        steps_per_execution=1 if solver.replicas else _steps_per_call(steps),
     )
 
 

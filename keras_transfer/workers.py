@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Literal, Protocol
 
-from keras_transfer import locks, pools
+from keras_transfer import devices, locks, pools
 from keras_transfer.errors import NetworkFailed, UserError, disk_fault
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import Network
@@ -36,6 +36,7 @@ class Task:
         feature_store: Tuple of folder and bytes for the output of frozen
             layers, or `None`.
         test: Boolean, see `trainer.train_network`.
+        observe: String, likewise.
     """
 
     network: Network
@@ -43,6 +44,7 @@ class Task:
     pool_folder: Path
     feature_store: tuple[Path, int] | None
     test: bool
+    observe: str = "default"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,38 +107,45 @@ class LocalExecutor:
     """Trains networks in processes of this machine.
 
     Args:
-        workers: Integer, networks at the same time; the machine's cores are
-            divided among them.
+        workers: Integer, networks at the same time; the machine's cores, and
+            its GPUs, are divided among them.
+        gpus_per_network: Integer, GPUs of each. Defaults to `1`, if there are
+            any.
+
+    Raises:
+        UserError: If there are too few GPUs.
     """
 
-    def __init__(self, workers: int):
-        self.workers = workers
+    def __init__(self, workers: int, gpus_per_network: int = 1):
         self.threads = threads_of(workers)
-        self._running: dict[Connection, tuple[NetworkSpec, Worker]] = {}
+        self._free = devices.divide_gpus(gpus_per_network, workers)
+        self._running: dict[Connection, tuple[NetworkSpec, Worker, tuple]] = {}
 
     def has_room(self) -> bool:
         """See `Executor`."""
-        return len(self._running) < self.workers
+        return bool(self._free)
 
     def start(self, task: Task) -> None:
         """See `Executor`."""
-        worker = Worker(train, (task, self.threads))
-        self._running[worker.connection] = task.network.spec, worker
+        gpus = self._free.pop(0)
+        worker = Worker(train, (task, self.threads, gpus))
+        self._running[worker.connection] = task.network.spec, worker, gpus
 
     def wait(self, timeout: float | None = None) -> list[Message]:
         """See `Executor`."""
         messages = []
         for connection in wait(list(self._running), timeout):
-            spec, worker = self._running[connection]
+            spec, worker, gpus = self._running[connection]
             message = worker.next_message()
             if message[0] not in GOES_ON:
                 del self._running[connection]
+                self._free.append(gpus)
             messages.append(Message(spec, *message))
         return messages
 
     def stop(self) -> None:
         """See `Executor`."""
-        for _, worker in self._running.values():
+        for _, worker, _ in self._running.values():
             worker.stop()
         self._running.clear()
 
@@ -146,7 +155,9 @@ def default_workers(specs: list[NetworkSpec]) -> int:
 
     On a CPU, one small network a core: measured 1.3 times faster than one
     network over two cores, and the bits of a result then do not depend on
-    the number of cores. One at a time on a GPU or for `caffenet`.
+    the number of cores. One a GPU (or as many GPUs as it is divided over):
+    small networks leave several GPUs idle more than one. `caffenet` on CPUs
+    is trained one at a time.
 
     Args:
         specs: List of `NetworkSpec`.
@@ -154,8 +165,9 @@ def default_workers(specs: list[NetworkSpec]) -> int:
     Returns:
         Integer, at least 1.
     """
-    has_gpu = Path("/dev/nvidia0").exists()
-    if has_gpu or any(spec.model.name == "caffenet" for spec in specs):
+    if devices.visible_gpus():
+        return max(1, devices.count_slots(devices.gpus_per_network(specs)))
+    if any(spec.model.name == "caffenet" for spec in specs):
         return 1
     return min(available_cores(), 16)
 
@@ -297,13 +309,17 @@ def inspect(connection, pool_folder, needs) -> None:
         connection.send(("user_error", str(error)))
 
 
-def train(connection, task: Task, threads: int) -> None:
+def train(
+    connection, task: Task, threads: int, gpus: tuple[str, ...] = ()
+) -> None:
     """Trains a network in a `Worker`, unless another process does or did.
 
     Args:
         connection: `Connection`; is sent kind and content of each `Message`.
         task: `Task`.
         threads: Integer, see `trainer.set_threads`.
+        gpus: Tuple of strings, GPUs that the process may use; empty for
+            whatever there is. Defaults to `()`.
     """
     # The process that writes holds the claim, so that it ends with it.
     with task.network.claim() as network:
@@ -315,12 +331,13 @@ def train(connection, task: Task, threads: int) -> None:
         if result is not None:
             connection.send(("found", result))
             return
-        connection.send(_train(connection, network, task, threads))
+        connection.send(_train(connection, network, task, threads, gpus))
 
 
-def _train(connection, network: Network, task: Task, threads: int) -> tuple:
-    from keras_transfer import features, trainer
+def _train(connection, network: Network, task, threads, gpus) -> tuple:
+    from keras_transfer import features, strategies, trainer
 
+    strategies.use_gpus(gpus)
     trainer.set_threads(threads)
     try:
         result = trainer.train_network(
@@ -331,6 +348,7 @@ def _train(connection, network: Network, task: Task, threads: int) -> tuple:
             feature_store=task.feature_store
             and features.FeatureStore(*task.feature_store),
             test=task.test,
+            observe=task.observe,
             notice=lambda text: connection.send(("notice", text)),
         )
         return "finished", result

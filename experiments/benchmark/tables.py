@@ -37,6 +37,7 @@ def to_markdown(found: dict) -> str:
         ("roofline", _roofline),
         ("training", _training),
         ("trial", _trial),
+        ("decoding", _decoding),
         ("study", _study),
         ("observation", _observation),
         ("startup", _startup),
@@ -218,6 +219,23 @@ def _trial(part: dict) -> list[str]:
         "## Training above stored output, images/s",
         "",
         *_table([*header, "ratio", "ratio, bfloat16"], rows),
+    ]
+
+
+def _decoding(part: dict) -> list[str]:
+    rows = []
+    for name, speed in part.items():
+        shown = f"absent: {speed['absent']}"
+        if speed["rounds"]:
+            shown = f"{speed['median']:,.0f}"
+        rows.append([name, shown])
+    return [
+        "## Images of ImageNet",
+        "",
+        "Decoding (JPEG, then 256x256) happens once; batches are read from "
+        "the memory map at every step, and have to keep up with the GPU.",
+        "",
+        *_table(["work", "images/s"], rows),
     ]
 
 
