@@ -22,11 +22,10 @@ from keras_transfer.store import RunStore
 from keras_transfer.study import (
     Outcome,
     Reporter,
-    default_workers,
     prepare_data,
     run_study,
-    threads_of,
 )
+from keras_transfer.workers import default_workers, threads_of
 
 DONE, SOME_FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 

@@ -100,11 +100,6 @@ def gpus_per_network(specs: list[NetworkSpec]) -> int:
     return max(spec.solver.replicas or 1 for spec in specs)
 
 
-def count_slots(per_network: int) -> int:
-    """Returns how many networks the GPUs hold at a time; 0 without GPUs."""
-    return len(visible_gpus()) // per_network
-
-
 def divide_gpus(per_network: int, workers: int) -> list[tuple[str, ...]]:
     """Deals the GPUs out to the networks that are trained at the same time.
 

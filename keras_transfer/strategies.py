@@ -29,6 +29,11 @@ def use_gpus(gpus: tuple[str, ...]) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
 
 
+def has_gpu() -> bool:
+    """Returns whether TensorFlow sees a GPU in this process."""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
 def on_host():
     """Returns a scope in which tensors stay in the machine's own memory.
 
@@ -143,9 +148,10 @@ class Strategy:
         details = map(tf.config.experimental.get_device_details, gpus)
         names = [one.get("device_name", "GPU") for one in details]
         return {
+            "gpus": len(gpus),
             "strategy": "none" if self._mirrored is None else "mirrored",
             "replicas": self.replicas,
-            "devices": names or ["CPU"] * self.replicas,
+            "devices": ", ".join(names or ["CPU"] * self.replicas),
         }
 
 

@@ -1,28 +1,28 @@
-"""Runs a study: every network in a clean process of its own, in order.
+"""Runs a study: every network once, bases first.
 
-The parent imports no TensorFlow. A fork server imports it once, and each
-network is trained in a fresh fork of that, so a network costs half a second
-of start-up, its memory ends with it, and a crash takes one network with it.
+Here it is decided which network comes next and what becomes of it; an
+`Executor` trains it, in a process of this machine or elsewhere.
 """
 
 import dataclasses
-import multiprocessing
-import os
-import signal
-import threading
-import time
-import traceback
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
 
-from keras_transfer import devices, splits
-from keras_transfer.errors import NetworkFailed, UserError
+from keras_transfer import splits
+from keras_transfer.devices import gpus_per_network
+from keras_transfer.errors import UserError
 from keras_transfer.pools import ImagePool, find_pool
 from keras_transfer.specs import NetworkSpec
-from keras_transfer.store import Network, RunStore
+from keras_transfer.store import RunStore
+from keras_transfer.workers import (
+    Executor,
+    LocalExecutor,
+    Message,
+    Task,
+    Worker,
+    default_workers,
+    prepare,
+)
 
 REUSE_GIGABYTES = 10.0  # disk for the stored output of frozen layers
-PRELOAD = ["keras_transfer.preload"]
 
 
 class Reporter:
@@ -75,7 +75,7 @@ def prepare_data(
     if pool is not None:
         return pool
     arguments = (store.cache_dir, name, image_size, data_dir)
-    worker = _Worker(_prepare, arguments)
+    worker = Worker(prepare, arguments)
     while (message := worker.receive()) is not None:
         kind, *values = message
         if kind == "progress":
@@ -104,6 +104,7 @@ def run_study(
     reuse_gigabytes: float = REUSE_GIGABYTES,
     sources: RunStore | None = None,
     test: bool = True,
+    executor: Executor | None = None,
 ) -> Outcome:
     """Trains the networks that are not finished yet.
 
@@ -121,6 +122,8 @@ def run_study(
             not among `specs`.
         test: Boolean, whether networks are tested and saved; see
             `trainer.train_network`.
+        executor: `Executor` or `None`, which trains them. Defaults to `None`
+            for processes of this machine, `workers` at the same time.
 
     Returns:
         `Outcome`. A network that fails does not end the study.
@@ -146,8 +149,9 @@ def run_study(
         )
     if not pending:
         return outcome
-    workers = workers or default_workers(pending)
-    slots = devices.divide_gpus(devices.gpus_per_network(pending), workers)
+    if executor is None:
+        workers = workers or default_workers(pending)
+        executor = LocalExecutor(workers, gpus_per_network(pending))
     data = pending[0].data
     pool = prepare_data(store, data.name, data.image_size, data_dir, reporter)
     if data.halves is None:
@@ -164,222 +168,87 @@ def run_study(
     if reuse_gigabytes > 0:
         folder = store.cache_dir / "features"
         feature_store = (folder, int(reuse_gigabytes * 1e9))
-    common = (pool.folder, feature_store, test)
-    ready = set(found) | elsewhere
-    places = (store, sources)
-    _train_all(pending, ready, places, common, slots, reporter, outcome)
+    schedule = _Schedule(pending, set(found) | elsewhere, reporter, outcome)
+
+    def task_of(spec: NetworkSpec) -> Task:
+        place = store if spec.source in pending else sources
+        source = place.network(spec.source) if spec.source else None
+        network = store.network(spec)
+        return Task(network, source, pool.folder, feature_store, test)
+
+    _train_all(schedule, executor, task_of)
     return outcome
 
 
-def _train_all(pending, ready, places, common, slots, reporter, outcome):
-    store, sources = places
-    threads = threads_of(len(slots))
-    waiting = list(pending)
-    free = list(slots)
-    running: dict[Connection, tuple[NetworkSpec, _Worker, tuple]] = {}
+def _train_all(schedule: "_Schedule", executor: Executor, task_of) -> None:
     try:
-        while waiting or running:
-            while free:
-                spec = _next_runnable(waiting, ready, outcome, reporter)
+        while True:
+            while executor.has_room():
+                spec = schedule.begin_next()
                 if spec is None:
                     break
-                reporter.started(spec)
-                network = store.network(spec)
-                place = store if spec.source in pending else sources
-                source = place.network(spec.source) if spec.source else None
-                gpus = free.pop(0)
-                arguments = (network, source, threads, gpus, *common)
-                worker = _Worker(_train, arguments)
-                running[worker.connection] = spec, worker, gpus
-            if not running:
-                break  # what was waiting has lost its base
-            for connection in wait(list(running)):
-                spec, worker, gpus = running[connection]
-                message = worker.receive()
-                kind, *values = message or ("died",)
-                if kind == "epoch":
-                    reporter.epoch(spec, values[0])
-                    continue
-                del running[connection]
-                worker.join()
-                free.append(gpus)
-                if kind == "finished":
-                    ready.add(spec)
-                    outcome.trained.append(spec)
-                    reporter.finished(spec, values[0])
-                    continue
-                if kind == "user_error":
-                    raise UserError(values[0])
-                text = values[0] if values else worker.cause_of_death()
-                if kind == "died":
-                    store.network(spec).fail(text, {}, "")
-                outcome.failed[spec] = text
-                reporter.failed(spec, text)
+                executor.start(task_of(spec))
+            if not schedule.running:
+                return  # what was waiting has lost its base
+            for message in executor.wait():
+                if message.kind == "died":  # it could not say so itself
+                    network = task_of(message.spec).network
+                    network.fail(message.content, {}, "")
+                schedule.note(message)
     finally:
-        for _, worker, _ in running.values():
-            worker.stop()
+        executor.stop()
 
 
-def _next_runnable(waiting, ready, outcome, reporter):
-    """Takes the first network whose base is finished; drops the hopeless."""
-    for spec in list(waiting):
-        if spec.source is None or spec.source in ready:
-            waiting.remove(spec)
-            return spec
-        if spec.source in outcome.failed:
-            waiting.remove(spec)
-            text = f"its base {spec.source.label} failed"
-            outcome.failed[spec] = text
-            reporter.failed(spec, text)
-    return None
-
-
-def default_workers(specs: list[NetworkSpec]) -> int:
-    """Chooses how many networks to train at the same time.
-
-    On a CPU, one small network a core: measured 1.3 times faster than one
-    network over two cores, and the bits of a result then do not depend on
-    the number of cores. One a GPU (or as many GPUs as it is divided over):
-    small networks leave several GPUs idle more than one. `caffenet` on CPUs
-    is trained one at a time.
+class _Schedule:
+    """Says which network is next and notes what became of each.
 
     Args:
-        specs: List of `NetworkSpec`.
-
-    Returns:
-        Integer, at least 1.
+        waiting: List of `NetworkSpec` to train.
+        ready: Set of `NetworkSpec`, the finished ones.
+        reporter: `Reporter`.
+        outcome: `Outcome`, filled in.
     """
-    if devices.visible_gpus():
-        return max(1, devices.count_slots(devices.gpus_per_network(specs)))
-    if any(spec.model.name == "caffenet" for spec in specs):
-        return 1
-    return min(available_cores(), 16)
 
+    def __init__(self, waiting, ready, reporter: Reporter, outcome: Outcome):
+        self.waiting = list(waiting)
+        self.running: set[NetworkSpec] = set()
+        self.ready = set(ready)
+        self.reporter = reporter
+        self.outcome = outcome
 
-def threads_of(workers: int) -> int:
-    """Divides the cores among workers; each gets one thread or more."""
-    return max(1, available_cores() // workers)
+    def begin_next(self) -> NetworkSpec | None:
+        """Takes the first network whose base is finished, if any is."""
+        for spec in list(self.waiting):
+            if spec.source is None or spec.source in self.ready:
+                self.waiting.remove(spec)
+                self.running.add(spec)
+                self.reporter.started(spec)
+                return spec
+            if spec.source in self.outcome.failed:
+                self.waiting.remove(spec)
+                self._fail(spec, f"its base {spec.source.label} failed")
+        return None
 
+    def note(self, message: Message) -> None:
+        """Notes what a network's message says and tells the reporter.
 
-def available_cores() -> int:
-    """Counts the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        Raises:
+            UserError: If the message is one, which ends the study.
+        """
+        spec, content = message.spec, message.content
+        if message.kind == "epoch":
+            self.reporter.epoch(spec, content)
+            return
+        self.running.remove(spec)
+        if message.kind == "user_error":
+            raise UserError(content)
+        if message.kind == "finished":
+            self.ready.add(spec)
+            self.outcome.trained.append(spec)
+            self.reporter.finished(spec, content)
+        else:
+            self._fail(spec, content)
 
-
-class _Worker:
-    """A function in a clean process that sends messages back."""
-
-    def __init__(self, function, arguments):
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOAD)
-        # TensorFlow's start-up notices belong in no one's terminal.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(
-            target=_serve, args=(theirs, function, arguments), daemon=True
-        )
-        self.process.start()
-        theirs.close()
-
-    def receive(self):
-        """Returns the next message, or `None` once the process is gone."""
-        try:
-            return self.connection.recv()
-        except (EOFError, ConnectionError):
-            return None
-
-    def join(self) -> None:
-        """Waits for the process to end."""
-        self.process.join()
-        self.connection.close()
-
-    def cause_of_death(self) -> str:
-        """Says how a process ended that sent nothing."""
-        code = self.process.exitcode
-        if code is not None and code < 0:
-            name = signal.Signals(-code).name
-            return (
-                f"its process was ended by {name} (out of memory?); the last "
-                "epoch is kept, the same command goes on from there"
-            )
-        return f"its process ended with status {code}"
-
-    def stop(self) -> None:
-        """Ends the process at once; its last epoch is kept."""
-        self.process.terminate()
-        self.process.join()
-
-
-def _serve(connection, function, arguments) -> None:
-    # Ctrl-C is the parent's to handle; and should the parent vanish, this
-    # process must not go on writing into a folder that a new study may use.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def follow_parent():
-        try:
-            connection.recv()
-        except (EOFError, OSError):
-            os._exit(1)
-
-    threading.Thread(target=follow_parent, daemon=True).start()
-    function(connection, *arguments)
-    connection.close()
-
-
-def _prepare(connection, cache_dir, name, image_size, data_dir) -> None:
-    from keras_transfer import pools
-
-    last = 0.0
-
-    def progress(text, share):
-        nonlocal last
-        if share in (0.0, 1.0) or time.monotonic() - last > 0.2:
-            last = time.monotonic()
-            connection.send(("progress", text, share))
-
-    try:
-        pools.prepare_pool(cache_dir, name, image_size, data_dir, progress)
-        connection.send(("prepared",))
-    except UserError as error:
-        connection.send(("user_error", str(error)))
-    except Exception as error:
-        connection.send(("failed", f"{type(error).__name__}: {error}"))
-
-
-def _train(
-    connection,
-    network: Network,
-    source: Network | None,
-    threads: int,
-    gpus: tuple[str, ...],
-    pool_folder: Path,
-    feature_store: tuple[Path, int] | None,
-    test: bool,
-) -> None:
-    from keras_transfer import features, strategies, trainer
-
-    strategies.use_gpus(gpus)
-    trainer.set_threads(threads)
-    try:
-        result = trainer.train_network(
-            network,
-            ImagePool(pool_folder),
-            source,
-            report=lambda row: connection.send(("epoch", row)),
-            feature_store=feature_store
-            and features.FeatureStore(*feature_store),
-            test=test,
-        )
-        connection.send(("finished", result))
-    except UserError as error:
-        connection.send(("user_error", str(error)))
-    except Exception as error:
-        record = error.record if isinstance(error, NetworkFailed) else {}
-        text = f"{type(error).__name__}: {error}"
-        if isinstance(error, NetworkFailed):
-            text = str(error)
-        network.fail(text, record, traceback.format_exc())
-        connection.send(("failed", text))
+    def _fail(self, spec: NetworkSpec, text: str) -> None:
+        self.outcome.failed[spec] = text
+        self.reporter.failed(spec, text)

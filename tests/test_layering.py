@@ -20,7 +20,7 @@ FLOORS = [
         "devices",
         "strategies",
     },
-    {"reuse"},
+    {"reuse", "workers"},
     {"data", "models", "optimizers", "planning", "transfer", "intervals"},
     {"random_layers", "networks", "rates"},
     {"callbacks", "results", "features"},
@@ -30,7 +30,11 @@ FLOORS = [
     {"boost", "distance", "data_size", "preserved", "tuning", "html_report"},
 ]
 # Opened only when a data set of that name is asked for.
-LAZY = {("pools", "synthetic_shapes"), ("study", "trainer")}
+LAZY = {
+    ("pools", "synthetic_shapes"),
+    ("workers", "features"),
+    ("workers", "trainer"),
+}
 # In a floor of their own library: no TensorFlow.
 PLAIN = [
     "errors",
@@ -44,6 +48,7 @@ PLAIN = [
     "planning",
     "intervals",
     "results",
+    "workers",
     "study",
     "reuse",
     "networks",
