@@ -14,6 +14,7 @@ from rich.table import Table
 from experiments.progress import StudyProgress, readable_time
 from experiments.settings import Settings, parse
 from keras_transfer import networks, planning, results
+from keras_transfer.devices import gpus_per_network
 from keras_transfer.errors import UserError
 from keras_transfer.presets import Preset
 from keras_transfer.rates import read_rates, with_rates
@@ -267,10 +268,12 @@ def print_plan(
     disk = "unknown"
     if plan.disk_bytes is not None:
         disk = f"{plan.disk_bytes / 1e6:,.0f} MB"
+    gpus = gpus_per_network([network.spec for network in plan.networks])
+    each = f" on {gpus} GPUs each" if gpus > 1 else ""
     text = (
         f"{len(plan.pending)} of {len(plan.networks)} networks to train, "
-        f"about {readable_time(plan.seconds)} with {plan.workers} at a time "
-        f"({basis}), disk {disk}."
+        f"about {readable_time(plan.seconds)} with {plan.workers} at a time"
+        f"{each} ({basis}), disk {disk}."
     )
     if plan.stored_bytes:
         text += (

@@ -97,7 +97,7 @@ def _found_cluster() -> str:
 
 def gpus_per_network(specs: list[NetworkSpec]) -> int:
     """Returns the most GPUs that one of the networks is divided over."""
-    return max(spec.solver.replicas or 1 for spec in specs)
+    return max((spec.solver.replicas or 1 for spec in specs), default=1)
 
 
 def divide_gpus(per_network: int, workers: int) -> list[tuple[str, ...]]:

@@ -146,8 +146,9 @@ def default_workers(specs: list[NetworkSpec]) -> int:
         Integer, at least 1.
     """
     gpus = len(devices.visible_gpus())
-    if gpus:
-        return max(1, gpus // devices.gpus_per_network(specs))
+    each = devices.gpus_per_network(specs)
+    if gpus or each > 1:
+        return max(1, gpus // each)
     if any(spec.model.name == "caffenet" for spec in specs):
         return 1
     return min(available_cores(), 16)
