@@ -18,6 +18,7 @@ from experiments.progress import (
 )
 from experiments.settings import Settings, parse
 from keras_transfer import locks, networks, planning, results
+from keras_transfer.devices import gpus_per_network
 from keras_transfer.errors import UserError, disk_fault
 from keras_transfer.files import remove_leftovers
 from keras_transfer.presets import Preset
@@ -317,10 +318,12 @@ def print_plan(
     disk = "unknown"
     if plan.disk_bytes is not None:
         disk = readable_size(plan.disk_bytes)
+    gpus = gpus_per_network([network.spec for network in plan.networks])
+    each = f" on {gpus} GPUs each" if gpus > 1 else ""
     text = (
         f"{len(plan.pending)} of {len(plan.networks)} networks to train, "
-        f"about {readable_time(plan.seconds)} with {plan.workers} at a time "
-        f"({basis}), disk {disk}."
+        f"about {readable_time(plan.seconds)} with {plan.workers} at a time"
+        f"{each} ({basis}), disk {disk}."
     )
     if plan.stored_bytes:
         text += (

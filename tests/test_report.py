@@ -295,6 +295,7 @@ def specs_of_command(words):
         "similar_datasets --model caffenet --image-size 96 --views 4",
         "similar_datasets --precision bfloat16 --images-per-class 20",
         "similar_datasets --splits 3 --seeds 5 --layers 2 4",
+        "similar_datasets --dataset cifar100 --gpus-per-network 4",
         "dissimilar_datasets --dataset cifar100 --seeds 1",
         "dissimilar_datasets --dataset cifar100 --balanced",
         "random_weights --layers 2 --splits 1",
