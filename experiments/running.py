@@ -17,8 +17,9 @@ from experiments.progress import (
     readable_time,
 )
 from experiments.settings import Settings, parse
-from keras_transfer import networks, planning, results
-from keras_transfer.errors import UserError
+from keras_transfer import locks, networks, planning, results
+from keras_transfer.errors import UserError, disk_fault
+from keras_transfer.files import remove_leftovers
 from keras_transfer.presets import Preset
 from keras_transfer.rates import read_rates, with_rates
 from keras_transfer.specs import NetworkSpec
@@ -26,12 +27,12 @@ from keras_transfer.store import RunStore
 from keras_transfer.study import (
     Outcome,
     Reporter,
-    default_workers,
     prepare_data,
     run_study,
-    threads_of,
 )
+from keras_transfer.study_events import write_study_events
 from keras_transfer.summary import absent_classes
+from keras_transfer.workers import default_workers, threads_of
 
 _LONG = 7 * 24 * 3600  # a plan of more seconds is no job for this machine
 
@@ -130,11 +131,11 @@ def guarded_main(
         )
         return INTERRUPTED
     except OSError as error:
-        print(
-            f"error: {error.strerror or error}: {error.filename}. Finished "
-            "networks are kept; the same command goes on once this is cured.",
-            file=sys.stderr,
+        text = disk_fault(error, settings.log_dir) or (
+            f"{error.strerror or error}: {error.filename}. Finished networks "
+            "are kept; the same command goes on once this is cured."
         )
+        print(f"error: {text}", file=sys.stderr)
         return USER_MISTAKE
     finally:
         with contextlib.suppress(ValueError):
@@ -157,7 +158,9 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
     if outcome is None:
         return DONE
     for spec, message in outcome.failed.items():
-        console.print(f"failed: {spec.name}: {message}", highlight=False)
+        console.print(
+            f"failed: {spec.name}: {message}", highlight=False, markup=False
+        )
     rows = results.collect(study.specs, store)
     for caution in absent_classes(rows):
         console.print(f"warning: {caution}", highlight=False, markup=False)
@@ -168,9 +171,13 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
             / settings.report_name()
         )
         words = ["python", "-m", f"experiments.{study.script}", *sys.argv[1:]]
-        paths, lines = write_study(
-            study, rows, shlex.join(words), folder, store
-        )
+        # Two processes that shared the study write its report in turn.
+        with locks.hold(store.locks_dir / "report.lock", wait=True):
+            remove_leftovers(folder)
+            paths, lines = write_study(
+                study, rows, shlex.join(words), folder, store
+            )
+            write_study_events(rows, paths, folder / "tensorboard")
         for line in lines:
             console.print(line, highlight=False, markup=False)
         console.print()
@@ -402,4 +409,5 @@ def train_all(
             workers,
             progress,
             settings.reuse_gigabytes,
+            observe=settings.observe,
         )

@@ -7,6 +7,7 @@ import tyro
 
 from keras_transfer import presets
 from keras_transfer.architectures import smallest_crop
+from keras_transfer.devices import StrategyName, choose_replicas
 from keras_transfer.errors import UserError
 from keras_transfer.specs import TREATMENTS, spec_hash
 from keras_transfer.study import REUSE_GIGABYTES
@@ -62,8 +63,14 @@ class Settings:
     """Fixed views of each training image, if not the preset's."""
     reuse_gigabytes: float = REUSE_GIGABYTES
     """Disk for what frozen layers compute; 0 computes it at every step."""
+    observe: Literal["off", "default", "full"] = "default"
+    """What TensorBoard shows of layers: nothing, kernels, every weight."""
     workers: int | None = None
-    """Networks trained at the same time (one a core on a CPU)."""
+    """Networks trained at the same time (one a core on a CPU, one a GPU)."""
+    strategy: StrategyName = "auto"
+    """How one network uses its GPUs; auto: mirrored if it has several."""
+    gpus_per_network: int | None = None
+    """GPUs that share each batch of a network (1; mirrored: all)."""
     plan: bool = False
     """Print what would be trained, time and disk, then stop."""
     quiet: bool = False
@@ -85,6 +92,7 @@ class Settings:
             steps_per_epoch=self.steps_per_epoch,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
+            replicas=choose_replicas(self.strategy, self.gpus_per_network),
         )
         recipe = _replace(
             recipe,
@@ -135,6 +143,12 @@ class Settings:
             raise UserError(
                 "Expected a `--learning-rate` above 0. "
                 f"Received: {recipe.solver.learning_rate}."
+            )
+        replicas = recipe.solver.replicas or 1
+        if recipe.solver.batch_size % replicas:
+            raise UserError(
+                f"Expected a `--batch-size` that {replicas} GPUs share "
+                f"equally. Received: {recipe.solver.batch_size}."
             )
         if recipe.crop < smallest_crop(recipe.model):
             raise UserError(

@@ -11,6 +11,7 @@ from keras_transfer.crops import cut_crops
 from keras_transfer.errors import UserError
 from keras_transfer.pools import ImagePool
 from keras_transfer.specs import DataSpec
+from keras_transfer.strategies import on_host
 
 # A half larger than this share of the free memory is read from its map.
 MEMORY_SHARE = 0.4
@@ -291,7 +292,11 @@ def train_batches(
 
 
 def evaluation_batches(
-    part: Part, mean: np.ndarray, spec: DataSpec, batch_size: int = 500
+    part: Part,
+    mean: np.ndarray,
+    spec: DataSpec,
+    batch_size: int = 500,
+    replicas: int = 1,
 ) -> tf.data.Dataset:
     """Yields every image once, its centre crop, in order.
 
@@ -300,6 +305,7 @@ def evaluation_batches(
         mean: `float32` array `(size, size, 3)`.
         spec: `DataSpec`.
         batch_size: Integer; the last batch may be smaller.
+        replicas: Integer, devices that share a batch; see `in_order`.
 
     Returns:
         `tf.data.Dataset` of `(images, labels)`.
@@ -326,7 +332,7 @@ def evaluation_batches(
         return shown(places), tf.gather(labels, places)
 
     size = min(batch_size, largest)
-    return in_order(len(part), batch, size, _readers(spec))
+    return in_order(len(part), batch, size, replicas, _readers(spec))
 
 
 def _crop_source(part: Part, mean: np.ndarray, spec: DataSpec):
@@ -352,15 +358,55 @@ def _readers(spec: DataSpec) -> int:
 
 
 def in_order(
-    count: int, batch, batch_size: int, readers: int = 2
+    count: int, batch, batch_size: int, replicas: int = 1, readers: int = 2
 ) -> tf.data.Dataset:
-    """Yields `batch(places)` for the places 0 to `count - 1`, in order."""
+    """Yields `batch(places)` for the places 0 to `count - 1`, in order.
+
+    Args:
+        count: Integer.
+        batch: Callable of an `int64` tensor of places.
+        batch_size: Integer.
+        replicas: Integer, devices that share a batch. Defaults to `1`.
+        readers: Integer, batches that are made at a time. Defaults to `2`.
+
+    Returns:
+        `tf.data.Dataset`.
+    """
+    if replicas == 1:
+        places = tf.data.Dataset.range(count).batch(batch_size)
+    else:
+        sizes = evaluation_sizes(count, batch_size, replicas)
+        stops = np.cumsum(sizes)
+        bounds = tf.data.Dataset.from_tensor_slices((stops - sizes, stops))
+        places = bounds.map(tf.range)
     return _without_autotuner(
-        tf.data.Dataset.range(count)
-        .batch(batch_size)
-        .map(batch, num_parallel_calls=readers, deterministic=True),
+        places.map(batch, num_parallel_calls=readers, deterministic=True),
         readers,
     )
+
+
+def evaluation_sizes(count: int, batch_size: int, replicas: int) -> np.ndarray:
+    """Chooses batches of which every replica gets a share.
+
+    `tf.distribute` cuts a batch of n images into shares of `ceil(n /
+    replicas)`, and leaves none for the last replicas if n is small; there
+    convolutions fail. From `replicas * (replicas - 1)` images on, each gets
+    one. The first batch is cut evenly, as Keras averages its shares.
+
+    Args:
+        count: Integer, images; at least `replicas**2`.
+        batch_size: Integer, images of all batches but the last, rounded down
+            to what the replicas share evenly.
+        replicas: Integer.
+
+    Returns:
+        `int64` array of sizes that sum to `count`.
+    """
+    least = replicas * (replicas - 1)
+    share = max(1, min(batch_size, count - least) // replicas)
+    whole = (count - least) // (share * replicas)
+    rest = count - whole * share * replicas
+    return np.array([share * replicas] * whole + [rest], np.int64)
 
 
 def _without_autotuner(
@@ -398,7 +444,8 @@ def row_source(array: np.ndarray, rows: np.ndarray | None = None):
     count = len(array) if rows is None else len(rows)
     size = count * int(np.prod(array.shape[1:])) * array.dtype.itemsize
     if size <= MEMORY_SHARE * _free_memory():
-        resident = tf.constant(array[:] if rows is None else array[rows])
+        with on_host():
+            resident = tf.constant(array[:] if rows is None else array[rows])
         return lambda places: tf.gather(resident, places)
 
     def read(places):

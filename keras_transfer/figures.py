@@ -1,5 +1,6 @@
 """Figure 2 of the paper and the two losses behind it, as SVG and PNG."""
 
+import io
 from pathlib import Path
 
 import matplotlib
@@ -17,6 +18,7 @@ from keras_transfer.curves import (
     figure_data,
     loss_data,
 )
+from keras_transfer.files import write_atomically
 from keras_transfer.results import Row
 
 SETTINGS = {
@@ -272,6 +274,9 @@ def save(figure, path: Path) -> list[Path]:
     for written in paths:
         # No date inside: the same results give the same bytes.
         metadata = {"Date": None} if written.suffix == ".svg" else None
-        figure.savefig(written, dpi=130, metadata=metadata)
+        drawn = io.BytesIO()
+        form = written.suffix.removeprefix(".")
+        figure.savefig(drawn, format=form, dpi=130, metadata=metadata)
+        write_atomically(written, drawn.getvalue())
     plt.close(figure)
     return paths

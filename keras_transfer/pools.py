@@ -14,8 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_transfer import splits
+from keras_transfer import integrity, locks, records, splits
 from keras_transfer.errors import UserError
+from keras_transfer.files import (
+    load_arrays,
+    new_array,
+    read_json,
+    remove_leftovers,
+    save_arrays,
+    temporary_beside,
+)
 
 PARTS = ("train", "test")
 _OWN_TEST_FRACTION = 0.2  # of a data set that comes without a test set
@@ -38,6 +46,7 @@ class ImagePool:
     def __init__(self, folder: Path):
         self.folder = Path(folder)
         meta = json.loads((self.folder / "pool.json").read_text())
+        self._meta = meta
         self.name: str = meta["name"]
         self.version: str = meta["version"]
         self.image_size: int = meta["image_size"]
@@ -49,6 +58,10 @@ class ImagePool:
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+    def find_damage(self) -> str | None:
+        """Says which file is not what was decoded; see `integrity`."""
+        return integrity.find_damage(self.folder, self._meta)
 
     def images(self, part: str) -> np.ndarray:
         """Returns the memory map of a part, `(n, size, size, 3)` uint8."""
@@ -71,25 +84,29 @@ class ImagePool:
             `float32` array of shape `(size, size, 3)`.
         """
         digest = hashlib.sha256(np.ascontiguousarray(indices, "<i8").tobytes())
-        path = self.folder / f"mean-{digest.hexdigest()[:16]}.npy"
-        if path.is_file():
-            return np.load(path)
-        images = self.images("train")
-        total = np.zeros(images.shape[1:], np.uint64)
-        for chunk in np.array_split(indices, len(indices) // 4096 + 1):
-            total += images[chunk].sum(0, dtype=np.uint64)
-        mean = (total / len(indices)).astype(np.float32)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        with temporary.open("wb") as file:
-            np.save(file, mean)
-        os.replace(temporary, path)
+        path = self.folder / f"mean-{digest.hexdigest()[:16]}.npz"
+        # Networks that start together need the same mean: one computes it.
+        with locks.hold(self.folder / "mean.lock", wait=True):
+            stored = load_arrays(path)
+            if stored is not None:
+                return stored["mean"]
+            images = self.images("train")
+            total = np.zeros(images.shape[1:], np.uint64)
+            for chunk in np.array_split(indices, len(indices) // 4096 + 1):
+                total += images[chunk].sum(0, dtype=np.uint64)
+            mean = (total / len(indices)).astype(np.float32)
+            remove_leftovers(self.folder)
+            save_arrays(path, {"mean": mean})
         return mean
 
 
 def find_pool(cache_dir: Path, name: str, image_size: int) -> ImagePool | None:
-    """Returns the pool of a data set if it is there and whole."""
+    """Returns the pool of a data set if it is there and can be opened."""
     folder = _pool_folder(cache_dir, name, image_size)
-    return ImagePool(folder) if (folder / "pool.json").is_file() else None
+    meta = read_json(folder / "pool.json")
+    if not isinstance(meta, dict) or not integrity.is_sealed(meta):
+        return None
+    return ImagePool(folder)
 
 
 def _pool_folder(cache_dir: Path, name: str, image_size: int) -> Path:
@@ -123,29 +140,37 @@ def prepare_pool(
         UserError: If the data set is unknown, has no image and label, or is
             neither prepared nor can be downloaded.
     """
-    pool = find_pool(cache_dir, name, image_size)
-    if pool is not None:
-        return pool
     progress = progress or (lambda text, share: None)
-    progress(f"{name}: opening", 0.0)
-    _quiet_warnings()
-    builder = _prepared_builder(name, data_dir)
     folder = _pool_folder(cache_dir, name, image_size)
-    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        meta = _write_pool(builder, name, image_size, temporary, progress)
-        (temporary / "pool.json").write_text(json.dumps(meta, indent=1))
+    lock = folder.with_name(f"{folder.name}.lock")
+    if locks.is_taken(lock):
+        progress(f"{name}: {locks.holder(lock)} decodes it", 0.0)
+    with locks.hold(lock, wait=True):
+        remove_leftovers(folder.parent, folder.name)
+        pool = find_pool(cache_dir, name, image_size)
+        if pool is not None and pool.find_damage() is None:
+            return pool
+        progress(f"{name}: opening", 0.0)
+        _quiet_warnings()
+        builder = _prepared_builder(name, data_dir)
+        temporary = temporary_beside(folder)
+        temporary.mkdir()
         try:
-            os.replace(temporary, folder)
-        except OSError:
-            # Another process was quicker; its pool is the same.
-            if find_pool(cache_dir, name, image_size) is None:
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            meta = _write_pool(builder, name, image_size, temporary, progress)
+            text = json.dumps(integrity.seal(meta), indent=1)
+            (temporary / "pool.json").write_text(text)
+            _replace_folder(folder, temporary)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
     return ImagePool(folder)
+
+
+def _replace_folder(folder: Path, by: Path) -> None:
+    damaged = temporary_beside(folder)
+    if folder.exists():
+        os.replace(folder, damaged)
+    os.replace(by, folder)
+    shutil.rmtree(damaged, ignore_errors=True)
 
 
 def _prepared_builder(name: str, data_dir: str | None):
@@ -248,6 +273,7 @@ def _check_features(builder) -> None:
             f"Data set {builder.name!r} is not for image classification: "
             f"expected features 'image' and 'label'. Received: {names}."
         )
+    records.check_image_feature(builder.name, features["image"])
     label = features["label"]
     if not hasattr(label, "num_classes") or not label.num_classes:
         raise UserError(
@@ -283,7 +309,6 @@ def _write_pool(builder, name, image_size, folder, progress) -> dict:
     if len(class_names) < 4:
         splits.class_halves(len(class_names), 0)  # says what is wrong
     parts = _part_names(builder)
-    digest = hashlib.sha256()
     counts = {}
     for part, tfds_part in parts.items():
         if tfds_part is None:
@@ -293,20 +318,44 @@ def _write_pool(builder, name, image_size, folder, progress) -> dict:
         )
     if parts["test"] is None:
         counts = _cut_own_test(folder)
-    for part in PARTS:
-        for kind in ("labels", "images"):
-            array = np.load(folder / f"{part}_{kind}.npy", mmap_mode="r")
-            for start in range(0, len(array), 4096):
-                digest.update(array[start : start + 4096].tobytes())
+    fingerprint, blocks = integrity.take_checksums(folder)
     return {
         "name": name,
         "version": str(builder.info.version),
         "image_size": image_size,
         "class_names": class_names,
-        "fingerprint": digest.hexdigest(),
+        "fingerprint": fingerprint,
         "counts": counts,
         "test_part": parts["test"] or "cut from train",
+        "blocks": blocks,
     }
+
+
+def image_decoder(feature, image_size: int):
+    """Returns a function from an encoded image to a square one in colour.
+
+    Args:
+        feature: `tfds.features.Image`.
+        image_size: Integer, side in pixels.
+
+    Returns:
+        Callable of a string tensor, that returns `uint8 (size, size, 3)`.
+    """
+    import tensorflow as tf
+
+    def decode(image):
+        image = feature.decode_example(image)
+        if feature.shape[-1] == 1:
+            image = tf.image.grayscale_to_rgb(image)
+        image = image[..., :3]
+        if feature.shape[:2] != (image_size, image_size):
+            image = tf.image.resize(
+                image, (image_size, image_size), antialias=True
+            )
+            image = tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), "uint8")
+        return image
+
+    return decode
 
 
 def decoded_batches(encoded, feature, image_size: int, batch_size: int = 256):
@@ -323,18 +372,7 @@ def decoded_batches(encoded, feature, image_size: int, batch_size: int = 256):
     """
     import tensorflow as tf
 
-    def decode(image):
-        image = feature.decode_example(image)
-        if feature.shape[-1] == 1:
-            image = tf.image.grayscale_to_rgb(image)
-        image = image[..., :3]
-        if feature.shape[:2] != (image_size, image_size):
-            image = tf.image.resize(
-                image, (image_size, image_size), antialias=True
-            )
-            image = tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), "uint8")
-        return image
-
+    decode = image_decoder(feature, image_size)
     return (
         encoded.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
         .batch(batch_size)
@@ -343,6 +381,7 @@ def decoded_batches(encoded, feature, image_size: int, batch_size: int = 256):
 
 
 def _write_part(builder, tfds_part, part, image_size, folder, progress) -> int:
+    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     config = tfds.ReadConfig(interleave_cycle_length=1)
@@ -353,33 +392,26 @@ def _write_part(builder, tfds_part, part, image_size, folder, progress) -> int:
         read_config=config,
     )
     num_classes = builder.info.features["label"].num_classes
-    labels = np.fromiter(
-        (int(y) for y in raw.map(lambda e: e["label"]).as_numpy_iterator()),
-        np.int64,
-    )
-    known = (labels >= 0) & (labels < num_classes)
-    if not known.any():
-        raise UserError(
-            f"Part {tfds_part!r} of {builder.name!r} has no labelled images."
-        )
+    labels = records.read_labels(raw, num_classes, builder.name, tfds_part)
+    known = labels >= 0
     total = int(known.sum())
-    images = np.lib.format.open_memmap(
-        folder / f"{part}_images.npy",
-        "w+",
-        np.uint8,
-        (total, image_size, image_size, 3),
-    )
+    shape = (total, image_size, image_size, 3)
+    images = new_array(folder / f"{part}_images.npy", np.uint8, shape)
     # Unlabelled examples are dropped before their images are decoded.
-    encoded = raw.filter(
-        lambda e: (e["label"] >= 0) & (e["label"] < num_classes)
-    ).map(lambda e: e["image"])
+    encoded = raw.filter(lambda e: e["label"] >= 0).map(lambda e: e["image"])
     feature = builder.info.features["image"]
     decoded = decoded_batches(encoded, feature, image_size)
     done = 0
-    for batch in decoded.as_numpy_iterator():
-        images[done : done + len(batch)] = batch
-        done += len(batch)
-        progress(f"{builder.name}: decoding {part}", done / total)
+    try:
+        for batch in decoded.as_numpy_iterator():
+            images[done : done + len(batch)] = batch
+            done += len(batch)
+            progress(f"{builder.name}: decoding {part}", done / total)
+    except tf.errors.OpError as error:
+        decode = image_decoder(feature, image_size)
+        raise records.bad_image(
+            raw, decode, labels, done, builder.name, tfds_part, error
+        ) from error
     images.flush()
     np.save(folder / f"{part}_labels.npy", labels[known])
     return total

@@ -1,28 +1,30 @@
-"""Runs a study: every network in a clean process of its own, in order.
+"""Runs a study: every network once, bases first.
 
-The parent imports no TensorFlow. A fork server imports it once, and each
-network is trained in a fresh fork of that, so a network costs half a second
-of start-up, its memory ends with it, and a crash takes one network with it.
+Here it is decided which network comes next and what becomes of it; an
+`Executor` trains it, in a process of this machine or elsewhere.
 """
 
 import dataclasses
-import multiprocessing
-import os
-import signal
-import threading
 import time
-import traceback
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
 
-from keras_transfer import splits
-from keras_transfer.errors import NetworkFailed, UserError
+from keras_transfer import devices, locks, splits
+from keras_transfer.errors import UserError
 from keras_transfer.pools import ImagePool, find_pool
 from keras_transfer.specs import NetworkSpec
-from keras_transfer.store import Network, RunStore
+from keras_transfer.store import RunStore
+from keras_transfer.workers import (
+    Executor,
+    LocalExecutor,
+    Message,
+    Task,
+    Worker,
+    default_workers,
+    inspect,
+    prepare,
+)
 
+LOOK_SECONDS = 1.0  # between two looks at networks that others train
 REUSE_GIGABYTES = 10.0  # disk for the stored output of frozen layers
-PRELOAD = ["keras_transfer.preload"]
 
 
 class Reporter:
@@ -43,6 +45,18 @@ class Reporter:
     def failed(self, spec: NetworkSpec, message: str) -> None:
         """A network failed; the study goes on."""
 
+    def taken(self, spec: NetworkSpec, holder: str) -> None:
+        """Another process, `holder`, is training a network."""
+
+    def found(self, spec: NetworkSpec, result: dict) -> None:
+        """Another process finished a network meanwhile."""
+
+    def waiting(self, taken: dict[NetworkSpec, str]) -> None:
+        """Only networks that others are training are left."""
+
+    def notice(self, text: str) -> None:
+        """Something was damaged and is made anew."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
@@ -50,7 +64,8 @@ class Outcome:
 
     Args:
         trained: List of `NetworkSpec` trained now.
-        found: List of `NetworkSpec` that were finished before.
+        found: List of `NetworkSpec` that were finished before, or meanwhile
+            by another process.
         failed: Dict from `NetworkSpec` to what went wrong.
     """
 
@@ -68,14 +83,23 @@ def prepare_data(
 ) -> ImagePool:
     """Decodes the data set in a process of its own, unless it is there.
 
+    Images that are there are compared with their checksums first; see
+    `integrity`.
+
     Raises:
         UserError: If it cannot be had; see `pools.prepare_pool`.
     """
     pool = find_pool(store.cache_dir, name, image_size)
     if pool is not None:
-        return pool
+        damage = pool.find_damage()
+        if damage is None:
+            return pool
+        reporter.notice(
+            f"{pool.folder} is damaged ({damage}); its images are decoded "
+            "again."
+        )
     arguments = (store.cache_dir, name, image_size, data_dir)
-    worker = _Worker(_prepare, arguments)
+    worker = Worker(prepare, arguments)
     while (message := worker.receive()) is not None:
         kind, *values = message
         if kind == "progress":
@@ -104,6 +128,8 @@ def run_study(
     reuse_gigabytes: float = REUSE_GIGABYTES,
     sources: RunStore | None = None,
     test: bool = True,
+    executor: Executor | None = None,
+    observe: str = "default",
 ) -> Outcome:
     """Trains the networks that are not finished yet.
 
@@ -112,13 +138,18 @@ def run_study(
         store: `RunStore`.
         data_dir: String or `None`, TFDS folder.
         workers: Integer, networks trained at the same time; the machine's
-            cores are divided among them. `None` for `default_workers`.
+            cores, and its GPUs, are divided among them. `None` for
+            `default_workers`.
         reporter: `Reporter` or `None`.
         reuse_gigabytes: Float, disk that the stored output of frozen layers
             may take; 0 stores none. The results are the same.
         sources: `RunStore` or `None`, where finished bases are, if they are
             not among `specs`.
         test: Boolean, whether networks are tested and saved; see
+            `trainer.train_network`.
+        executor: `Executor` or `None`, which trains them. Defaults to `None`
+            for processes of this machine, `workers` at the same time.
+        observe: String, how much TensorBoard is told; see
             `trainer.train_network`.
 
     Returns:
@@ -130,7 +161,20 @@ def run_study(
     """
     reporter = reporter or Reporter()
     store.check_writable()
+    if not locks.supported(store.locks_dir):
+        reporter.notice(
+            f"The file system of {store.log_dir} has no locks: start one "
+            "process only that trains in it."
+        )
     finished = {spec: store.result(spec) for spec in specs}
+    for spec in specs:
+        # What is copied from is read whole: a bit may have flipped.
+        if finished[spec] is None and finished.get(spec.source) is not None:
+            finished[spec.source] = store.result(spec.source, check_model=True)
+    _pass_on(store, reporter)
+    for spec in specs:
+        if finished[spec] is not None:
+            store.network(spec).tidy_if_left()
     found = [spec for spec in specs if finished[spec] is not None]
     pending = [spec for spec in specs if finished[spec] is None]
     outcome = Outcome([], found, {})
@@ -145,230 +189,210 @@ def run_study(
         )
     if not pending:
         return outcome
+    if executor is None:
+        executor = LocalExecutor(
+            workers or default_workers(pending),
+            devices.gpus_per_network(pending),
+        )
     data = pending[0].data
     pool = prepare_data(store, data.name, data.image_size, data_dir, reporter)
     if data.halves is None:
         splits.class_halves(pool.num_classes, data.split)  # too few: says so
     for spec in found:
-        if finished[spec]["data_fingerprint"] != pool.fingerprint:
-            raise UserError(
-                f"{spec.name} in {store.log_dir} was trained on other images "
-                f"(version {finished[spec]['data_version']}) than {pool.name} "
-                f"holds now (version {pool.version}). Choose another "
-                "`--log-dir`."
-            )
+        _check_images(spec, finished[spec], pool, store)
+    _inspect(pending, pool)
     feature_store = None
     if reuse_gigabytes > 0:
         folder = store.cache_dir / "features"
         feature_store = (folder, int(reuse_gigabytes * 1e9))
-    common = (pool.folder, feature_store, test)
     ready = set(found) | elsewhere
-    places = (store, sources)
-    _train_all(pending, ready, places, common, workers, reporter, outcome)
+    schedule = _Schedule(pending, ready, reporter, outcome, store, pool)
+
+    def task_of(spec: NetworkSpec) -> Task:
+        place = store if spec.source in pending else sources
+        source = place.network(spec.source) if spec.source else None
+        network = store.network(spec)
+        return Task(network, source, pool.folder, feature_store, test, observe)
+
+    _train_all(schedule, executor, task_of)
     return outcome
 
 
-def _train_all(pending, ready, places, common, workers, reporter, outcome):
-    store, sources = places
-    workers = workers or default_workers(pending)
-    threads = threads_of(workers)
-    waiting = list(pending)
-    running: dict[Connection, tuple[NetworkSpec, _Worker]] = {}
+def _pass_on(store: RunStore, reporter: Reporter) -> None:
+    for notice in store.notices:
+        reporter.notice(notice)
+    store.notices.clear()
+
+
+def _check_images(spec, result: dict, pool: ImagePool, store: RunStore):
+    if result["data_fingerprint"] != pool.fingerprint:
+        raise UserError(
+            f"{spec.name} in {store.log_dir} was trained on other images "
+            f"(version {result['data_version']}) than {pool.name} "
+            f"holds now (version {pool.version}). Choose another "
+            "`--log-dir`."
+        )
+
+
+def _inspect(pending: list[NetworkSpec], pool: ImagePool) -> None:
+    """Finds what the data set lacks before hours are spent on the rest."""
+    needs = {}
+    for spec in pending:
+        needs[spec.data, spec.target, spec.target_images, spec.draw or 0] = None
+        if spec.base not in (None, "random"):
+            needs[spec.data, spec.base] = None
+    worker = Worker(inspect, (pool.folder, list(needs)))
+    message = worker.next_message()
+    if message[0] == "user_error":
+        raise UserError(message[1])
+
+
+def _train_all(schedule: "_Schedule", executor: Executor, task_of) -> None:
     try:
-        while waiting or running:
-            while len(running) < workers:
-                spec = _next_runnable(waiting, ready, outcome, reporter)
+        while True:
+            schedule.look_again()
+            while executor.has_room():
+                spec = schedule.begin_next()
                 if spec is None:
                     break
-                reporter.started(spec)
-                network = store.network(spec)
-                place = store if spec.source in pending else sources
-                source = place.network(spec.source) if spec.source else None
-                worker = _Worker(_train, (network, source, threads, *common))
-                running[worker.connection] = spec, worker
-            if not running:
-                break  # what was waiting has lost its base
-            for connection in wait(list(running)):
-                spec, worker = running[connection]
-                message = worker.receive()
-                kind, *values = message or ("died",)
-                if kind == "epoch":
-                    reporter.epoch(spec, values[0])
-                    continue
-                del running[connection]
-                worker.join()
-                if kind == "finished":
-                    ready.add(spec)
-                    outcome.trained.append(spec)
-                    reporter.finished(spec, values[0])
-                    continue
-                if kind == "user_error":
-                    raise UserError(values[0])
-                text = values[0] if values else worker.cause_of_death()
-                if kind == "died":
-                    store.network(spec).fail(text, {}, "")
-                outcome.failed[spec] = text
-                reporter.failed(spec, text)
+                executor.start(task_of(spec))
+            if not schedule.running and not schedule.taken:
+                return  # what was waiting has lost its base
+            if not schedule.running:
+                schedule.wait()
+                continue
+            timeout = LOOK_SECONDS if schedule.taken else None
+            for message in executor.wait(timeout):
+                if message.kind == "died":  # it could not say so itself
+                    with task_of(message.spec).network.claim() as network:
+                        if network is not None:
+                            network.fail(message.content, {}, "", died=True)
+                schedule.note(message)
     finally:
-        for _, worker in running.values():
-            worker.stop()
+        executor.stop()
 
 
-def _next_runnable(waiting, ready, outcome, reporter):
-    """Takes the first network whose base is finished; drops the hopeless."""
-    for spec in list(waiting):
-        if spec.source is None or spec.source in ready:
-            waiting.remove(spec)
-            return spec
-        if spec.source in outcome.failed:
-            waiting.remove(spec)
-            text = f"its base {spec.source.label} failed"
-            outcome.failed[spec] = text
-            reporter.failed(spec, text)
-    return None
-
-
-def default_workers(specs: list[NetworkSpec]) -> int:
-    """Chooses how many networks to train at the same time.
-
-    On a CPU, one small network a core: measured 1.3 times faster than one
-    network over two cores, and the bits of a result then do not depend on
-    the number of cores. One at a time on a GPU or for `caffenet`.
+class _Schedule:
+    """Says which network is next and notes what became of each.
 
     Args:
-        specs: List of `NetworkSpec`.
-
-    Returns:
-        Integer, at least 1.
+        waiting: List of `NetworkSpec` to train.
+        ready: Set of `NetworkSpec`, the finished ones.
+        reporter: `Reporter`.
+        outcome: `Outcome`, filled in.
+        store: `RunStore`, which other processes may fill as well.
+        pool: `ImagePool`.
     """
-    has_gpu = Path("/dev/nvidia0").exists()
-    if has_gpu or any(spec.model.name == "caffenet" for spec in specs):
-        return 1
-    return min(available_cores(), 16)
 
+    def __init__(
+        self,
+        waiting,
+        ready,
+        reporter: Reporter,
+        outcome: Outcome,
+        store: RunStore,
+        pool: ImagePool,
+    ):
+        self.waiting = list(waiting)
+        self.running: set[NetworkSpec] = set()
+        self.taken: dict[NetworkSpec, str] = {}
+        self.ready = set(ready)
+        self.reporter = reporter
+        self.outcome = outcome
+        self.store = store
+        self.pool = pool
+        self._told: dict[NetworkSpec, str] = {}
+        self._looked = 0.0
 
-def threads_of(workers: int) -> int:
-    """Divides the cores among workers; each gets one thread or more."""
-    return max(1, available_cores() // workers)
+    def begin_next(self) -> NetworkSpec | None:
+        """Takes the first network whose base is finished, if any is.
 
+        Those that another process is training are left to it.
+        """
+        for spec in list(self.waiting):
+            if spec.source is None or spec.source in self.ready:
+                self.waiting.remove(spec)
+                lock = self.store.network(spec).lock_path
+                if locks.is_taken(lock):
+                    self._leave(spec, locks.holder(lock))
+                    continue
+                self.running.add(spec)
+                self.reporter.started(spec)
+                return spec
+            if spec.source in self.outcome.failed:
+                self.waiting.remove(spec)
+                self._fail(spec, f"its base {spec.source.label} failed")
+        return None
 
-def available_cores() -> int:
-    """Counts the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    def look_again(self) -> None:
+        """Looks, every so often, what became of networks left to others."""
+        now = time.monotonic()
+        if not self.taken or now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        free = [
+            spec
+            for spec in self.taken
+            if not locks.is_taken(self.store.network(spec).lock_path)
+        ]
+        if free:
+            self.store.look_again()
+        for spec in free:
+            del self.taken[spec]
+            result = self.store.result(spec)
+            failure = self.store.network(spec).failure()
+            if result is not None:
+                self._find(spec, result)
+            elif failure is not None:
+                self._fail(spec, failure)
+            else:  # whoever had it died
+                self.waiting.insert(0, spec)
 
+    def wait(self) -> None:
+        """Waits for others, who have all that is left."""
+        if self.taken != self._told:
+            self._told = dict(self.taken)
+            self.reporter.waiting(self._told)
+        time.sleep(LOOK_SECONDS)
 
-class _Worker:
-    """A function in a clean process that sends messages back."""
+    def note(self, message: Message) -> None:
+        """Notes what a network's message says and tells the reporter.
 
-    def __init__(self, function, arguments):
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOAD)
-        # TensorFlow's start-up notices belong in no one's terminal.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(
-            target=_serve, args=(theirs, function, arguments), daemon=True
-        )
-        self.process.start()
-        theirs.close()
+        Raises:
+            UserError: If the message is one, which ends the study.
+        """
+        spec, content = message.spec, message.content
+        if message.kind == "epoch":
+            self.reporter.epoch(spec, content)
+            return
+        if message.kind == "notice":
+            self.reporter.notice(content)
+            return
+        self.running.remove(spec)
+        if message.kind == "user_error":
+            raise UserError(content)
+        if message.kind == "finished":
+            self.ready.add(spec)
+            self.outcome.trained.append(spec)
+            self.reporter.finished(spec, content)
+        elif message.kind == "found":
+            self.store.look_again()
+            self._find(spec, content)
+        elif message.kind == "taken":
+            self._leave(spec, content)
+        else:
+            self._fail(spec, content)
 
-    def receive(self):
-        """Returns the next message, or `None` once the process is gone."""
-        try:
-            return self.connection.recv()
-        except (EOFError, ConnectionError):
-            return None
+    def _leave(self, spec: NetworkSpec, holder: str) -> None:
+        self.taken[spec] = holder
+        self.reporter.taken(spec, holder)
 
-    def join(self) -> None:
-        """Waits for the process to end."""
-        self.process.join()
-        self.connection.close()
+    def _find(self, spec: NetworkSpec, result: dict) -> None:
+        _check_images(spec, result, self.pool, self.store)
+        self.ready.add(spec)
+        self.outcome.found.append(spec)
+        self.reporter.found(spec, result)
 
-    def cause_of_death(self) -> str:
-        """Says how a process ended that sent nothing."""
-        code = self.process.exitcode
-        if code is not None and code < 0:
-            name = signal.Signals(-code).name
-            return (
-                f"its process was ended by {name} (out of memory?); the last "
-                "epoch is kept, the same command goes on from there"
-            )
-        return f"its process ended with status {code}"
-
-    def stop(self) -> None:
-        """Ends the process at once; its last epoch is kept."""
-        self.process.terminate()
-        self.process.join()
-
-
-def _serve(connection, function, arguments) -> None:
-    # Ctrl-C is the parent's to handle; and should the parent vanish, this
-    # process must not go on writing into a folder that a new study may use.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def follow_parent():
-        try:
-            connection.recv()
-        except (EOFError, OSError):
-            os._exit(1)
-
-    threading.Thread(target=follow_parent, daemon=True).start()
-    function(connection, *arguments)
-    connection.close()
-
-
-def _prepare(connection, cache_dir, name, image_size, data_dir) -> None:
-    from keras_transfer import pools
-
-    last = 0.0
-
-    def progress(text, share):
-        nonlocal last
-        if share in (0.0, 1.0) or time.monotonic() - last > 0.2:
-            last = time.monotonic()
-            connection.send(("progress", text, share))
-
-    try:
-        pools.prepare_pool(cache_dir, name, image_size, data_dir, progress)
-        connection.send(("prepared",))
-    except UserError as error:
-        connection.send(("user_error", str(error)))
-    except Exception as error:
-        connection.send(("failed", f"{type(error).__name__}: {error}"))
-
-
-def _train(
-    connection,
-    network: Network,
-    source: Network | None,
-    threads: int,
-    pool_folder: Path,
-    feature_store: tuple[Path, int] | None,
-    test: bool,
-) -> None:
-    from keras_transfer import features, trainer
-
-    trainer.set_threads(threads)
-    try:
-        result = trainer.train_network(
-            network,
-            ImagePool(pool_folder),
-            source,
-            report=lambda row: connection.send(("epoch", row)),
-            feature_store=feature_store
-            and features.FeatureStore(*feature_store),
-            test=test,
-        )
-        connection.send(("finished", result))
-    except UserError as error:
-        connection.send(("user_error", str(error)))
-    except Exception as error:
-        record = error.record if isinstance(error, NetworkFailed) else {}
-        text = f"{type(error).__name__}: {error}"
-        if isinstance(error, NetworkFailed):
-            text = str(error)
-        network.fail(text, record, traceback.format_exc())
-        connection.send(("failed", text))
+    def _fail(self, spec: NetworkSpec, text: str) -> None:
+        self.outcome.failed[spec] = text
+        self.reporter.failed(spec, text)

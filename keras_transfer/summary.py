@@ -28,12 +28,17 @@ def write_report(
     Returns:
         List of the paths written, figures first and the summary last.
     """
-    from keras_transfer import figures  # Matplotlib only when it is needed
+    # Matplotlib only when it is needed.
+    from keras_transfer import drift, figures
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = figures.plot_figure2(rows, title, folder / "figure2", published)
     paths += figures.plot_losses(rows, title, folder / "losses")
-    return paths + write_texts(rows, summary_text(rows, title, command), folder)
+    paths += drift.plot_drift(rows, title, folder / "layers")
+    text = summary_text(rows, title, command)
+    if moved := drift.drift_table(rows):
+        text += "\n" + "\n".join(moved) + "\n"
+    return paths + write_texts(rows, text, folder)
 
 
 def write_texts(rows: list[Row], text: str, folder: Path) -> list[Path]:

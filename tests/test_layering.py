@@ -7,8 +7,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
-    {"errors", "quiet"},
-    {"specs", "splits"},
+    {"errors", "quiet", "files", "locks", "integrity"},
+    {"specs", "splits", "archives", "records"},
     {
         "architectures",
         "presets",
@@ -18,22 +18,44 @@ FLOORS = [
         "views",
         "crops",
         "kinds",
+        "devices",
+        "strategies",
     },
-    {"reuse"},
+    {"reuse", "workers"},
     {"data", "models", "optimizers", "planning", "transfer", "intervals"},
     {"random_layers", "networks", "rates"},
     {"callbacks", "results", "features"},
+    {"layer_statistics", "events"},
+    {"observation"},
     {"curves", "trainer", "study", "reference", "survey", "commands"},
     {"figures", "preload", "svg_figures"},
-    {"summary", "figure3", "filters", "learning_curves", "schematic"},
+    {"drift"},
+    {
+        "summary",
+        "figure3",
+        "study_events",
+        "filters",
+        "learning_curves",
+        "schematic",
+    },
     {"boost", "distance", "data_size", "preserved", "tuning", "html_report"},
 ]
 # Opened only when a data set of that name is asked for.
-LAZY = {("pools", "synthetic_shapes"), ("study", "trainer")}
+LAZY = {
+    ("pools", "synthetic_shapes"),
+    ("workers", "data"),
+    ("workers", "features"),
+    ("workers", "trainer"),
+}
 # In a floor of their own library: no TensorFlow.
 PLAIN = [
     "errors",
     "quiet",
+    "files",
+    "locks",
+    "integrity",
+    "archives",
+    "records",
     "specs",
     "splits",
     "architectures",
@@ -43,12 +65,14 @@ PLAIN = [
     "planning",
     "intervals",
     "results",
+    "workers",
     "study",
     "reuse",
     "networks",
     "rates",
     "tuning",
     "kinds",
+    "devices",
     "crops",
     "filters",
     "learning_curves",
@@ -56,6 +80,7 @@ PLAIN = [
     "summary",
     "figures",
     "figure3",
+    "drift",
     "distance",
     "data_size",
     "boost",
@@ -66,6 +91,8 @@ PLAIN = [
     "survey",
     "svg_figures",
     "html_report",
+    "events",
+    "study_events",
 ]
 
 

@@ -23,7 +23,7 @@ from experiments.settings import Settings
 from keras_transfer import presets
 from keras_transfer.errors import UserError
 from keras_transfer.store import write_atomically
-from keras_transfer.study import available_cores
+from keras_transfer.workers import available_cores
 
 PARTS = ("peak", "training", "trial", "decoding", "observation", "startup")
 TRAIN_TAR = "ILSVRC2012_img_train.tar"
