@@ -22,9 +22,10 @@ from experiments import (
     target_size,
 )
 from experiments.distances import distance_writer
-from experiments.running import Study, main_of
+from experiments.running import Study, main_of, write_study
 from experiments.settings import OverlaySettings, Settings
 from keras_transfer import networks, results
+from keras_transfer.store import RunStore
 
 # Each script's plan with the settings that it takes.
 _EVERY = (
@@ -97,16 +98,18 @@ def study(settings: OverlaySettings) -> Study:
 
     def write(rows: list[results.Row], command, folder):
         by_spec = {row.spec: row for row in rows}
+        store = RunStore(settings.log_dir, "paper")
         paths, lines = [], []
         for part in parts:
             own = [by_spec[spec] for spec in part.specs if spec in by_spec]
             if own:
-                written, said = part.write(own, command, folder / part.script)
+                place = folder / part.script
+                written, said = write_study(part, own, command, place, store)
                 paths += written
                 lines += said
         return paths, lines
 
-    return Study("paper", specs, write)
+    return Study("paper", specs, write, whole=False)
 
 
 def main(arguments=None) -> int:

@@ -18,6 +18,7 @@ from experiments.progress import (
 )
 from experiments.settings import Settings, parse
 from keras_transfer import locks, networks, planning, results
+from keras_transfer.devices import gpus_per_network
 from keras_transfer.errors import UserError, disk_fault
 from keras_transfer.files import remove_leftovers
 from keras_transfer.presets import Preset
@@ -51,11 +52,14 @@ class Study:
         script: String, name of the script and of its folder.
         specs: List of `NetworkSpec`, each base before what needs it.
         write: `Writer`.
+        whole: Boolean, whether its networks may stand in one figure of
+            learning curves; a study of studies has one for each.
     """
 
     script: str
     specs: list[NetworkSpec]
     write: Writer
+    whole: bool = True
 
 
 def main_of(
@@ -171,9 +175,9 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
         # Two processes that shared the study write its report in turn.
         with locks.hold(store.locks_dir / "report.lock", wait=True):
             remove_leftovers(folder)
-            paths, lines = study.write(rows, shlex.join(words), folder)
-            title = f"{study.script} on {settings.dataset}"
-            paths += _draw_training(rows, store, title, folder)
+            paths, lines = write_study(
+                study, rows, shlex.join(words), folder, store
+            )
             write_study_events(rows, paths, folder / "tensorboard")
         for line in lines:
             console.print(line, highlight=False, markup=False)
@@ -182,16 +186,35 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
     return SOME_FAILED if outcome.failed else DONE
 
 
-def _draw_training(
-    rows: list[results.Row], store: RunStore, title: str, folder: Path
-) -> list[Path]:
-    """Draws learning curves and first layers, which every study has."""
-    # Matplotlib only when it is needed.
-    from keras_transfer.filters import write_filters
-    from keras_transfer.learning_curves import write_learning_curves
+def write_study(
+    study: Study,
+    rows: list[results.Row],
+    command: str,
+    folder: Path,
+    store: RunStore,
+) -> tuple[list[Path], list[str]]:
+    """Writes a study's report, its learning curves and first layers.
 
-    paths = write_learning_curves(rows, store, title, folder)
-    return paths + write_filters(rows, store, folder)
+    Args:
+        study: `Study`.
+        rows: List of `Row`, its finished networks.
+        command: String, the command that made them.
+        folder: Path.
+        store: `RunStore` that holds them.
+
+    Returns:
+        Tuple of the files written and of lines for the terminal.
+    """
+    paths, lines = study.write(rows, command, folder)
+    if study.whole:
+        # Matplotlib only when it is needed.
+        from keras_transfer.filters import write_filters
+        from keras_transfer.learning_curves import write_learning_curves
+
+        title = f"{study.script} on {rows[0].spec.data.name}"
+        paths += write_learning_curves(rows, store, title, folder)
+        paths += write_filters(rows, store, folder)
+    return paths, lines
 
 
 def few_image_bases(
@@ -317,10 +340,12 @@ def print_plan(
     disk = "unknown"
     if plan.disk_bytes is not None:
         disk = readable_size(plan.disk_bytes)
+    gpus = gpus_per_network([network.spec for network in plan.networks])
+    each = f" on {gpus} GPUs each" if gpus > 1 else ""
     text = (
         f"{len(plan.pending)} of {len(plan.networks)} networks to train, "
-        f"about {readable_time(plan.seconds)} with {plan.workers} at a time "
-        f"({basis}), disk {disk}."
+        f"about {readable_time(plan.seconds)} with {plan.workers} at a time"
+        f"{each} ({basis}), disk {disk}."
     )
     if plan.stored_bytes:
         text += (

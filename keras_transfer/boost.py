@@ -153,7 +153,8 @@ def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
             "bars: 95 % t interval",
             fontsize=11,
         )
-        axes.legend()
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend()
         return save(figure, path)
 
 

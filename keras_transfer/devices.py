@@ -97,12 +97,7 @@ def _found_cluster() -> str:
 
 def gpus_per_network(specs: list[NetworkSpec]) -> int:
     """Returns the most GPUs that one of the networks is divided over."""
-    return max(spec.solver.replicas or 1 for spec in specs)
-
-
-def count_slots(per_network: int) -> int:
-    """Returns how many networks the GPUs hold at a time; 0 without GPUs."""
-    return len(visible_gpus()) // per_network
+    return max((spec.solver.replicas or 1 for spec in specs), default=1)
 
 
 def divide_gpus(per_network: int, workers: int) -> list[tuple[str, ...]]:

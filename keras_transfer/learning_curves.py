@@ -15,8 +15,9 @@ from keras_transfer.results import Row
 from keras_transfer.store import RunStore
 
 _METRICS = (("accuracy", "top-1 accuracy (%)", 100), ("loss", "loss", 1))
+_KEPT = ("accuracy", "loss", "val_accuracy", "val_loss")
 _PANELS = 5  # side by side
-_COLOURS = ("viridis", "plasma")  # a scale for each family
+_SCALES = {"n": "viridis", "images": "plasma"}  # of colours, by family
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Course:
             `"val_loss"` to an array `(networks, epochs)`; any may be absent.
         networks: Integer or `None`, how many there are, if the values are
             their means.
-        family: String; kinds of one family share a scale of colours.
+        family: String, `"n"` or `"images"`, what the kinds differ in; each
+            has a scale of colours.
     """
 
     order: int
@@ -52,12 +54,16 @@ class Course:
         return self.networks or len(next(iter(self.values.values())))
 
 
-def read_epochs(path: Path) -> list[dict]:
-    """Reads `epochs.jsonl`; a network without one has no rows."""
+def read_epochs(path: Path) -> list[tuple]:
+    """Reads the values of `_KEPT` in each row of `epochs.jsonl`.
+
+    Returns:
+        List of tuples; empty if the file is not there or not whole.
+    """
     try:
-        lines = path.read_text().splitlines()
-        return [json.loads(line) for line in lines]
-    except (OSError, ValueError):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        return [tuple(float(row[name]) for name in _KEPT) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError):
         return []
 
 
@@ -84,7 +90,8 @@ def find_courses(rows: list[Row], store: RunStore) -> dict[str, list[Course]]:
         lengths.setdefault(row.spec.treatment, set()).add(
             row.spec.solver.epochs
         )
-    groups: dict[tuple, list[list[dict]]] = {}
+    family = "images" if few else "n"
+    groups: dict[tuple, list[list[tuple]]] = {}
     for row in rows:
         spec = row.spec
         epochs = read_epochs(store.network(spec).folder / "epochs.jsonl")
@@ -102,13 +109,12 @@ def find_courses(rows: list[Row], store: RunStore) -> dict[str, list[Course]]:
         groups.setdefault((panel, key, len(epochs)), []).append(epochs)
     panels: dict[str, list[Course]] = {}
     for (panel, (order, label), length), members in groups.items():
-        names = set.intersection(*(set(m[0]) for m in members)) - {"epoch"}
-        values = {
-            name: np.array([[row[name] for row in m] for m in members])
-            for name in names
-        }
+        numbers = np.array(members)  # networks, epochs, kinds of values
+        values = {name: numbers[..., i] for i, name in enumerate(_KEPT)}
         steps = np.arange(1, length + 1)
-        panels.setdefault(panel, []).append(Course(order, label, steps, values))
+        panels.setdefault(panel, []).append(
+            Course(order, label, steps, values, family=family)
+        )
     return panels
 
 
@@ -186,8 +192,7 @@ def plot_courses(
 def _colours(panels: dict[str, list[Course]]) -> dict[tuple, tuple]:
     kinds = sorted({c.kind for cs in panels.values() for c in cs})
     colours = {}
-    families = dict.fromkeys(kind[0] for kind in kinds)
-    for family, name in zip(families, _COLOURS, strict=False):
+    for family, name in _SCALES.items():
         members = [kind for kind in kinds if kind[0] == family]
         # The lightest yellow does not show on white.
         shades = plt.get_cmap(name)(np.linspace(0, 0.9, len(members)))

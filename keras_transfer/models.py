@@ -7,6 +7,7 @@ from keras_transfer.architectures import LayerRow, layer_rows, smallest_crop
 from keras_transfer.errors import UserError
 from keras_transfer.specs import ModelSpec
 from keras_transfer.splits import derive_seed
+from keras_transfer.strategies import has_gpu
 
 
 @keras.saving.register_keras_serializable("keras_transfer")
@@ -77,7 +78,7 @@ class GroupedConv2D(keras.layers.Conv2D):
     """
 
     def convolution_op(self, inputs, kernel):
-        if self.groups == 1 or tf.config.list_physical_devices("GPU"):
+        if self.groups == 1 or has_gpu():
             return super().convolution_op(inputs, kernel)
         outputs = [
             tf.nn.conv2d(part, weights, self.strides, self.padding.upper())

@@ -8,7 +8,6 @@ import contextlib
 import os
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_transfer.errors import NetworkFailed, UserError
@@ -27,6 +26,11 @@ def use_gpus(gpus: tuple[str, ...]) -> None:
     """
     if gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+
+
+def has_gpu() -> bool:
+    """Returns whether TensorFlow sees a GPU in this process."""
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def on_host():
@@ -102,19 +106,16 @@ class Strategy:
         for variable in network.variables if self.replicas > 1 else ():
             if variable.name != "seed_generator_state":
                 continue
-            first, *others = self.values(variable)
-            seed, count = map(int, first)
-            states = self._mirrored.experimental_local_results(variable.value)
-            for replica in range(1, len(others) + 1):
-                own = derive_seed(seed, "replica", replica)
-                states[replica].assign([own, count])
+            first, *others = self.components(variable)
+            seed, count = map(int, first.numpy())
+            for replica, state in enumerate(others, start=1):
+                state.assign([derive_seed(seed, "replica", replica), count])
 
-    def values(self, variable) -> list[np.ndarray]:
-        """Returns the value of a Keras variable on each replica."""
+    def components(self, variable) -> tuple[tf.Variable, ...]:
+        """Returns the variable of each replica that a Keras variable has."""
         if self._mirrored is None:
-            return [variable.numpy()]
-        local = self._mirrored.experimental_local_results(variable.value)
-        return [component.numpy() for component in local]
+            return (variable.value,)
+        return self._mirrored.experimental_local_results(variable.value)
 
     def check_replicas(self, network: keras.Model) -> None:
         """Fails if a weight is not the same, bit by bit, on every replica.
@@ -127,8 +128,8 @@ class Strategy:
         """
         differ = []
         for weight in network.weights:
-            first, *others = (v.tobytes() for v in self.values(weight))
-            if any(other != first for other in others):
+            found = {v.numpy().tobytes() for v in self.components(weight)}
+            if len(found) > 1:
                 differ.append(weight.path)
         if differ:
             raise NetworkFailed(
@@ -143,9 +144,10 @@ class Strategy:
         details = map(tf.config.experimental.get_device_details, gpus)
         names = [one.get("device_name", "GPU") for one in details]
         return {
+            "gpus": len(gpus),
             "strategy": "none" if self._mirrored is None else "mirrored",
             "replicas": self.replicas,
-            "devices": names or ["CPU"] * self.replicas,
+            "devices": ", ".join(names or ["CPU"] * self.replicas),
         }
 
 

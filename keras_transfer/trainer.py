@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_transfer import (
+    devices,
     models,
     optimizers,
     random_layers,
@@ -55,14 +56,16 @@ BEST_EPOCHS = 10  # the paper's statistic: mean of the 10 highest
 _STEPS_PER_CALL = 32  # at most; Keras's own work a call is a millisecond
 
 
-def set_threads(threads: int) -> None:
+def set_threads(threads: int, replicas: int = 1) -> None:
     """Fixes the threads of an operation; the bits of a sum depend on them.
 
     Args:
         threads: Integer, at least 1. Call it before TensorFlow runs anything.
+        replicas: Integer, devices that are fed at the same time. Defaults to
+            `1`.
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(replicas)
 
 
 def train_network(
@@ -285,6 +288,7 @@ def _train(
         "resumed_at_epoch": resumed_at,
         "seconds": time.monotonic() - started,
         "environment": {**environment(), **strategy.describe()},
+        "gpu_ids": devices.visible_gpus(),
     }
     network.complete(result)
     return result
@@ -384,5 +388,4 @@ def environment() -> dict:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "threads": tf.config.threading.get_intra_op_parallelism_threads(),
-        "gpus": len(tf.config.list_physical_devices("GPU")),
     }

@@ -119,7 +119,9 @@ class LocalExecutor:
     def __init__(self, workers: int, gpus_per_network: int = 1):
         self.threads = threads_of(workers)
         self._free = devices.divide_gpus(gpus_per_network, workers)
-        self._running: dict[Connection, tuple[NetworkSpec, Worker, tuple]] = {}
+        self._running: dict[
+            Connection, tuple[NetworkSpec, Worker, tuple[str, ...]]
+        ] = {}
 
     def has_room(self) -> bool:
         """See `Executor`."""
@@ -155,9 +157,8 @@ def default_workers(specs: list[NetworkSpec]) -> int:
 
     On a CPU, one small network a core: measured 1.3 times faster than one
     network over two cores, and the bits of a result then do not depend on
-    the number of cores. One a GPU (or as many GPUs as it is divided over):
-    small networks leave several GPUs idle more than one. `caffenet` on CPUs
-    is trained one at a time.
+    the number of cores. On GPUs, one network on each, or on as many as share
+    its batches. `caffenet` on a CPU takes all cores.
 
     Args:
         specs: List of `NetworkSpec`.
@@ -165,8 +166,10 @@ def default_workers(specs: list[NetworkSpec]) -> int:
     Returns:
         Integer, at least 1.
     """
-    if devices.visible_gpus():
-        return max(1, devices.count_slots(devices.gpus_per_network(specs)))
+    gpus = len(devices.visible_gpus())
+    each = devices.gpus_per_network(specs)
+    if gpus or each > 1:
+        return max(1, gpus // each)
     if any(spec.model.name == "caffenet" for spec in specs):
         return 1
     return min(available_cores(), 16)
@@ -338,7 +341,8 @@ def _train(connection, network: Network, task, threads, gpus) -> tuple:
     from keras_transfer import features, strategies, trainer
 
     strategies.use_gpus(gpus)
-    trainer.set_threads(threads)
+    replicas = network.spec.solver.replicas or 1
+    trainer.set_threads(threads, replicas)
     try:
         result = trainer.train_network(
             network,

@@ -17,9 +17,12 @@ import json
 import sys
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
 from keras_transfer import strategies, trainer
+from keras_transfer.data import Course
+from keras_transfer.errors import NetworkFailed
 from keras_transfer.features import FeatureStore
 from keras_transfer.specs import DataSpec, ModelSpec, NetworkSpec, SolverSpec
 from keras_transfer.store import RunStore
@@ -55,6 +58,35 @@ def stop_in_second_epoch(row: dict) -> None:
         raise Stop
 
 
+def training_places(strategy: strategies.Strategy) -> list:
+    """Returns, of three steps, the images' places on each replica.
+
+    Handed out as Keras does it in `fit`.
+    """
+    data = network_spec("base").data
+    course = Course(50, 8, 1, 0, 3)
+    batches = course.batches(data, lambda places, view: places)
+    with strategy.scope():
+        deal = tf.distribute.get_strategy()
+    return [
+        [share.numpy().tolist() for share in deal.experimental_local_results(b)]
+        for b in deal.experimental_distribute_dataset(batches)
+    ]
+
+
+def set_replicas_apart(strategy: strategies.Strategy) -> str:
+    """Changes a weight on the last replica and returns what is said of it."""
+    with strategy.scope():
+        network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    strategy.check_replicas(network)
+    strategy.components(network.weights[0])[-1].assign_add([[1.0], [0.0]])
+    try:
+        strategy.check_replicas(network)
+    except NetworkFailed as failure:
+        return str(failure)
+    return ""
+
+
 def train(replicas: int, folder: Path, sources: Path, cases: list[str]) -> dict:
     """Trains the cases and returns what a later process cannot see."""
     cpu = tf.config.list_physical_devices("CPU")[0]
@@ -73,12 +105,14 @@ def train(replicas: int, folder: Path, sources: Path, cases: list[str]) -> dict:
     checked = strategies.Strategy.check_replicas
 
     def note(self, network):
-        values = {w.path: self.values(w) for w in network.variables}
         seen[case] = {
-            path: [value.tolist() for value in copies]
-            for path, copies in values.items()
+            variable.path: [
+                component.numpy().tolist()
+                for component in self.components(variable)
+            ]
+            for variable in network.variables
             # Of the first layer, and states of dropout, which are few.
-            if "conv1" in path or "seed" in path
+            if "conv1" in variable.path or "seed" in variable.path
         }
         checked(self, network)
 
@@ -103,6 +137,8 @@ def train(replicas: int, folder: Path, sources: Path, cases: list[str]) -> dict:
                 )
             except Stop:
                 continue
+    seen["places"] = training_places(strategy)
+    seen["apart"] = set_replicas_apart(strategy)
     return seen
 
 

@@ -206,6 +206,7 @@ def test_crops_cut_one_by_one_have_the_same_bits(
     together = batches(half.train, mean, spec, 0, 6)
     shown = list(data.evaluation_batches(half.test, mean, spec))
     monkeypatch.setattr(data, "LARGE_CROP", 1)
+    monkeypatch.setattr(data, "_readers", lambda spec: 4)
     one_by_one = batches(half.train, mean, spec, 0, 6)
     for (x, y), (u, v) in zip(together, one_by_one, strict=True):
         np.testing.assert_array_equal(x, u)
@@ -225,3 +226,31 @@ def test_bgr_is_rgb_backwards(half, tiny_pool, tiny_spec):
         for part in (tiny_spec.data, spec)
     ]
     assert ids[0] != ids[1]
+
+
+@pytest.mark.parametrize("replicas", [2, 3, 4, 8])
+@pytest.mark.parametrize("batch_size", [1, 7, 100])
+def test_every_replica_gets_images_of_every_evaluation_batch(
+    replicas, batch_size
+):
+    for count in range(replicas**2, 300):
+        sizes = data.evaluation_sizes(count, batch_size, replicas)
+        assert sizes.sum() == count
+        assert sizes[0] % replicas == 0
+        # `tf.distribute` deals out shares of this size until none are left.
+        shares = np.ceil(sizes / replicas)
+        assert (sizes > (replicas - 1) * shares).all()
+
+
+@pytest.mark.parametrize(
+    "count, batch_size, replicas, sizes",
+    [
+        (1000, 500, 2, [500, 500]),
+        (1003, 500, 2, [500, 500, 3]),
+        (501, 500, 2, [498, 3]),  # a single image would be one replica's
+        (25, 8, 4, [8, 17]),
+        (16, 500, 4, [4, 12]),
+    ],
+)
+def test_evaluation_batches_by_hand(count, batch_size, replicas, sizes):
+    assert list(data.evaluation_sizes(count, batch_size, replicas)) == sizes

@@ -86,7 +86,12 @@ def test_few_images_and_longer_training_have_panels_of_their_own(
 
 def test_networks_without_rows_are_left_out(tiny_spec, tmp_path):
     store = RunStore(tmp_path, "similar_datasets")
-    rows = [made_up_row(tiny_spec, 0.5)]
+    rows = [made_up_row(tiny_spec, 0.5, seed=seed) for seed in (0, 1, 2)]
+    broken = ('{"epoch": 0, "acc', '{"epoch": 0}\n')
+    for row, text in zip(rows[1:], broken, strict=True):
+        folder = store.network(row.spec).folder
+        folder.mkdir(parents=True)
+        (folder / "epochs.jsonl").write_text(text)
     assert learning_curves.find_courses(rows, store) == {}
     assert (
         learning_curves.write_learning_curves(rows, store, "Title", tmp_path)

@@ -58,6 +58,9 @@ def test_a_setting_that_came_later_leaves_older_ids_alone(tiny_spec):
     data = dataclasses.replace(tiny_spec.data, images_per_class=5)
     few = dataclasses.replace(tiny_spec, data=data)
     assert few.network_id != tiny_spec.network_id
+    solver = dataclasses.replace(tiny_spec.solver, replicas=2)
+    mirrored = dataclasses.replace(tiny_spec, solver=solver)
+    assert mirrored.network_id != tiny_spec.network_id
 
 
 @pytest.mark.parametrize(

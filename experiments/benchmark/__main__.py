@@ -231,7 +231,7 @@ class Benchmark:
 
     def observation(self) -> dict:
         """Cost of rows, TensorBoard and checkpoints at an epoch's end."""
-        return costs.observation(self.threads, self.default, 20)
+        return costs.observation(self.threads, self.default, 12)
 
     def startup(self) -> dict:
         """Start-up of commands and of training."""

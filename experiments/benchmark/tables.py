@@ -145,12 +145,7 @@ def _share(found: dict) -> float | None:
 
 
 def _observed(found: dict) -> float | None:
-    if "observation" not in found or "training" not in found:
-        return None
-    # The default network: 22,500 images an epoch.
-    epoch = 22_500 / found["training"]["cnn8"]["ours float32"]["median"]
-    spent = sum(found["observation"]["seconds_an_epoch"].values())
-    return 100 * spent / epoch
+    return found.get("observation", {}).get("percent")
 
 
 def _peak(part: dict) -> list[str]:
@@ -282,12 +277,19 @@ def _observation(part: dict) -> list[str]:
         [name, f"{1000 * seconds:.1f} ms"]
         for name, seconds in part["seconds_an_epoch"].items()
     ]
+    rows.append(["once a network", f"{1000 * part['start_seconds']:.0f} ms"])
+    sizes = ", ".join(
+        f"{level} {size / 1000:.0f} kB"
+        for level, size in part["event_bytes"].items()
+    )
     return [
         "## Observation, at the end of each epoch",
         "",
         *_table(["what", "median"], rows),
-        f"Event files grow by {part['event_bytes_an_epoch']:.0f} bytes an "
-        "epoch.",
+        f"An epoch of the default network takes {part['epoch_seconds']:.1f} s; "
+        f"rows, checkpoint and TensorBoard at its default setting are "
+        f"{part['percent']:.2f} % of that, the start of a network shared out "
+        f"among its epochs. Event files of a whole network: {sizes}.",
         "",
     ]
 
