@@ -369,13 +369,18 @@ def _kinds_left(log_dir: Path) -> list[str]:
     return left
 
 
-def _choose(rng, hits: collections.Counter, log_dir: Path) -> Aim:
-    """Draws a moment, of a kind that was hit least so far."""
+def _choose(rng, hits: collections.Counter, log_dir: Path) -> Aim | None:
+    """Draws a moment, of a kind that was hit least so far.
+
+    `None`, to let a study end, if all that is left was hit often enough.
+    """
     if rng.random() < 0.2:
         return Aim(ANY_TIME, "")
     kinds = _kinds_left(log_dir)
     fewest = min(hits[kind] for kind in kinds)
-    kind = rng.choice([kind for kind in kinds if hits[kind] <= fewest + 1])
+    if fewest > min(hits[kind] for kind in KINDS) + 2:
+        return None
+    kind = rng.choice([kind for kind in kinds if hits[kind] == fewest])
     moment = rng.choice(("within", "before", "after"))
     if kind == "epoch rows":
         moment = "within"  # appended to
