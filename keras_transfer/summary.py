@@ -128,11 +128,14 @@ def _what_was_run(rows: list[Row]) -> list[str]:
         for tensor in row.result["proof"]
     )
     spent = sum(row.result["seconds"] for row in rows)
+    replicas = spec.solver.replicas
+    shared = f", batches shared by {replicas} devices" if replicas else ""
     lines = [
         f"{len(rows)} networks `{spec.model.name}` (width {spec.model.width}, "
         f"normalisation {spec.model.normalization}) on "
         f"`{spec.data.name}` {result['data_version']}, "
-        f"{spec.solver.epochs} epochs each; splits {splits}, seeds {seeds}; "
+        f"{spec.solver.epochs} epochs each{shared}; splits {splits}, "
+        f"seeds {seeds}; "
         f"{spent / 60:.0f} minutes of training in all.",
         "",
         f"Proof: {copied} tensors were copied bit by bit, and {unchanged} "
