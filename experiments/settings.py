@@ -35,6 +35,8 @@ class Settings:
     """Among BnB AnB BnB+ AnB+; none at all trains the bases alone."""
     mean: Literal["base", "target"] = "base"
     """Whose training half gives the mean image that is subtracted."""
+    channels: Literal["rgb", "bgr"] = "rgb"
+    """Order of colours that networks see; the authors' is bgr."""
     image_size: int | None = None
     """Side in pixels that images are kept at (the set's own if known)."""
     model: Literal["cnn8", "caffenet"] | None = None
@@ -61,6 +63,8 @@ class Settings:
     """Fixed views of each training image, if not the preset's."""
     reuse_gigabytes: float = REUSE_GIGABYTES
     """Disk for what frozen layers compute; 0 computes it at every step."""
+    observe: Literal["off", "default", "full"] = "default"
+    """What TensorBoard shows of layers: nothing, kernels, every weight."""
     workers: int | None = None
     """Networks trained at the same time (one a core on a CPU, one a GPU)."""
     strategy: StrategyName = "auto"
@@ -98,6 +102,7 @@ class Settings:
             splits=self.splits,
             views=self.views,
             images_per_class=self.images_per_class,
+            channels=None if self.channels == "rgb" else self.channels,
         )
         self._check(recipe)
         return recipe
@@ -159,6 +164,14 @@ class Settings:
                 f"`--preset paper`: they have {native} px, the paper's "
                 f"network needs {recipe.crop}. Use `--preset default`."
             )
+
+
+@dataclasses.dataclass(frozen=True)
+class OverlaySettings(Settings):
+    """What studies can be told that draw a figure of the paper."""
+
+    overlay_2014: bool = False
+    """Draw the values of 2014 beside, in grey, as changes from their base."""
 
 
 def _replace(instance, **changes):

@@ -23,6 +23,7 @@ FLAGS = (
     ("data", "images_per_class", "--images-per-class"),
     ("data", "views", "--views"),
     ("data", "mean", "--mean"),
+    ("data", "channels", "--channels"),
 )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_transfer import splits, views
+from keras_transfer.crops import cut_crops
 from keras_transfer.errors import UserError
 from keras_transfer.pools import ImagePool
 from keras_transfer.specs import DataSpec
@@ -14,6 +15,10 @@ from keras_transfer.strategies import on_host
 
 # A half larger than this share of the free memory is read from its map.
 MEMORY_SHARE = 0.4
+# Crops of this side in pixels or more are cut from the map one by one; the
+# system's file cache keeps what fits, once for all networks.
+LARGE_CROP = 64
+_MOST_READERS = 8  # batches of ImageNet that are cut at the same time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +37,10 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def counts(self, num_classes: int) -> np.ndarray:
+        """Returns the number of images of each class, in order."""
+        return np.bincount(self.labels, minlength=num_classes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +64,19 @@ class HalfData:
     def num_classes(self) -> int:
         """Number of classes of the half."""
         return len(self.classes)
+
+    def absent_classes(self) -> dict[str, list[str]]:
+        """Names the classes without a validation or without a test image."""
+        return {
+            name: [
+                self.class_names[i]
+                for i in np.flatnonzero(part.counts(self.num_classes) == 0)
+            ]
+            for name, part in (
+                ("validation", self.validation),
+                ("test", self.test),
+            )
+        }
 
 
 def classes_of(spec: DataSpec, half: str, num_classes: int) -> np.ndarray:
@@ -104,8 +126,12 @@ def load_half(
     Returns:
         `HalfData`.
 
+    A class with one training image keeps it, and has none for validation.
+
     Raises:
-        UserError: If a class of the half has fewer than two training images.
+        UserError: If a class of the half has no training image, no class has
+            one for validation or for testing, or `images` are more than any
+            class has.
     """
     classes = classes_of(spec, half, pool.num_classes)
     selected = {}
@@ -115,27 +141,49 @@ def load_half(
         selected[part] = indices, splits.remap_labels(labels[indices], classes)
     indices, labels = selected["train"]
     counts = np.bincount(labels, minlength=len(classes))
-    scarce = [pool.class_names[classes[i]] for i in np.flatnonzero(counts < 2)]
-    if scarce:
+    names = [pool.class_names[c] for c in classes]
+    absent = [names[i] for i in np.flatnonzero(counts == 0)]
+    if absent:
         raise UserError(
-            f"Half {half} of {spec.name} has classes with fewer than "
-            f"two training images: {scarce[:5]} ({len(scarce)} in all). "
+            f"Half {half} of {spec.name} has classes without a training "
+            f"image: {absent[:5]} ({len(absent)} in all). "
             "Choose another `--dataset` or split."
         )
     # The cut looks at a class's own label, so it is made on the pool's labels.
     own = classes[labels]
     kept, cut = splits.stratified_cut(own, spec.validation_fraction)
+    for found, what in (
+        (cut, "class of two training images to cut a validation image from"),
+        (selected["test"][0], "test image of its classes"),
+    ):
+        if not len(found):
+            raise UserError(
+                f"Half {half} of {spec.name} has no {what}. "
+                "Choose another `--dataset` or split."
+            )
     limit = spec.images_per_class if images is None else images
     if limit is not None:
+        _check_limit(limit, np.bincount(labels[kept]).max(), half, spec, images)
         kept = kept[splits.limit_per_class(own[kept], limit, draw)]
     train_images = pool.images("train")
     return HalfData(
         classes=classes,
-        class_names=[pool.class_names[c] for c in classes],
+        class_names=names,
         train=Part(train_images, indices[kept], labels[kept]),
         validation=Part(train_images, indices[cut], labels[cut]),
         test=Part(pool.images("test"), *selected["test"]),
     )
+
+
+def _check_limit(limit, most, half, spec: DataSpec, images) -> None:
+    # At most so many of each class, but not more than any class has: that
+    # would file the same network under another name.
+    if limit > most:
+        flag = "--images-per-class" if images is None else "--images"
+        raise UserError(
+            f"Expected `{flag}` of at most {most}, the training images of the "
+            f"largest class of half {half} of {spec.name}. Received: {limit}."
+        )
 
 
 def steps_per_pass(images: int, batch_size: int) -> int:
@@ -164,7 +212,9 @@ class Course:
     start: int
     stop: int
 
-    def batches(self, spec: DataSpec, batch) -> tf.data.Dataset:
+    def batches(
+        self, spec: DataSpec, batch, readers: int = 2
+    ) -> tf.data.Dataset:
         """Yields `batch(places, view)` for each step.
 
         The order follows from the seed and the pass over the images alone,
@@ -175,6 +225,7 @@ class Course:
             spec: `DataSpec`.
             batch: Callable of `places`, an `int64` tensor of places among
                 the training images, and of the `view` shown of them.
+            readers: Integer, batches made at the same time. Defaults to `2`.
 
         Returns:
             `tf.data.Dataset`.
@@ -198,8 +249,9 @@ class Course:
 
         return _without_autotuner(
             tf.data.Dataset.range(self.start, self.stop).map(
-                step_batch, num_parallel_calls=2, deterministic=True
-            )
+                step_batch, num_parallel_calls=readers, deterministic=True
+            ),
+            readers,
         )
 
 
@@ -218,17 +270,25 @@ def train_batches(
         `tf.data.Dataset` of `(images, labels)`, images `float32` of shape
         `(batch_size, crop, crop, 3)`.
     """
-    fetch = row_source(part.images, part.indices)
     labels = tf.constant(part.labels)
     identities = tf.constant(part.indices, tf.int64)
+    if spec.crop >= LARGE_CROP:
+        cut = _crop_source(part, mean, spec)
+
+        def shown(places, view):
+            chosen = tf.gather(identities, places)
+            return cut(places, *views.draw_crops(chosen, view, spec))
+    else:
+        fetch = row_source(part.images, part.indices)
+
+        def shown(places, view):
+            chosen = tf.gather(identities, places)
+            return views.random_view(fetch(places), chosen, view, mean, spec)
 
     def batch(places, view):
-        images = views.random_view(
-            fetch(places), tf.gather(identities, places), view, mean, spec
-        )
-        return images, tf.gather(labels, places)
+        return shown(places, view), tf.gather(labels, places)
 
-    return course.batches(spec, batch)
+    return course.batches(spec, batch, _readers(spec))
 
 
 def evaluation_batches(
@@ -250,20 +310,55 @@ def evaluation_batches(
     Returns:
         `tf.data.Dataset` of `(images, labels)`.
     """
-    fetch = row_source(part.images, part.indices)
     labels = tf.constant(part.labels)
     # About 64 MiB of float32 a batch, whatever the size of the crop.
     largest = max(1, 2**26 // (spec.crop * spec.crop * 3 * 4))
+    if spec.crop >= LARGE_CROP:
+        cut = _crop_source(part, mean, spec)
+        first = (spec.image_size - spec.crop) // 2
+
+        def shown(places):
+            count = tf.size(places)
+            return cut(
+                places, tf.fill((count, 2), first), tf.fill([count], False)
+            )
+    else:
+        fetch = row_source(part.images, part.indices)
+
+        def shown(places):
+            return views.centre_view(fetch(places), mean, spec)
 
     def batch(places):
-        images = views.centre_view(fetch(places), mean, spec)
-        return images, tf.gather(labels, places)
+        return shown(places), tf.gather(labels, places)
 
-    return in_order(len(part), batch, min(batch_size, largest), replicas)
+    size = min(batch_size, largest)
+    return in_order(len(part), batch, size, replicas, _readers(spec))
+
+
+def _crop_source(part: Part, mean: np.ndarray, spec: DataSpec):
+    """Returns a function from places, offsets and mirrors to crops."""
+
+    def read(places, offsets, mirrored):
+        rows = part.indices[places]
+        return cut_crops(part.images, rows, offsets, mirrored, mean, spec)
+
+    def cut(places, offsets, mirrored):
+        inputs = [places, offsets, mirrored]
+        crops = tf.numpy_function(read, inputs, tf.float32, stateful=False)
+        return tf.ensure_shape(crops, (None, spec.crop, spec.crop, 3))
+
+    return cut
+
+
+def _readers(spec: DataSpec) -> int:
+    if spec.crop < LARGE_CROP:
+        return 2
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    return max(2, min(_MOST_READERS, threads or os.cpu_count() or 1))
 
 
 def in_order(
-    count: int, batch, batch_size: int, replicas: int = 1
+    count: int, batch, batch_size: int, replicas: int = 1, readers: int = 2
 ) -> tf.data.Dataset:
     """Yields `batch(places)` for the places 0 to `count - 1`, in order.
 
@@ -271,7 +366,8 @@ def in_order(
         count: Integer.
         batch: Callable of an `int64` tensor of places.
         batch_size: Integer.
-        replicas: Integer, devices that share a batch.
+        replicas: Integer, devices that share a batch. Defaults to `1`.
+        readers: Integer, batches that are made at a time. Defaults to `2`.
 
     Returns:
         `tf.data.Dataset`.
@@ -284,7 +380,8 @@ def in_order(
         bounds = tf.data.Dataset.from_tensor_slices((stops - sizes, stops))
         places = bounds.map(tf.range)
     return _without_autotuner(
-        places.map(batch, num_parallel_calls=2, deterministic=True)
+        places.map(batch, num_parallel_calls=readers, deterministic=True),
+        readers,
     )
 
 
@@ -312,11 +409,16 @@ def evaluation_sizes(count: int, batch_size: int, replicas: int) -> np.ndarray:
     return np.array([share * replicas] * whole + [rest], np.int64)
 
 
-def _without_autotuner(dataset: tf.data.Dataset) -> tf.data.Dataset:
+def _without_autotuner(
+    dataset: tf.data.Dataset, readers: int
+) -> tf.data.Dataset:
     # Tearing an iterator down waits for the autotuner's next wake-up, up to
     # seconds at the end of every `fit` and `evaluate`.
     options = tf.data.Options()
     options.autotune.enabled = False
+    if readers > 2:
+        # Else they would wait for the one thread between operations.
+        options.threading.private_threadpool_size = readers
     return dataset.prefetch(2).with_options(options)
 
 

@@ -1,6 +1,7 @@
 """Trains one network: build, copy, freeze, fit, prove, evaluate, file."""
 
 import importlib.metadata
+import io
 import os
 import platform
 import time
@@ -18,11 +19,11 @@ from keras_transfer import (
     strategies,
     transfer,
 )
+from keras_transfer.archives import check_archive
 from keras_transfer.callbacks import (
     Checkpoint,
     EpochRows,
     FailOnNonFinite,
-    TensorBoardRows,
 )
 from keras_transfer.data import (
     Course,
@@ -38,11 +39,18 @@ from keras_transfer.features import (
     reusable_layers,
     upper_part,
 )
+from keras_transfer.files import (
+    file_sha256,
+    temporary_beside,
+    write_atomically,
+)
+from keras_transfer.layer_statistics import LayerStatistics, probe_batch
+from keras_transfer.observation import Observer
 from keras_transfer.pools import ImagePool
 from keras_transfer.reuse import count_images, weigh_reuse
 from keras_transfer.specs import NetworkSpec, SolverSpec
 from keras_transfer.splits import derive_seed
-from keras_transfer.store import Network, file_sha256
+from keras_transfer.store import Network
 
 BEST_EPOCHS = 10  # the paper's statistic: mean of the 10 highest
 _STEPS_PER_CALL = 32  # at most; Keras's own work a call is a millisecond
@@ -67,7 +75,9 @@ def train_network(
     report: Callable[[dict], None] | None = None,
     feature_store: FeatureStore | None = None,
     test: bool = True,
+    notice: Callable[[str], None] | None = None,
     strategy: strategies.Strategy | None = None,
+    observe: str = "default",
 ) -> dict:
     """Trains one network to its end and files its result.
 
@@ -83,8 +93,11 @@ def train_network(
             layers is kept if that pays; the result is the same without.
         test: Boolean, whether to test and save the network. A trial of a
             search does neither: the test images are not for choosing.
+        notice: Callable or `None`, told of a checkpoint that is damaged.
         strategy: `Strategy` or `None` for the GPUs that the solver's
             `replicas` ask for. A process has one of several replicas at most.
+        observe: String, how much TensorBoard is told of the layers, one of
+            `observation.LEVELS`; the result is the same.
 
     Returns:
         Dict, the content of `result.json`.
@@ -103,12 +116,28 @@ def train_network(
     base_model = load_model(source) if source is not None else None
     with strategy.scope():
         return _train(
-            network, pool, base_model, report, feature_store, test, strategy
+            network,
+            pool,
+            base_model,
+            report,
+            feature_store,
+            test,
+            notice,
+            strategy,
+            observe,
         )
 
 
 def _train(
-    network, pool, base_model, report, feature_store, test, strategy
+    network,
+    pool,
+    base_model,
+    report,
+    feature_store,
+    test,
+    notice,
+    strategy,
+    observe,
 ) -> dict:
     """Builds, copies, freezes, compiles, fits and tests in one scope."""
     spec = network.spec
@@ -146,6 +175,10 @@ def _train(
         )
     plan = transfer.plan_network(spec, model, base_model)
     proof = transfer.apply_plan(model, base_model, plan)
+    # Before a checkpoint is restored: the start is that of the first run.
+    statistics = LayerStatistics(
+        model, *probe_batch(half.validation, mean, spec.data)
+    )
     solver = spec.solver
     strategy.check_images(
         min(solver.batch_size, len(half.train)),
@@ -166,7 +199,9 @@ def _train(
     trained = model if features is None else upper_part(model, cut)
     copied = [action.layer for action in plan if action.copy]
     compile_network(trained, solver, steps, copied)
-    rows = Checkpoint.restore(network.checkpoint_path, trained, model)
+    rows = Checkpoint.restore(
+        network.checkpoint_path, trained, model, pool.fingerprint, notice
+    )
     strategy.separate_masks(model)
     first_epoch = len(rows)
     resumed_at = [first_epoch] if first_epoch else []
@@ -200,8 +235,16 @@ def _train(
             callbacks=[
                 FailOnNonFinite(),
                 EpochRows(network.folder / "epochs.jsonl", rows, report),
-                TensorBoardRows(network.folder / "tensorboard", list(rows)),
-                Checkpoint(network.checkpoint_path, rows, model),
+                Observer(
+                    network.folder / "tensorboard",
+                    list(rows),
+                    statistics,
+                    solver.epochs,
+                    observe,
+                ),
+                Checkpoint(
+                    network.checkpoint_path, rows, model, pool.fingerprint
+                ),
             ],
             shuffle=False,  # the data set has an order of its own
             verbose=0,
@@ -233,6 +276,7 @@ def _train(
             "test": len(half.test),
         },
         "classes": half.class_names,
+        "classes_without_images": half.absent_classes(),
         "steps": total_steps,
         "reused_keras_layers": 0 if features is None else cut,
         "mean_half": mean_half,
@@ -240,6 +284,7 @@ def _train(
         "data_fingerprint": pool.fingerprint,
         "data_version": pool.version,
         "proof": proof.to_rows(),
+        "layers": statistics.table(copied),
         "resumed_at_epoch": resumed_at,
         "seconds": time.monotonic() - started,
         "environment": {**environment(), **strategy.describe()},
@@ -292,11 +337,15 @@ def _steps_per_call(steps: int) -> int:
 
 def save_model(network: Network, model: keras.Model, mean: np.ndarray) -> None:
     """Saves a trained network and the mean image it subtracts, atomically."""
-    temporary = network.folder / f".model.{os.getpid()}.keras"
-    model.save(temporary, include_optimizer=False)
-    os.replace(temporary, network.model_path)
-    with (network.folder / "mean.npy").open("wb") as file:
-        np.save(file, mean)
+    temporary = temporary_beside(network.model_path)
+    try:
+        model.save(temporary, include_optimizer=False)
+        os.replace(temporary, network.model_path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    content = io.BytesIO()
+    np.save(content, mean)
+    write_atomically(network.folder / "mean.npy", content.getvalue())
 
 
 def load_model(network: Network) -> keras.Sequential:
@@ -309,7 +358,8 @@ def load_model(network: Network) -> keras.Sequential:
         `keras.Sequential`, not compiled.
 
     Raises:
-        NetworkFailed: If the file is not the one that was filed.
+        NetworkFailed: If the file is not the one that was filed, or names
+            anything that could run code.
     """
     result = network.read_result()
     expected = None if result is None else result["model_sha256"]
@@ -318,7 +368,7 @@ def load_model(network: Network) -> keras.Sequential:
             f"{network.model_path} is not the network that was trained: its "
             "checksum differs. Delete the folder to train it again."
         )
-    # Safe mode refuses anything that could run code, such as a Lambda.
+    check_archive(network.model_path)
     return keras.saving.load_model(
         network.model_path, compile=False, safe_mode=True
     )

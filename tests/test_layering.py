@@ -7,8 +7,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
-    {"errors", "quiet"},
-    {"specs", "splits"},
+    {"errors", "quiet", "files", "locks", "integrity"},
+    {"specs", "splits", "archives", "records"},
     {
         "architectures",
         "presets",
@@ -16,6 +16,7 @@ FLOORS = [
         "store",
         "synthetic_shapes",
         "views",
+        "crops",
         "kinds",
         "devices",
         "strategies",
@@ -24,14 +25,25 @@ FLOORS = [
     {"data", "models", "optimizers", "planning", "transfer", "intervals"},
     {"random_layers", "networks", "rates"},
     {"callbacks", "results", "features"},
+    {"layer_statistics", "events"},
+    {"observation"},
     {"curves", "trainer", "study", "reference", "survey", "commands"},
     {"figures", "preload", "svg_figures"},
-    {"summary", "figure3"},
+    {"drift"},
+    {
+        "summary",
+        "figure3",
+        "study_events",
+        "filters",
+        "learning_curves",
+        "schematic",
+    },
     {"boost", "distance", "data_size", "preserved", "tuning", "html_report"},
 ]
 # Opened only when a data set of that name is asked for.
 LAZY = {
     ("pools", "synthetic_shapes"),
+    ("workers", "data"),
     ("workers", "features"),
     ("workers", "trainer"),
 }
@@ -39,6 +51,11 @@ LAZY = {
 PLAIN = [
     "errors",
     "quiet",
+    "files",
+    "locks",
+    "integrity",
+    "archives",
+    "records",
     "specs",
     "splits",
     "architectures",
@@ -56,9 +73,14 @@ PLAIN = [
     "tuning",
     "kinds",
     "devices",
+    "crops",
+    "filters",
+    "learning_curves",
+    "schematic",
     "summary",
     "figures",
     "figure3",
+    "drift",
     "distance",
     "data_size",
     "boost",
@@ -69,6 +91,8 @@ PLAIN = [
     "survey",
     "svg_figures",
     "html_report",
+    "events",
+    "study_events",
 ]
 
 
