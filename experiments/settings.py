@@ -62,6 +62,8 @@ class Settings:
     """Disk for what frozen layers compute; 0 computes it at every step."""
     workers: int | None = None
     """Networks trained at the same time (one a core on a CPU)."""
+    cluster: str | None = None
+    """Ray cluster that trains: `local` starts one, HOST:PORT or auto joins."""
     plan: bool = False
     """Print what would be trained, time and disk, then stop."""
     quiet: bool = False

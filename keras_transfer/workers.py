@@ -22,6 +22,7 @@ from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import Network
 
 PRELOAD = ["keras_transfer.preload"]
+MOST_WORKERS = 16  # on one machine, unless more are asked for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,8 +73,12 @@ class Executor(Protocol):
     def start(self, task: Task) -> None:
         """Begins to train a network, or to go on with it."""
 
-    def wait(self) -> list[Message]:
+    def wait(self, timeout: float | None = None) -> list[Message]:
         """Waits for news of the networks that were started.
+
+        Args:
+            timeout: Float or `None`, seconds to wait at most. Defaults to
+                `None` for as long as it takes.
 
         Returns:
             List of `Message`, which may be empty.
@@ -105,10 +110,10 @@ class LocalExecutor:
         worker = Worker(train, (task, self.threads))
         self._running[worker.connection] = task.network.spec, worker
 
-    def wait(self) -> list[Message]:
+    def wait(self, timeout: float | None = None) -> list[Message]:
         """See `Executor`."""
         messages = []
-        for connection in wait(list(self._running)):
+        for connection in wait(list(self._running), timeout):
             spec, worker = self._running[connection]
             message = worker.next_message()
             if message[0] != "epoch":
@@ -139,7 +144,7 @@ def default_workers(specs: list[NetworkSpec]) -> int:
     has_gpu = Path("/dev/nvidia0").exists()
     if has_gpu or any(spec.model.name == "caffenet" for spec in specs):
         return 1
-    return min(available_cores(), 16)
+    return min(available_cores(), MOST_WORKERS)
 
 
 def threads_of(workers: int) -> int:
@@ -256,14 +261,20 @@ def prepare(connection, cache_dir, name, image_size, data_dir) -> None:
         connection.send(("failed", f"{type(error).__name__}: {error}"))
 
 
-def train(connection, task: Task, threads: int) -> None:
+def train(
+    connection, task: Task, threads: int, gpus: tuple[str, ...] = ()
+) -> None:
     """Trains a network in a `Worker`.
 
     Args:
         connection: `Connection`; is sent kind and content of each `Message`.
         task: `Task`.
         threads: Integer, see `trainer.set_threads`.
+        gpus: Tuple of strings, the GPUs that it may see; empty changes
+            nothing. Defaults to `()`.
     """
+    if gpus:  # read when TensorFlow first looks for devices
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
     from keras_transfer import features, trainer
 
     trainer.set_threads(threads)
