@@ -57,7 +57,7 @@ class ClusterExecutor:
         self.needs = share_nodes(self.nodes(), specs, workers)
         self.threads = self.needs.cpus
         self._running: dict = {}  # from Ray's references to `_Run`
-        self._run = self._ray.remote(_train_on_node).options(
+        self._remote = self._ray.remote(_train_on_node).options(
             num_cpus=self.needs.cpus,
             num_gpus=self.needs.gpus,
             memory=self.needs.memory,
@@ -104,7 +104,7 @@ class ClusterExecutor:
         self._submit(_Run(task.network, EpochTail(task.network), arguments))
 
     def _submit(self, run: "_Run") -> None:
-        self._running[self._run.remote(*run.arguments)] = run
+        self._running[self._remote.remote(*run.arguments)] = run
 
     def wait(self, timeout: float | None = None) -> list[Message]:
         """See `workers.Executor`; looks for epochs in the shared folder."""
