@@ -16,7 +16,7 @@ import sys
 
 from experiments.distances import distance_writer
 from experiments.running import Study, main_of
-from experiments.settings import Settings
+from experiments.settings import OverlaySettings
 from keras_transfer import kinds, networks, planning
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore
@@ -24,7 +24,7 @@ from keras_transfer.study import Reporter, prepare_data
 
 
 @dataclasses.dataclass(frozen=True)
-class DissimilarSettings(Settings):
+class DissimilarSettings(OverlaySettings):
     """What this study can be told."""
 
     classes: str | None = None

@@ -1,8 +1,8 @@
 """What `dissimilar_datasets` and `random_weights` share: one figure 3."""
 
 from experiments.running import Writer
-from experiments.settings import Settings
-from keras_transfer import distance, results
+from experiments.settings import OverlaySettings
+from keras_transfer import distance, reference, results
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore
 
@@ -33,6 +33,7 @@ def finished_beside(
             data.views,
             data.images_per_class,
             data.mean,
+            data.channels,
             spec.model,
             spec.solver,
         )
@@ -52,12 +53,12 @@ def finished_beside(
 
 
 def distance_writer(
-    settings: Settings, specs: list[NetworkSpec], title: str
+    settings: OverlaySettings, specs: list[NetworkSpec], title: str
 ) -> Writer:
     """Returns what reports networks beside those of the other sections.
 
     Args:
-        settings: `Settings`.
+        settings: `OverlaySettings`.
         specs: List of `NetworkSpec`.
         title: String.
 
@@ -68,7 +69,10 @@ def distance_writer(
     def write(rows, command, folder):
         store = RunStore(settings.log_dir, "beside")
         every = [*rows, *finished_beside(store, specs)]
-        paths = distance.write_report(every, title, command, folder)
+        published = None
+        if settings.overlay_2014:
+            published = reference.published_drops()
+        paths = distance.write_report(every, title, command, folder, published)
         lines = [
             f"Section {claim.number}: {claim.text} "
             f"{claim.verdict.upper()}: {claim.effect}"

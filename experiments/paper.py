@@ -22,13 +22,14 @@ from experiments import (
     target_size,
 )
 from experiments.distances import distance_writer
-from experiments.running import Study, main_of
-from experiments.settings import Settings
+from experiments.running import Study, main_of, write_study
+from experiments.settings import OverlaySettings, Settings
 from keras_transfer import networks, results
+from keras_transfer.store import RunStore
 
 # Each script's plan with the settings that it takes.
 _EVERY = (
-    (similar_datasets.study, Settings),
+    (similar_datasets.study, OverlaySettings),
     (all_classes.study, Settings),
     (dissimilar_datasets.study, dissimilar_datasets.DissimilarSettings),
     (random_weights.study, random_weights.RandomSettings),
@@ -40,14 +41,17 @@ _EVERY = (
 
 
 def _as(kind: type, settings: Settings, **changes) -> Settings:
+    # Not those of a study's own: `paper` has none of them.
+    known = {field.name for field in dataclasses.fields(kind)}
     values = {
         field.name: getattr(settings, field.name)
-        for field in dataclasses.fields(Settings)
+        for field in dataclasses.fields(OverlaySettings)
+        if field.name in known
     }
     return kind(**{**values, **changes})
 
 
-def published_studies(settings: Settings) -> list[Study]:
+def published_studies(settings: OverlaySettings) -> list[Study]:
     """Lists the authors' 170 networks, section by section."""
     similar = similar_datasets.study(settings)
     whole = all_classes.study(settings)
@@ -77,11 +81,11 @@ def published_studies(settings: Settings) -> list[Study]:
     ]
 
 
-def study(settings: Settings) -> Study:
+def study(settings: OverlaySettings) -> Study:
     """Lists the networks of all studies and says how they are reported.
 
     Args:
-        settings: `Settings`.
+        settings: `OverlaySettings`.
 
     Returns:
         `Study`.
@@ -94,21 +98,23 @@ def study(settings: Settings) -> Study:
 
     def write(rows: list[results.Row], command, folder):
         by_spec = {row.spec: row for row in rows}
+        store = RunStore(settings.log_dir, "paper")
         paths, lines = [], []
         for part in parts:
             own = [by_spec[spec] for spec in part.specs if spec in by_spec]
             if own:
-                written, said = part.write(own, command, folder / part.script)
+                place = folder / part.script
+                written, said = write_study(part, own, command, place, store)
                 paths += written
                 lines += said
         return paths, lines
 
-    return Study("paper", specs, write)
+    return Study("paper", specs, write, whole=False)
 
 
 def main(arguments=None) -> int:
     """Runs the script; see `experiments.running.main_of`."""
-    return main_of("paper", __doc__, study, arguments)
+    return main_of("paper", __doc__, study, arguments, OverlaySettings)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,13 @@ def readable_time(seconds: float | None) -> str:
     return f"{minutes // 60:,} h {minutes % 60:02d} min"
 
 
+def readable_size(size: float) -> str:
+    """Turns bytes into text such as `41 MB` or `318 GB`."""
+    if size < 1e10:
+        return f"{size / 1e6:,.0f} MB"
+    return f"{size / 1e9:,.0f} GB"
+
+
 class StudyProgress(Reporter):
     """Shows study, network, epoch and the time left.
 
@@ -85,7 +92,9 @@ class StudyProgress(Reporter):
     def _say(self, text: str) -> None:
         if not self.quiet and not self.lively:
             # A network a line; `soft_wrap` keeps a pipe's lines whole.
-            self.console.print(text, soft_wrap=True, highlight=False)
+            self.console.print(
+                text, soft_wrap=True, markup=False, highlight=False
+            )
 
     def _refresh(self) -> None:
         left = self.time_left()
@@ -103,7 +112,39 @@ class StudyProgress(Reporter):
             visible=share < 1,
         )
 
+    def notice(self, text):
+        self.console.print(
+            f"note: {text}", soft_wrap=True, markup=False, highlight=False
+        )
+
+    def taken(self, spec, holder):
+        if spec in self.tasks:
+            self.bars.remove_task(self.tasks.pop(spec))
+
+    def found(self, spec, result):
+        self._end(spec)
+        self._say(
+            f"[{self.done}/{self.total}] {spec.name}: trained by another "
+            "process"
+        )
+
+    def waiting(self, taken):
+        self._say(
+            "waiting for "
+            + ", ".join(
+                f"{spec.name} ({holder or 'another process'})"
+                for spec, holder in taken.items()
+            )
+        )
+
     def started(self, spec):
+        if spec not in self.cost:  # was damaged, and is trained again
+            self.cost[spec] = 1.0
+            self.share[spec] = 0.0
+            self.total += 1
+            if "study" not in self.tasks:
+                self.tasks["study"] = self.bars.add_task("networks", note="")
+            self.bars.update(self.tasks["study"], total=self.total)
         self.begun = self.begun or time.monotonic()
         self.tasks[spec] = self.bars.add_task(
             f"  {spec.label} (split {spec.data.split}, seed {spec.seed})",

@@ -14,13 +14,13 @@ import sys
 
 from experiments.distances import distance_writer
 from experiments.running import Study, base_specs, main_of
-from experiments.settings import Settings
+from experiments.settings import OverlaySettings
 from keras_transfer import networks
 from keras_transfer.specs import INITIALIZATIONS, NetworkSpec
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomSettings(Settings):
+class RandomSettings(OverlaySettings):
     """What this study can be told; it has no treatments."""
 
     initializations: tuple[str, ...] = INITIALIZATIONS

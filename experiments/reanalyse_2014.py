@@ -148,6 +148,38 @@ def summary_text(rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def course_panels() -> dict:
+    """Returns the published learning curves, a panel for each treatment."""
+    import numpy as np
+
+    from keras_transfer.learning_curves import Course, image_count
+
+    panels: dict[str, list] = {
+        name: [] for name in ("base", "BnB", "AnB", "BnB+", "AnB+")
+    }
+    for course in reference.published_courses():
+        few = course.images is not None
+        name = course.group
+        if course.target:
+            name = f"frozen, target {course.target}"
+        elif few:
+            name = "all classes, fewer images"
+        elif name in ("base, all classes", "random"):
+            name = "random layers, all classes"
+        steps, values = zip(*course.points, strict=True)
+        panels.setdefault(name, []).append(
+            Course(
+                course.images if few else course.n,
+                image_count(course.images) if few else f"n = {course.n}",
+                np.array(steps) / 1000,
+                {"val_accuracy": np.array([values])},
+                course.networks,
+                "images" if few else "n",
+            )
+        )
+    return panels
+
+
 def write(folder: Path) -> list[Path]:
     """Writes every figure and the summary.
 
@@ -157,11 +189,12 @@ def write(folder: Path) -> list[Path]:
     Returns:
         List of the paths written, the summary last.
     """
-    from keras_transfer import figure3, figures
+    from keras_transfer import figure3, figures, learning_curves, schematic
 
     rows = reference.published_rows()
     folder.mkdir(parents=True, exist_ok=True)
-    paths = figures.plot_figure2(rows, TITLE, folder / "figure2")
+    paths = schematic.plot_treatments(3, folder / "figure1")
+    paths += figures.plot_figure2(rows, TITLE, folder / "figure2")
     paths += figures.plot_losses(rows, TITLE, folder / "losses")
     paths += figure3.plot_figure3(
         reference.dissimilar_curves(),
@@ -184,6 +217,9 @@ def write(folder: Path) -> list[Path]:
         },
         TITLE,
         folder / "boost",
+    )
+    paths += learning_curves.plot_courses(
+        course_panels(), TITLE, folder / "learning_curves", "1000 iterations"
     )
     path = folder / "summary.md"
     write_atomically(path, summary_text(rows))

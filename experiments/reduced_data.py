@@ -10,9 +10,14 @@ images, at the paper's faster schedule.
 import dataclasses
 import sys
 
-from experiments.running import Study, few_image_bases, main_of
-from experiments.settings import Settings
-from keras_transfer import data_size, networks
+from experiments.running import (
+    Study,
+    check_images,
+    few_image_bases,
+    main_of,
+)
+from experiments.settings import OverlaySettings
+from keras_transfer import data_size, networks, reference
 from keras_transfer.specs import SolverSpec
 
 # The paper's sizes; those that a set does not have are left out.
@@ -20,7 +25,7 @@ SIZES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 750, 1000, 1300)
 
 
 @dataclasses.dataclass(frozen=True)
-class ReducedSettings(Settings):
+class ReducedSettings(OverlaySettings):
     """What this study can be told; it has no layers or treatments."""
 
     images: tuple[int, ...] | None = None
@@ -55,13 +60,21 @@ def study(settings: ReducedSettings) -> Study:
     recipe = dataclasses.replace(recipe, solver=faster(recipe.solver))
     bases, most = few_image_bases(settings, recipe)
     whole = networks.all_class_networks(bases)
-    wanted = settings.images or SIZES[:: 5 if settings.preset == "smoke" else 1]
-    sizes = tuple(size for size in wanted if size < most)
+    if settings.images is None:
+        offered = SIZES[:: 5 if settings.preset == "smoke" else 1]
+        sizes = tuple(size for size in offered if size < most)
+    else:
+        sizes = settings.images
+        check_images(sizes, most, settings.dataset)
     specs = networks.limited_networks(whole, sizes) + whole
     title = f"Reduced data: fewer images a class of {settings.dataset}"
 
     def write(rows, command, folder):
-        return data_size.write_reduced(rows, title, command, folder), []
+        published = None
+        if settings.overlay_2014:
+            published = reference.reduced_curve()
+        paths = data_size.write_reduced(rows, title, command, folder, published)
+        return paths, []
 
     return Study("reduced_data", specs, write)
 

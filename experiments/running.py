@@ -11,11 +11,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from experiments.progress import StudyProgress, readable_time
+from experiments.progress import (
+    StudyProgress,
+    readable_size,
+    readable_time,
+)
 from experiments.settings import Settings, parse
-from keras_transfer import networks, planning, results
+from keras_transfer import locks, networks, planning, results
 from keras_transfer.cluster import ClusterExecutor
-from keras_transfer.errors import UserError
+from keras_transfer.devices import gpus_per_network
+from keras_transfer.errors import UserError, disk_fault
+from keras_transfer.files import remove_leftovers
 from keras_transfer.presets import Preset
 from keras_transfer.rates import read_rates, with_rates
 from keras_transfer.ray_connection import connected
@@ -27,7 +33,11 @@ from keras_transfer.study import (
     prepare_data,
     run_study,
 )
+from keras_transfer.study_events import write_study_events
+from keras_transfer.summary import absent_classes
 from keras_transfer.workers import Executor, default_workers, threads_of
+
+_LONG = 7 * 24 * 3600  # a plan of more seconds is no job for this machine
 
 DONE, SOME_FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
@@ -44,11 +54,14 @@ class Study:
         script: String, name of the script and of its folder.
         specs: List of `NetworkSpec`, each base before what needs it.
         write: `Writer`.
+        whole: Boolean, whether its networks may stand in one figure of
+            learning curves; a study of studies has one for each.
     """
 
     script: str
     specs: list[NetworkSpec]
     write: Writer
+    whole: bool = True
 
 
 def main_of(
@@ -121,11 +134,11 @@ def guarded_main(
         )
         return INTERRUPTED
     except OSError as error:
-        print(
-            f"error: {error.strerror or error}: {error.filename}. Finished "
-            "networks are kept; the same command goes on once this is cured.",
-            file=sys.stderr,
+        text = disk_fault(error, settings.log_dir) or (
+            f"{error.strerror or error}: {error.filename}. Finished networks "
+            "are kept; the same command goes on once this is cured."
         )
+        print(f"error: {text}", file=sys.stderr)
         return USER_MISTAKE
     finally:
         with contextlib.suppress(ValueError):
@@ -148,8 +161,12 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
     if outcome is None:
         return DONE
     for spec, message in outcome.failed.items():
-        console.print(f"failed: {spec.name}: {message}", highlight=False)
+        console.print(
+            f"failed: {spec.name}: {message}", highlight=False, markup=False
+        )
     rows = results.collect(study.specs, store)
+    for caution in absent_classes(rows):
+        console.print(f"warning: {caution}", highlight=False, markup=False)
     if rows:
         folder = (
             store.study_dir
@@ -157,12 +174,49 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
             / settings.report_name()
         )
         words = ["python", "-m", f"experiments.{study.script}", *sys.argv[1:]]
-        paths, lines = study.write(rows, shlex.join(words), folder)
+        # Two processes that shared the study write its report in turn.
+        with locks.hold(store.locks_dir / "report.lock", wait=True):
+            remove_leftovers(folder)
+            paths, lines = write_study(
+                study, rows, shlex.join(words), folder, store
+            )
+            write_study_events(rows, paths, folder / "tensorboard")
         for line in lines:
             console.print(line, highlight=False, markup=False)
         console.print()
         _name_files(paths, console)
     return SOME_FAILED if outcome.failed else DONE
+
+
+def write_study(
+    study: Study,
+    rows: list[results.Row],
+    command: str,
+    folder: Path,
+    store: RunStore,
+) -> tuple[list[Path], list[str]]:
+    """Writes a study's report, its learning curves and first layers.
+
+    Args:
+        study: `Study`.
+        rows: List of `Row`, its finished networks.
+        command: String, the command that made them.
+        folder: Path.
+        store: `RunStore` that holds them.
+
+    Returns:
+        Tuple of the files written and of lines for the terminal.
+    """
+    paths, lines = study.write(rows, command, folder)
+    if study.whole:
+        # Matplotlib only when it is needed.
+        from keras_transfer.filters import write_filters
+        from keras_transfer.learning_curves import write_learning_curves
+
+        title = f"{study.script} on {rows[0].spec.data.name}"
+        paths += write_learning_curves(rows, store, title, folder)
+        paths += write_filters(rows, store, folder)
+    return paths, lines
 
 
 def few_image_bases(
@@ -205,6 +259,25 @@ def few_image_bases(
         solver = dataclasses.replace(solver, steps_per_epoch=steps)
         recipe = dataclasses.replace(recipe, solver=solver)
     return base_specs(settings, recipe), most
+
+
+def check_images(sizes: tuple[int, ...], most: int, dataset: str) -> None:
+    """Refuses sizes that are no fewer images than there are.
+
+    Args:
+        sizes: Tuple of integers, training images of each class.
+        most: Integer, those that there are.
+        dataset: String.
+
+    Raises:
+        UserError: Naming the first that is too large.
+    """
+    for size in sizes:
+        if size >= most:
+            raise UserError(
+                f"Expected `--images` below {most}, all that {dataset} has of "
+                f"a class (they come beside). Received: {size}."
+            )
 
 
 def base_specs(settings: Settings, recipe: Preset) -> list[NetworkSpec]:
@@ -268,16 +341,29 @@ def print_plan(
     basis = "measured on finished networks" if plan.measured else "a guess"
     disk = "unknown"
     if plan.disk_bytes is not None:
-        disk = f"{plan.disk_bytes / 1e6:,.0f} MB"
+        disk = readable_size(plan.disk_bytes)
+    gpus = gpus_per_network([network.spec for network in plan.networks])
+    each = f" on {gpus} GPUs each" if gpus > 1 else ""
     text = (
         f"{len(plan.pending)} of {len(plan.networks)} networks to train, "
-        f"about {readable_time(plan.seconds)} with {plan.workers} at a time "
-        f"({basis}), disk {disk}."
+        f"about {readable_time(plan.seconds)} with {plan.workers} at a time"
+        f"{each} ({basis}), disk {disk}."
     )
     if plan.stored_bytes:
         text += (
             f" Frozen layers store {plan.stored_bytes / 1e9:.1f} GB of output "
             f"in passing, at most {reuse_gigabytes:g} GB at once."
+        )
+    if plan.pending and plan.flops and plan.seconds > _LONG:
+        hours = plan.flops / 1e13 / 3600
+        text += (
+            f" These are {plan.flops:.1e} floating-point operations: "
+            f"{hours:,.0f} h at 10 TFLOP/s."
+        )
+    if plan.tfds_bytes:
+        text += (
+            " TFDS keeps a copy of its own of the data set, "
+            f"{readable_size(plan.tfds_bytes)} more, beside the tars."
         )
     if plan.seconds is None:
         text += " The data set was not prepared yet, so its size is unknown."
@@ -369,4 +455,5 @@ def _train_all(settings, specs, store, console, executor) -> Outcome | None:
             progress,
             settings.reuse_gigabytes,
             executor=executor,
+            observe=settings.observe,
         )

@@ -7,6 +7,7 @@ import tyro
 
 from keras_transfer import presets
 from keras_transfer.architectures import smallest_crop
+from keras_transfer.devices import StrategyName, choose_replicas
 from keras_transfer.errors import UserError
 from keras_transfer.specs import TREATMENTS, spec_hash
 from keras_transfer.study import REUSE_GIGABYTES
@@ -34,6 +35,8 @@ class Settings:
     """Among BnB AnB BnB+ AnB+; none at all trains the bases alone."""
     mean: Literal["base", "target"] = "base"
     """Whose training half gives the mean image that is subtracted."""
+    channels: Literal["rgb", "bgr"] = "rgb"
+    """Order of colours that networks see; the authors' is bgr."""
     image_size: int | None = None
     """Side in pixels that images are kept at (the set's own if known)."""
     model: Literal["cnn8", "caffenet"] | None = None
@@ -60,8 +63,14 @@ class Settings:
     """Fixed views of each training image, if not the preset's."""
     reuse_gigabytes: float = REUSE_GIGABYTES
     """Disk for what frozen layers compute; 0 computes it at every step."""
+    observe: Literal["off", "default", "full"] = "default"
+    """What TensorBoard shows of layers: nothing, kernels, every weight."""
     workers: int | None = None
-    """Networks trained at the same time (one a core on a CPU)."""
+    """Networks trained at the same time (one a core on a CPU, one a GPU)."""
+    strategy: StrategyName = "auto"
+    """How one network uses its GPUs; auto: mirrored if it has several."""
+    gpus_per_network: int | None = None
+    """GPUs that share each batch of a network (1; mirrored: all)."""
     cluster: str | None = None
     """Ray cluster that trains: `local` starts one, HOST:PORT or auto joins."""
     plan: bool = False
@@ -85,6 +94,7 @@ class Settings:
             steps_per_epoch=self.steps_per_epoch,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
+            replicas=choose_replicas(self.strategy, self.gpus_per_network),
         )
         recipe = _replace(
             recipe,
@@ -94,6 +104,7 @@ class Settings:
             splits=self.splits,
             views=self.views,
             images_per_class=self.images_per_class,
+            channels=None if self.channels == "rgb" else self.channels,
         )
         self._check(recipe)
         return recipe
@@ -135,6 +146,12 @@ class Settings:
                 "Expected a `--learning-rate` above 0. "
                 f"Received: {recipe.solver.learning_rate}."
             )
+        replicas = recipe.solver.replicas or 1
+        if recipe.solver.batch_size % replicas:
+            raise UserError(
+                f"Expected a `--batch-size` that {replicas} GPUs share "
+                f"equally. Received: {recipe.solver.batch_size}."
+            )
         if recipe.crop < smallest_crop(recipe.model):
             raise UserError(
                 f"Images are too small for {recipe.model.name}: crops of "
@@ -149,6 +166,14 @@ class Settings:
                 f"`--preset paper`: they have {native} px, the paper's "
                 f"network needs {recipe.crop}. Use `--preset default`."
             )
+
+
+@dataclasses.dataclass(frozen=True)
+class OverlaySettings(Settings):
+    """What studies can be told that draw a figure of the paper."""
+
+    overlay_2014: bool = False
+    """Draw the values of 2014 beside, in grey, as changes from their base."""
 
 
 def _replace(instance, **changes):

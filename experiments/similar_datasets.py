@@ -11,15 +11,15 @@ task (AnB minus BnB); fine-tuning recovers both (BnB+, AnB+).
 import sys
 
 from experiments.running import Study, main_of
-from experiments.settings import Settings
-from keras_transfer import networks, results, summary
+from experiments.settings import OverlaySettings
+from keras_transfer import networks, reference, results, summary
 
 
-def study(settings: Settings) -> Study:
+def study(settings: OverlaySettings) -> Study:
     """Lists the networks and says how they are reported.
 
     Args:
-        settings: `Settings`.
+        settings: `OverlaySettings`.
 
     Returns:
         `Study`.
@@ -37,7 +37,10 @@ def study(settings: Settings) -> Study:
 
     def write(rows, command, folder):
         title = f"Similar data sets: random halves of {settings.dataset}"
-        paths = summary.write_report(rows, title, command, folder)
+        published = None
+        if settings.overlay_2014:
+            published = reference.published_rows()
+        paths = summary.write_report(rows, title, command, folder, published)
         lines = [
             f"{claim.number}. {claim.text} {claim.verdict.upper()}: "
             f"{claim.effect}"
@@ -50,7 +53,9 @@ def study(settings: Settings) -> Study:
 
 def main(arguments=None) -> int:
     """Runs the script; see `experiments.running.main_of`."""
-    return main_of("similar_datasets", __doc__, study, arguments)
+    return main_of(
+        "similar_datasets", __doc__, study, arguments, OverlaySettings
+    )
 
 
 if __name__ == "__main__":

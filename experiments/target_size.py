@@ -9,10 +9,14 @@ images freezing is better, for fine-tuning overfits; with many, fine-tuning.
 import dataclasses
 import sys
 
-from experiments.running import Study, few_image_bases, main_of
+from experiments.running import (
+    Study,
+    check_images,
+    few_image_bases,
+    main_of,
+)
 from experiments.settings import Settings
 from keras_transfer import data_size, networks
-from keras_transfer.errors import UserError
 from keras_transfer.specs import MODES
 
 
@@ -43,12 +47,7 @@ def study(settings: TargetSizeSettings) -> Study:
     sizes = settings.images or ((5, 50) if smoke else (5, 10, 25, 50, 100))
     draws = settings.draws or ((0,) if smoke else (0, 1, 2))
     bases, most = few_image_bases(settings, recipe)
-    for size in sizes:
-        if size >= most:
-            raise UserError(
-                f"Expected `--images` below {most}, all that "
-                f"{settings.dataset} has of a class. Received: {size}."
-            )
+    check_images(sizes, most, settings.dataset)
     few = networks.limited_networks(bases, sizes, draws)
     targets = few + bases
     transfers = networks.few_image_transfers(targets, layers, MODES)

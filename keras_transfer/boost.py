@@ -10,7 +10,7 @@ from pathlib import Path
 
 from matplotlib import pyplot as plt
 
-from keras_transfer import results
+from keras_transfer import drift, results
 from keras_transfer.figures import SETTINGS, plot_estimates, save
 from keras_transfer.intervals import Estimate, estimate
 from keras_transfer.results import Row
@@ -153,7 +153,8 @@ def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
             "bars: 95 % t interval",
             fontsize=11,
         )
-        axes.legend()
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend()
         return save(figure, path)
 
 
@@ -189,7 +190,11 @@ def summary_text(rows: list[Row], title: str, command: str) -> str:
 def write_report(
     rows: list[Row], title: str, command: str, folder: Path
 ) -> list[Path]:
-    """Writes the figure, the table and the summary."""
+    """Writes the figures, the table and the summary."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = plot(rows, title, folder / "boost")
-    return paths + write_texts(rows, summary_text(rows, title, command), folder)
+    paths += drift.plot_drift(rows, title, folder / "layers")
+    text = summary_text(rows, title, command)
+    if moved := drift.drift_table(rows):
+        text += "\n" + "\n".join(moved) + "\n"
+    return paths + write_texts(rows, text, folder)

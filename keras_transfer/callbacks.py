@@ -1,18 +1,15 @@
-"""Keras callbacks: rows, checkpoints, TensorBoard and early failure."""
+"""Keras callbacks: rows, checkpoints and early failure."""
 
-import io
 import json
 import math
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from keras_transfer.errors import NetworkFailed
-from keras_transfer.store import write_atomically
+from keras_transfer.errors import NetworkFailed, UserError
+from keras_transfer.files import load_arrays, save_arrays, write_atomically
 
 
 class EpochRows(keras.callbacks.Callback):
@@ -59,13 +56,21 @@ class Checkpoint(keras.callbacks.Callback):
         rows: List of dicts, the rows kept so far.
         network: `keras.Sequential`, the whole network, of which the model
             that is fitted may be the upper part.
+        fingerprint: String, SHA-256 of the images that it learns from.
     """
 
-    def __init__(self, path: Path, rows: list[dict], network: keras.Model):
+    def __init__(
+        self,
+        path: Path,
+        rows: list[dict],
+        network: keras.Model,
+        fingerprint: str,
+    ):
         super().__init__()
         self.path = path
         self.rows = rows
         self.network = network
+        self.fingerprint = fingerprint
 
     def on_epoch_end(self, epoch, logs=None):
         arrays = {
@@ -73,13 +78,16 @@ class Checkpoint(keras.callbacks.Callback):
             for index, variable in enumerate(_state(self.model, self.network))
         }
         arrays["rows"] = np.frombuffer(json.dumps(self.rows).encode(), "uint8")
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
-        write_atomically(self.path, buffer.getvalue())
+        arrays["images"] = np.frombuffer(self.fingerprint.encode(), "uint8")
+        save_arrays(self.path, arrays)
 
     @staticmethod
     def restore(
-        path: Path, model: keras.Model, network: keras.Model
+        path: Path,
+        model: keras.Model,
+        network: keras.Model,
+        fingerprint: str,
+        notice: Callable[[str], None] | None = None,
     ) -> list[dict]:
         """Puts a compiled network back to its last finished epoch.
 
@@ -87,24 +95,41 @@ class Checkpoint(keras.callbacks.Callback):
             path: Path of the `.npz` file, which may be absent.
             model: Compiled `keras.Model` that is fitted, changed in place.
             network: The whole network, which may be the same.
+            fingerprint: String, SHA-256 of the images it would go on with.
+            notice: Callable or `None`, told if the file cannot be used.
 
         Returns:
             List of the rows up to there; empty to begin at the start, also
             if the file is damaged (its zip checksums tell) or does not fit.
+
+        Raises:
+            UserError: If it was made on other images.
         """
         model.optimizer.build(model.trainable_variables)
         if not path.is_file():
             return []
         variables = _state(model, network)
+        arrays = load_arrays(path)
         try:
-            with np.load(path, allow_pickle=False) as saved:
-                rows = json.loads(saved["rows"].tobytes())
-                arrays = [saved[f"{i:04d}"] for i in range(len(saved) - 1)]
-        except Exception:  # any damage at all means: begin at the start
+            rows = json.loads(arrays.pop("rows").tobytes())
+            # Absent from checkpoints of earlier versions.
+            images = arrays.pop("images", None)
+            state = [arrays[f"{i:04d}"] for i in range(len(arrays))]
+            fits = [tuple(v.shape) for v in variables]
+            fits = [array.shape for array in state] == fits
+        except (AttributeError, KeyError, ValueError):
+            fits = False
+        if not fits:
+            if notice is not None:
+                notice(f"{path} is damaged; its network begins at the start")
             return []
-        if [a.shape for a in arrays] != [tuple(v.shape) for v in variables]:
-            return []
-        for variable, array in zip(variables, arrays, strict=True):
+        if images is not None and images.tobytes() != fingerprint.encode():
+            raise UserError(
+                f"{path} was made on other images than the data set holds "
+                "now. Choose another `--log-dir`, or delete that file to "
+                "train its network from the start."
+            )
+        for variable, array in zip(variables, state, strict=True):
             variable.assign(array)
         return rows
 
@@ -147,43 +172,3 @@ class FailOnNonFinite(keras.callbacks.Callback):
                 "layer_norms": {k: f"{v:.6g}" for k, v in norms.items()},
             },
         )
-
-
-class TensorBoardRows(keras.callbacks.Callback):
-    """Writes each row's numbers to TensorBoard under Keras's own names.
-
-    Training and validation go to the runs `train` and `validation`, with tags
-    `epoch_accuracy` and `epoch_loss` as Keras's stock callback names them.
-
-    Args:
-        log_dir: Path; emptied first, and earlier rows are written again, so a
-            resumed network has each epoch once.
-        rows: List of dicts, rows of the epochs before a resume.
-    """
-
-    def __init__(self, log_dir: Path, rows: list[dict]):
-        super().__init__()
-        shutil.rmtree(log_dir, ignore_errors=True)
-        self.writers = {
-            name: tf.summary.create_file_writer(str(log_dir / name))
-            for name in ("train", "validation")
-        }
-        for row in rows:
-            self._write(row["epoch"], row)
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._write(epoch, logs or {})
-
-    def on_train_end(self, logs=None):
-        for writer in self.writers.values():
-            writer.close()
-
-    def _write(self, epoch: int, values: dict) -> None:
-        for tag, value in values.items():
-            if tag == "epoch":
-                continue
-            name = "validation" if tag.startswith("val_") else "train"
-            with self.writers[name].as_default():
-                tf.summary.scalar(
-                    f"epoch_{tag.removeprefix('val_')}", value, step=epoch
-                )

@@ -25,7 +25,7 @@ from keras_transfer.shared_folder import (
 )
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import Network
-from keras_transfer.workers import Message, Task, Worker, train
+from keras_transfer.workers import GOES_ON, Message, Task, Worker, train
 
 RETRIES = 3  # of a network whose process, and of a task whose node, died
 _LOOK_SECONDS = 1.0  # between looks at the epochs of running networks
@@ -214,7 +214,7 @@ def _train_on_node(task: Task, threads: int, home: Home) -> list[tuple]:
         kind, content = worker.next_message()
         if kind != "epoch":
             messages.append((kind, content))
-        if kind not in ("epoch", "notice"):
+        if kind not in GOES_ON:
             return messages
 
 

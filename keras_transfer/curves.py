@@ -50,6 +50,30 @@ def figure_data(rows: list[Row]) -> dict[str, list[tuple]]:
     return data
 
 
+def change_data(rows: list[Row]) -> dict[str, list[tuple[int, Estimate]]]:
+    """Returns the paired change from the own base, by treatment.
+
+    Args:
+        rows: List of `Row`.
+
+    Returns:
+        Dict from treatment to `(n, Estimate)`; a treatment without pairs is
+        left out.
+    """
+    data = {}
+    for treatment in STYLES:
+        if treatment == "base":
+            continue
+        points = [
+            (n, results.paired_difference(rows, treatment, "base", n, n))
+            for n in results.layers_of(rows)
+        ]
+        points = [(n, value) for n, value in points if value is not None]
+        if points:
+            data[treatment] = points
+    return data
+
+
 def loss_data(rows: list[Row]) -> dict[str, list[tuple[int, Estimate]]]:
     """Returns the paired losses that the figure of losses draws.
 

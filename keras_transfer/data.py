@@ -7,12 +7,18 @@ import numpy as np
 import tensorflow as tf
 
 from keras_transfer import splits, views
+from keras_transfer.crops import cut_crops
 from keras_transfer.errors import UserError
 from keras_transfer.pools import ImagePool
 from keras_transfer.specs import DataSpec
+from keras_transfer.strategies import on_host
 
 # A half larger than this share of the free memory is read from its map.
 MEMORY_SHARE = 0.4
+# Crops of this side in pixels or more are cut from the map one by one; the
+# system's file cache keeps what fits, once for all networks.
+LARGE_CROP = 64
+_MOST_READERS = 8  # batches of ImageNet that are cut at the same time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +37,10 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def counts(self, num_classes: int) -> np.ndarray:
+        """Returns the number of images of each class, in order."""
+        return np.bincount(self.labels, minlength=num_classes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +64,19 @@ class HalfData:
     def num_classes(self) -> int:
         """Number of classes of the half."""
         return len(self.classes)
+
+    def absent_classes(self) -> dict[str, list[str]]:
+        """Names the classes without a validation or without a test image."""
+        return {
+            name: [
+                self.class_names[i]
+                for i in np.flatnonzero(part.counts(self.num_classes) == 0)
+            ]
+            for name, part in (
+                ("validation", self.validation),
+                ("test", self.test),
+            )
+        }
 
 
 def classes_of(spec: DataSpec, half: str, num_classes: int) -> np.ndarray:
@@ -103,8 +126,12 @@ def load_half(
     Returns:
         `HalfData`.
 
+    A class with one training image keeps it, and has none for validation.
+
     Raises:
-        UserError: If a class of the half has fewer than two training images.
+        UserError: If a class of the half has no training image, no class has
+            one for validation or for testing, or `images` are more than any
+            class has.
     """
     classes = classes_of(spec, half, pool.num_classes)
     selected = {}
@@ -114,27 +141,49 @@ def load_half(
         selected[part] = indices, splits.remap_labels(labels[indices], classes)
     indices, labels = selected["train"]
     counts = np.bincount(labels, minlength=len(classes))
-    scarce = [pool.class_names[classes[i]] for i in np.flatnonzero(counts < 2)]
-    if scarce:
+    names = [pool.class_names[c] for c in classes]
+    absent = [names[i] for i in np.flatnonzero(counts == 0)]
+    if absent:
         raise UserError(
-            f"Half {half} of {spec.name} has classes with fewer than "
-            f"two training images: {scarce[:5]} ({len(scarce)} in all). "
+            f"Half {half} of {spec.name} has classes without a training "
+            f"image: {absent[:5]} ({len(absent)} in all). "
             "Choose another `--dataset` or split."
         )
     # The cut looks at a class's own label, so it is made on the pool's labels.
     own = classes[labels]
     kept, cut = splits.stratified_cut(own, spec.validation_fraction)
+    for found, what in (
+        (cut, "class of two training images to cut a validation image from"),
+        (selected["test"][0], "test image of its classes"),
+    ):
+        if not len(found):
+            raise UserError(
+                f"Half {half} of {spec.name} has no {what}. "
+                "Choose another `--dataset` or split."
+            )
     limit = spec.images_per_class if images is None else images
     if limit is not None:
+        _check_limit(limit, np.bincount(labels[kept]).max(), half, spec, images)
         kept = kept[splits.limit_per_class(own[kept], limit, draw)]
     train_images = pool.images("train")
     return HalfData(
         classes=classes,
-        class_names=[pool.class_names[c] for c in classes],
+        class_names=names,
         train=Part(train_images, indices[kept], labels[kept]),
         validation=Part(train_images, indices[cut], labels[cut]),
         test=Part(pool.images("test"), *selected["test"]),
     )
+
+
+def _check_limit(limit, most, half, spec: DataSpec, images) -> None:
+    # At most so many of each class, but not more than any class has: that
+    # would file the same network under another name.
+    if limit > most:
+        flag = "--images-per-class" if images is None else "--images"
+        raise UserError(
+            f"Expected `{flag}` of at most {most}, the training images of the "
+            f"largest class of half {half} of {spec.name}. Received: {limit}."
+        )
 
 
 def steps_per_pass(images: int, batch_size: int) -> int:
@@ -163,7 +212,9 @@ class Course:
     start: int
     stop: int
 
-    def batches(self, spec: DataSpec, batch) -> tf.data.Dataset:
+    def batches(
+        self, spec: DataSpec, batch, readers: int = 2
+    ) -> tf.data.Dataset:
         """Yields `batch(places, view)` for each step.
 
         The order follows from the seed and the pass over the images alone,
@@ -174,6 +225,7 @@ class Course:
             spec: `DataSpec`.
             batch: Callable of `places`, an `int64` tensor of places among
                 the training images, and of the `view` shown of them.
+            readers: Integer, batches made at the same time. Defaults to `2`.
 
         Returns:
             `tf.data.Dataset`.
@@ -197,8 +249,9 @@ class Course:
 
         return _without_autotuner(
             tf.data.Dataset.range(self.start, self.stop).map(
-                step_batch, num_parallel_calls=2, deterministic=True
-            )
+                step_batch, num_parallel_calls=readers, deterministic=True
+            ),
+            readers,
         )
 
 
@@ -217,21 +270,33 @@ def train_batches(
         `tf.data.Dataset` of `(images, labels)`, images `float32` of shape
         `(batch_size, crop, crop, 3)`.
     """
-    fetch = row_source(part.images, part.indices)
     labels = tf.constant(part.labels)
     identities = tf.constant(part.indices, tf.int64)
+    if spec.crop >= LARGE_CROP:
+        cut = _crop_source(part, mean, spec)
+
+        def shown(places, view):
+            chosen = tf.gather(identities, places)
+            return cut(places, *views.draw_crops(chosen, view, spec))
+    else:
+        fetch = row_source(part.images, part.indices)
+
+        def shown(places, view):
+            chosen = tf.gather(identities, places)
+            return views.random_view(fetch(places), chosen, view, mean, spec)
 
     def batch(places, view):
-        images = views.random_view(
-            fetch(places), tf.gather(identities, places), view, mean, spec
-        )
-        return images, tf.gather(labels, places)
+        return shown(places, view), tf.gather(labels, places)
 
-    return course.batches(spec, batch)
+    return course.batches(spec, batch, _readers(spec))
 
 
 def evaluation_batches(
-    part: Part, mean: np.ndarray, spec: DataSpec, batch_size: int = 500
+    part: Part,
+    mean: np.ndarray,
+    spec: DataSpec,
+    batch_size: int = 500,
+    replicas: int = 1,
 ) -> tf.data.Dataset:
     """Yields every image once, its centre crop, in order.
 
@@ -240,36 +305,120 @@ def evaluation_batches(
         mean: `float32` array `(size, size, 3)`.
         spec: `DataSpec`.
         batch_size: Integer; the last batch may be smaller.
+        replicas: Integer, devices that share a batch; see `in_order`.
 
     Returns:
         `tf.data.Dataset` of `(images, labels)`.
     """
-    fetch = row_source(part.images, part.indices)
     labels = tf.constant(part.labels)
     # About 64 MiB of float32 a batch, whatever the size of the crop.
     largest = max(1, 2**26 // (spec.crop * spec.crop * 3 * 4))
+    if spec.crop >= LARGE_CROP:
+        cut = _crop_source(part, mean, spec)
+        first = (spec.image_size - spec.crop) // 2
+
+        def shown(places):
+            count = tf.size(places)
+            return cut(
+                places, tf.fill((count, 2), first), tf.fill([count], False)
+            )
+    else:
+        fetch = row_source(part.images, part.indices)
+
+        def shown(places):
+            return views.centre_view(fetch(places), mean, spec)
 
     def batch(places):
-        images = views.centre_view(fetch(places), mean, spec)
-        return images, tf.gather(labels, places)
+        return shown(places), tf.gather(labels, places)
 
-    return in_order(len(part), batch, min(batch_size, largest))
+    size = min(batch_size, largest)
+    return in_order(len(part), batch, size, replicas, _readers(spec))
 
 
-def in_order(count: int, batch, batch_size: int) -> tf.data.Dataset:
-    """Yields `batch(places)` for the places 0 to `count - 1`, in order."""
+def _crop_source(part: Part, mean: np.ndarray, spec: DataSpec):
+    """Returns a function from places, offsets and mirrors to crops."""
+
+    def read(places, offsets, mirrored):
+        rows = part.indices[places]
+        return cut_crops(part.images, rows, offsets, mirrored, mean, spec)
+
+    def cut(places, offsets, mirrored):
+        inputs = [places, offsets, mirrored]
+        crops = tf.numpy_function(read, inputs, tf.float32, stateful=False)
+        return tf.ensure_shape(crops, (None, spec.crop, spec.crop, 3))
+
+    return cut
+
+
+def _readers(spec: DataSpec) -> int:
+    if spec.crop < LARGE_CROP:
+        return 2
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    return max(2, min(_MOST_READERS, threads or os.cpu_count() or 1))
+
+
+def in_order(
+    count: int, batch, batch_size: int, replicas: int = 1, readers: int = 2
+) -> tf.data.Dataset:
+    """Yields `batch(places)` for the places 0 to `count - 1`, in order.
+
+    Args:
+        count: Integer.
+        batch: Callable of an `int64` tensor of places.
+        batch_size: Integer.
+        replicas: Integer, devices that share a batch. Defaults to `1`.
+        readers: Integer, batches that are made at a time. Defaults to `2`.
+
+    Returns:
+        `tf.data.Dataset`.
+    """
+    if replicas == 1:
+        places = tf.data.Dataset.range(count).batch(batch_size)
+    else:
+        sizes = evaluation_sizes(count, batch_size, replicas)
+        stops = np.cumsum(sizes)
+        bounds = tf.data.Dataset.from_tensor_slices((stops - sizes, stops))
+        places = bounds.map(tf.range)
     return _without_autotuner(
-        tf.data.Dataset.range(count)
-        .batch(batch_size)
-        .map(batch, num_parallel_calls=2, deterministic=True)
+        places.map(batch, num_parallel_calls=readers, deterministic=True),
+        readers,
     )
 
 
-def _without_autotuner(dataset: tf.data.Dataset) -> tf.data.Dataset:
+def evaluation_sizes(count: int, batch_size: int, replicas: int) -> np.ndarray:
+    """Chooses batches of which every replica gets a share.
+
+    `tf.distribute` cuts a batch of n images into shares of `ceil(n /
+    replicas)`, and leaves none for the last replicas if n is small; there
+    convolutions fail. From `replicas * (replicas - 1)` images on, each gets
+    one. The first batch is cut evenly, as Keras averages its shares.
+
+    Args:
+        count: Integer, images; at least `replicas**2`.
+        batch_size: Integer, images of all batches but the last, rounded down
+            to what the replicas share evenly.
+        replicas: Integer.
+
+    Returns:
+        `int64` array of sizes that sum to `count`.
+    """
+    least = replicas * (replicas - 1)
+    share = max(1, min(batch_size, count - least) // replicas)
+    whole = (count - least) // (share * replicas)
+    rest = count - whole * share * replicas
+    return np.array([share * replicas] * whole + [rest], np.int64)
+
+
+def _without_autotuner(
+    dataset: tf.data.Dataset, readers: int
+) -> tf.data.Dataset:
     # Tearing an iterator down waits for the autotuner's next wake-up, up to
     # seconds at the end of every `fit` and `evaluate`.
     options = tf.data.Options()
     options.autotune.enabled = False
+    if readers > 2:
+        # Else they would wait for the one thread between operations.
+        options.threading.private_threadpool_size = readers
     return dataset.prefetch(2).with_options(options)
 
 
@@ -295,7 +444,8 @@ def row_source(array: np.ndarray, rows: np.ndarray | None = None):
     count = len(array) if rows is None else len(rows)
     size = count * int(np.prod(array.shape[1:])) * array.dtype.itemsize
     if size <= MEMORY_SHARE * _free_memory():
-        resident = tf.constant(array[:] if rows is None else array[rows])
+        with on_host():
+            resident = tf.constant(array[:] if rows is None else array[rows])
         return lambda places: tf.gather(resident, places)
 
     def read(places):

@@ -16,7 +16,7 @@ from keras_transfer.figure3 import plot_reduced
 from keras_transfer.figures import SETTINGS, STYLES, plot_estimates, save
 from keras_transfer.intervals import Estimate, estimate
 from keras_transfer.results import Row
-from keras_transfer.summary import write_texts
+from keras_transfer.summary import absent_classes, write_texts
 
 # How a network begins: from scratch, with frozen or with fine-tuned layers.
 STARTS = {"base": "from scratch", "AnB": "frozen", "AnB+": "fine-tuned"}
@@ -248,13 +248,29 @@ def write_target_size(
 
 
 def write_reduced(
-    rows: list[Row], title: str, command: str, folder: Path
+    rows: list[Row],
+    title: str,
+    command: str,
+    folder: Path,
+    published: list[tuple] | None = None,
 ) -> list[Path]:
-    """Writes figure S1, the table and the summary of `reduced_data`."""
+    """Writes figure S1, the table and the summary of `reduced_data`.
+
+    Args:
+        rows: List of `Row`.
+        title: String.
+        command: String, the command that made the results.
+        folder: Path.
+        published: List of `(images a class, accuracy)` of 2014 to draw
+            beside, or `None`.
+
+    Returns:
+        List of the paths written, figures first and the summary last.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     values = accuracies(rows, "baseAll", 0)
     points = [(size, value.mean) for size, value in values.items()]
-    paths = plot_reduced(points, title, folder / "figureS1")
+    paths = plot_reduced(points, title, folder / "figureS1", published)
     lines = [f"# {title}", "", f"    {command}", ""]
     lines += [
         "| images a class | networks | top-1 | train accuracy | train loss |",
@@ -276,4 +292,6 @@ def write_reduced(
         "images: in 2014 the networks on 5 to 100 images a class never left "
         "their starting loss.",
     ]
+    for caution in absent_classes(rows):
+        lines += ["", f"**Warning:** {caution}"]
     return paths + write_texts(rows, "\n".join(lines) + "\n", folder)

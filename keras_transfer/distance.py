@@ -12,7 +12,7 @@ from keras_transfer import results
 from keras_transfer.intervals import Estimate, welch_difference
 from keras_transfer.results import Claim, Row
 from keras_transfer.specs import INITIALIZATIONS
-from keras_transfer.summary import write_texts
+from keras_transfer.summary import absent_classes, write_texts
 
 SIMILAR = "random halves"
 DISSIMILAR = "man-made / natural"
@@ -225,11 +225,17 @@ def summary_text(rows: list[Row], title: str, command: str) -> str:
             "**Warning:** one seed only: the intervals, where there are any, "
             "do not show how much a network varies from run to run.",
         ]
+    for caution in absent_classes(rows):
+        lines += ["", f"**Warning:** {caution}"]
     return "\n".join(lines) + "\n"
 
 
 def write_report(
-    rows: list[Row], title: str, command: str, folder: Path
+    rows: list[Row],
+    title: str,
+    command: str,
+    folder: Path,
+    published: dict | None = None,
 ) -> list[Path]:
     """Writes figure 3, the table and the summary.
 
@@ -238,6 +244,8 @@ def write_report(
         title: String.
         command: String, the command that made the results.
         folder: Path.
+        published: Dict from name to the drops of 2014 to draw beside, or
+            `None`.
 
     Returns:
         List of the paths written, figures first and the summary last.
@@ -245,5 +253,7 @@ def write_report(
     from keras_transfer import figure3  # Matplotlib only when it is needed
 
     folder.mkdir(parents=True, exist_ok=True)
-    paths = figure3.plot_figure3(*figure3_data(rows), title, folder / "figure3")
+    paths = figure3.plot_figure3(
+        *figure3_data(rows), title, folder / "figure3", published
+    )
     return paths + write_texts(rows, summary_text(rows, title, command), folder)

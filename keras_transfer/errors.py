@@ -1,4 +1,6 @@
-"""The two ways in which a study can go wrong."""
+"""The ways in which a study can go wrong."""
+
+import errno
 
 
 class UserError(ValueError):
@@ -20,3 +22,40 @@ class NetworkFailed(RuntimeError):
     def __init__(self, message: str, record: dict | None = None):
         super().__init__(message)
         self.record = dict(record or {})
+
+
+_DISK = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "files may not grow that large here",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "writing is not permitted",
+    errno.EPERM: "writing is not permitted",
+    errno.EIO: "the disk reports an error",
+}
+
+
+def disk_fault(error: BaseException, place: str) -> str | None:
+    """Says what is wrong with a disk, if that is what an error tells.
+
+    Every network would fail of it, so a study stops and says so once.
+
+    Args:
+        error: Exception.
+        place: String, the folder that was written to.
+
+    Returns:
+        String, what was wrong, what is kept and the cure; or `None`.
+    """
+    reason = _DISK.get(getattr(error, "errno", None))
+    # TensorFlow's writers and HDF5 keep the system's words only.
+    if reason is None and "No space left on device" in str(error):
+        reason = _DISK[errno.ENOSPC]
+    if reason is None:
+        return None
+    where = getattr(error, "filename", None) or place
+    return (
+        f"Cannot write {where}: {reason}. Finished networks and the last "
+        "epoch of the others are kept; the same command goes on once this is "
+        "cured."
+    )

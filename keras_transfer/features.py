@@ -7,7 +7,6 @@ checksum is looked at before it is used, and what is damaged is computed anew.
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
 import os
@@ -18,10 +17,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_transfer import views
+from keras_transfer import locks, views
 from keras_transfer.data import Course, HalfData, Part, in_order, row_source
+from keras_transfer.files import (
+    file_sha256,
+    new_array,
+    remove_leftovers,
+    temporary_beside,
+    write_atomically,
+)
 from keras_transfer.specs import DataSpec
-from keras_transfer.store import file_sha256, write_atomically
 from keras_transfer.transfer import sha256
 
 _BATCH = 250  # images of a forward pass
@@ -104,15 +109,16 @@ class Features:
         return course.batches(spec, batch)
 
     def validation_batches(
-        self, half: HalfData, batch_size: int = 500
+        self, half: HalfData, batch_size: int = 500, replicas: int = 1
     ) -> tf.data.Dataset:
-        """Yields the validation images' features once, in order."""
+        """Yields the validation images' features once; see `in_order`."""
         fetch = self.source("validation")
         labels = tf.constant(half.validation.labels)
         return in_order(
             len(half.validation),
             lambda places: (fetch(places), tf.gather(labels, places)),
             batch_size,
+            replicas,
         )
 
 
@@ -144,6 +150,8 @@ def prefix_keys(
     for part in (half.train, half.validation):
         digest.update(np.ascontiguousarray(part.indices, "<i8").tobytes())
     seen = [spec.image_size, spec.crop, spec.mirror, spec.views, spec.scale]
+    if spec.channels is not None:
+        seen.append(spec.channels)
     digest.update(json.dumps(seen).encode())
     keys = []
     for layer in network.layers[:cut]:
@@ -199,7 +207,9 @@ class FeatureStore:
         """
         keys = prefix_keys(network, cut, half, mean, spec, fingerprint)
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._lock(keys[-1]):
+        # Another process that computes it is waited for.
+        with locks.hold(self._lock_path(keys[-1]), wait=True):
+            remove_leftovers(self.folder, keys[-1])
             found = self._read(keys[-1])
             if found is not None:
                 return found
@@ -210,8 +220,7 @@ class FeatureStore:
                 return None
             below, features = self._nearest(keys[:-1])
             upper = _sequence(network, below, cut)
-            temporary = self.folder / f"{keys[-1]}.{os.getpid()}.tmp"
-            shutil.rmtree(temporary, ignore_errors=True)
+            temporary = temporary_beside(self.folder / keys[-1])
             temporary.mkdir()
             try:
                 if features is None:
@@ -225,12 +234,8 @@ class FeatureStore:
                 shutil.rmtree(temporary, ignore_errors=True)
             return self._read(keys[-1], check=False)
 
-    @contextlib.contextmanager
-    def _lock(self, key: str):
-        # The kernel drops the lock of a process that dies.
-        with (self.folder / f"{key}.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def _lock_path(self, key: str) -> Path:
+        return self.folder / f"{key}.lock"
 
     def _nearest(self, keys: list[str]) -> tuple[int, Features | None]:
         """Finds the highest layer below whose output is stored."""
@@ -270,6 +275,7 @@ class FeatureStore:
             return False
         if size > shutil.disk_usage(self.folder).free / 2:
             return False
+        self._drop_leftovers()
         stored = []
         for folder in self.folder.iterdir():
             used = folder / "features.json"
@@ -284,6 +290,14 @@ class FeatureStore:
             shutil.rmtree(folder, ignore_errors=True)
             total -= freed
         return True
+
+    def _drop_leftovers(self) -> None:
+        """Deletes what killed processes were writing."""
+        for path in self.folder.glob(".*.tmp"):
+            key = path.name.split(".")[1]
+            with locks.hold(self._lock_path(key)) as held:
+                if held:
+                    remove_leftovers(self.folder, key)
 
 
 def _image_batches(half: HalfData, mean: np.ndarray, spec: DataSpec) -> dict:
@@ -323,9 +337,8 @@ def _write(upper, rows: int, batches: tf.data.Dataset, path: Path) -> None:
     kept_as = tf.as_dtype(upper.outputs[0].dtype)
     if kept_as == tf.bfloat16:
         kept_as = tf.uint16
-    output = np.lib.format.open_memmap(
-        path, "w+", kept_as.as_numpy_dtype, (rows, *upper.output_shape[1:])
-    )
+    shape = rows, *upper.output_shape[1:]
+    output = new_array(path, kept_as.as_numpy_dtype, shape)
     forward = tf.function(
         lambda inputs: tf.bitcast(upper(inputs, training=False), kept_as),
         reduce_retracing=True,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib import pyplot as plt
 
-from keras_transfer.figures import SETTINGS, STYLES, save
+from keras_transfer.figures import PUBLISHED_GREY, SETTINGS, STYLES, save
 
 # Points `(n, value)` or, with an interval, `(n, value, low, high)`.
 Curve = list[tuple]
@@ -20,7 +20,8 @@ _LOOKS = (
 )
 
 
-def _plot(axes, curves: dict[str, Curve]) -> None:
+def _plot(axes, curves: dict[str, Curve], published=None) -> None:
+    _plot_published(axes, published or {})
     for (name, points), look in zip(curves.items(), _LOOKS, strict=False):
         marker, colour, dash, filled = look
         for n, _, *interval in points:
@@ -45,12 +46,30 @@ def _plot(axes, curves: dict[str, Curve]) -> None:
         )
 
 
+def _plot_published(axes, curves: dict[str, Curve]) -> None:
+    for (name, points), (marker, _, dash, _) in zip(
+        curves.items(), _LOOKS, strict=False
+    ):
+        axes.plot(
+            [n for n, _ in points],
+            [100 * value for _, value in points],
+            marker=marker,
+            ls=dash,
+            color=PUBLISHED_GREY,
+            markerfacecolor="white",
+            markersize=5,
+            lw=1,
+            label=f"2014: {name}",
+        )
+
+
 def plot_figure3(
     dissimilar: dict[str, Curve],
     random: dict[str, Curve],
     drops: dict[str, Curve],
     title: str,
     path: Path,
+    published: dict[str, Curve] | None = None,
 ) -> list[Path]:
     """Draws figure 3: accuracies above, drops from n = 0 below.
 
@@ -61,6 +80,8 @@ def plot_figure3(
         drops: Dict from name to `Curve` of differences from n = 0.
         title: String.
         path: Path without suffix.
+        published: Dict from name to `Curve`, the drops of 2014, or `None`;
+            accuracies on another data set would mislead.
 
     Returns:
         List of the paths written, SVG and PNG.
@@ -80,32 +101,41 @@ def plot_figure3(
             (axes[1, 0], "drop from n = 0, cut at 30 points"),
             (axes[1, 1], "drop from n = 0, whole"),
         ):
-            _plot(place, drops)
+            _plot(place, drops, published)
+            if published:
+                name += "; grey: Yosinski et al. 2014, ImageNet"
             place.set_title(name, fontsize=11)
             place.axhline(0, color="#222222", lw=0.9)
             place.set_ylabel("change of top-1 accuracy (points)")
         axes[1, 0].set_ylim(-30, 3)
-        if drops:
+        if drops and not published:
             axes[1, 0].legend(fontsize=9, loc="lower center")
+        elif drops:
+            axes[1, 0].get_legend().remove()  # that beside it has room
         return save(figure, path)
 
 
-def plot_reduced(points: Curve, title: str, path: Path) -> list[Path]:
+def plot_reduced(
+    points: Curve, title: str, path: Path, published: Curve | None = None
+) -> list[Path]:
     """Draws figure S1: accuracy against training images a class.
 
     Args:
         points: List of `(images a class, accuracy)`.
         title: String.
         path: Path without suffix.
+        published: List as `points`, of 2014, or `None`. It comes in a panel
+            of its own, as a share of the accuracy with all images.
 
     Returns:
         List of the paths written.
     """
     with plt.rc_context(SETTINGS):
+        count = 3 if published else 2
         figure, panels = plt.subplots(
-            2, 1, figsize=(8, 9), layout="constrained"
+            count, 1, figsize=(8, 4.5 * count), layout="constrained"
         )
-        for axes, scale in zip(panels, ("linear", "log"), strict=True):
+        for axes, scale in zip(panels[:2], ("linear", "log"), strict=True):
             axes.plot(
                 [images for images, _ in points],
                 [100 * value for _, value in points],
@@ -117,7 +147,31 @@ def plot_reduced(points: Curve, title: str, path: Path) -> list[Path]:
             axes.set_xlabel(f"training images a class, at most ({scale})")
             axes.set_ylabel("top-1 accuracy (%)")
         panels[0].set_title(title)
+        if published:
+            _plot_shares(panels[2], points, published)
         return save(figure, path)
+
+
+def _plot_shares(axes, points: Curve, published: Curve) -> None:
+    """Draws both on one scale: shares of the accuracy with all images."""
+    for name, curve, look in (
+        ("2014, ImageNet", published, ("D", PUBLISHED_GREY, "white")),
+        ("here", points, ("o", "#1f5fa8", "#1f5fa8")),
+    ):
+        marker, colour, face = look
+        _, whole = max(curve)
+        axes.plot(
+            [images for images, _ in curve],
+            [100 * value / whole for _, value in curve],
+            marker=marker,
+            color=colour,
+            markerfacecolor=face,
+            label=name,
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel("training images a class, at most (log)")
+    axes.set_ylabel("share of the accuracy with all images (%)")
+    axes.legend()
 
 
 def plot_boost(

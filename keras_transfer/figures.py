@@ -1,5 +1,6 @@
 """Figure 2 of the paper and the two losses behind it, as SVG and PNG."""
 
+import io
 from pathlib import Path
 
 import matplotlib
@@ -13,9 +14,11 @@ from keras_transfer.curves import (
     LOSSES,
     MEANINGS,
     STYLES,
+    change_data,
     figure_data,
     loss_data,
 )
+from keras_transfer.files import write_atomically
 from keras_transfer.results import Row
 
 SETTINGS = {
@@ -30,20 +33,36 @@ SETTINGS = {
 }
 
 
-def plot_figure2(rows: list[Row], title: str, path: Path) -> list[Path]:
+PUBLISHED_GREY = "#8c8c8c"  # of all that is of 2014
+
+
+def plot_figure2(
+    rows: list[Row],
+    title: str,
+    path: Path,
+    published: list[Row] | None = None,
+) -> list[Path]:
     """Draws figure 2: every network above, means with intervals below.
 
     Args:
         rows: List of `Row`.
         title: String.
         path: Path without suffix.
+        published: List of `Row` of 2014, or `None`. They come in a panel of
+            their own, as changes from their own base: accuracies on another
+            data set say nothing.
 
     Returns:
         List of the paths written, SVG and PNG.
     """
     with plt.rc_context(SETTINGS):
-        figure, (top, bottom) = plt.subplots(
-            2, 1, figsize=(8.5, 10), sharex=True, layout="constrained"
+        panels = 3 if published else 2
+        figure, (top, bottom, *third) = plt.subplots(
+            panels,
+            1,
+            figsize=(8.5, 5 * panels),
+            sharex=True,
+            layout="constrained",
         )
         for treatment, (marker, colour, filled, shift) in STYLES.items():
             chosen = results.select(rows, treatment)
@@ -79,7 +98,47 @@ def plot_figure2(rows: list[Row], title: str, path: Path) -> list[Path]:
         _name_curves(bottom, data)
         _label_layers(bottom, [0, *results.layers_of(rows)])
         bottom.tick_params(labelbottom=True)
+        for axes in third:
+            _plot_changes(axes, rows, published)
         return save(figure, path)
+
+
+def _plot_changes(axes, rows: list[Row], published: list[Row]) -> None:
+    """Draws ours and those of 2014 as changes from each one's own base."""
+    for treatment, points in change_data(published).items():
+        marker, _, filled, _ = STYLES[treatment]
+        axes.plot(
+            [n for n, _ in points],
+            [100 * value.mean for _, value in points],
+            marker=marker,
+            ls="-" if filled else "--",
+            color=PUBLISHED_GREY,
+            markerfacecolor=PUBLISHED_GREY if filled else "white",
+            markersize=5,
+            lw=1,
+            label=f"{treatment}, 2014",
+        )
+    for treatment, points in change_data(rows).items():
+        marker, colour, filled, shift = STYLES[treatment]
+        shifted = [(n + shift / 3, value) for n, value in points]
+        look = (marker, colour, "-" if filled else "--", filled)
+        plot_estimates(axes, shifted, look, treatment)
+    axes.axhline(0, color="#222222", ls="--", lw=0.9)
+    axes.set_ylabel("change of top-1 accuracy (points)")
+    axes.set_title(
+        "change from the own base; grey: Yosinski et al. 2014, ImageNet",
+        fontsize=10,
+    )
+    # The axis is fitted to the means: an interval of two pairs may run out.
+    every = [*change_data(published).values(), *change_data(rows).values()]
+    means = [100 * value.mean for points in every for _, value in points]
+    reach = 0.12 * (max(means) - min(means)) + 0.5
+    axes.set_ylim(min(means) - reach, max(means) + reach)
+    ticks = sorted({n for points in every for n, _ in points} | {0})
+    axes.set_xticks(ticks)
+    axes.set_xlim(min(ticks) - 0.5, max(ticks) + 0.9)
+    axes.set_xlabel("n, the number of copied layers (of 8)")
+    axes.legend(fontsize=9, ncols=2, loc="lower left")
 
 
 def _fit_means(axes, data) -> None:
@@ -215,6 +274,9 @@ def save(figure, path: Path) -> list[Path]:
     for written in paths:
         # No date inside: the same results give the same bytes.
         metadata = {"Date": None} if written.suffix == ".svg" else None
-        figure.savefig(written, dpi=130, metadata=metadata)
+        drawn = io.BytesIO()
+        form = written.suffix.removeprefix(".")
+        figure.savefig(drawn, format=form, dpi=130, metadata=metadata)
+        write_atomically(written, drawn.getvalue())
     plt.close(figure)
     return paths

@@ -3,6 +3,7 @@
 import dataclasses
 
 from keras_transfer.architectures import layer_costs, layer_rows
+from keras_transfer.devices import gpus_per_network
 from keras_transfer.errors import UserError
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.workers import MOST_WORKERS
@@ -80,14 +81,15 @@ def share_nodes(
     Raises:
         UserError: If no node can train it.
     """
-    gpus = 1 if any(node.gpus for node in nodes) else 0
+    each = gpus_per_network(specs)
+    gpus = each if each > 1 or any(node.gpus for node in nodes) else 0
     hosts = [node for node in nodes if node.cpus and node.gpus >= gpus]
     memory = max(memory_of(spec) for spec in specs)
     needs = Needs(1, gpus, memory)
     if hosts:
         cores = min(node.cpus for node in hosts)
         if workers is None and gpus:
-            workers = min(node.gpus for node in hosts)
+            workers = min(node.gpus // gpus for node in hosts)
         elif workers is None:
             large = any(spec.model.name == "caffenet" for spec in specs)
             workers = 1 if large else min(cores, MOST_WORKERS)

@@ -69,6 +69,19 @@ class CaffeSGD(keras.optimizers.SGD):
         rate = ops.multiply(learning_rate, self._rates[index])
         super().update_step(gradient, variable, rate)
 
+    def last_step(self, variable):
+        """Returns what plain momentum added to a variable at the last step.
+
+        Args:
+            variable: Trained `keras.Variable`.
+
+        Returns:
+            Array, or `None` without momentum.
+        """
+        if not self.momentum:
+            return None
+        return self.momentums[self._get_variable_index(variable)].numpy()
+
     def get_config(self):
         return {
             **super().get_config(),

@@ -43,6 +43,9 @@ KNOWN_FACTS = {
     "imagenet2012": DatasetFacts(1_000, 1_281_167, 50_000),
 }
 
+# What TFDS itself keeps, where that matters: the JPEGs of both tars.
+TFDS_BYTES = {"imagenet2012": 155 * 10**9}
+
 
 def find_facts(
     store: RunStore, name: str, image_size: int, data_dir: str | None
@@ -170,12 +173,14 @@ class PlannedNetwork:
         finished: Boolean.
         seconds: Float or `None`, estimated time.
         stored_bytes: Integer, output of its frozen layers that it stores.
+        flops: Float, floating-point operations of its training.
     """
 
     spec: NetworkSpec
     finished: bool
     seconds: float | None
     stored_bytes: int = 0
+    flops: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,6 +212,17 @@ class Plan:
             return None if times else 0.0
         # Some worker has to train the longest one.
         return max(sum(times) / self.workers, *times)
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations of the networks still to be trained."""
+        return sum(network.flops for network in self.pending)
+
+    @property
+    def tfds_bytes(self) -> int:
+        """Space that TFDS's own copy of the data set takes, if it is known."""
+        names = {network.spec.data.name for network in self.pending}
+        return sum(TFDS_BYTES.get(name, 0) for name in names)
 
     @property
     def stored_bytes(self) -> int:
@@ -257,9 +273,10 @@ def make_plan(
             spec, _classes_of(spec, facts), _counts(spec, facts)
         )
         reused = reuse.pays and reuse.bytes <= reuse_bytes
-        seconds = START_SECONDS + training_cost(spec, facts, reused) / rate
+        flops = training_cost(spec, facts, reused)
+        seconds = START_SECONDS + flops / rate
         stored = reuse.bytes if reused else 0
-        planned.append(PlannedNetwork(spec, done, seconds, stored))
+        planned.append(PlannedNetwork(spec, done, seconds, stored, flops))
     disk = None
     if facts is not None and planned:
         rows = layer_rows(specs[0].model, _classes_of(specs[0], facts))

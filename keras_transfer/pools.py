@@ -14,11 +14,21 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_transfer import splits
+from keras_transfer import integrity, locks, records, splits
 from keras_transfer.errors import UserError
+from keras_transfer.files import (
+    load_arrays,
+    new_array,
+    read_json,
+    remove_leftovers,
+    save_arrays,
+    temporary_beside,
+)
 
 PARTS = ("train", "test")
 _OWN_TEST_FRACTION = 0.2  # of a data set that comes without a test set
+# Without one of these TFDS would leave out a part and say nothing.
+_IMAGENET_TARS = ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar")
 
 
 class ImagePool:
@@ -36,6 +46,7 @@ class ImagePool:
     def __init__(self, folder: Path):
         self.folder = Path(folder)
         meta = json.loads((self.folder / "pool.json").read_text())
+        self._meta = meta
         self.name: str = meta["name"]
         self.version: str = meta["version"]
         self.image_size: int = meta["image_size"]
@@ -47,6 +58,10 @@ class ImagePool:
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+    def find_damage(self) -> str | None:
+        """Says which file is not what was decoded; see `integrity`."""
+        return integrity.find_damage(self.folder, self._meta)
 
     def images(self, part: str) -> np.ndarray:
         """Returns the memory map of a part, `(n, size, size, 3)` uint8."""
@@ -69,25 +84,29 @@ class ImagePool:
             `float32` array of shape `(size, size, 3)`.
         """
         digest = hashlib.sha256(np.ascontiguousarray(indices, "<i8").tobytes())
-        path = self.folder / f"mean-{digest.hexdigest()[:16]}.npy"
-        if path.is_file():
-            return np.load(path)
-        images = self.images("train")
-        total = np.zeros(images.shape[1:], np.uint64)
-        for chunk in np.array_split(indices, len(indices) // 4096 + 1):
-            total += images[chunk].sum(0, dtype=np.uint64)
-        mean = (total / len(indices)).astype(np.float32)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        with temporary.open("wb") as file:
-            np.save(file, mean)
-        os.replace(temporary, path)
+        path = self.folder / f"mean-{digest.hexdigest()[:16]}.npz"
+        # Networks that start together need the same mean: one computes it.
+        with locks.hold(self.folder / "mean.lock", wait=True):
+            stored = load_arrays(path)
+            if stored is not None:
+                return stored["mean"]
+            images = self.images("train")
+            total = np.zeros(images.shape[1:], np.uint64)
+            for chunk in np.array_split(indices, len(indices) // 4096 + 1):
+                total += images[chunk].sum(0, dtype=np.uint64)
+            mean = (total / len(indices)).astype(np.float32)
+            remove_leftovers(self.folder)
+            save_arrays(path, {"mean": mean})
         return mean
 
 
 def find_pool(cache_dir: Path, name: str, image_size: int) -> ImagePool | None:
-    """Returns the pool of a data set if it is there and whole."""
+    """Returns the pool of a data set if it is there and can be opened."""
     folder = _pool_folder(cache_dir, name, image_size)
-    return ImagePool(folder) if (folder / "pool.json").is_file() else None
+    meta = read_json(folder / "pool.json")
+    if not isinstance(meta, dict) or not integrity.is_sealed(meta):
+        return None
+    return ImagePool(folder)
 
 
 def _pool_folder(cache_dir: Path, name: str, image_size: int) -> Path:
@@ -121,28 +140,37 @@ def prepare_pool(
         UserError: If the data set is unknown, has no image and label, or is
             neither prepared nor can be downloaded.
     """
-    pool = find_pool(cache_dir, name, image_size)
-    if pool is not None:
-        return pool
     progress = progress or (lambda text, share: None)
-    progress(f"{name}: opening", 0.0)
-    builder = _prepared_builder(name, data_dir)
     folder = _pool_folder(cache_dir, name, image_size)
-    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        meta = _write_pool(builder, name, image_size, temporary, progress)
-        (temporary / "pool.json").write_text(json.dumps(meta, indent=1))
+    lock = folder.with_name(f"{folder.name}.lock")
+    if locks.is_taken(lock):
+        progress(f"{name}: {locks.holder(lock)} decodes it", 0.0)
+    with locks.hold(lock, wait=True):
+        remove_leftovers(folder.parent, folder.name)
+        pool = find_pool(cache_dir, name, image_size)
+        if pool is not None and pool.find_damage() is None:
+            return pool
+        progress(f"{name}: opening", 0.0)
+        _quiet_warnings()
+        builder = _prepared_builder(name, data_dir)
+        temporary = temporary_beside(folder)
+        temporary.mkdir()
         try:
-            os.replace(temporary, folder)
-        except OSError:
-            # Another process was quicker; its pool is the same.
-            if find_pool(cache_dir, name, image_size) is None:
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            meta = _write_pool(builder, name, image_size, temporary, progress)
+            text = json.dumps(integrity.seal(meta), indent=1)
+            (temporary / "pool.json").write_text(text)
+            _replace_folder(folder, temporary)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
     return ImagePool(folder)
+
+
+def _replace_folder(folder: Path, by: Path) -> None:
+    damaged = temporary_beside(folder)
+    if folder.exists():
+        os.replace(folder, damaged)
+    os.replace(by, folder)
+    shutil.rmtree(damaged, ignore_errors=True)
 
 
 def _prepared_builder(name: str, data_dir: str | None):
@@ -164,8 +192,12 @@ def _prepared_builder(name: str, data_dir: str | None):
     _check_features(builder)
     if builder.is_prepared():
         return builder
+    by_hand = bool(builder.MANUAL_DOWNLOAD_INSTRUCTIONS)
+    if by_hand:
+        _check_manual_files(builder)
     try:
-        _check_reachable(builder)
+        if not by_hand:
+            _check_reachable(builder)
         with _quiet_stdout():
             builder.download_and_prepare()
     except Exception as error:
@@ -178,6 +210,33 @@ def _prepared_builder(name: str, data_dir: str | None):
     return builder
 
 
+def _check_manual_files(builder) -> None:
+    """Says which files a user has to get, and where to put them."""
+    root = Path(builder.data_dir).parents[1]
+    if builder.builder_config is not None:
+        root = root.parent
+    manual = root / "downloads" / "manual"
+    names = {path.name for path in manual.glob("*")}
+    cure = (
+        f"Put them, or a symbolic link to their folder, at {manual}, or give "
+        "`--data-dir` of a folder in which TFDS has prepared them."
+    )
+    if builder.name == "imagenet2012":
+        missing = [name for name in _IMAGENET_TARS if name not in names]
+        if missing:
+            raise UserError(
+                f"ImageNet cannot be downloaded without registration. Missing: "
+                f"{' and '.join(missing)}. Get them from "
+                f"https://image-net.org/download-images (ILSVRC2012). {cure}"
+            )
+    elif not names:
+        words = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
+        raise UserError(
+            f"The files of {builder.name!r} have to be got by hand. TFDS "
+            f"says: {words} {cure}"
+        )
+
+
 def _check_reachable(builder) -> None:
     # TFDS retries for minutes before it believes that there is no network.
     import requests
@@ -185,6 +244,13 @@ def _check_reachable(builder) -> None:
     for url in list(builder.url_infos or ())[:1]:
         if url.startswith("http"):
             requests.head(url, timeout=10, allow_redirects=False)
+
+
+def _quiet_warnings() -> None:
+    # TFDS warns of folders and of test images that nobody asked for.
+    from absl import logging
+
+    logging.set_verbosity(logging.ERROR)
 
 
 def _quiet_stdout():
@@ -207,6 +273,7 @@ def _check_features(builder) -> None:
             f"Data set {builder.name!r} is not for image classification: "
             f"expected features 'image' and 'label'. Received: {names}."
         )
+    records.check_image_feature(builder.name, features["image"])
     label = features["label"]
     if not hasattr(label, "num_classes") or not label.num_classes:
         raise UserError(
@@ -227,6 +294,12 @@ def _part_names(builder) -> dict[str, str | None]:
     order = ("test", "validation")
     if builder.name.startswith("imagenet"):
         order = ("validation", "test")
+        if "validation" not in available:
+            raise UserError(
+                f"{builder.name} in {builder.data_dir} was prepared without "
+                "its validation images, which are what the paper tests on. "
+                f"Delete that folder and prepare it with {_IMAGENET_TARS[1]}."
+            )
     test = next((part for part in order if part in available), None)
     return {"train": "train", "test": test}
 
@@ -236,7 +309,6 @@ def _write_pool(builder, name, image_size, folder, progress) -> dict:
     if len(class_names) < 4:
         splits.class_halves(len(class_names), 0)  # says what is wrong
     parts = _part_names(builder)
-    digest = hashlib.sha256()
     counts = {}
     for part, tfds_part in parts.items():
         if tfds_part is None:
@@ -246,20 +318,66 @@ def _write_pool(builder, name, image_size, folder, progress) -> dict:
         )
     if parts["test"] is None:
         counts = _cut_own_test(folder)
-    for part in PARTS:
-        for kind in ("labels", "images"):
-            array = np.load(folder / f"{part}_{kind}.npy", mmap_mode="r")
-            for start in range(0, len(array), 4096):
-                digest.update(array[start : start + 4096].tobytes())
+    fingerprint, blocks = integrity.take_checksums(folder)
     return {
         "name": name,
         "version": str(builder.info.version),
         "image_size": image_size,
         "class_names": class_names,
-        "fingerprint": digest.hexdigest(),
+        "fingerprint": fingerprint,
         "counts": counts,
         "test_part": parts["test"] or "cut from train",
+        "blocks": blocks,
     }
+
+
+def image_decoder(feature, image_size: int):
+    """Returns a function from an encoded image to a square one in colour.
+
+    Args:
+        feature: `tfds.features.Image`.
+        image_size: Integer, side in pixels.
+
+    Returns:
+        Callable of a string tensor, that returns `uint8 (size, size, 3)`.
+    """
+    import tensorflow as tf
+
+    def decode(image):
+        image = feature.decode_example(image)
+        if feature.shape[-1] == 1:
+            image = tf.image.grayscale_to_rgb(image)
+        image = image[..., :3]
+        if feature.shape[:2] != (image_size, image_size):
+            image = tf.image.resize(
+                image, (image_size, image_size), antialias=True
+            )
+            image = tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), "uint8")
+        return image
+
+    return decode
+
+
+def decoded_batches(encoded, feature, image_size: int, batch_size: int = 256):
+    """Decodes images with all cores, in order, and makes them square.
+
+    Args:
+        encoded: `tf.data.Dataset` of strings, encoded images.
+        feature: `tfds.features.Image`.
+        image_size: Integer, side in pixels.
+        batch_size: Integer. Defaults to `256`.
+
+    Returns:
+        `tf.data.Dataset` of `uint8` batches `(n, size, size, 3)`.
+    """
+    import tensorflow as tf
+
+    decode = image_decoder(feature, image_size)
+    return (
+        encoded.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(batch_size)
+        .prefetch(2)
+    )
 
 
 def _write_part(builder, tfds_part, part, image_size, folder, progress) -> int:
@@ -274,49 +392,26 @@ def _write_part(builder, tfds_part, part, image_size, folder, progress) -> int:
         read_config=config,
     )
     num_classes = builder.info.features["label"].num_classes
-    labels = np.fromiter(
-        (int(y) for y in raw.map(lambda e: e["label"]).as_numpy_iterator()),
-        np.int64,
-    )
-    known = (labels >= 0) & (labels < num_classes)
-    if not known.any():
-        raise UserError(
-            f"Part {tfds_part!r} of {builder.name!r} has no labelled images."
-        )
+    labels = records.read_labels(raw, num_classes, builder.name, tfds_part)
+    known = labels >= 0
     total = int(known.sum())
-    images = np.lib.format.open_memmap(
-        folder / f"{part}_images.npy",
-        "w+",
-        np.uint8,
-        (total, image_size, image_size, 3),
-    )
-    image_feature = builder.info.features["image"]
-    channels = image_feature.shape[-1]
-
-    def decode(example):
-        image = image_feature.decode_example(example["image"])
-        if channels == 1:
-            image = tf.image.grayscale_to_rgb(image)
-        image = image[..., :3]
-        if image_feature.shape[:2] != (image_size, image_size):
-            image = tf.image.resize(
-                image, (image_size, image_size), antialias=True
-            )
-            image = tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), "uint8")
-        return image
-
+    shape = (total, image_size, image_size, 3)
+    images = new_array(folder / f"{part}_images.npy", np.uint8, shape)
     # Unlabelled examples are dropped before their images are decoded.
-    decoded = (
-        raw.filter(lambda e: (e["label"] >= 0) & (e["label"] < num_classes))
-        .map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(256)
-        .prefetch(2)
-    )
+    encoded = raw.filter(lambda e: e["label"] >= 0).map(lambda e: e["image"])
+    feature = builder.info.features["image"]
+    decoded = decoded_batches(encoded, feature, image_size)
     done = 0
-    for batch in decoded.as_numpy_iterator():
-        images[done : done + len(batch)] = batch
-        done += len(batch)
-        progress(f"{builder.name}: decoding {part}", done / total)
+    try:
+        for batch in decoded.as_numpy_iterator():
+            images[done : done + len(batch)] = batch
+            done += len(batch)
+            progress(f"{builder.name}: decoding {part}", done / total)
+    except tf.errors.OpError as error:
+        decode = image_decoder(feature, image_size)
+        raise records.bad_image(
+            raw, decode, labels, done, builder.name, tfds_part, error
+        ) from error
     images.flush()
     np.save(folder / f"{part}_labels.npy", labels[known])
     return total

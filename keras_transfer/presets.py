@@ -34,6 +34,9 @@ class Preset:
         splits: Tuple of integers.
         views: Integer or `None`, fixed views of each training image.
         images_per_class: Integer or `None`, training images of each class.
+        channels: String or `None`, `"bgr"` for the authors' order of colours,
+            `None` for red, green, blue. A network trained on one is one
+            trained on the other with the kernels of conv1 reordered.
     """
 
     image_size: int
@@ -46,6 +49,7 @@ class Preset:
     splits: tuple[int, ...]
     views: int | None = None
     images_per_class: int | None = None
+    channels: str | None = None
 
     def data(
         self, name: str, split: int, mean: str = "base", halves=None
@@ -62,6 +66,7 @@ class Preset:
             validation_fraction=self.validation_fraction,
             mean=mean,
             scale=self.scale,
+            channels=self.channels,
         )
 
 

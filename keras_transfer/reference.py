@@ -14,6 +14,7 @@ from keras_transfer.results import Row, pooled_difference
 from keras_transfer.specs import NetworkSpec
 
 _FILE = Path(__file__).with_name("yosinski2014.csv")
+_CURVES = Path(__file__).with_name("yosinski2014_curves.csv")
 CLASSES = 1000
 
 
@@ -44,11 +45,58 @@ class PublishedNet:
     top1: float
 
 
+def _read(path: Path) -> csv.DictReader:
+    lines = path.read_text().splitlines()
+    return csv.DictReader(x for x in lines if not x.startswith("#"))
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishedCourse:
+    """Validation accuracy of some published networks while they learnt.
+
+    Args:
+        group: String, as of `PublishedNet`.
+        target: String, `"natural"` or `"man-made"` where a group has both,
+            else empty.
+        n: Integer, copied (or random frozen) layers.
+        images: Integer or `None`, training images a class at most.
+        networks: Integer, networks in the mean.
+        points: Tuple of `(iteration, top1)`.
+    """
+
+    group: str
+    target: str
+    n: int
+    images: int | None
+    networks: int
+    points: tuple[tuple[int, float], ...]
+
+
+def published_courses() -> list[PublishedCourse]:
+    """Reads the thinned learning curves of the networks with a whole log."""
+    courses = []
+    for row in _read(_CURVES):
+        courses.append(
+            PublishedCourse(
+                group=row["group"],
+                target=row["target"],
+                n=int(row["n"]),
+                images=int(row["images"]) if row["images"] else None,
+                networks=int(row["networks"]),
+                points=tuple(
+                    (int(name), float(value))
+                    for name, value in row.items()
+                    if name.isdigit() and value
+                ),
+            )
+        )
+    return courses
+
+
 def published_nets() -> list[PublishedNet]:
     """Reads the 148 networks of 2014 that have a log."""
-    lines = _FILE.read_text().splitlines()
     nets = []
-    for row in csv.DictReader(x for x in lines if not x.startswith("#")):
+    for row in _read(_FILE):
         nets.append(
             PublishedNet(
                 net=row["net"],

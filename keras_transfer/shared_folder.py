@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from keras_transfer.errors import UserError
-from keras_transfer.store import Network, write_atomically
+from keras_transfer.files import write_atomically
+from keras_transfer.store import Network
 
 _SHARED_SECONDS = 90.0  # NFS shows another machine's new file this late
 

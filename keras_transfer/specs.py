@@ -7,6 +7,7 @@ identity is a hash of that; nothing else (clock, process, folder) matters.
 import dataclasses
 import hashlib
 import json
+import re
 
 from keras_transfer.errors import UserError
 
@@ -27,19 +28,21 @@ PRECISIONS = ("float32", "bfloat16")
 
 # Raised by one whenever the same settings would give other weights, so that
 # results of two versions of the computation never mix.
-COMPUTATION = 2
+COMPUTATION = 3
 
 # Settings that came after networks were filed: `None` stands for what was
 # always done, and leaves the ids of those as they are.
 _CAME_LATER = (
     ("data", "images_per_class"),
     ("data", "halves"),
+    ("data", "channels"),
     (None, "initialization"),
     (None, "target_images"),
     (None, "draw"),
     (None, "preserved"),
     (None, "base_solver"),
     ("solver", "copied_rate"),
+    ("solver", "replicas"),
 )
 
 
@@ -64,6 +67,8 @@ class DataSpec:
         mean: String, `"base"` to subtract the mean image of the base's
             training half (as the authors did) or `"target"`.
         scale: Float, factor of the images after the mean is subtracted.
+        channels: String or `None`, `"bgr"` for the authors' order of blue,
+            green and red; `None` for red, green and blue, as TFDS has them.
     """
 
     name: str
@@ -77,6 +82,7 @@ class DataSpec:
     validation_fraction: float = 0.1
     mean: str = "base"
     scale: float = 1.0
+    channels: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +128,8 @@ class SolverSpec:
             `None` for one pass over the training images.
         copied_rate: Float or `None`, learning-rate multiplier of copied
             layers that are fine-tuned; `None` for 1.
+        replicas: Integer or `None`, devices that share each batch; `None`
+            for 1. Dropout draws other masks on several.
     """
 
     learning_rate: float
@@ -137,6 +145,7 @@ class SolverSpec:
     epochs: int = 12
     steps_per_epoch: int | None = None
     copied_rate: float | None = None
+    replicas: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -272,11 +281,55 @@ def to_dict(spec) -> dict:
     return dataclasses.asdict(spec)
 
 
+def check_dataset_name(name: str) -> None:
+    """Refuses a name that could lead out of the folder named after it.
+
+    Raises:
+        UserError: Naming it.
+    """
+    words = r"[A-Za-z0-9_][A-Za-z0-9_.:=,+-]*"
+    if not re.fullmatch(rf"{words}(/{words})*", str(name)):
+        raise UserError(
+            "Expected a TFDS name such as 'cifar100' or 'beans:0.1.0'. "
+            f"Received: {name!r}."
+        )
+
+
+# What a network's name and folder are made of.
+_NAMED = {
+    "target": ("A", "B", "all"),
+    "base": (None, "A", "B", "random"),
+    "mode": MODES,
+    "initialization": (None, *INITIALIZATIONS),
+}
+_COUNTED = ("n", "seed", "target_images", "draw", "preserved")
+
+
+def _check_names(spec: NetworkSpec) -> None:
+    check_dataset_name(spec.data.name)
+    for field, expected in _NAMED.items():
+        value = getattr(spec, field)
+        if value not in expected:
+            raise UserError(
+                f"Expected `{field}` of a network among {expected}. "
+                f"Received: {value!r}."
+            )
+    counts = {field: getattr(spec, field) for field in _COUNTED}
+    for field, value in {**counts, "split": spec.data.split}.items():
+        optional = field in ("target_images", "draw", "preserved")
+        if type(value) is not int and not (optional and value is None):
+            raise UserError(
+                f"Expected `{field}` of a network as an integer. "
+                f"Received: {value!r}."
+            )
+
+
 def from_dict(values: dict) -> NetworkSpec:
     """Rebuilds a `NetworkSpec` from `to_dict`.
 
     Raises:
-        UserError: If a field is missing or unknown.
+        UserError: If a field is missing or unknown, or could lead out of the
+            log folder.
     """
     try:
         rest = {
@@ -289,17 +342,20 @@ def from_dict(values: dict) -> NetworkSpec:
             data["halves"] = tuple(map(tuple, data["halves"]))
         if rest.get("base_solver") is not None:
             rest["base_solver"] = SolverSpec(**rest["base_solver"])
-        return NetworkSpec(
+        spec = NetworkSpec(
             data=DataSpec(**data),
             model=ModelSpec(**values["model"]),
             solver=SolverSpec(**values["solver"]),
             **rest,
         )
-    except (KeyError, TypeError) as error:
+        hash(spec)  # a list in place of a number
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"Expected the settings of a network. Received fields "
             f"{sorted(values)}: {error}."
         ) from error
+    _check_names(spec)
+    return spec
 
 
 def spec_hash(values: dict) -> str:

@@ -11,36 +11,36 @@ A network's folder is `log_dir/<study>/<data set>/split0/A3B+/seed0-<id>/`:
 - `result.json`    written last, atomically: its presence means finished
 
 A finished network is found by its id in every study of the log folder, so a
-base is shared by all studies that need it.
+base is shared by all studies that need it. Whoever trains a network holds
+its lock, `log_dir/.locks/<id>.lock`, whichever study it does that for.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+from keras_transfer import locks
 from keras_transfer.errors import UserError
-from keras_transfer.specs import NetworkSpec, from_dict, to_dict
-
-
-def write_atomically(path: Path, content: bytes | str) -> None:
-    """Writes a file so that it is there whole or not at all."""
-    data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-
-
-def file_sha256(path: Path) -> str:
-    """Hashes a file."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+from keras_transfer.files import (
+    file_sha256,
+    has_leftovers,
+    read_json,
+    remove_leftovers,
+    temporary_beside,
+    write_atomically,
+)
+from keras_transfer.specs import (
+    NetworkSpec,
+    check_dataset_name,
+    from_dict,
+    to_dict,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,16 +65,48 @@ class Network:
         """Weights, optimizer and rows of the last finished epoch."""
         return self.folder / "checkpoint.npz"
 
+    @property
+    def lock_path(self) -> Path:
+        """Lock that whoever trains this network holds."""
+        folder = self.folder.parents[4] / LOCKS
+        return folder / f"{self.spec.network_id}.lock"
+
+    @contextlib.contextmanager
+    def claim(self) -> Iterator["Network | None"]:
+        """Keeps other processes from training this network meanwhile.
+
+        Yields:
+            `Network`, in the folder of whichever study has begun it by now,
+            or `None` if another process is training it.
+        """
+        with locks.hold(self.lock_path) as held:
+            if not held:
+                yield None
+                return
+            log_dir = self.folder.parents[4]
+            pattern = f"*/*/*/*/seed*-{self.spec.network_id}/settings.json"
+            begun = next(iter(sorted(log_dir.glob(pattern))), None)
+            place = Network(self.spec, begun.parent) if begun else self
+            remove_leftovers(place.folder)
+            yield place
+
     def begin(self) -> None:
         """Makes the folder and writes what determines the result.
 
         Raises:
-            UserError: If the folder holds the settings of another network.
+            UserError: If the folder holds the settings of another network,
+                or a symbolic link, through which a write would leave it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        for path in self.folder.iterdir():
+            if path.is_symlink():
+                raise UserError(
+                    f"Expected plain files in a network's folder. {path} is "
+                    "a symbolic link; delete it."
+                )
         path = self.folder / "settings.json"
         if path.is_file():
-            found = _read_json(path)
+            found = read_json(path)
             if found is not None and from_dict(found) != self.spec:
                 raise UserError(
                     f"{self.folder} holds another network's settings: expected "
@@ -93,10 +125,31 @@ class Network:
             json.dumps({**content, **details}, indent=1),
         )
 
-    def fail(self, message: str, record: dict, trace: str) -> None:
-        """Keeps why a network failed; it is tried again by a later start."""
+    def failure(self) -> str | None:
+        """Returns why training failed, if it did when it was last tried.
+
+        A process that was ended is no such failure.
+        """
+        status = read_json(self.folder / "status.json")
+        if not isinstance(status, dict) or status.get("status") != "FAILED":
+            return None
+        return None if status.get("died") else str(status.get("error"))
+
+    def fail(
+        self, message: str, record: dict, trace: str, died: bool = False
+    ) -> None:
+        """Keeps why a network failed; it is tried again by a later start.
+
+        Args:
+            message: String.
+            record: Dict of JSON values.
+            trace: String, where in the code.
+            died: Boolean, whether its process was ended from outside.
+                Defaults to `False`.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.set_status("FAILED", error=message, record=record, trace=trace)
+        details = {"error": message, "record": record, "trace": trace}
+        self.set_status("FAILED", **details, died=died)
 
     def complete(self, result: dict) -> None:
         """Writes the result, the last file of a finished network.
@@ -120,8 +173,19 @@ class Network:
         write_atomically(
             self.folder / "result.json", json.dumps(content, indent=1)
         )
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Drops what a finished network needs no more."""
         self.set_status("COMPLETED")
         self.checkpoint_path.unlink(missing_ok=True)
+
+    def tidy_if_left(self) -> None:
+        """Tidies up after a process that was killed just before it could."""
+        if self.checkpoint_path.is_file() or has_leftovers(self.folder):
+            with contextlib.suppress(OSError), self.claim() as network:
+                if network is not None:
+                    network.tidy()
 
     def read_result(self) -> dict | None:
         """Reads the result of a finished network.
@@ -136,7 +200,7 @@ class Network:
         path = self.folder / "result.json"
         if not path.is_file():
             return None
-        content = _read_json(path)
+        content = read_json(path)
         if (
             not isinstance(content, dict)
             or content.pop("sha256", None) != _checksum(content)
@@ -144,6 +208,16 @@ class Network:
         ):
             raise DamagedResult(path)
         return content
+
+    def whole_result(self) -> dict | None:
+        """Returns the result if it is sound and its model is there."""
+        try:
+            result = self.read_result()
+        except DamagedResult:
+            return None
+        if result is None or result["model_sha256"] is None:
+            return result
+        return result if self.model_path.is_file() else None
 
 
 class DamagedResult(Exception):
@@ -154,16 +228,12 @@ class DamagedResult(Exception):
         self.path = path
 
 
-def _read_json(path: Path):
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-
-
 def _checksum(content: dict) -> str:
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+LOCKS = ".locks"  # folder of the locks in a log folder
 
 
 class RunStore:
@@ -197,15 +267,18 @@ class RunStore:
         self.study = study
         self.cache_dir = Path(cache_dir or self.log_dir / ".cache")
         self.notices: list[str] = []
-        self._known: dict[str, Path] = {
-            path.parent.name.rsplit("-", 1)[-1]: path.parent
-            for path in self.log_dir.glob("*/*/*/*/seed*-*/settings.json")
-        }
+        self._known: dict[str, Path] = {}
+        self.look_again()
 
     @property
     def study_dir(self) -> Path:
         """Folder of this study's networks."""
         return self.log_dir / self.study
+
+    @property
+    def locks_dir(self) -> Path:
+        """Folder of the locks of all networks."""
+        return self.log_dir / LOCKS
 
     def check_writable(self) -> None:
         """Makes the log folder and fails early if it cannot be written.
@@ -215,21 +288,46 @@ class RunStore:
         """
         try:
             self.study_dir.mkdir(parents=True, exist_ok=True)
-            probe = self.study_dir / f".probe.{os.getpid()}"
+            probe = temporary_beside(self.study_dir / "probe")
             probe.write_text("")
-            probe.unlink()
+            remove_leftovers(self.study_dir, "probe")
         except OSError as error:
             raise UserError(
                 f"Cannot write to the log folder {self.log_dir} "
                 f"({error.strerror}). Choose another with `--log-dir`."
             ) from error
 
+    def look_again(self) -> None:
+        """Finds the networks that other processes have begun since."""
+        self._known = {
+            folder.name.rsplit("-", 1)[-1]: folder
+            for folder in self.folders()
+            if (folder / "settings.json").is_file()
+        }
+
+    def folders(self) -> list[Path]:
+        """Returns the folders of networks, in order.
+
+        Those that a symbolic link leads out of the log folder are left out.
+        """
+        root = self.log_dir.resolve()
+        return [
+            path
+            for path in sorted(self.log_dir.glob("*/*/*/*/seed*-*"))
+            if path.is_dir() and path.resolve().is_relative_to(root)
+        ]
+
     def network(self, spec: NetworkSpec) -> Network:
-        """Returns a network's place, in whichever study it was trained."""
+        """Returns a network's place, in whichever study it was trained.
+
+        Raises:
+            UserError: If its folder would lie outside the log folder.
+        """
         known = self._known.get(spec.network_id)
         if known is not None:
             return Network(spec, known)
         data = spec.data
+        check_dataset_name(data.name)
         folder = (
             self.study_dir
             / data.name.replace("/", "-")
@@ -237,13 +335,28 @@ class RunStore:
             / spec.label
             / f"seed{spec.seed}-{spec.network_id}"
         )
+        if not folder.resolve().is_relative_to(self.log_dir.resolve()):
+            raise UserError(
+                f"{folder} lies outside the log folder: a symbolic link leads "
+                f"to {folder.resolve()}. Replace the link by a folder."
+            )
         return Network(spec, folder)
 
-    def result(self, spec: NetworkSpec) -> dict | None:
+    def result(
+        self, spec: NetworkSpec, check_model: bool = False
+    ) -> dict | None:
         """Returns the result of a finished network, or `None`.
 
         A damaged result is set aside, and `notices` says so: its network
         counts as not trained.
+
+        Args:
+            spec: `NetworkSpec`.
+            check_model: Boolean, whether to read the whole `model.keras` as
+                well and compare its checksum.
+
+        Returns:
+            Dict or `None`.
         """
         network = self.network(spec)
         try:
@@ -255,6 +368,12 @@ class RunStore:
             return self._set_aside(
                 network.folder / "result.json", "has lost its model.keras"
             )
+        if has_model and check_model:
+            if file_sha256(network.model_path) != result["model_sha256"]:
+                return self._set_aside(
+                    network.folder / "result.json",
+                    "does not fit its model.keras, which is damaged",
+                )
         return result
 
     def _set_aside(self, path: Path, what: str) -> None:
@@ -272,12 +391,12 @@ class RunStore:
     def finished(self) -> list[dict]:
         """Returns every readable result of the log folder."""
         results = []
-        for path in sorted(self.log_dir.glob("*/*/*/*/seed*-*/result.json")):
-            content = _read_json(path)
-            if not isinstance(content, dict) or "settings" not in content:
-                continue
-            spec = from_dict(content["settings"])
-            result = self.result(spec)
+        for folder in self.folders():
+            content = read_json(folder / "result.json")
+            try:
+                result = self.result(from_dict(content["settings"]))
+            except (KeyError, TypeError, UserError):
+                continue  # not of ours
             if result is not None:
                 results.append(result)
         return results

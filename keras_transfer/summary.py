@@ -10,7 +10,11 @@ Cells = tuple[list[str], list[list[str]]]  # the header and the lines below
 
 
 def write_report(
-    rows: list[Row], title: str, command: str, folder: Path
+    rows: list[Row],
+    title: str,
+    command: str,
+    folder: Path,
+    published: list[Row] | None = None,
 ) -> list[Path]:
     """Writes the table, the figures and the summary of a study.
 
@@ -19,16 +23,22 @@ def write_report(
         title: String.
         command: String, the command that made the results.
         folder: Path.
+        published: List of `Row` of 2014 to draw beside, or `None`.
 
     Returns:
         List of the paths written, figures first and the summary last.
     """
-    from keras_transfer import figures  # Matplotlib only when it is needed
+    # Matplotlib only when it is needed.
+    from keras_transfer import drift, figures
 
     folder.mkdir(parents=True, exist_ok=True)
-    paths = figures.plot_figure2(rows, title, folder / "figure2")
+    paths = figures.plot_figure2(rows, title, folder / "figure2", published)
     paths += figures.plot_losses(rows, title, folder / "losses")
-    return paths + write_texts(rows, summary_text(rows, title, command), folder)
+    paths += drift.plot_drift(rows, title, folder / "layers")
+    text = summary_text(rows, title, command)
+    if moved := drift.drift_table(rows):
+        text += "\n" + "\n".join(moved) + "\n"
+    return paths + write_texts(rows, text, folder)
 
 
 def write_texts(rows: list[Row], text: str, folder: Path) -> list[Path]:
@@ -82,6 +92,8 @@ def write_bases(
         f"{claim.text} **{claim.verdict.capitalize()}** by these data. "
         f"{claim.effect} ({claim.why}; not paired, Welch's interval).",
     ]
+    for caution in absent_classes(rows):
+        lines += ["", f"**Warning:** {caution}"]
     return write_texts(rows, "\n".join(lines) + "\n", folder)
 
 
@@ -181,7 +193,32 @@ def cautions(rows: list[Row]) -> list[str]:
             f"{len(stuck)} networks did not learn at all (an optimisation "
             f"failure): {', '.join(stuck[:5])}."
         )
-    return texts
+    return texts + absent_classes(rows)
+
+
+def absent_classes(rows: list[Row]) -> list[str]:
+    """Says which classes no accuracy tells of, for want of images.
+
+    Args:
+        rows: List of `Row`.
+
+    Returns:
+        List of strings, one for each half and part; empty if every class has
+        validation and test images.
+    """
+    texts = {}
+    for row in rows:
+        # Absent from results that were filed before this was looked at.
+        absent = row.result.get("classes_without_images", {})
+        for part, names in absent.items():
+            if names:
+                half = f"{row.spec.division}, classes of {row.spec.target}"
+                texts[half, part] = (
+                    f"{half}: {len(names)} of {len(row.result['classes'])} "
+                    f"have no {part} image ({', '.join(names[:3])}, ...): "
+                    f"{part} accuracy is that of the others."
+                )
+    return list(texts.values())
 
 
 def _table(header: list[str], body: list[list[str]]) -> list[str]:

@@ -4,10 +4,10 @@ Read from small files alone: no TensorFlow, and no network is opened.
 """
 
 import dataclasses
-import json
 from pathlib import Path
 
 from keras_transfer.errors import UserError
+from keras_transfer.files import read_json
 from keras_transfer.results import Row
 from keras_transfer.specs import TREATMENTS, NetworkSpec, from_dict
 from keras_transfer.store import RunStore
@@ -104,9 +104,7 @@ def take_survey(store: RunStore) -> Survey:
     rows: dict[str, Row] = {}
     folders: dict[str, Path] = {}
     unfinished, foreign, damaged, times = [], [], [], []
-    for path in sorted(store.log_dir.glob("*/*/*/*/seed*-*")):
-        if not path.is_dir():
-            continue
+    for path in store.folders():
         study = path.relative_to(store.log_dir).parts[0]
         spec = _read_spec(path)
         status = _read_dict(path / "status.json")
@@ -214,8 +212,5 @@ def _read_spec(folder: Path) -> NetworkSpec | None:
 
 
 def _read_dict(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
+    content = read_json(path)
     return content if isinstance(content, dict) else {}

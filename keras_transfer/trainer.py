@@ -1,6 +1,7 @@
 """Trains one network: build, copy, freeze, fit, prove, evaluate, file."""
 
 import importlib.metadata
+import io
 import os
 import platform
 import time
@@ -10,12 +11,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_transfer import models, optimizers, random_layers, transfer
+from keras_transfer import (
+    devices,
+    models,
+    optimizers,
+    random_layers,
+    strategies,
+    transfer,
+)
+from keras_transfer.archives import check_archive
 from keras_transfer.callbacks import (
     Checkpoint,
     EpochRows,
     FailOnNonFinite,
-    TensorBoardRows,
 )
 from keras_transfer.data import (
     Course,
@@ -31,24 +39,33 @@ from keras_transfer.features import (
     reusable_layers,
     upper_part,
 )
+from keras_transfer.files import (
+    file_sha256,
+    temporary_beside,
+    write_atomically,
+)
+from keras_transfer.layer_statistics import LayerStatistics, probe_batch
+from keras_transfer.observation import Observer
 from keras_transfer.pools import ImagePool
 from keras_transfer.reuse import count_images, weigh_reuse
 from keras_transfer.specs import NetworkSpec, SolverSpec
 from keras_transfer.splits import derive_seed
-from keras_transfer.store import Network, file_sha256
+from keras_transfer.store import Network
 
 BEST_EPOCHS = 10  # the paper's statistic: mean of the 10 highest
 _STEPS_PER_CALL = 32  # at most; Keras's own work a call is a millisecond
 
 
-def set_threads(threads: int) -> None:
+def set_threads(threads: int, replicas: int = 1) -> None:
     """Fixes the threads of an operation; the bits of a sum depend on them.
 
     Args:
         threads: Integer, at least 1. Call it before TensorFlow runs anything.
+        replicas: Integer, devices that are fed at the same time. Defaults to
+            `1`.
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(replicas)
 
 
 def train_network(
@@ -58,6 +75,9 @@ def train_network(
     report: Callable[[dict], None] | None = None,
     feature_store: FeatureStore | None = None,
     test: bool = True,
+    notice: Callable[[str], None] | None = None,
+    strategy: strategies.Strategy | None = None,
+    observe: str = "default",
 ) -> dict:
     """Trains one network to its end and files its result.
 
@@ -73,6 +93,11 @@ def train_network(
             layers is kept if that pays; the result is the same without.
         test: Boolean, whether to test and save the network. A trial of a
             search does neither: the test images are not for choosing.
+        notice: Callable or `None`, told of a checkpoint that is damaged.
+        strategy: `Strategy` or `None` for the GPUs that the solver's
+            `replicas` ask for. A process has one of several replicas at most.
+        observe: String, how much TensorBoard is told of the layers, one of
+            `observation.LEVELS`; the result is the same.
 
     Returns:
         Dict, the content of `result.json`.
@@ -85,6 +110,36 @@ def train_network(
         - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section 2
           and supplementary material.
     """
+    if strategy is None:
+        strategy = strategies.find_strategy(network.spec.solver.replicas)
+    # Outside of the scope: the base is only read, on one device.
+    base_model = load_model(source) if source is not None else None
+    with strategy.scope():
+        return _train(
+            network,
+            pool,
+            base_model,
+            report,
+            feature_store,
+            test,
+            notice,
+            strategy,
+            observe,
+        )
+
+
+def _train(
+    network,
+    pool,
+    base_model,
+    report,
+    feature_store,
+    test,
+    notice,
+    strategy,
+    observe,
+) -> dict:
+    """Builds, copies, freezes, compiles, fits and tests in one scope."""
     spec = network.spec
     started = time.monotonic()
     network.begin()
@@ -107,9 +162,12 @@ def train_network(
     if spec.target_images is not None:
         words += (spec.target_images, spec.draw)
     seed = derive_seed(*words)
-    base_model = load_model(source) if source is not None else None
     model = models.build_network(
-        spec.model, spec.data.crop, half.num_classes, seed
+        spec.model,
+        spec.data.crop,
+        half.num_classes,
+        seed,
+        strategy.replicas,
     )
     if spec.base == "random":
         random_layers.redraw(
@@ -117,7 +175,16 @@ def train_network(
         )
     plan = transfer.plan_network(spec, model, base_model)
     proof = transfer.apply_plan(model, base_model, plan)
+    # Before a checkpoint is restored: the start is that of the first run.
+    statistics = LayerStatistics(
+        model, *probe_batch(half.validation, mean, spec.data)
+    )
     solver = spec.solver
+    strategy.check_images(
+        min(solver.batch_size, len(half.train)),
+        validation=len(half.validation),
+        test=len(half.test),
+    )
     steps = solver.steps_per_epoch or steps_per_pass(
         len(half.train), solver.batch_size
     )
@@ -132,7 +199,10 @@ def train_network(
     trained = model if features is None else upper_part(model, cut)
     copied = [action.layer for action in plan if action.copy]
     compile_network(trained, solver, steps, copied)
-    rows = Checkpoint.restore(network.checkpoint_path, trained, model)
+    rows = Checkpoint.restore(
+        network.checkpoint_path, trained, model, pool.fingerprint, notice
+    )
+    strategy.separate_masks(model)
     first_epoch = len(rows)
     resumed_at = [first_epoch] if first_epoch else []
     if first_epoch < solver.epochs:
@@ -145,10 +215,17 @@ def train_network(
         )
         if features is None:
             batches = train_batches(half.train, mean, spec.data, course)
-            looks = evaluation_batches(half.validation, mean, spec.data)
+            looks = evaluation_batches(
+                half.validation,
+                mean,
+                spec.data,
+                replicas=strategy.replicas,
+            )
         else:
             batches = features.train_batches(half, spec.data, course)
-            looks = features.validation_batches(half)
+            looks = features.validation_batches(
+                half, replicas=strategy.replicas
+            )
         trained.fit(
             batches,
             steps_per_epoch=steps,
@@ -158,20 +235,30 @@ def train_network(
             callbacks=[
                 FailOnNonFinite(),
                 EpochRows(network.folder / "epochs.jsonl", rows, report),
-                TensorBoardRows(network.folder / "tensorboard", list(rows)),
-                Checkpoint(network.checkpoint_path, rows, model),
+                Observer(
+                    network.folder / "tensorboard",
+                    list(rows),
+                    statistics,
+                    solver.epochs,
+                    observe,
+                ),
+                Checkpoint(
+                    network.checkpoint_path, rows, model, pool.fingerprint
+                ),
             ],
             shuffle=False,  # the data set has an order of its own
             verbose=0,
         )
+    strategy.check_replicas(model)
     proof = proof.after(model)
     test_loss = test_accuracy = None
     if test:
         # The whole network is tested, however it was trained.
         model.compile(loss=_loss(), metrics=["accuracy"], jit_compile=False)
-        test_loss, test_accuracy = model.evaluate(
-            evaluation_batches(half.test, mean, spec.data), verbose=0
+        batches = evaluation_batches(
+            half.test, mean, spec.data, replicas=strategy.replicas
         )
+        test_loss, test_accuracy = model.evaluate(batches, verbose=0)
         save_model(network, model, mean)
     validation = [row["val_accuracy"] for row in rows]
     result = {
@@ -189,6 +276,7 @@ def train_network(
             "test": len(half.test),
         },
         "classes": half.class_names,
+        "classes_without_images": half.absent_classes(),
         "steps": total_steps,
         "reused_keras_layers": 0 if features is None else cut,
         "mean_half": mean_half,
@@ -196,9 +284,11 @@ def train_network(
         "data_fingerprint": pool.fingerprint,
         "data_version": pool.version,
         "proof": proof.to_rows(),
+        "layers": statistics.table(copied),
         "resumed_at_epoch": resumed_at,
         "seconds": time.monotonic() - started,
-        "environment": environment(),
+        "environment": {**environment(), **strategy.describe()},
+        "gpu_ids": devices.visible_gpus(),
     }
     network.complete(result)
     return result
@@ -231,7 +321,8 @@ def compile_network(
         loss=_loss(),
         metrics=["accuracy"],
         jit_compile=False,  # XLA on a CPU measured slower, and breaks replicas
-        steps_per_execution=_steps_per_call(steps),
+        # Several steps a call fail under replicas.
+        steps_per_execution=1 if solver.replicas else _steps_per_call(steps),
     )
 
 
@@ -246,11 +337,15 @@ def _steps_per_call(steps: int) -> int:
 
 def save_model(network: Network, model: keras.Model, mean: np.ndarray) -> None:
     """Saves a trained network and the mean image it subtracts, atomically."""
-    temporary = network.folder / f".model.{os.getpid()}.keras"
-    model.save(temporary, include_optimizer=False)
-    os.replace(temporary, network.model_path)
-    with (network.folder / "mean.npy").open("wb") as file:
-        np.save(file, mean)
+    temporary = temporary_beside(network.model_path)
+    try:
+        model.save(temporary, include_optimizer=False)
+        os.replace(temporary, network.model_path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    content = io.BytesIO()
+    np.save(content, mean)
+    write_atomically(network.folder / "mean.npy", content.getvalue())
 
 
 def load_model(network: Network) -> keras.Sequential:
@@ -263,7 +358,8 @@ def load_model(network: Network) -> keras.Sequential:
         `keras.Sequential`, not compiled.
 
     Raises:
-        NetworkFailed: If the file is not the one that was filed.
+        NetworkFailed: If the file is not the one that was filed, or names
+            anything that could run code.
     """
     result = network.read_result()
     expected = None if result is None else result["model_sha256"]
@@ -272,7 +368,7 @@ def load_model(network: Network) -> keras.Sequential:
             f"{network.model_path} is not the network that was trained: its "
             "checksum differs. Delete the folder to train it again."
         )
-    # Safe mode refuses anything that could run code, such as a Lambda.
+    check_archive(network.model_path)
     return keras.saving.load_model(
         network.model_path, compile=False, safe_mode=True
     )
@@ -292,5 +388,4 @@ def environment() -> dict:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "threads": tf.config.threading.get_intra_op_parallelism_threads(),
-        "gpus": len(tf.config.list_physical_devices("GPU")),
     }

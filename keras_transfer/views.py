@@ -65,6 +65,30 @@ def view_number(spec: DataSpec, seed: int, current_pass) -> tf.Tensor:
     )
 
 
+def draw_crops(identities, view, spec: DataSpec) -> tuple[tf.Tensor, tf.Tensor]:
+    """Draws where one view of each image of a batch is cut, and mirrored.
+
+    Args:
+        identities: `int64` tensor `(n,)`, places of the images in the pool.
+        view: `int64` scalar or `(n,)` tensor, number of the view.
+        spec: `DataSpec`.
+
+    Returns:
+        Tuple of an `int32` tensor `(n, 2)`, first row and column of the
+        crops, and a boolean tensor `(n,)`.
+    """
+    draws = hash64(hash64(view) + tf.cast(identities, tf.uint64))
+    margin = spec.image_size - spec.crop + 1
+
+    def bits(first, count):
+        part = tf.bitwise.right_shift(draws, tf.constant(first, tf.uint64))
+        return tf.cast(part % 2**count, tf.int32)
+
+    # 24 bits for each offset make the bias of the remainder immeasurable.
+    offsets = tf.stack([bits(0, 24) % margin, bits(24, 24) % margin], axis=1)
+    return offsets, (bits(48, 1) == 1) & spec.mirror
+
+
 def random_view(images, identities, view, mean, spec: DataSpec) -> tf.Tensor:
     """Returns one view of each image of a batch, its mean subtracted.
 
@@ -78,16 +102,7 @@ def random_view(images, identities, view, mean, spec: DataSpec) -> tf.Tensor:
     Returns:
         `float32` tensor `(n, crop, crop, 3)`.
     """
-    draws = hash64(hash64(view) + tf.cast(identities, tf.uint64))
-    margin = spec.image_size - spec.crop + 1
-
-    def bits(first, count):
-        part = tf.bitwise.right_shift(draws, tf.constant(first, tf.uint64))
-        return tf.cast(part % 2**count, tf.int32)
-
-    # 24 bits for each offset make the bias of the remainder immeasurable.
-    offsets = tf.stack([bits(0, 24) % margin, bits(24, 24) % margin], axis=1)
-    mirrored = (bits(48, 1) == 1) & spec.mirror
+    offsets, mirrored = draw_crops(identities, view, spec)
     return _crop(images, mean, spec, offsets, mirrored)
 
 
@@ -105,7 +120,7 @@ def centre_view(images, mean, spec: DataSpec) -> tf.Tensor:
     first = (spec.image_size - spec.crop) // 2
     stop = first + spec.crop
     pixels = tf.cast(images[:, first:stop, first:stop], tf.float32)
-    return (pixels - mean[first:stop, first:stop]) * spec.scale
+    return _ordered((pixels - mean[first:stop, first:stop]) * spec.scale, spec)
 
 
 def _crop(images, mean, spec: DataSpec, offsets, mirrored) -> tf.Tensor:
@@ -120,4 +135,8 @@ def _crop(images, mean, spec: DataSpec, offsets, mirrored) -> tf.Tensor:
     pixels = tf.cast(tf.gather(flat, places, batch_dims=1), tf.float32)
     # As in Caffe, each pixel loses the mean at its own place in the image.
     subtracted = tf.gather(tf.constant(mean.reshape(size * size, 3)), places)
-    return (pixels - subtracted) * spec.scale
+    return _ordered((pixels - subtracted) * spec.scale, spec)
+
+
+def _ordered(pixels, spec: DataSpec) -> tf.Tensor:
+    return pixels[..., ::-1] if spec.channels == "bgr" else pixels

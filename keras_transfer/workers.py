@@ -16,13 +16,14 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Literal, Protocol
 
-from keras_transfer import pools
-from keras_transfer.errors import NetworkFailed, UserError
+from keras_transfer import devices, locks, pools
+from keras_transfer.errors import NetworkFailed, UserError, disk_fault
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import Network
 
 PRELOAD = ["keras_transfer.preload"]
 MOST_WORKERS = 16  # on one machine, unless more are asked for
+START = "forkserver"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Task:
         feature_store: Tuple of folder and bytes for the output of frozen
             layers, or `None`.
         test: Boolean, see `trainer.train_network`.
+        observe: String, likewise.
     """
 
     network: Network
@@ -43,6 +45,7 @@ class Task:
     pool_folder: Path
     feature_store: tuple[Path, int] | None
     test: bool
+    observe: str = "default"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,17 +54,30 @@ class Message:
 
     Args:
         spec: `NetworkSpec`.
-        kind: String. After `"epoch"` more will follow; the others are the
-            last message: `"finished"`, `"failed"` (the network's folder says
-            why), `"died"` (its process left no word) and `"user_error"`,
-            which ends the study.
+        kind: String. After `"epoch"` and `"notice"` more will follow; the
+            others are the last message: `"finished"`, `"found"` (another
+            process finished it meanwhile), `"taken"` (another is training
+            it), `"failed"` (the network's folder says why), `"died"` (its
+            process left no word) and `"user_error"`, which ends the study.
         content: Dict, the epoch's row or the result; else string, what went
-            wrong.
+            wrong or who has taken it.
     """
 
     spec: NetworkSpec
-    kind: Literal["epoch", "finished", "failed", "died", "user_error"]
+    kind: Literal[
+        "epoch",
+        "notice",
+        "finished",
+        "found",
+        "taken",
+        "failed",
+        "died",
+        "user_error",
+    ]
     content: dict | str
+
+
+GOES_ON = ("epoch", "notice")
 
 
 class Executor(Protocol):
@@ -92,38 +108,47 @@ class LocalExecutor:
     """Trains networks in processes of this machine.
 
     Args:
-        workers: Integer, networks at the same time; the machine's cores are
-            divided among them.
+        workers: Integer, networks at the same time; the machine's cores, and
+            its GPUs, are divided among them.
+        gpus_per_network: Integer, GPUs of each. Defaults to `1`, if there are
+            any.
+
+    Raises:
+        UserError: If there are too few GPUs.
     """
 
-    def __init__(self, workers: int):
-        self.workers = workers
+    def __init__(self, workers: int, gpus_per_network: int = 1):
         self.threads = threads_of(workers)
-        self._running: dict[Connection, tuple[NetworkSpec, Worker]] = {}
+        self._free = devices.divide_gpus(gpus_per_network, workers)
+        self._running: dict[
+            Connection, tuple[NetworkSpec, Worker, tuple[str, ...]]
+        ] = {}
 
     def has_room(self) -> bool:
         """See `Executor`."""
-        return len(self._running) < self.workers
+        return bool(self._free)
 
     def start(self, task: Task) -> None:
         """See `Executor`."""
-        worker = Worker(train, (task, self.threads))
-        self._running[worker.connection] = task.network.spec, worker
+        gpus = self._free.pop(0)
+        worker = Worker(train, (task, self.threads, gpus))
+        self._running[worker.connection] = task.network.spec, worker, gpus
 
     def wait(self, timeout: float | None = None) -> list[Message]:
         """See `Executor`."""
         messages = []
         for connection in wait(list(self._running), timeout):
-            spec, worker = self._running[connection]
+            spec, worker, gpus = self._running[connection]
             message = worker.next_message()
-            if message[0] != "epoch":
+            if message[0] not in GOES_ON:
                 del self._running[connection]
+                self._free.append(gpus)
             messages.append(Message(spec, *message))
         return messages
 
     def stop(self) -> None:
         """See `Executor`."""
-        for _, worker in self._running.values():
+        for _, worker, _ in self._running.values():
             worker.stop()
         self._running.clear()
 
@@ -133,7 +158,8 @@ def default_workers(specs: list[NetworkSpec]) -> int:
 
     On a CPU, one small network a core: measured 1.3 times faster than one
     network over two cores, and the bits of a result then do not depend on
-    the number of cores. One at a time on a GPU or for `caffenet`.
+    the number of cores. On GPUs, one network on each, or on as many as share
+    its batches. `caffenet` on a CPU takes all cores.
 
     Args:
         specs: List of `NetworkSpec`.
@@ -141,8 +167,11 @@ def default_workers(specs: list[NetworkSpec]) -> int:
     Returns:
         Integer, at least 1.
     """
-    has_gpu = Path("/dev/nvidia0").exists()
-    if has_gpu or any(spec.model.name == "caffenet" for spec in specs):
+    gpus = len(devices.visible_gpus())
+    each = devices.gpus_per_network(specs)
+    if gpus or each > 1:
+        return max(1, gpus // each)
+    if any(spec.model.name == "caffenet" for spec in specs):
         return 1
     return min(available_cores(), MOST_WORKERS)
 
@@ -170,7 +199,7 @@ class Worker:
     """
 
     def __init__(self, function, arguments: tuple):
-        context = multiprocessing.get_context("forkserver")
+        context = multiprocessing.get_context(START)
         context.set_forkserver_preload(PRELOAD)
         # TensorFlow's start-up notices belong in no one's terminal.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -196,7 +225,7 @@ class Worker:
             Tuple of kind and content, as in `Message`.
         """
         message = self.receive()
-        if message is not None and message[0] == "epoch":
+        if message is not None and message[0] in GOES_ON:
             return message
         self.process.join()
         self.connection.close()
@@ -207,8 +236,9 @@ class Worker:
         code = self.process.exitcode
         if code is not None and code < 0:
             name = signal.Signals(-code).name
+            guess = "disk full?" if -code == signal.SIGBUS else "out of memory?"
             return (
-                f"its process was ended by {name} (out of memory?); the last "
+                f"its process was ended by {name} ({guess}); the last "
                 "epoch is kept, the same command goes on from there"
             )
         return f"its process ended with status {code}"
@@ -258,43 +288,84 @@ def prepare(connection, cache_dir, name, image_size, data_dir) -> None:
     except UserError as error:
         connection.send(("user_error", str(error)))
     except Exception as error:
-        connection.send(("failed", f"{type(error).__name__}: {error}"))
+        text = disk_fault(error, str(cache_dir))
+        text = text or f"{type(error).__name__}: {error}"
+        connection.send(("failed", text))
+
+
+def inspect(connection, pool_folder, needs) -> None:
+    """Looks in a `Worker` whether a data set has what a study needs.
+
+    Args:
+        connection: `Connection`; is sent `("user_error", text)` or
+            `("sound",)`.
+        pool_folder: Path of the decoded images.
+        needs: List of the arguments of `data.load_half` after the pool.
+    """
+    from keras_transfer import data
+
+    pool = pools.ImagePool(pool_folder)
+    try:
+        for arguments in needs:
+            data.load_half(pool, *arguments)
+        connection.send(("sound",))
+    except UserError as error:
+        connection.send(("user_error", str(error)))
 
 
 def train(
     connection, task: Task, threads: int, gpus: tuple[str, ...] = ()
 ) -> None:
-    """Trains a network in a `Worker`.
+    """Trains a network in a `Worker`, unless another process does or did.
 
     Args:
         connection: `Connection`; is sent kind and content of each `Message`.
         task: `Task`.
         threads: Integer, see `trainer.set_threads`.
-        gpus: Tuple of strings, the GPUs that it may see; empty changes
-            nothing. Defaults to `()`.
+        gpus: Tuple of strings, GPUs that the process may use; empty for
+            whatever there is. Defaults to `()`.
     """
-    if gpus:  # read when TensorFlow first looks for devices
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
-    from keras_transfer import features, trainer
+    # The process that writes holds the claim, so that it ends with it.
+    with task.network.claim() as network:
+        if network is None:
+            holder = locks.holder(task.network.lock_path)
+            connection.send(("taken", holder))
+            return
+        result = network.whole_result()
+        if result is not None:
+            connection.send(("found", result))
+            return
+        connection.send(_train(connection, network, task, threads, gpus))
 
-    trainer.set_threads(threads)
+
+def _train(connection, network: Network, task, threads, gpus) -> tuple:
+    from keras_transfer import features, strategies, trainer
+
+    strategies.use_gpus(gpus)
+    replicas = network.spec.solver.replicas or 1
+    trainer.set_threads(threads, replicas)
     try:
         result = trainer.train_network(
-            task.network,
+            network,
             pools.ImagePool(task.pool_folder),
             task.source,
             report=lambda row: connection.send(("epoch", row)),
             feature_store=task.feature_store
             and features.FeatureStore(*task.feature_store),
             test=task.test,
+            observe=task.observe,
+            notice=lambda text: connection.send(("notice", text)),
         )
-        connection.send(("finished", result))
+        return "finished", result
     except UserError as error:
-        connection.send(("user_error", str(error)))
+        return "user_error", str(error)
     except Exception as error:
+        text = disk_fault(error, str(network.folder))
+        if text is not None:
+            return "user_error", text
         record = error.record if isinstance(error, NetworkFailed) else {}
         text = f"{type(error).__name__}: {error}"
         if isinstance(error, NetworkFailed):
             text = str(error)
-        task.network.fail(text, record, traceback.format_exc())
-        connection.send(("failed", text))
+        network.fail(text, record, traceback.format_exc())
+        return "failed", text

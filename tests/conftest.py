@@ -1,6 +1,5 @@
 """Fixtures: a tiny data set, decoded, and settings that train in a second."""
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -11,6 +10,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import numpy as np
 import pytest
 
+from keras_transfer import integrity
 from keras_transfer.pools import ImagePool
 from keras_transfer.specs import DataSpec, ModelSpec, NetworkSpec, SolverSpec
 
@@ -31,7 +31,6 @@ def write_tiny_pool(
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     colours = rng.integers(40, 215, (classes, 1, 1, 3))
-    digest = hashlib.sha256()
     counts = {"train": classes * train, "test": classes * test}
     for part, per_class in (("train", train), ("test", test)):
         labels = np.tile(np.arange(classes), per_class)
@@ -39,16 +38,17 @@ def write_tiny_pool(
         images = (colours[labels] + noise).astype(np.uint8)
         np.save(folder / f"{part}_labels.npy", labels)
         np.save(folder / f"{part}_images.npy", images)
-        digest.update(images.tobytes())
+    fingerprint, blocks = integrity.take_checksums(folder)
     meta = {
         "name": name,
         "version": "1.0.0",
         "image_size": TINY_SIZE,
         "class_names": [f"colour{i}" for i in range(classes)],
-        "fingerprint": digest.hexdigest(),
+        "fingerprint": fingerprint,
         "counts": counts,
+        "blocks": blocks,
     }
-    (folder / "pool.json").write_text(json.dumps(meta))
+    (folder / "pool.json").write_text(json.dumps(integrity.seal(meta)))
     return ImagePool(folder)
 
 

@@ -72,6 +72,17 @@ def test_two_classes_are_too_few(capsys, tmp_path):
     assert "at least 4 classes" in capsys.readouterr().err
 
 
+def test_more_images_a_class_than_exist(capsys, tmp_path):
+    write_tiny_pool(tmp_path / "logs" / ".cache")
+    message = mistake(
+        *(capsys, tmp_path, "--dataset", TINY, "--image-size", "20"),
+        *("--workers", "1", "--width", "4", "--images-per-class", "12"),
+    )
+    # Of 12 images a class one is cut for validation.
+    assert "`--images-per-class` of at most 11" in message
+    assert "half A of tiny_colours. Received: 12" in message
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_read_only_log_folder(capsys, tmp_path):
     (tmp_path / "logs").mkdir(mode=0o500)

@@ -290,6 +290,13 @@ def test_networks_get_what_a_local_run_on_the_smallest_node_gives(tiny_spec):
     gpus = share_nodes([small, Node(16, 4, 64 * GB)], [tiny_spec], None)
     assert (gpus.cpus, gpus.gpus) == (4, 1)
     assert gpus.fit_into(small) == 0
+    mirrored = dataclasses.replace(
+        tiny_spec, solver=dataclasses.replace(tiny_spec.solver, replicas=2)
+    )
+    gpus = share_nodes([small, Node(16, 4, 64 * GB)], [mirrored], None)
+    assert (gpus.cpus, gpus.gpus) == (8, 2)
+    with pytest.raises(UserError, match="1 CPU, 2 GPU.*Received: 4 CPU, "):
+        share_nodes([small], [mirrored], None)
     with pytest.raises(UserError, match=r"4 CPU, 0\.5 GB memory. Add nodes"):
         share_nodes([Node(4, 0, GB // 2)], [tiny_spec], None)
     with pytest.raises(UserError, match="Received: no node"):

@@ -5,7 +5,6 @@ import pytest
 
 from keras_transfer import data
 from keras_transfer.errors import UserError
-from tests.conftest import write_tiny_pool
 
 
 def batches(part, mean, spec, start, stop, seed=3, size=8):
@@ -139,7 +138,119 @@ def test_streaming_gives_the_same_bits_as_memory(
         np.testing.assert_array_equal(y, v)
 
 
-def test_a_class_with_one_image_is_named(tmp_path, tiny_spec):
-    pool = write_tiny_pool(tmp_path, train=1)
-    with pytest.raises(UserError, match="fewer than two.*colour"):
-        data.load_half(pool, tiny_spec.data, "A")
+def rewrite(pool, part, keep):
+    """Drops the images of a part whose label `keep` refuses."""
+    labels, images = pool.labels(part), pool.images(part)[:]
+    kept = keep(labels)
+    np.save(pool.folder / f"{part}_labels.npy", labels[kept])
+    np.save(pool.folder / f"{part}_images.npy", images[kept])
+
+
+def test_a_class_with_one_image_keeps_it_and_is_named(tiny_pool, tiny_spec):
+    # Of colour0 the last image is left.
+    rewrite(
+        tiny_pool,
+        "train",
+        lambda y: (y != 0) | (np.arange(len(y)) >= len(y) - 8),
+    )
+    rewrite(tiny_pool, "test", lambda y: y != 0)
+    spec = dataclasses.replace(
+        tiny_spec.data, halves=((0, 1, 2, 3), (4, 5, 6, 7))
+    )
+    half = data.load_half(tiny_pool, spec, "A")
+    assert half.train.counts(4).tolist() == [1, 11, 11, 11]
+    assert half.validation.counts(4).tolist() == [0, 1, 1, 1]
+    assert half.absent_classes() == {
+        "validation": ["colour0"],
+        "test": ["colour0"],
+    }
+    other = data.load_half(tiny_pool, spec, "B")
+    assert other.absent_classes() == {"validation": [], "test": []}
+
+
+@pytest.mark.parametrize(
+    "part, keep, text",
+    [
+        ("train", lambda y: y != 2, r"without a training image.*'colour2'"),
+        ("train", lambda y: np.arange(len(y)) < 8, "two training images"),
+        ("test", lambda y: y > 3, "half A of tiny_colours has no test image"),
+    ],
+)
+def test_halves_that_cannot_be_trained_are_refused(
+    tiny_pool, tiny_spec, part, keep, text
+):
+    rewrite(tiny_pool, part, keep)
+    spec = dataclasses.replace(
+        tiny_spec.data, halves=((0, 1, 2, 3), (4, 5, 6, 7))
+    )
+    with pytest.raises(UserError, match=f"(?i){text}"):
+        data.load_half(tiny_pool, spec, "A")
+
+
+def test_more_images_than_any_class_has_are_refused(tiny_pool, tiny_spec):
+    most = dataclasses.replace(tiny_spec.data, images_per_class=11)
+    assert len(data.load_half(tiny_pool, most, "A").train) == 44
+    more = dataclasses.replace(tiny_spec.data, images_per_class=12)
+    with pytest.raises(UserError, match="at most 11.*Received: 12"):
+        data.load_half(tiny_pool, more, "A")
+    with pytest.raises(UserError, match="`--images` of at most 11"):
+        data.load_half(tiny_pool, tiny_spec.data, "A", 12)
+
+
+@pytest.mark.parametrize("channels, scale", [(None, 1 / 64), ("bgr", 1.0)])
+def test_crops_cut_one_by_one_have_the_same_bits(
+    half, tiny_pool, tiny_spec, monkeypatch, channels, scale
+):
+    spec = dataclasses.replace(tiny_spec.data, channels=channels, scale=scale)
+    mean = tiny_pool.mean_image(half.train.indices)
+    together = batches(half.train, mean, spec, 0, 6)
+    shown = list(data.evaluation_batches(half.test, mean, spec))
+    monkeypatch.setattr(data, "LARGE_CROP", 1)
+    monkeypatch.setattr(data, "_readers", lambda spec: 4)
+    one_by_one = batches(half.train, mean, spec, 0, 6)
+    for (x, y), (u, v) in zip(together, one_by_one, strict=True):
+        np.testing.assert_array_equal(x, u)
+        np.testing.assert_array_equal(y, v)
+    ((x, _),), ((u, _),) = shown, data.evaluation_batches(half.test, mean, spec)
+    np.testing.assert_array_equal(x, u)
+
+
+def test_bgr_is_rgb_backwards(half, tiny_pool, tiny_spec):
+    mean = tiny_pool.mean_image(half.train.indices)
+    spec = dataclasses.replace(tiny_spec.data, channels="bgr")
+    ((rgb, _),) = batches(half.train, mean, tiny_spec.data, 0, 1)
+    ((bgr, _),) = batches(half.train, mean, spec, 0, 1)
+    np.testing.assert_array_equal(bgr, rgb[..., ::-1])
+    ids = [
+        dataclasses.replace(tiny_spec, data=part).network_id
+        for part in (tiny_spec.data, spec)
+    ]
+    assert ids[0] != ids[1]
+
+
+@pytest.mark.parametrize("replicas", [2, 3, 4, 8])
+@pytest.mark.parametrize("batch_size", [1, 7, 100])
+def test_every_replica_gets_images_of_every_evaluation_batch(
+    replicas, batch_size
+):
+    for count in range(replicas**2, 300):
+        sizes = data.evaluation_sizes(count, batch_size, replicas)
+        assert sizes.sum() == count
+        assert sizes[0] % replicas == 0
+        # `tf.distribute` deals out shares of this size until none are left.
+        shares = np.ceil(sizes / replicas)
+        assert (sizes > (replicas - 1) * shares).all()
+
+
+@pytest.mark.parametrize(
+    "count, batch_size, replicas, sizes",
+    [
+        (1000, 500, 2, [500, 500]),
+        (1003, 500, 2, [500, 500, 3]),
+        (501, 500, 2, [498, 3]),  # a single image would be one replica's
+        (25, 8, 4, [8, 17]),
+        (16, 500, 4, [4, 12]),
+    ],
+)
+def test_evaluation_batches_by_hand(count, batch_size, replicas, sizes):
+    assert list(data.evaluation_sizes(count, batch_size, replicas)) == sizes

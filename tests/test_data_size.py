@@ -122,9 +122,10 @@ def test_schedule_of_the_supplement():
 
 def test_more_images_than_there_are_is_named(capsys, tmp_path):
     arguments = ["--dataset", "cifar100", "--images", "5", "500", "--plan"]
-    code = target_size.main([*arguments, "--log-dir", str(tmp_path)])
-    assert code == 2
-    assert "`--images` below 450" in capsys.readouterr().err
+    for script in (target_size, reduced_data):
+        assert script.main([*arguments, "--log-dir", str(tmp_path)]) == 2
+        message = capsys.readouterr().err
+        assert "`--images` below 450" in message and "Received: 500" in message
 
 
 def test_plans_count_their_networks(capsys, tmp_path):

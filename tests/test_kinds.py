@@ -87,6 +87,26 @@ def test_bad_class_files(tmp_path, text, message):
         read(tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("[a]\ncolour1\nblue\n[b]\ncolour2\ncolour3\n", "class 'blue'"),
+        ("[a]\ncolour1\ncolour2\n[b]\ncolour1\n", "'colour1' is listed"),
+        ("[a]\ncolour1\ncolour2\n[b]\n", "[b] has 0 classes"),
+    ],
+)
+def test_a_bad_class_file_ends_the_script(capsys, tmp_path, text, message):
+    write_tiny_pool(tmp_path / "logs" / ".cache")
+    (tmp_path / "classes.txt").write_text(text)
+    arguments = ["--dataset", TINY, "--image-size", "20"]
+    arguments += ["--log-dir", str(tmp_path / "logs")]
+    arguments += ["--classes", str(tmp_path / "classes.txt")]
+    assert dissimilar_datasets.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and message in said
+    assert "classes.txt" in said and "Traceback" not in said
+
+
 def test_a_missing_class_file_is_named(capsys, tmp_path):
     write_tiny_pool(tmp_path / ".cache")
     arguments = ["--dataset", TINY, "--image-size", "20"]

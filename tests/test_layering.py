@@ -7,8 +7,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
-    {"errors", "quiet"},
-    {"specs", "splits"},
+    {"errors", "quiet", "files", "locks", "integrity"},
+    {"specs", "splits", "archives", "records"},
     {
         "architectures",
         "presets",
@@ -16,7 +16,10 @@ FLOORS = [
         "store",
         "synthetic_shapes",
         "views",
+        "crops",
         "kinds",
+        "devices",
+        "strategies",
     },
     {"reuse", "workers", "shared_folder"},
     {
@@ -31,14 +34,25 @@ FLOORS = [
     },
     {"random_layers", "networks", "rates", "cluster"},
     {"callbacks", "results", "features"},
+    {"layer_statistics", "events"},
+    {"observation"},
     {"curves", "trainer", "study", "reference", "survey", "commands"},
     {"figures", "preload", "svg_figures"},
-    {"summary", "figure3"},
+    {"drift"},
+    {
+        "summary",
+        "figure3",
+        "study_events",
+        "filters",
+        "learning_curves",
+        "schematic",
+    },
     {"boost", "distance", "data_size", "preserved", "tuning", "html_report"},
 ]
 # Opened only when a data set of that name is asked for.
 LAZY = {
     ("pools", "synthetic_shapes"),
+    ("workers", "data"),
     ("workers", "features"),
     ("workers", "trainer"),
 }
@@ -46,6 +60,11 @@ LAZY = {
 PLAIN = [
     "errors",
     "quiet",
+    "files",
+    "locks",
+    "integrity",
+    "archives",
+    "records",
     "specs",
     "splits",
     "architectures",
@@ -66,9 +85,15 @@ PLAIN = [
     "rates",
     "tuning",
     "kinds",
+    "devices",
+    "crops",
+    "filters",
+    "learning_curves",
+    "schematic",
     "summary",
     "figures",
     "figure3",
+    "drift",
     "distance",
     "data_size",
     "boost",
@@ -79,6 +104,8 @@ PLAIN = [
     "survey",
     "svg_figures",
     "html_report",
+    "events",
+    "study_events",
 ]
 
 

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_transfer import models, optimizers
 from keras_transfer.architectures import (
@@ -82,6 +83,53 @@ def test_network_survives_saving(tmp_path, normalization):
     np.testing.assert_array_equal(
         network.predict(images, verbose=0), loaded.predict(images, verbose=0)
     )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "ours, stock, settings",
+    [
+        (
+            models.GroupedConv2D,
+            keras.layers.Conv2D,
+            {"filters": 6, "kernel_size": 3, "groups": 2, "padding": "same"},
+        ),
+        (
+            models.FusedBatchNormalization,
+            keras.layers.BatchNormalization,
+            {"momentum": 0.9},
+        ),
+    ],
+)
+def test_fast_layers_compute_what_keras_own_do(ours, stock, settings, dtype):
+    rng = np.random.default_rng(0)
+    images = tf.constant(rng.normal(2, 3, (4, 5, 5, 8)), tf.float32)
+    wanted = tf.constant(rng.normal(size=(4, 5, 5, settings.get("filters", 8))))
+
+    def values(layer, weights):
+        layer.build(images.shape)
+        layer.set_weights(weights or layer.get_weights())
+        before = layer.get_weights()
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            outputs = tf.cast(layer(images, training=True), tf.float32)
+            loss = tf.reduce_sum(outputs * tf.cast(wanted, tf.float32))
+        sources = [images, *(w.value for w in layer.trainable_weights)]
+        return before, [outputs, *tape.gradient(loss, sources), *layer.weights]
+
+    weights, expected = values(stock(**settings, dtype=dtype), None)
+    _, received = values(ours(**settings, dtype=dtype), weights)
+    assert len(expected) == len(received)
+    # bfloat16 keeps 8 bits of each product.
+    scale = 1e-5 if dtype == "float32" else 2e-2
+    for a, b in zip(expected, received, strict=True):
+        largest = float(tf.reduce_max(tf.abs(tf.cast(a, tf.float32))))
+        np.testing.assert_allclose(
+            np.array(tf.cast(b, tf.float32)),
+            np.array(tf.cast(a, tf.float32)),
+            rtol=0,
+            atol=scale * largest,
+        )
 
 
 def test_lrn_divides_alpha_by_its_size():

@@ -3,7 +3,7 @@
 import collections
 
 from experiments import paper
-from experiments.settings import Settings
+from experiments.settings import OverlaySettings as Settings
 
 
 def counts(specs):

@@ -3,7 +3,8 @@
 import pytest
 
 from experiments import reanalyse_2014
-from keras_transfer import reference, results
+from keras_transfer import curves, figure3, figures, reference, results
+from tests.helpers import made_up_study
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,41 @@ def test_curves_of_the_figures():
     assert reduced[-1] == (1300, pytest.approx(0.5518, abs=1e-4))
 
 
+def test_learning_curves_end_where_the_tables_stand():
+    courses = reference.published_courses()
+    assert sum(course.networks for course in courses) == 145
+    by_key = {(c.group, c.target, c.n, c.images): c for c in courses}
+    base = dict(by_key["base", "", 0, None].points)
+    # The rate falls to a tenth at 100,000 iterations.
+    assert (base[100_000], base[105_000]) == (0.493, 0.577)
+    # 0.6251 over the ten best evaluations, 0.6245 at the end.
+    assert base[450_000] == 0.625
+    stuck = by_key["reduced", "", 0, 100].points
+    assert {top1 for _, top1 in stuck} == {0.001}  # chance, to the end
+    frozen = by_key["AnB, man-made and natural", "natural", 7, None]
+    assert frozen.points[-1] == (450_000, pytest.approx(0.399, abs=4e-3))
+
+
+def test_overlay_draws_changes_beside_ours(rows, tiny_spec, tmp_path):
+    ours = made_up_study(tiny_spec, layers=(1, 5, 7))
+    plain, _ = figures.plot_figure2(ours, "Ours", tmp_path / "plain")
+    beside, _ = figures.plot_figure2(ours, "Ours", tmp_path / "both", rows)
+    assert "2014" not in plain.read_text()
+    text = beside.read_text()
+    assert "AnB+, 2014" in text and "change from the own base" in text
+    change = dict(curves.change_data(rows)["AnB"])
+    assert 100 * change[7].mean == pytest.approx(-8.26, abs=0.01)
+    drops = reference.published_drops()
+    third, _ = figure3.plot_figure3(
+        {}, {}, {"random halves": [(0, 0.0)]}, "Ours", tmp_path / "3", drops
+    )
+    assert "2014: man-made / natural" in third.read_text()
+    reduced, _ = figure3.plot_reduced(
+        [(1, 0.1), (500, 0.6)], "S1", tmp_path / "s1", reference.reduced_curve()
+    )
+    assert "share of the accuracy with all images" in reduced.read_text()
+
+
 def test_paired_both_treatments_gain_the_same(rows):
     gains = {}
     for name in ("AnB+", "BnB+"):
@@ -73,7 +109,10 @@ def test_paired_both_treatments_gain_the_same(rows):
 def test_script_writes_every_figure_and_says_what_they_show(tmp_path, capsys):
     assert reanalyse_2014.main(["--log-dir", str(tmp_path)]) == 0
     folder = tmp_path / "reanalyse_2014"
-    for name in ("figure2", "losses", "figure3", "figureS1", "boost"):
+    for name in (
+        *("figure1", "figure2", "losses", "figure3", "figureS1", "boost"),
+        "learning_curves",
+    ):
         assert (folder / f"{name}.svg").stat().st_size > 10_000
         assert (folder / f"{name}.png").stat().st_size > 10_000
     text = (folder / "summary.md").read_text()

@@ -275,7 +275,7 @@ def specs_of_command(words):
         for value in vars(script).values()
         if isinstance(value, type) and issubclass(value, settings.Settings)
     ]
-    (kind,) = [one for one in kinds if one is not settings.Settings] or kinds
+    kind = max(kinds, key=lambda one: len(one.__mro__))  # the script's own
     options = settings.parse("x", "", list(words)[3:], kind)
     specs = script.study(options).specs
     if options.learning_rates is not None:
@@ -292,9 +292,11 @@ def specs_of_command(words):
         "similar_datasets --dataset cifar100 --preset smoke --batch-size 8",
         "similar_datasets --dataset imagenet2012 --preset paper --mean target",
         "similar_datasets --dataset imagenet2012 --image-size 96 --epochs 30",
+        "similar_datasets --dataset imagenet2012 --preset paper --channels bgr",
         "similar_datasets --model caffenet --image-size 96 --views 4",
         "similar_datasets --precision bfloat16 --images-per-class 20",
         "similar_datasets --splits 3 --seeds 5 --layers 2 4",
+        "similar_datasets --dataset cifar100 --gpus-per-network 4",
         "dissimilar_datasets --dataset cifar100 --seeds 1",
         "dissimilar_datasets --dataset cifar100 --balanced",
         "random_weights --layers 2 --splits 1",

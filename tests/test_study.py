@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_transfer import trainer
+from keras_transfer import integrity, trainer
 from keras_transfer.errors import UserError
 from keras_transfer.specs import from_dict
 from keras_transfer.store import RunStore
@@ -82,8 +82,9 @@ def test_changed_data_are_refused(store, tiny_pool, tiny_spec):
     run_study([tiny_spec], store)
     meta = tiny_pool.folder / "pool.json"
     content = json.loads(meta.read_text())
+    del content["sha256"]
     content.update(version="2.0.0", fingerprint="other")
-    meta.write_text(json.dumps(content))
+    meta.write_text(json.dumps(integrity.seal(content)))
     second = dataclasses.replace(tiny_spec, seed=1)
     with pytest.raises(UserError, match="version 1.0.0.*version 2.0.0"):
         run_study([tiny_spec, second], store)

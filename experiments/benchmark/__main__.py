@@ -25,8 +25,10 @@ from keras_transfer.errors import UserError
 from keras_transfer.store import write_atomically
 from keras_transfer.workers import available_cores
 
-PARTS = ("peak", "training", "trial", "observation", "startup")
+PARTS = ("peak", "training", "trial", "decoding", "observation", "startup")
+TRAIN_TAR = "ILSVRC2012_img_train.tar"
 KERAS = "experiments.benchmark.keras_entrants"
+DECODING = "experiments.benchmark.decoding"
 TORCH = "experiments.benchmark.torch_entrants:training"
 
 
@@ -39,6 +41,7 @@ class Options:
             "peak",
             "training",
             "trial",
+            "decoding",
             "observation",
             "startup",
             "growth",
@@ -63,6 +66,8 @@ class Options:
     """Epochs of the whole study."""
     views: int | None = None
     """Views of each image in the whole study."""
+    imagenet_manual: str | None = None
+    """Folder of ImageNet's tars to decode from (else made-up JPEGs)."""
     caffenet_batch: int = 32
     """Images a step of caffenet; the paper's 256 need 5 GB."""
 
@@ -84,6 +89,7 @@ class Benchmark:
         solver = dataclasses.replace(
             paper.solver, batch_size=options.caffenet_batch
         )
+        self.paper = paper
         self.caffenet = dataclasses.replace(paper, solver=solver)
 
     def say(self, text: str) -> None:
@@ -200,9 +206,32 @@ class Benchmark:
             }
         return found
 
+    def decoding(self) -> dict:
+        """Images a second, decoded once and read from the memory map."""
+        tar = None
+        if self.options.imagenet_manual is not None:
+            tar = Path(self.options.imagenet_manual) / TRAIN_TAR
+            if not tar.is_file():
+                raise UserError(
+                    f"Expected {TRAIN_TAR} in `--imagenet-manual`. "
+                    f"Received: {self.options.imagenet_manual}."
+                )
+        recipe = {"recipe": self.paper}
+        speeds = self.race(
+            [
+                Entrant(
+                    "decoding",
+                    f"{DECODING}:decoding",
+                    {**recipe, "tar": tar},
+                ),
+                Entrant("reading", f"{DECODING}:reading", recipe),
+            ]
+        )
+        return {name: speed.to_json() for name, speed in speeds.items()}
+
     def observation(self) -> dict:
         """Cost of rows, TensorBoard and checkpoints at an epoch's end."""
-        return costs.observation(self.threads, self.default, 20)
+        return costs.observation(self.threads, self.default, 12)
 
     def startup(self) -> dict:
         """Start-up of commands and of training."""

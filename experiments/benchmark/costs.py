@@ -44,52 +44,105 @@ def describe_machine(threads: int) -> dict:
     }
 
 
-def observation(threads: int, recipe: Preset, epochs: int) -> dict:
-    """Times what our callbacks do at the end of an epoch.
+EPOCH_IMAGES = 22_500  # of the default network: a half of CIFAR-100
+_TIMED_STEPS = 10
 
-    Timed by themselves: their share of an epoch is far below the noise of
-    two whole epochs compared.
+
+def observation(threads: int, recipe: Preset, rounds: int) -> dict:
+    """Times all that observing a network costs, beside its training.
+
+    Each callback is timed by itself, because its share of an epoch is below
+    the noise of two epochs compared; training steps are timed in the same
+    rounds, as a shared machine's speed drifts.
 
     Args:
         threads: Integer.
         recipe: `Preset`.
-        epochs: Integer, calls that are timed.
+        rounds: Integer; each trains a few steps and ends an epoch.
 
     Returns:
-        Dict of median seconds an epoch of each callback, and of event bytes
-        an epoch.
+        Dict of medians: `seconds_an_epoch` of each callback, `start_seconds`
+        once a network, `epoch_seconds` of training, `percent` of training
+        that everything at the default setting takes, and `event_bytes` of a
+        whole network at each setting.
     """
-    from keras_transfer import callbacks, models, trainer
+    import numpy as np
+    import tensorflow as tf
+
+    from keras_transfer import callbacks, models, observation, trainer
+    from keras_transfer.layer_statistics import PROBE_IMAGES, LayerStatistics
 
     trainer.set_threads(threads)
+    solver, size = recipe.solver, recipe.solver.batch_size
     network = models.build_network(recipe.model, recipe.crop, 50)
-    trainer.compile_network(network, recipe.solver, 25)
-    network.optimizer.build(network.trainable_variables)
+    trainer.compile_network(network, solver, _TIMED_STEPS)
+    rng = np.random.default_rng(0)
+    shape = (max(size, PROBE_IMAGES), recipe.crop, recipe.crop, 3)
+    images = tf.constant(rng.normal(size=shape), tf.float32)
+    labels = tf.constant(rng.integers(0, 50, len(images)))
+    batch = tf.data.Dataset.from_tensors((images[:size], labels[:size]))
+    batches = batch.repeat()
+
+    def train() -> None:
+        network.fit(batches, steps_per_epoch=_TIMED_STEPS, verbose=0)
+
+    train()  # traces and warms up
+    begun = time.perf_counter()
+    probe = images[:PROBE_IMAGES], labels[:PROBE_IMAGES]
+    statistics_of = LayerStatistics(network, *probe)
+    start = time.perf_counter() - begun
+    steps_an_epoch = EPOCH_IMAGES // size
+    logs = {"loss": 1.0, "accuracy": 0.5}
+    logs |= {f"val_{name}": value for name, value in logs.items()}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         rows: list[dict] = []
         watched = {
             "rows": callbacks.EpochRows(root / "epochs.jsonl", rows),
-            "TensorBoard": callbacks.TensorBoardRows(root / "events", []),
             "checkpoint": callbacks.Checkpoint(root / "c.npz", rows, network),
         }
-        seconds: dict[str, list[float]] = {name: [] for name in watched}
-        logs = {"loss": 1.0, "accuracy": 0.5}
-        logs |= {f"val_{name}": value for name, value in logs.items()}
-        for epoch in range(epochs):
+        for level in observation.LEVELS:
+            watched[f"TensorBoard, {level}"] = observation.Observer(
+                root / level, [], statistics_of, solver.epochs, level
+            )
+        spent: dict[str, list[float]] = {name: [] for name in watched}
+        epochs, shares = [], []
+        for number in range(max(rounds, solver.epochs)):
+            if number < rounds:
+                seconds = _time(train) * steps_an_epoch / _TIMED_STEPS
+                epochs.append(seconds)
             for name, callback in watched.items():
                 callback.set_model(network)
-                begun = time.perf_counter()
-                callback.on_epoch_end(epoch, logs)
-                seconds[name].append(time.perf_counter() - begun)
-        watched["TensorBoard"].on_train_end()
-        events = sum(
-            path.stat().st_size
-            for path in (root / "events").rglob("*")
-            if path.is_file()
-        )
-    found = {name: statistics.median(s) for name, s in seconds.items()}
-    return {"seconds_an_epoch": found, "event_bytes_an_epoch": events / epochs}
+                spent[name].append(_time(callback.on_epoch_end, number, logs))
+            if number < rounds:
+                usual = ("rows", "checkpoint", "TensorBoard, default")
+                whole = sum(spent[name][-1] for name in usual)
+                shares.append((whole + start / solver.epochs) / epochs[-1])
+        for level in observation.LEVELS:
+            watched[f"TensorBoard, {level}"].on_train_end()
+        event_bytes = {
+            level: sum(
+                path.stat().st_size
+                for path in (root / level).rglob("*")
+                if path.is_file()
+            )
+            for level in observation.LEVELS
+        }
+    return {
+        "seconds_an_epoch": {
+            name: statistics.median(times) for name, times in spent.items()
+        },
+        "start_seconds": start,
+        "epoch_seconds": statistics.median(epochs),
+        "percent": 100 * statistics.median(shares),
+        "event_bytes": event_bytes,
+    }
+
+
+def _time(work, *arguments) -> float:
+    begun = time.perf_counter()
+    work(*arguments)
+    return time.perf_counter() - begun
 
 
 def start_up(rounds: int) -> dict:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from experiments.benchmark.stock import stock_network
 from keras_transfer import data, features, models, trainer, transfer
 from keras_transfer.architectures import layer_costs, layer_rows
 from keras_transfer.presets import Preset
@@ -158,7 +159,7 @@ def plain_fit(
     shape = (count, recipe.crop, recipe.crop, 3)
     images = generator.normal(size=shape).astype(np.float32)
     labels = generator.integers(0, CLASSES, count).astype(np.int32)
-    network = models.build_network(recipe.model, recipe.crop, CLASSES)
+    network = stock_network(recipe.model, recipe.crop, CLASSES)
     if frozen:
         plan = transfer.plan_transfer(network, n=frozen)
         transfer.apply_plan(network, None, plan)

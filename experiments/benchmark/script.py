@@ -13,7 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_transfer import data, models, optimizers
+from experiments.benchmark.stock import stock_network
+from keras_transfer import data, optimizers
 from keras_transfer.pools import ImagePool
 from keras_transfer.specs import NetworkSpec, from_dict
 from keras_transfer.splits import derive_seed
@@ -55,9 +56,7 @@ def train(spec: NetworkSpec, pool: ImagePool, bases: dict) -> float:
     mean = pool.mean_image(mean_half.train.indices)
     training, validation, test = _datasets(half, mean, spec)
     seed = derive_seed(spec.seed, spec.label)
-    network = models.build_network(
-        spec.model, spec.data.crop, half.num_classes, seed
-    )
+    network = stock_network(spec.model, spec.data.crop, half.num_classes, seed)
     if spec.n:
         count = 0
         for ours, theirs in zip(

@@ -37,6 +37,7 @@ def to_markdown(found: dict) -> str:
         ("roofline", _roofline),
         ("training", _training),
         ("trial", _trial),
+        ("decoding", _decoding),
         ("study", _study),
         ("observation", _observation),
         ("startup", _startup),
@@ -144,12 +145,7 @@ def _share(found: dict) -> float | None:
 
 
 def _observed(found: dict) -> float | None:
-    if "observation" not in found or "training" not in found:
-        return None
-    # The default network: 22,500 images an epoch.
-    epoch = 22_500 / found["training"]["cnn8"]["ours float32"]["median"]
-    spent = sum(found["observation"]["seconds_an_epoch"].values())
-    return 100 * spent / epoch
+    return found.get("observation", {}).get("percent")
 
 
 def _peak(part: dict) -> list[str]:
@@ -221,6 +217,23 @@ def _trial(part: dict) -> list[str]:
     ]
 
 
+def _decoding(part: dict) -> list[str]:
+    rows = []
+    for name, speed in part.items():
+        shown = f"absent: {speed['absent']}"
+        if speed["rounds"]:
+            shown = f"{speed['median']:,.0f}"
+        rows.append([name, shown])
+    return [
+        "## Images of ImageNet",
+        "",
+        "Decoding (JPEG, then 256x256) happens once; batches are read from "
+        "the memory map at every step, and have to keep up with the GPU.",
+        "",
+        *_table(["work", "images/s"], rows),
+    ]
+
+
 def _study(part: dict) -> list[str]:
     rows = []
     for name in ("bases", "frozen", "fine-tuned", "whole"):
@@ -264,12 +277,19 @@ def _observation(part: dict) -> list[str]:
         [name, f"{1000 * seconds:.1f} ms"]
         for name, seconds in part["seconds_an_epoch"].items()
     ]
+    rows.append(["once a network", f"{1000 * part['start_seconds']:.0f} ms"])
+    sizes = ", ".join(
+        f"{level} {size / 1000:.0f} kB"
+        for level, size in part["event_bytes"].items()
+    )
     return [
         "## Observation, at the end of each epoch",
         "",
         *_table(["what", "median"], rows),
-        f"Event files grow by {part['event_bytes_an_epoch']:.0f} bytes an "
-        "epoch.",
+        f"An epoch of the default network takes {part['epoch_seconds']:.1f} s; "
+        f"rows, checkpoint and TensorBoard at its default setting are "
+        f"{part['percent']:.2f} % of that, the start of a network shared out "
+        f"among its epochs. Event files of a whole network: {sizes}.",
         "",
     ]
 

@@ -1,0 +1,116 @@
+"""Files that are there whole or not at all, and how to tell that they are."""
+
+import errno
+import hashlib
+import io
+import json
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+
+def temporary_beside(path: Path) -> Path:
+    """Names a temporary file or folder beside another, for `os.replace`.
+
+    The name is drawn, since containers on two machines may well have the
+    same process number; it keeps the suffix, by which some writers choose
+    their format.
+    """
+    name = f".{path.stem}.{secrets.token_hex(6)}.tmp{path.suffix}"
+    return path.with_name(name)
+
+
+def has_leftovers(folder: Path) -> bool:
+    """Returns whether a folder holds temporary files."""
+    return any(folder.glob(".*.tmp*"))
+
+
+def remove_leftovers(folder: Path, stem: str = "") -> None:
+    """Deletes the temporary files and folders of killed processes.
+
+    Args:
+        folder: Path. Hold a lock on whatever writes there.
+        stem: String, of the paths whose temporaries are meant. Defaults to
+            `""` for all.
+    """
+    pattern = f".{stem}.*.tmp*" if stem else ".*.tmp*"
+    for path in folder.glob(pattern):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Writes a file so that it is there whole or not at all."""
+    data = content.encode() if isinstance(content, str) else content
+    temporary = temporary_beside(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        # Half a file would only fill what is left of a full disk.
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def new_array(path: Path, dtype, shape: tuple[int, ...]) -> np.memmap:
+    """Opens a new `.npy` file as an array whose disk space is set aside.
+
+    Raises:
+        OSError: If it does not fit on the disk. A map without its space
+            would end the process with a signal when the disk is full.
+    """
+    array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            # Some file systems cannot tell beforehand.
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise
+    return array
+
+
+def file_sha256(path: Path) -> str:
+    """Hashes a file."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_json(path: Path):
+    """Returns what a JSON file holds, or `None` if it cannot be read."""
+    try:
+        # Opening a pipe or a device would wait or never end.
+        return json.loads(path.read_text()) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Writes arrays as one `.npz`, atomically; it has a CRC-32 of each."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    write_atomically(path, buffer.getvalue())
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
+    """Reads what `save_arrays` wrote.
+
+    Returns:
+        Dict, or `None` if the file is damaged in any way or holds anything
+        but plain arrays: a pickle inside is not opened.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            arrays = {name: saved[name] for name in saved.files}
+    except Exception:  # zip files can be wrong in every way
+        return None
+    plain = all(isinstance(array, np.ndarray) for array in arrays.values())
+    return arrays if plain else None
