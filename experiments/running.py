@@ -5,7 +5,7 @@ import dataclasses
 import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -18,11 +18,13 @@ from experiments.progress import (
 )
 from experiments.settings import Settings, parse
 from keras_transfer import locks, networks, planning, results
+from keras_transfer.cluster import ClusterExecutor
 from keras_transfer.devices import gpus_per_network
 from keras_transfer.errors import UserError, disk_fault
 from keras_transfer.files import remove_leftovers
 from keras_transfer.presets import Preset
 from keras_transfer.rates import read_rates, with_rates
+from keras_transfer.ray_connection import connected
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore
 from keras_transfer.study import (
@@ -33,7 +35,7 @@ from keras_transfer.study import (
 )
 from keras_transfer.study_events import write_study_events
 from keras_transfer.summary import absent_classes
-from keras_transfer.workers import default_workers, threads_of
+from keras_transfer.workers import Executor, default_workers, threads_of
 
 _LONG = 7 * 24 * 3600  # a plan of more seconds is no job for this machine
 
@@ -385,16 +387,53 @@ def train_all(
     Returns:
         `Outcome`, or `None` if only the plan was asked for.
     """
+    with open_executor(settings, specs, store) as executor:
+        return _train_all(settings, specs, store, console, executor)
+
+
+@contextlib.contextmanager
+def open_executor(
+    settings: Settings, specs: list[NetworkSpec], store: RunStore
+) -> Iterator[Executor | None]:
+    """Connects to the cluster that the settings ask for.
+
+    Args:
+        settings: `Settings`.
+        specs: List of `NetworkSpec`.
+        store: `RunStore`.
+
+    Yields:
+        `ClusterExecutor`, or `None` for processes of this machine, also if
+        nothing is left to train or the cluster would be started for a plan.
+    """
+    idle = settings.cluster is None
+    idle = idle or (settings.plan and settings.cluster == "local")
+    if idle or all(store.result(spec) is not None for spec in specs):
+        yield None
+        return
+    with connected(settings.cluster):
+        yield ClusterExecutor(
+            specs,
+            settings.workers,
+            # A cluster of one's own does not grow.
+            ahead=0 if settings.cluster == "local" else 1,
+        )
+
+
+def _train_all(settings, specs, store, console, executor) -> Outcome | None:
     facts = planning.find_facts(
         store, settings.dataset, specs[0].data.image_size, settings.data_dir
     )
     workers = settings.workers or default_workers(specs)
+    threads = threads_of(workers)
+    if executor is not None:
+        workers, threads = executor.workers, executor.threads
     plan = planning.make_plan(
         specs,
         store,
         facts,
         workers,
-        threads_of(workers),
+        threads,
         1e9 * settings.reuse_gigabytes,
     )
     for notice in store.notices:
@@ -402,6 +441,9 @@ def train_all(
     store.notices.clear()
     if not settings.quiet or settings.plan:
         print_plan(plan, store, console, settings.reuse_gigabytes)
+        if executor is not None:
+            text = f"Cluster {settings.cluster}: {executor.describe()}."
+            console.print(text, highlight=False)
     if settings.plan:
         return None
     with StudyProgress(plan, console, settings.quiet) as progress:
@@ -412,5 +454,6 @@ def train_all(
             workers,
             progress,
             settings.reuse_gigabytes,
+            executor=executor,
             observe=settings.observe,
         )

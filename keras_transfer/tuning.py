@@ -16,6 +16,7 @@ from keras_transfer.quiet import quiet_import
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore, write_atomically
 from keras_transfer.study import run_study
+from keras_transfer.workers import Executor
 
 METHODS = ("random", "bayesian", "hyperband")
 
@@ -85,6 +86,7 @@ def search(
     workers: int | None = None,
     report: Callable[[Trial], None] | None = None,
     seed: int = 0,
+    executor: Executor | None = None,
 ) -> list[Trial]:
     """Searches the solver of one task.
 
@@ -101,6 +103,7 @@ def search(
         workers: Integer or `None`, networks at the same time.
         report: Callable or `None`, called with each finished `Trial`.
         seed: Integer, of the oracle. Defaults to `0`.
+        executor: `Executor` or `None`, see `run_study`.
 
     Returns:
         List of `Trial` in the order they were made.
@@ -126,9 +129,8 @@ def search(
             values = space.values(trial.hyperparameters)
             # Hyperband gives first trials few epochs; a schedule fits them.
             given = trial.hyperparameters.values.get("tuner/epochs", epochs)
-            finished = _run(
-                specs, values, given, store, sources, data_dir, workers
-            )
+            places = (store, sources, data_dir, workers, executor)
+            finished = _run(specs, values, given, *places)
             found.append(finished)
             if report is not None:
                 report(finished)
@@ -166,7 +168,9 @@ def search(
     return found
 
 
-def _run(specs, values, epochs, store, sources, data_dir, workers) -> Trial:
+def _run(
+    specs, values, epochs, store, sources, data_dir, workers, executor
+) -> Trial:
     tried = [
         dataclasses.replace(
             spec,
@@ -176,7 +180,15 @@ def _run(specs, values, epochs, store, sources, data_dir, workers) -> Trial:
         )
         for spec in specs
     ]
-    run_study(tried, store, data_dir, workers, sources=sources, test=False)
+    run_study(
+        tried,
+        store,
+        data_dir,
+        workers,
+        sources=sources,
+        test=False,
+        executor=executor,
+    )
     executions = []
     for spec in tried:
         result = store.result(spec)

@@ -21,9 +21,18 @@ FLOORS = [
         "devices",
         "strategies",
     },
-    {"reuse", "workers"},
-    {"data", "models", "optimizers", "planning", "transfer", "intervals"},
-    {"random_layers", "networks", "rates"},
+    {"reuse", "workers", "shared_folder"},
+    {
+        "needs",
+        "ray_connection",
+        "data",
+        "models",
+        "optimizers",
+        "planning",
+        "transfer",
+        "intervals",
+    },
+    {"random_layers", "networks", "rates", "cluster"},
     {"callbacks", "results", "features"},
     {"layer_statistics", "events"},
     {"observation"},
@@ -66,6 +75,10 @@ PLAIN = [
     "intervals",
     "results",
     "workers",
+    "shared_folder",
+    "needs",
+    "ray_connection",
+    "cluster",
     "study",
     "reuse",
     "networks",
@@ -122,4 +135,5 @@ def test_plain_files_do_not_import_tensorflow():
     lines.append("import experiments.similar_datasets, sys")
     lines.append("assert 'tensorflow' not in sys.modules")
     lines.append("assert 'keras' not in sys.modules")
+    lines.append("assert 'ray' not in sys.modules")
     subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)
