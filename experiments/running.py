@@ -13,7 +13,7 @@ from rich.table import Table
 
 from experiments.progress import StudyProgress, readable_time
 from experiments.settings import Settings, parse
-from keras_transfer import networks, planning, results
+from keras_transfer import networks, planning, results, summary
 from keras_transfer.errors import UserError
 from keras_transfer.presets import Preset
 from keras_transfer.rates import read_rates, with_rates
@@ -28,6 +28,7 @@ from keras_transfer.study import (
     threads_of,
 )
 from keras_transfer.study_events import write_study_events
+from keras_transfer.survey import group_rows
 
 DONE, SOME_FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
@@ -116,7 +117,8 @@ def guarded_main(
     except KeyboardInterrupt:
         print(
             "\nStopped. Finished networks and the last epoch of the others "
-            f"are kept in {settings.log_dir}; the same command goes on.",
+            f"are kept in {settings.log_dir}; the same command goes on:\n\n"
+            f"    {command_line(script, arguments)}",
             file=sys.stderr,
         )
         return INTERRUPTED
@@ -130,6 +132,39 @@ def guarded_main(
     finally:
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGTERM, previous)
+
+
+def command_line(script: str, arguments=None) -> str:
+    """Returns the command that was given, to be pasted into a shell."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return shlex.join(["python", "-m", f"experiments.{script}", *given])
+
+
+def print_accuracies(rows: list[results.Row], console: Console) -> None:
+    """Prints mean accuracies by treatment and n, a table a recipe.
+
+    Args:
+        rows: List of `Row`.
+        console: `rich.console.Console`.
+    """
+    for group in group_rows(rows):
+        header, body = summary.accuracy_cells(group.compared)
+        if not body or not group.paired:
+            continue
+        base = results.mean_accuracy(group.compared, "base", 0)
+        solver = group.recipe.solver
+        title = (
+            f"Mean test accuracy, %, {group.recipe.data.name}, "
+            f"{solver.epochs} epochs"
+        )
+        table = Table(title=title)
+        for name in [*header, "base"]:
+            left = name == header[0]
+            table.add_column(name, justify="left" if left else "right")
+        for line in body:
+            level = "" if base is None else f"{100 * base.mean:.1f}"
+            table.add_row(*line, level)
+        console.print(table)
 
 
 def run_study_script(settings: Settings, study: Study, console: Console) -> int:
@@ -156,9 +191,9 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
             / settings.dataset.replace("/", "-")
             / settings.report_name()
         )
-        words = ["python", "-m", f"experiments.{study.script}", *sys.argv[1:]]
-        paths, lines = study.write(rows, shlex.join(words), folder)
+        paths, lines = study.write(rows, command_line(study.script), folder)
         write_study_events(rows, paths, folder / "tensorboard")
+        print_accuracies(rows, console)
         for line in lines:
             console.print(line, highlight=False, markup=False)
         console.print()
