@@ -131,7 +131,11 @@ def train(replicas: int, folder: Path, sources: Path, cases: list[str]) -> dict:
             trainer._reuse_pays = lambda spec, half: True
             stored = FeatureStore(folder / "features", 10**9)
         trainer.train_network(
-            store.network(spec), pool, source, None, stored, True, strategy
+            store.network(spec),
+            pool,
+            source,
+            feature_store=stored,
+            strategy=strategy,
         )
         if case != "dropout":
             continue
