@@ -108,11 +108,10 @@ def small_disk(tmp_path):
 
 
 def fill(folder):
-    with (folder / "filler").open("wb") as file:
+    with (folder / "filler").open("wb", buffering=0) as file:
         try:
             while True:
                 file.write(bytes(4096))
-                file.flush()
         except OSError as error:
             assert error.errno == errno.ENOSPC
 
