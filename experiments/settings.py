@@ -75,6 +75,8 @@ class Settings:
     """How one network uses its GPUs; auto: mirrored if it has several."""
     gpus_per_network: int | None = None
     """GPUs that share each batch of a network (1; mirrored: all)."""
+    cluster: str | None = None
+    """Ray cluster that trains: `local` starts one, HOST:PORT or auto joins."""
     plan: bool = False
     """Print what would be trained, time and disk, then stop."""
     quiet: bool = False
