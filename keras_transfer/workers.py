@@ -18,8 +18,8 @@ from typing import Literal, Protocol
 
 from keras_transfer import devices, locks, pools
 from keras_transfer.errors import NetworkFailed, UserError, disk_fault
+from keras_transfer.network_folder import Network
 from keras_transfer.specs import NetworkSpec
-from keras_transfer.store import Network
 
 PRELOAD = ["keras_transfer.preload"]
 MOST_WORKERS = 16  # on one machine, unless more are asked for
