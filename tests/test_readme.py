@@ -17,3 +17,19 @@ def test_python_example_runs_and_proves(capsys):
 def test_files_that_it_shows_are_committed():
     for path in re.findall(r"\]\((logs/[^)]+)\)", README):
         assert (ROOT / path).exists(), path
+
+
+def test_tests_that_the_table_of_faults_names_are_there():
+    tests = ROOT / "tests"
+    table = (tests / "README.md").read_text()
+    rows = [line for line in table.splitlines() if line.startswith("| ")]
+    file = None
+    named = set()
+    for row in rows:
+        for part in re.findall(r"`(test_\w+\.py)?(?:::(test_\w+))?`", row):
+            file = part[0] or file
+            if part[1]:
+                named.add((file, part[1]))
+    assert len(named) > 40
+    for name, test in named:
+        assert f"def {test}(" in (tests / name).read_text(), (name, test)

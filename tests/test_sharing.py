@@ -1,6 +1,8 @@
 """Several processes on one study and folder: nothing lost, nothing twice."""
 
 import collections
+import contextlib
+import dataclasses
 import json
 import re
 import shutil
@@ -11,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from experiments.random_kills import compare
+from keras_transfer import study
+from keras_transfer.store import RunStore
+from keras_transfer.study import Reporter
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -104,3 +109,72 @@ def test_the_comparison_sees_every_difference(shared, tmp_path):
     assert found[-1].endswith("figure2.svg")
     shutil.rmtree(network)
     assert compare(reference, other) == [f"networks ['{name}']"]
+
+
+class Listener(Reporter):
+    def __init__(self):
+        self.said = []
+
+    def taken(self, spec, holder):
+        self.said.append(("taken", spec.label))
+
+    def found(self, spec, result):
+        self.said.append(("found", spec.label))
+
+    def failed(self, spec, message):
+        self.said.append(("failed", spec.label, message))
+
+
+def test_what_becomes_of_networks_that_others_had(
+    tmp_path, tiny_pool, tiny_spec, monkeypatch
+):
+    monkeypatch.setattr(study, "LOOK_SECONDS", 0.0)
+    store = RunStore(tmp_path / "logs", "mine")
+    listener, outcome = Listener(), study.Outcome([], [], {})
+    specs = [dataclasses.replace(tiny_spec, seed=seed) for seed in range(5)]
+    finished, failed, died, killed, free = specs
+    schedule = study._Schedule(
+        specs, set(), listener, outcome, store, tiny_pool
+    )
+    # Another process, another study: the lock is the network's, not theirs.
+    theirs = RunStore(tmp_path / "logs", "theirs")
+    with contextlib.ExitStack() as held:
+        for spec in specs[:4]:
+            place = held.enter_context(theirs.network(spec).claim())
+            place.begin()
+        assert schedule.begin_next() == free
+        assert list(schedule.taken) == specs[:4]
+        schedule.look_again()
+        assert list(schedule.taken) == specs[:4]
+        network = theirs.network(finished)
+        network.model_path.write_bytes(b"weights")
+        network.complete({"data_fingerprint": tiny_pool.fingerprint})
+        theirs.network(failed).fail("the loss became nan", {}, "")
+        theirs.network(died).fail("ended by SIGKILL", {}, "", died=True)
+    schedule.look_again()
+    assert not schedule.taken
+    assert outcome.found == [finished]
+    assert outcome.failed == {failed: "the loss became nan"}
+    # A process that was ended says nothing of the network.
+    assert {schedule.begin_next(), schedule.begin_next()} == {died, killed}
+    assert schedule.begin_next() is None
+    # It goes on in the folder that the other study has begun.
+    assert store.network(died).folder == theirs.network(died).folder
+
+
+def test_two_studies_train_a_network_they_share_once(tmp_path, tiny_spec):
+    mine = RunStore(tmp_path, "mine").network(tiny_spec)
+    theirs = RunStore(tmp_path, "theirs").network(tiny_spec)
+    assert mine.folder != theirs.folder
+    with theirs.claim() as place:
+        with mine.claim() as second:
+            assert second is None
+        place.begin()
+        place.model_path.write_bytes(b"weights")
+        place.complete({"resumed_at_epoch": []})
+    # Mine was planned before theirs was begun, and finds it all the same.
+    with mine.claim() as place:
+        assert place.folder == theirs.folder
+        assert place.whole_result()["network_id"] == tiny_spec.network_id
+    place.model_path.unlink()
+    assert place.whole_result() is None
