@@ -257,6 +257,27 @@ def test_a_cluster_is_not_joined_without_a_token(tmp_path, monkeypatch):
             pass
 
 
+@pytest.mark.parametrize(
+    ("answers", "what"),
+    [
+        ({"token": (False, "E: InvalidAuthToken: no")}, "refused the token"),
+        (
+            {"token": (True, ""), "disabled": (True, "")},
+            "asks for no token.*RAY_AUTH_MODE=token",
+        ),
+    ],
+)
+def test_a_cluster_has_to_ask_for_the_right_token(
+    ray, monkeypatch, answers, what
+):
+    monkeypatch.setattr(
+        ray_connection, "_probe", lambda address, mode: answers[mode]
+    )
+    with pytest.raises(UserError, match=what):
+        with ray_connection.connected("auto"):
+            pass
+
+
 def test_missing_ray_is_named_with_its_cure(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     for name in ("RAY_AUTH_MODE", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"):
