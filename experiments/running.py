@@ -17,7 +17,7 @@ from experiments.progress import (
     readable_time,
 )
 from experiments.settings import Settings, parse
-from keras_transfer import locks, networks, planning, results
+from keras_transfer import locks, networks, planning, results, summary
 from keras_transfer.cluster import ClusterExecutor
 from keras_transfer.devices import gpus_per_network
 from keras_transfer.errors import UserError, disk_fault
@@ -35,6 +35,7 @@ from keras_transfer.study import (
 )
 from keras_transfer.study_events import write_study_events
 from keras_transfer.summary import absent_classes
+from keras_transfer.survey import group_rows
 from keras_transfer.workers import Executor, default_workers, threads_of
 
 _LONG = 7 * 24 * 3600  # a plan of more seconds is no job for this machine
@@ -129,7 +130,8 @@ def guarded_main(
     except KeyboardInterrupt:
         print(
             "\nStopped. Finished networks and the last epoch of the others "
-            f"are kept in {settings.log_dir}; the same command goes on.",
+            f"are kept in {settings.log_dir}; the same command goes on:\n\n"
+            f"    {command_line(script, arguments)}",
             file=sys.stderr,
         )
         return INTERRUPTED
@@ -143,6 +145,39 @@ def guarded_main(
     finally:
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGTERM, previous)
+
+
+def command_line(script: str, arguments=None) -> str:
+    """Returns the command that was given, to be pasted into a shell."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return shlex.join(["python", "-m", f"experiments.{script}", *given])
+
+
+def print_accuracies(rows: list[results.Row], console: Console) -> None:
+    """Prints mean accuracies by treatment and n, a table a recipe.
+
+    Args:
+        rows: List of `Row`.
+        console: `rich.console.Console`.
+    """
+    for group in group_rows(rows):
+        header, body = summary.accuracy_cells(group.compared)
+        if not body or not group.paired:
+            continue
+        base = results.mean_accuracy(group.compared, "base", 0)
+        solver = group.recipe.solver
+        title = (
+            f"Mean test accuracy, %, {group.recipe.data.name}, "
+            f"{solver.epochs} epochs"
+        )
+        table = Table(title=title)
+        for name in [*header, "base"]:
+            left = name == header[0]
+            table.add_column(name, justify="left" if left else "right")
+        for line in body:
+            level = "" if base is None else f"{100 * base.mean:.1f}"
+            table.add_row(*line, level)
+        console.print(table)
 
 
 def run_study_script(settings: Settings, study: Study, console: Console) -> int:
@@ -173,14 +208,14 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
             / settings.dataset.replace("/", "-")
             / settings.report_name()
         )
-        words = ["python", "-m", f"experiments.{study.script}", *sys.argv[1:]]
         # Two processes that shared the study write its report in turn.
         with locks.hold(store.locks_dir / "report.lock", wait=True):
             remove_leftovers(folder)
             paths, lines = write_study(
-                study, rows, shlex.join(words), folder, store
+                study, rows, command_line(study.script), folder, store
             )
             write_study_events(rows, paths, folder / "tensorboard")
+        print_accuracies(rows, console)
         for line in lines:
             console.print(line, highlight=False, markup=False)
         console.print()

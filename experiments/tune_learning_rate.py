@@ -152,8 +152,11 @@ def run(settings: TuneSettings, console: Console) -> int:
                 settings.workers,
                 _shower(task, settings, console),
                 executor=executor,
+                reuse_gigabytes=settings.reuse_gigabytes,
+                observe=settings.observe,
             )
             tuning.write_trials(report / "trials.jsonl", results)
+            tuning.write_trial_events(report / "tensorboard", results)
             about = {"dataset": settings.dataset, "method": settings.method}
             tuning.write_best(report / "best.json", results, about)
     _print_best(results, console)
