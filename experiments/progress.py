@@ -77,8 +77,11 @@ class StudyProgress(Reporter):
             )
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, kind, *exception):
         self.bars.stop()
+        if kind is KeyboardInterrupt and not self.quiet:
+            text = f"Done: {self.done} of {self.total} networks."
+            self.console.print(text, highlight=False)
 
     def time_left(self) -> float | None:
         """Estimates the seconds left, or `None` before the first epoch."""

@@ -28,6 +28,7 @@ import tempfile
 import threading
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -44,17 +45,16 @@ KINDS = {
     "settings": r"/\.?settings\.[^/]*$",
     "status": r"/\.?status\.[^/]*$",
     "epoch rows": r"/\.?epochs\.[^/]*$",
-    "event files": r"/tensorboard$",
+    "event files": r"/seed[^/]*/tensorboard/.*events\.",
     "checkpoint": r"/\.?checkpoint\.[^/]*$",
     "features of frozen layers": r"/\.cache/features/(?!.*\.lock$)",
     "model": r"/\.?model\.[^/]*$",
     "mean image": r"/seed[^/]*/\.?mean\.[^/]*$",
     "result": r"/\.?result\.[^/]*$",
-    "figures and tables": r"/report-[^/]*/[^/]*$",
+    "figures and tables": r"/report-[^/]*/.+",
 }
 ANY_TIME = "at any time"
-# How long a write of a kind may take, where that is more than a moment. Of
-# event files only the beginning is Python's to see.
+# How long a write of a kind may take, where that is more than a moment.
 _SECONDS = {
     "decoded images": 0.5,
     "event files": 2.0,
@@ -176,8 +176,6 @@ def _take_aim(aim: Aim, log_dir: Path) -> None:
                 return
         elif event == "os.rename":
             path = arguments[1]
-        elif event == "shutil.rmtree" and aim.kind == "event files":
-            path = arguments[0]
         else:
             return
         if not isinstance(path, str | os.PathLike):
@@ -226,14 +224,17 @@ def _start(log_dir: Path, data_dir: Path, aim: Aim | None, seconds=None):
         finally:
             os._exit(status)
     deadline = None if seconds is None else time.monotonic() + seconds
-    while True:
-        ended, status = os.waitpid(child, os.WNOHANG if deadline else 0)
-        if ended:
-            break
-        if time.monotonic() > deadline:
+    ended = 0
+    try:
+        while not ended:
+            ended, status = os.waitpid(child, os.WNOHANG if deadline else 0)
+            if deadline is not None and time.monotonic() > deadline:
+                os.killpg(child, signal.SIGKILL)
+                deadline = None
+            time.sleep(0.01)
+    finally:
+        if not ended:
             os.killpg(child, signal.SIGKILL)
-            deadline = None
-        time.sleep(0.01)
     if os.WIFSIGNALED(status):
         _wait_for_group(child)
         return True
@@ -271,19 +272,13 @@ def _results(log_dir: Path) -> dict[str, Path]:
 
 
 def _events(folder: Path) -> list:
-    from tensorboard.backend.event_processing import event_accumulator
+    from keras_transfer.events import read_events
 
-    found = []
-    for part in ("train", "validation"):
-        events = event_accumulator.EventAccumulator(
-            str(folder / part), size_guidance={"tensors": 0}
-        )
-        events.Reload()
-        for tag in events.Tags()["tensors"]:
-            for event in events.Tensors(tag):
-                value = event.tensor_proto.SerializeToString()
-                found.append((part, tag, event.step, value))
-    return sorted(found)
+    return sorted(
+        (part, event.step, event.summary.SerializeToString())
+        for part in ("train", "validation")
+        for event in read_events(folder / part)
+    )
 
 
 def _weights(path: Path) -> dict[str, bytes]:
@@ -344,12 +339,12 @@ def compare(reference: Path, log_dir: Path) -> list[str]:
         files = {path.name for path in folders[1].iterdir()}
         more = files - {path.name for path in folders[0].iterdir()}
         wrong += [f"{name}: left behind {file}" for file in sorted(more)]
-    for path in sorted(reference.glob("*/*/report-*/*")):
+    for path in sorted(reference.glob("*/*/report-*/*.*")):
         other = log_dir / path.relative_to(reference)
         same = other.is_file()
         if same and path.suffix == ".csv":
             same = _without_seconds(path) == _without_seconds(other)
-        elif same and path.suffix == ".svg":
+        elif same and path.suffix in (".svg", ".png"):
             same = path.read_bytes() == other.read_bytes()
         if not same:
             wrong.append(str(path.relative_to(reference)))
@@ -382,7 +377,7 @@ def _choose(rng, hits: collections.Counter, log_dir: Path) -> Aim:
     fewest = min(hits[kind] for kind in kinds)
     kind = rng.choice([kind for kind in kinds if hits[kind] <= fewest + 1])
     moment = rng.choice(("within", "before", "after"))
-    if kind in ("epoch rows", "event files"):
+    if kind == "epoch rows":
         moment = "within"  # appended to
     seconds = 0.0
     if moment != "before":
@@ -409,7 +404,13 @@ class Record:
     differences: list[str] = dataclasses.field(default_factory=list)
 
 
-def run(kills: int, seed: int, work: Path, console: Console) -> Record:
+def run(
+    kills: int,
+    seed: int,
+    work: Path,
+    console: Console,
+    keep: Callable[[Record], None] = lambda record: None,
+) -> Record:
     """Kills studies until there were enough kills, and finishes the last.
 
     Args:
@@ -417,6 +418,7 @@ def run(kills: int, seed: int, work: Path, console: Console) -> Record:
         seed: Integer.
         work: Path of an empty folder; what was found different stays there.
         console: `rich.console.Console`.
+        keep: Callable, given the record after each study.
 
     Returns:
         `Record`.
@@ -487,6 +489,7 @@ def run(kills: int, seed: int, work: Path, console: Console) -> Record:
             shutil.rmtree(log_dir)
         record.studies += 1
         record.networks += len(finished)
+        keep(record)
     return record
 
 
@@ -534,13 +537,18 @@ def main(arguments=None) -> int:
         args=arguments,
     )
     console = Console()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     work = Path(tempfile.mkdtemp(prefix="random_kills."))
-    record = run(options.kills, options.seed, work, console)
     out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
-    content = {"seed": options.seed, **dataclasses.asdict(record)}
-    write_atomically(out / "kills.json", json.dumps(content, indent=1) + "\n")
-    write_atomically(out / "kills.md", table(record))
+
+    def keep(record: Record) -> None:
+        content = {"seed": options.seed, **dataclasses.asdict(record)}
+        text = json.dumps(content, indent=1) + "\n"
+        write_atomically(out / "kills.json", text)
+        write_atomically(out / "kills.md", table(record))
+
+    record = run(options.kills, options.seed, work, console, keep)
     console.print(table(record), markup=False, highlight=False)
     console.print(f"table: {out / 'kills.md'}", highlight=False)
     wrong = record.repeated + record.differences

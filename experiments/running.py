@@ -5,7 +5,7 @@ import dataclasses
 import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -17,12 +17,14 @@ from experiments.progress import (
     readable_time,
 )
 from experiments.settings import Settings, parse
-from keras_transfer import locks, networks, planning, results
+from keras_transfer import locks, networks, planning, results, summary
+from keras_transfer.cluster import ClusterExecutor
 from keras_transfer.devices import gpus_per_network
 from keras_transfer.errors import UserError, disk_fault
 from keras_transfer.files import remove_leftovers
 from keras_transfer.presets import Preset
 from keras_transfer.rates import read_rates, with_rates
+from keras_transfer.ray_connection import connected
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore
 from keras_transfer.study import (
@@ -33,7 +35,8 @@ from keras_transfer.study import (
 )
 from keras_transfer.study_events import write_study_events
 from keras_transfer.summary import absent_classes
-from keras_transfer.workers import default_workers, threads_of
+from keras_transfer.survey import group_rows
+from keras_transfer.workers import Executor, default_workers, threads_of
 
 _LONG = 7 * 24 * 3600  # a plan of more seconds is no job for this machine
 
@@ -127,7 +130,8 @@ def guarded_main(
     except KeyboardInterrupt:
         print(
             "\nStopped. Finished networks and the last epoch of the others "
-            f"are kept in {settings.log_dir}; the same command goes on.",
+            f"are kept in {settings.log_dir}; the same command goes on:\n\n"
+            f"    {command_line(script, arguments)}",
             file=sys.stderr,
         )
         return INTERRUPTED
@@ -141,6 +145,39 @@ def guarded_main(
     finally:
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGTERM, previous)
+
+
+def command_line(script: str, arguments=None) -> str:
+    """Returns the command that was given, to be pasted into a shell."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return shlex.join(["python", "-m", f"experiments.{script}", *given])
+
+
+def print_accuracies(rows: list[results.Row], console: Console) -> None:
+    """Prints mean accuracies by treatment and n, a table a recipe.
+
+    Args:
+        rows: List of `Row`.
+        console: `rich.console.Console`.
+    """
+    for group in group_rows(rows):
+        header, body = summary.accuracy_cells(group.compared)
+        if not body or not group.paired:
+            continue
+        base = results.mean_accuracy(group.compared, "base", 0)
+        solver = group.recipe.solver
+        title = (
+            f"Mean test accuracy, %, {group.recipe.data.name}, "
+            f"{solver.epochs} epochs"
+        )
+        table = Table(title=title)
+        for name in [*header, "base"]:
+            left = name == header[0]
+            table.add_column(name, justify="left" if left else "right")
+        for line in body:
+            level = "" if base is None else f"{100 * base.mean:.1f}"
+            table.add_row(*line, level)
+        console.print(table)
 
 
 def run_study_script(settings: Settings, study: Study, console: Console) -> int:
@@ -171,14 +208,14 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
             / settings.dataset.replace("/", "-")
             / settings.report_name()
         )
-        words = ["python", "-m", f"experiments.{study.script}", *sys.argv[1:]]
         # Two processes that shared the study write its report in turn.
         with locks.hold(store.locks_dir / "report.lock", wait=True):
             remove_leftovers(folder)
             paths, lines = write_study(
-                study, rows, shlex.join(words), folder, store
+                study, rows, command_line(study.script), folder, store
             )
             write_study_events(rows, paths, folder / "tensorboard")
+        print_accuracies(rows, console)
         for line in lines:
             console.print(line, highlight=False, markup=False)
         console.print()
@@ -385,16 +422,53 @@ def train_all(
     Returns:
         `Outcome`, or `None` if only the plan was asked for.
     """
+    with open_executor(settings, specs, store) as executor:
+        return _train_all(settings, specs, store, console, executor)
+
+
+@contextlib.contextmanager
+def open_executor(
+    settings: Settings, specs: list[NetworkSpec], store: RunStore
+) -> Iterator[Executor | None]:
+    """Connects to the cluster that the settings ask for.
+
+    Args:
+        settings: `Settings`.
+        specs: List of `NetworkSpec`.
+        store: `RunStore`.
+
+    Yields:
+        `ClusterExecutor`, or `None` for processes of this machine, also if
+        nothing is left to train or the cluster would be started for a plan.
+    """
+    idle = settings.cluster is None
+    idle = idle or (settings.plan and settings.cluster == "local")
+    if idle or all(store.result(spec) is not None for spec in specs):
+        yield None
+        return
+    with connected(settings.cluster):
+        yield ClusterExecutor(
+            specs,
+            settings.workers,
+            # A cluster of one's own does not grow.
+            ahead=0 if settings.cluster == "local" else 1,
+        )
+
+
+def _train_all(settings, specs, store, console, executor) -> Outcome | None:
     facts = planning.find_facts(
         store, settings.dataset, specs[0].data.image_size, settings.data_dir
     )
     workers = settings.workers or default_workers(specs)
+    threads = threads_of(workers)
+    if executor is not None:
+        workers, threads = executor.workers, executor.threads
     plan = planning.make_plan(
         specs,
         store,
         facts,
         workers,
-        threads_of(workers),
+        threads,
         1e9 * settings.reuse_gigabytes,
     )
     for notice in store.notices:
@@ -402,6 +476,9 @@ def train_all(
     store.notices.clear()
     if not settings.quiet or settings.plan:
         print_plan(plan, store, console, settings.reuse_gigabytes)
+        if executor is not None:
+            text = f"Cluster {settings.cluster}: {executor.describe()}."
+            console.print(text, highlight=False)
     if settings.plan:
         return None
     with StudyProgress(plan, console, settings.quiet) as progress:
@@ -412,5 +489,6 @@ def train_all(
             workers,
             progress,
             settings.reuse_gigabytes,
+            executor=executor,
             observe=settings.observe,
         )

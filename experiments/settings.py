@@ -9,7 +9,11 @@ from keras_transfer import presets
 from keras_transfer.architectures import smallest_crop
 from keras_transfer.devices import StrategyName, choose_replicas
 from keras_transfer.errors import UserError
-from keras_transfer.specs import TREATMENTS, spec_hash
+from keras_transfer.specs import (
+    TREATMENTS,
+    check_dataset_name,
+    spec_hash,
+)
 from keras_transfer.study import REUSE_GIGABYTES
 
 
@@ -71,6 +75,8 @@ class Settings:
     """How one network uses its GPUs; auto: mirrored if it has several."""
     gpus_per_network: int | None = None
     """GPUs that share each batch of a network (1; mirrored: all)."""
+    cluster: str | None = None
+    """Ray cluster that trains: `local` starts one, HOST:PORT or auto joins."""
     plan: bool = False
     """Print what would be trained, time and disk, then stop."""
     quiet: bool = False
@@ -123,6 +129,7 @@ class Settings:
         return f"report-{self.preset}-{spec_hash({'recipe': settings})[:6]}"
 
     def _check(self, recipe: presets.Preset) -> None:
+        check_dataset_name(self.dataset)
         for flag, value in (
             ("--epochs", recipe.solver.epochs),
             ("--batch-size", recipe.solver.batch_size),

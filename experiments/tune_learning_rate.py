@@ -17,7 +17,12 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
-from experiments.running import DONE, guarded_main, train_all
+from experiments.running import (
+    DONE,
+    guarded_main,
+    open_executor,
+    train_all,
+)
 from experiments.settings import Settings
 from keras_transfer import networks, tuning
 from keras_transfer.errors import UserError
@@ -132,22 +137,28 @@ def run(settings: TuneSettings, console: Console) -> int:
     results: dict[str, list[tuning.Trial]] = {}
     store.check_writable()
     report.mkdir(parents=True, exist_ok=True)
-    for task, specs in found.items():
-        results[task] = tuning.search(
-            specs,
-            space,
-            settings.method,
-            settings.trials,
-            store,
-            sources,
-            report / "keras_tuner" / task.replace(" ", "-"),
-            settings.data_dir,
-            settings.workers,
-            _shower(task, settings, console),
-        )
-        tuning.write_trials(report / "trials.jsonl", results)
-        about = {"dataset": settings.dataset, "method": settings.method}
-        tuning.write_best(report / "best.json", results, about)
+    tuned = [spec for specs in found.values() for spec in specs]
+    with open_executor(settings, tuned, store) as executor:
+        for task, specs in found.items():
+            results[task] = tuning.search(
+                specs,
+                space,
+                settings.method,
+                settings.trials,
+                store,
+                sources,
+                report / "keras_tuner" / task.replace(" ", "-"),
+                settings.data_dir,
+                settings.workers,
+                _shower(task, settings, console),
+                executor=executor,
+                reuse_gigabytes=settings.reuse_gigabytes,
+                observe=settings.observe,
+            )
+            tuning.write_trials(report / "trials.jsonl", results)
+            tuning.write_trial_events(report / "tensorboard", results)
+            about = {"dataset": settings.dataset, "method": settings.method}
+            tuning.write_best(report / "best.json", results, about)
     _print_best(results, console)
     console.print(f"rates: {report / 'best.json'}", soft_wrap=True)
     return DONE

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from matplotlib import pyplot as plt
 
-from keras_transfer import drift, results
+from keras_transfer import drift_figure, results
 from keras_transfer.figures import SETTINGS, plot_estimates, save
 from keras_transfer.intervals import Estimate, estimate
 from keras_transfer.results import Row
 from keras_transfer.specs import NetworkSpec
-from keras_transfer.summary import write_texts
+from keras_transfer.summary import drift_section, write_texts
 
 LONG = "base, twice as long"
 QUESTIONS = (
@@ -184,6 +184,7 @@ def summary_text(rows: list[Row], title: str, command: str) -> str:
                 f"| {' - '.join(question)} | {name} | {value.count} | "
                 f"{value.in_points(2)} | {boot} |"
             )
+    lines += drift_section(rows)
     return "\n".join(lines) + "\n"
 
 
@@ -193,8 +194,5 @@ def write_report(
     """Writes the figures, the table and the summary."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = plot(rows, title, folder / "boost")
-    paths += drift.plot_drift(rows, title, folder / "layers")
-    text = summary_text(rows, title, command)
-    if moved := drift.drift_table(rows):
-        text += "\n" + "\n".join(moved) + "\n"
-    return paths + write_texts(rows, text, folder)
+    paths += drift_figure.plot_drift(rows, title, folder / "layers")
+    return paths + write_texts(rows, summary_text(rows, title, command), folder)

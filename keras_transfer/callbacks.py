@@ -100,7 +100,7 @@ class Checkpoint(keras.callbacks.Callback):
 
         Returns:
             List of the rows up to there; empty to begin at the start, also
-            if the file is damaged (its zip checksums tell) or does not fit.
+            if the file is damaged (its checksum tells) or does not fit.
 
         Raises:
             UserError: If it was made on other images.

@@ -4,6 +4,7 @@ Scalars are kept in their short form, which every TensorBoard reads: a tenth
 of the bytes of a tensor with its description.
 """
 
+import os
 import socket
 import struct
 import time
@@ -17,6 +18,8 @@ from tensorboard.plugins.hparams import summary_v2 as hparams_summary
 from tensorboard.plugins.text import summary_v2 as text_summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from keras_transfer.files import remove_leftovers, temporary_beside
+
 BUCKETS = 30  # of a histogram
 _PATTERN = "events.out.tfevents.*"
 
@@ -26,18 +29,25 @@ class EventFile:
 
     Args:
         folder: Path of the run; made if it is not there.
+        replaces: Boolean, whether it is to replace the run's other files,
+            which stay until `publish`. Defaults to `False`.
 
     Example:
         >>> with EventFile(Path("logs/run")) as events:
         ...     events.scalars({"epoch_loss": 0.5}, step=0)
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, replaces: bool = False):
         folder.mkdir(parents=True, exist_ok=True)
         # Files of a run are read in the order of their names.
         name = f"{time.time_ns() // 1000}.{socket.gethostname()}"
         self.path = folder / _PATTERN.replace("*", name)
-        self._file = self.path.open("wb")
+        self._written_to = self.path
+        if replaces:
+            # TensorBoard reads whatever has `tfevents` in its name.
+            remove_leftovers(folder)
+            self._written_to = temporary_beside(folder / "events")
+        self._file = self._written_to.open("wb")
         self._records = RecordWriter(self._file)
         self.write(Event(wall_time=time.time(), file_version="brain.Event:2"))
 
@@ -50,6 +60,18 @@ class EventFile:
     def write(self, event: Event) -> None:
         """Writes an event as it is."""
         self._records.write(event.SerializeToString())
+
+    def publish(self) -> None:
+        """Puts the file in place of the run's other files.
+
+        Killed before that, a process leaves the others as they were; killed
+        in the middle of it, both, with the same events.
+        """
+        self.flush()
+        os.replace(self._written_to, self.path)
+        for path in self.path.parent.glob(_PATTERN):
+            if path != self.path:
+                path.unlink()
 
     def flush(self) -> None:
         """Hands what was written to the system, for a server to read."""

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+_DIGEST = hashlib.sha256().digest_size
+_ZIP_END = 22  # bytes of a zip file's last record
+
 
 def temporary_beside(path: Path) -> Path:
     """Names a temporary file or folder beside another, for `os.replace`.
@@ -94,10 +97,15 @@ def read_json(path: Path):
 
 
 def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Writes arrays as one `.npz`, atomically; it has a CRC-32 of each."""
+    """Writes arrays as one `.npz`, atomically, with a SHA-256 at its end.
+
+    The CRC-32 that a zip file has of each array is not enough: a flipped bit
+    in its directory may lose an array.
+    """
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
-    write_atomically(path, buffer.getvalue())
+    content = buffer.getvalue()
+    write_atomically(path, content + hashlib.sha256(content).digest())
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
@@ -108,7 +116,14 @@ def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
         but plain arrays: a pickle inside is not opened.
     """
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        content = path.read_bytes()
+        body, digest = content[:-_DIGEST], content[-_DIGEST:]
+        if hashlib.sha256(body).digest() != digest:
+            # Written before there was a digest, if it ends as zip files do.
+            if not content[-_ZIP_END:].startswith(b"PK\x05\x06"):
+                return None
+            body = content
+        with np.load(io.BytesIO(body), allow_pickle=False) as saved:
             arrays = {name: saved[name] for name in saved.files}
     except Exception:  # zip files can be wrong in every way
         return None

@@ -11,8 +11,9 @@ from html import escape
 from pathlib import Path
 
 import keras_transfer
-from keras_transfer import results, summary, svg_figures
+from keras_transfer import drift, results, summary, svg_figures
 from keras_transfer.commands import network_command, recipe_flags
+from keras_transfer.html_layers import layer_table
 from keras_transfer.results import Row
 from keras_transfer.specs import COMPUTATION, TREATMENTS, to_dict
 from keras_transfer.store import write_atomically
@@ -374,6 +375,13 @@ def _transfer_parts(rows: list[Row]) -> list[str]:
             "<h3>Table 1: what fine-tuned transfer adds, in points</h3>"
         )
         parts.append(_plain_table(boost))
+    moved = drift.drift_cells(rows)
+    if moved[1]:
+        parts.append(
+            "<h3>How far each layer moved, in degrees</h3>"
+            f"<p>{drift.MEANING}</p>"
+        )
+        parts.append(_plain_table(moved))
     return parts
 
 
@@ -504,7 +512,8 @@ def _proofs(survey: Survey, groups: list[Group]) -> str:
         "same after training; frozen tensors must be. The whole SHA-256 is "
         "shown on hover. Tensors that were not copied started at random; "
         "their SHA-256 before training and those of the sources stand in "
-        "<code>result.json</code>."
+        "<code>result.json</code>, as do the numbers of each layer that the "
+        "second table rounds."
         "</p><p>A command trains the network, what it needs, and its "
         "twins of the same study. It ends with a fresh "
         "<code>--log-dir</code>, since in this one the network is finished; "
@@ -550,7 +559,8 @@ def _proof(survey: Survey, index: int, row: Row) -> str:
         '<div class="wide"><table class="proof"><thead><tr><th>target</th>'
         "<th>source</th><th>shape</th><th>frozen</th><th>copied</th>"
         "<th>unchanged</th><th>SHA-256 before</th><th>after</th></tr></thead>"
-        f"<tbody>{lines}</tbody></table></div></details>\n"
+        f"<tbody>{lines}</tbody></table></div>"
+        f"{layer_table(result.get('layers'))}</details>\n"
     )
 
 

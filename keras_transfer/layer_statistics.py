@@ -16,6 +16,7 @@ from keras_transfer import views
 from keras_transfer.data import Part
 from keras_transfer.features import reusable_layers
 from keras_transfer.specs import DataSpec
+from keras_transfer.strategies import first_replica
 from keras_transfer.transfer import number_layers
 
 PROBE_IMAGES = 128
@@ -206,7 +207,8 @@ class LayerStatistics:
                     self._labels, tf.cast(logits, tf.float32)
                 )
             )
-        gradients = tape.gradient(loss, self._trained)
+        sources = [first_replica(weight) for weight in self._trained]
+        gradients = tape.gradient(loss, sources)
         norms = [tf.sqrt(2 * tf.nn.l2_loss(g)) for g in gradients]
         outputs = {}
         self._forward(self._entry, self._cut, last, False, outputs)

@@ -1,6 +1,5 @@
 """What TensorBoard shows of a network while it is trained."""
 
-import shutil
 from pathlib import Path
 
 import keras
@@ -48,21 +47,24 @@ class Observer(keras.callbacks.Callback):
         self.level = level
         # Histograms and filters are the bytes: the end and two before it.
         self.seldom = {epochs // 4, epochs // 2, epochs - 1}
-        earlier = [
-            event
+        # What is said of layers cannot be computed again. By tag: a process
+        # that was killed while it wrote anew leaves events twice.
+        earlier = {
+            (event.step, event.summary.value[0].tag): event
             for event in read_events(log_dir / "train")
             if event.HasField("summary")
             and event.step < len(rows)
             and not event.summary.value[0].tag.startswith("epoch_")
-        ]
-        shutil.rmtree(log_dir, ignore_errors=True)
-        self.train = EventFile(log_dir / "train")
-        self.validation = EventFile(log_dir / "validation")
+        }
+        self.train = EventFile(log_dir / "train", replaces=True)
+        self.validation = EventFile(log_dir / "validation", replaces=True)
         for row in rows:
             self._write_row(row["epoch"], row)
-            for event in earlier:
+            for event in earlier.values():
                 if event.step == row["epoch"]:
                     self.train.write(event)
+        self.train.publish()
+        self.validation.publish()
         if level != "off" and not rows:
             self._write_filters("start", 0)
 

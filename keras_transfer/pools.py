@@ -398,7 +398,8 @@ def _write_part(builder, tfds_part, part, image_size, folder, progress) -> int:
     shape = (total, image_size, image_size, 3)
     images = new_array(folder / f"{part}_images.npy", np.uint8, shape)
     # Unlabelled examples are dropped before their images are decoded.
-    encoded = raw.filter(lambda e: e["label"] >= 0).map(lambda e: e["image"])
+    labelled = raw.filter(lambda example: example["label"] >= 0)
+    encoded = labelled.map(lambda example: example["image"])
     feature = builder.info.features["image"]
     decoded = decoded_batches(encoded, feature, image_size)
     done = 0

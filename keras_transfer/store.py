@@ -21,6 +21,7 @@ import datetime
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -254,6 +255,14 @@ class RunStore:
         study: str,
         cache_dir: str | Path | None = None,
     ):
+        if re.match(r"[a-z][a-z0-9+.-]+:/", str(log_dir)):
+            raise UserError(
+                "Expected `--log-dir` to be a folder of this machine, or one "
+                f"that is mounted on it. Received: {str(log_dir)!r}. Images "
+                "are memory-mapped and checkpoints renamed into place, which "
+                "object storage cannot do: write to a folder and copy it "
+                "there afterwards."
+            )
         self.log_dir = Path(log_dir)
         self.study = study
         self.cache_dir = Path(cache_dir or self.log_dir / ".cache")

@@ -41,6 +41,17 @@ def on_host():
     return tf.device("CPU:0")
 
 
+def first_replica(variable) -> tf.Variable:
+    """Returns the variable that a Keras variable has on the first replica.
+
+    Outside of a step it is the one that is read and differentiated.
+    """
+    found = variable.value
+    if isinstance(found, tf.distribute.DistributedValues):
+        return found.values[0]
+    return found
+
+
 class Strategy:
     """Where a network is built, trained and tested.
 

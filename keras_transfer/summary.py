@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_transfer import results
+from keras_transfer import drift, results
 from keras_transfer.results import RANGES, Row
 from keras_transfer.store import write_atomically
 
@@ -29,15 +29,13 @@ def write_report(
         List of the paths written, figures first and the summary last.
     """
     # Matplotlib only when it is needed.
-    from keras_transfer import drift, figures
+    from keras_transfer import drift_figure, figures
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = figures.plot_figure2(rows, title, folder / "figure2", published)
     paths += figures.plot_losses(rows, title, folder / "losses")
-    paths += drift.plot_drift(rows, title, folder / "layers")
+    paths += drift_figure.plot_drift(rows, title, folder / "layers")
     text = summary_text(rows, title, command)
-    if moved := drift.drift_table(rows):
-        text += "\n" + "\n".join(moved) + "\n"
     return paths + write_texts(rows, text, folder)
 
 
@@ -122,7 +120,17 @@ def summary_text(rows: list[Row], title: str, command: str) -> str:
             f"{claim.number}. {claim.text} **{claim.verdict.capitalize()}** "
             f"by these data. {claim.effect} ({claim.why}).",
         ]
+    lines += drift_section(rows)
     return "\n".join(lines) + "\n"
+
+
+def drift_section(rows: list[Row]) -> list[str]:
+    """Returns how far layers moved; nothing where it was not measured."""
+    header, body = drift.drift_cells(rows)
+    if not body:
+        return []
+    title = "## How far each layer moved, in degrees"
+    return ["", title, "", drift.MEANING, "", *_table(header, body)]
 
 
 def _what_was_run(rows: list[Row]) -> list[str]:
@@ -140,11 +148,14 @@ def _what_was_run(rows: list[Row]) -> list[str]:
         for tensor in row.result["proof"]
     )
     spent = sum(row.result["seconds"] for row in rows)
+    replicas = spec.solver.replicas
+    shared = f", batches shared by {replicas} devices" if replicas else ""
     lines = [
         f"{len(rows)} networks `{spec.model.name}` (width {spec.model.width}, "
         f"normalisation {spec.model.normalization}) on "
         f"`{spec.data.name}` {result['data_version']}, "
-        f"{spec.solver.epochs} epochs each; splits {splits}, seeds {seeds}; "
+        f"{spec.solver.epochs} epochs each{shared}; splits {splits}, "
+        f"seeds {seeds}; "
         f"{spent / 60:.0f} minutes of training in all.",
         "",
         f"Proof: {copied} tensors were copied bit by bit, and {unchanged} "

@@ -8,14 +8,17 @@ trained, and the search goes on where it was.
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from keras_transfer.errors import UserError
+from keras_transfer.events import EventFile
 from keras_transfer.quiet import quiet_import
 from keras_transfer.specs import NetworkSpec
-from keras_transfer.store import RunStore, write_atomically
-from keras_transfer.study import run_study
+from keras_transfer.store import Network, RunStore, write_atomically
+from keras_transfer.study import REUSE_GIGABYTES, run_study
+from keras_transfer.workers import Executor
 
 METHODS = ("random", "bayesian", "hyperband")
 
@@ -85,6 +88,9 @@ def search(
     workers: int | None = None,
     report: Callable[[Trial], None] | None = None,
     seed: int = 0,
+    executor: Executor | None = None,
+    reuse_gigabytes: float = REUSE_GIGABYTES,
+    observe: str = "default",
 ) -> list[Trial]:
     """Searches the solver of one task.
 
@@ -101,6 +107,10 @@ def search(
         workers: Integer or `None`, networks at the same time.
         report: Callable or `None`, called with each finished `Trial`.
         seed: Integer, of the oracle. Defaults to `0`.
+        executor: `Executor` or `None`, see `run_study`.
+        reuse_gigabytes: Float, disk for what frozen layers compute: all
+            trials of a frozen network share it.
+        observe: String, how much TensorBoard is told of each network.
 
     Returns:
         List of `Trial` in the order they were made.
@@ -127,7 +137,15 @@ def search(
             # Hyperband gives first trials few epochs; a schedule fits them.
             given = trial.hyperparameters.values.get("tuner/epochs", epochs)
             finished = _run(
-                specs, values, given, store, sources, data_dir, workers
+                _tried(specs, values, given),
+                values,
+                store,
+                data_dir=data_dir,
+                workers=workers,
+                reuse_gigabytes=reuse_gigabytes,
+                sources=sources,
+                observe=observe,
+                executor=executor,
             )
             found.append(finished)
             if report is not None:
@@ -166,8 +184,8 @@ def search(
     return found
 
 
-def _run(specs, values, epochs, store, sources, data_dir, workers) -> Trial:
-    tried = [
+def _tried(specs, values, epochs) -> list[NetworkSpec]:
+    return [
         dataclasses.replace(
             spec,
             solver=dataclasses.replace(spec.solver, epochs=epochs, **values),
@@ -176,7 +194,18 @@ def _run(specs, values, epochs, store, sources, data_dir, workers) -> Trial:
         )
         for spec in specs
     ]
-    run_study(tried, store, data_dir, workers, sources=sources, test=False)
+
+
+def _run(tried, values, store: RunStore, **options) -> Trial:
+    # A rate that made the loss infinite does so again.
+    lost = [spec for spec in tried if _diverged(store.network(spec))]
+    rest = [spec for spec in tried if spec not in lost]
+    run_study(rest, store, test=False, **options)
+    for spec in tried:
+        # A finished network leaves none, a failed one its last epoch.
+        network = store.network(spec)
+        if _diverged(network):
+            network.checkpoint_path.unlink(missing_ok=True)
     executions = []
     for spec in tried:
         result = store.result(spec)
@@ -189,7 +218,17 @@ def _run(specs, values, epochs, store, sources, data_dir, workers) -> Trial:
             }
         )
     score = sum(e["val_accuracy"] or 0.0 for e in executions) / len(executions)
-    return Trial(values, epochs, executions, score)
+    return Trial(values, tried[0].solver.epochs, executions, score)
+
+
+def _diverged(network: Network) -> bool:
+    """Whether a network failed because its loss was no number."""
+    try:
+        status = json.loads((network.folder / "status.json").read_text())
+    except (OSError, ValueError):
+        return False
+    record = status.get("record", {})
+    return status.get("status") == "FAILED" and "batch" in record
 
 
 def best_of(trials: list[Trial]) -> Trial:
@@ -207,6 +246,23 @@ def write_trials(path: Path, found: dict[str, list[Trial]]) -> None:
         for number, trial in enumerate(trials)
     ]
     write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def write_trial_events(folder: Path, found: dict[str, list[Trial]]) -> None:
+    """Writes each trial's row of TensorBoard's HParams table.
+
+    Args:
+        folder: Path, made anew: a run for each task and trial.
+        found: Dict from task to its list of `Trial`.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    for task, trials in found.items():
+        for number, trial in enumerate(trials):
+            name = f"{task.replace(' ', '-')}/trial{number:03d}"
+            values = {"task": task, "epochs": trial.epochs, **trial.values}
+            with EventFile(folder / name) as events:
+                events.hparams(values, name)
+                events.scalars({"hparams/val_accuracy": trial.score}, 0)
 
 
 def write_best(path: Path, found: dict[str, list[Trial]], about: dict) -> None:

@@ -22,6 +22,7 @@ from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import Network
 
 PRELOAD = ["keras_transfer.preload"]
+MOST_WORKERS = 16  # on one machine, unless more are asked for
 START = "forkserver"
 
 
@@ -172,7 +173,7 @@ def default_workers(specs: list[NetworkSpec]) -> int:
         return max(1, gpus // each)
     if any(spec.model.name == "caffenet" for spec in specs):
         return 1
-    return min(available_cores(), 16)
+    return min(available_cores(), MOST_WORKERS)
 
 
 def threads_of(workers: int) -> int:

@@ -1,8 +1,10 @@
 """How far layers moved: means that a person can check, figure and table."""
 
+import re
+
 import pytest
 
-from keras_transfer import boost, drift, summary
+from keras_transfer import boost, drift, html_layers, summary
 from keras_transfer.specs import LAYER_NAMES
 from tests.helpers import made_up_study
 
@@ -47,7 +49,7 @@ def test_networks_without_a_table_are_left_out(rows, tmp_path):
     for row in rows:
         del row.result["layers"]
     assert drift.drift_data(rows) == {}
-    assert drift.drift_table(rows) == []
+    assert drift.drift_cells(rows)[1] == []
     paths = summary.write_report(rows, "Title", "command", tmp_path)
     assert "layers.svg" not in [path.name for path in paths]
     assert "How far" not in (tmp_path / "summary.md").read_text()
@@ -69,7 +71,7 @@ def test_reports_hold_figure_and_table(rows, tmp_path, module):
     figure = (tmp_path / "layers.svg").read_text()
     assert all(name in figure for name in (*LAYER_NAMES, "AnB+, layer new"))
     text = (tmp_path / "summary.md").read_text()
-    assert "| conv5 | 90.0 | 5.5 | 5.5 | 5.5 |" in text
+    assert "| conv5 of AnB+ | 5.5 | 5.5 | 5.5 | 90.0 |" in text
 
 
 def test_long_bases_do_not_count_as_bases(rows):
@@ -81,3 +83,25 @@ def test_long_bases_do_not_count_as_bases(rows):
     assert drift.drift_data(rows)["base"]["fc8"] == [
         (0, 90.0, 90.0, 90.0, False)
     ]
+
+
+def test_layers_of_a_network_on_the_page():
+    layer = {
+        "layer": "<conv1>",
+        "copied": True,
+        "frozen": True,
+        "weight_norm": 7.125,
+        "relative_distance": 0.0,
+        "angle": 0.0,
+        "start_relative_gradient_norm": None,
+        "dead_units": 0.0625,
+        "zeros": 0.5,
+        "activation_mean": 1.0,
+        "activation_sd": 1e-9,
+    }
+    table = html_layers.layer_table([layer])
+    cells = re.findall("<td[^>]*>(.*?)</td>", table)
+    assert cells[:3] == ["&lt;conv1&gt;", "copied", "frozen"]
+    # An exact zero is written without digits, a small number with them.
+    assert cells[3:] == ["7.12", "0", "0", "", "6.2", "50.0", "1.00", "0.00"]
+    assert html_layers.layer_table(None) == ""

@@ -21,15 +21,25 @@ FLOORS = [
         "devices",
         "strategies",
     },
-    {"reuse", "workers"},
-    {"data", "models", "optimizers", "planning", "transfer", "intervals"},
-    {"random_layers", "networks", "rates"},
+    {"reuse", "workers", "shared_folder"},
+    {
+        "needs",
+        "ray_connection",
+        "data",
+        "models",
+        "optimizers",
+        "planning",
+        "transfer",
+        "intervals",
+    },
+    {"random_layers", "networks", "rates", "cluster"},
     {"callbacks", "results", "features"},
     {"layer_statistics", "events"},
     {"observation"},
-    {"curves", "trainer", "study", "reference", "survey", "commands"},
-    {"figures", "preload", "svg_figures"},
     {"drift"},
+    {"curves", "trainer", "study", "reference", "survey", "commands"},
+    {"figures", "preload", "svg_figures", "html_layers"},
+    {"drift_figure"},
     {
         "summary",
         "figure3",
@@ -66,6 +76,10 @@ PLAIN = [
     "intervals",
     "results",
     "workers",
+    "shared_folder",
+    "needs",
+    "ray_connection",
+    "cluster",
     "study",
     "reuse",
     "networks",
@@ -81,6 +95,8 @@ PLAIN = [
     "figures",
     "figure3",
     "drift",
+    "drift_figure",
+    "html_layers",
     "distance",
     "data_size",
     "boost",
@@ -122,4 +138,5 @@ def test_plain_files_do_not_import_tensorflow():
     lines.append("import experiments.similar_datasets, sys")
     lines.append("assert 'tensorflow' not in sys.modules")
     lines.append("assert 'keras' not in sys.modules")
+    lines.append("assert 'ray' not in sys.modules")
     subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)

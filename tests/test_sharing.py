@@ -3,6 +3,7 @@
 import collections
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,3 +67,40 @@ def test_what_a_dead_process_had_is_trained_by_the_other(shared):
     assert compare(folder / "alone", folder / "death") == []
     path = next((folder / "death").glob("*/*/*/baseA/*/result.json"))
     assert json.loads(path.read_text())["resumed_at_epoch"][0] > 0
+
+
+def test_the_comparison_sees_every_difference(shared, tmp_path):
+    folder, _ = shared
+    reference, other = folder / "alone", tmp_path / "other"
+    shutil.copytree(folder / "two", other)
+    network = next(other.glob("*/*/*/A7B/*"))
+    name = f"{network.relative_to(other)}/result.json"
+
+    def changed(path, old, new):
+        path.write_bytes(path.read_bytes().replace(old, new, 1))
+
+    changed(network / "epochs.jsonl", b"0", b"1")
+    changed(network / "result.json", b'"A7B"', b'"A7b"')
+    changed(network / "mean.npy", b"\x00", b"\x01")
+    other_model = next(other.glob("*/*/*/B7A/*/model.keras"))
+    shutil.copy(other_model, network / "model.keras")
+    other_events = next(other.glob("*/*/*/B7A/*/tensorboard/train"))
+    shutil.rmtree(network / "tensorboard" / "train")
+    shutil.copytree(other_events, network / "tensorboard" / "train")
+    (network / "checkpoint.npz").write_bytes(b"")
+    changed(next(other.rglob("figure2.svg")), b"<svg", b"<SVG")
+    found = compare(reference, other)
+    assert found[:-1] == [
+        f"{name}: {what}"
+        for what in (
+            "result.json",
+            "model.keras",
+            "tensorboard",
+            "epochs.jsonl",
+            "mean.npy",
+            "left behind checkpoint.npz",
+        )
+    ]
+    assert found[-1].endswith("figure2.svg")
+    shutil.rmtree(network)
+    assert compare(reference, other) == [f"networks ['{name}']"]

@@ -140,15 +140,16 @@ def test_every_test_image_counts_once(folder, replicas):
 
 def test_moments_of_a_batch_are_those_of_all_its_images(folder):
     one, two = (Trained(folder, "normalized", count) for count in (1, 2))
-    for a, b in zip(one.rows, two.rows, strict=True):
-        # Keras has another formula for the variance over replicas.
-        assert b["loss"] == pytest.approx(a["loss"], abs=1e-3)
-        assert b["val_accuracy"] == pytest.approx(a["val_accuracy"], abs=1e-7)
+    (first,), (second,) = one.rows, two.rows
+    for key in ("loss", "val_loss", "val_accuracy"):
+        assert second[key] == pytest.approx(first[key], abs=1e-4)
+    for a, b in zip(
+        one.model.get_weights(), two.model.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(b, a, rtol=1e-3, atol=1e-4)
     for name in ("moving_mean", "moving_variance"):
-        first, second = two.seen["normalized"][f"cnn8/conv1_norm/{name}"]
-        assert first == second
-        expected = getattr(one.model.get_layer("conv1_norm"), name).numpy()
-        np.testing.assert_allclose(first, expected, rtol=1e-3)
+        a, b = two.seen["normalized"][f"cnn8/conv1_norm/{name}"]
+        assert a == b  # on either replica
 
 
 def test_each_replica_has_masks_of_its_own(folder):

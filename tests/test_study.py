@@ -183,9 +183,13 @@ def test_ctrl_c_says_what_is_kept(tmp_path, how):
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.05)
     process.send_signal(how)
-    code, _, errors = finish(process)
+    code, output, errors = finish(process)
     assert code == 130
-    assert "same command goes on" in errors
+    assert "Done: 0 of 2 networks." in output
+    assert "same command goes on:" in errors
+    command = errors.strip().splitlines()[-1].strip()
+    assert command.startswith("python -m experiments.similar_datasets ")
+    assert command.endswith(f"--log-dir {tmp_path} --treatments --epochs 200")
     assert "Traceback" not in errors
 
 

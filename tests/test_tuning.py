@@ -14,6 +14,7 @@ from keras_transfer import networks, rates, tuning
 from keras_transfer.errors import UserError
 from keras_transfer.presets import find_preset
 from keras_transfer.specs import from_dict
+from keras_transfer.store import RunStore
 from tests.conftest import TINY, write_tiny_pool
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,6 +64,7 @@ def test_a_killed_search_goes_on_without_repeating_a_trial(tmp_path):
         trial = json.loads(line)
         (execution,) = trial["executions"]
         assert trial["score"] == execution["val_accuracy"]
+    assert len(list(best.parent.glob("tensorboard/base/trial*/*"))) == 3
     content = json.loads(best.read_text())
     assert content["val_accuracy"]["base"] == max(
         json.loads(line)["score"] for line in trials
@@ -156,3 +158,81 @@ def test_plan_counts_trials(capsys, tmp_path):
     assert code == 0
     output = " ".join(capsys.readouterr().out.split())
     assert "2 base networks, then 5 tasks of 10 trials each" in output
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path / "logs", "trials")
+
+
+def random_search(spec, store, trials, monkeypatch, train):
+    """Searches with `train` in the place of a network's own process."""
+    called = []
+
+    def run(specs, store, **options):
+        called.extend(specs)
+        for spec in specs:
+            network = store.network(spec)
+            network.begin()
+            train(network)
+
+    monkeypatch.setattr(tuning, "run_study", run)
+    space = tuning.Space(1e-3, 1.0)
+    folder = store.log_dir / "keras_tuner"
+    found = tuning.search([spec], space, "random", trials, store, store, folder)
+    return found, called
+
+
+def test_a_diverged_trial_is_neither_kept_nor_repeated(
+    store, tiny_spec, monkeypatch
+):
+    def diverge(network):
+        network.checkpoint_path.write_bytes(b"weights")
+        network.fail("The loss became nan", {"epoch": 1, "batch": 3}, "")
+
+    found, called = random_search(tiny_spec, store, 3, monkeypatch, diverge)
+    assert [trial.score for trial in found] == [0, 0, 0]
+    assert found[0].executions[0]["val_accuracy"] is None
+    assert len(called) == 3
+    assert not list(store.log_dir.rglob("checkpoint.npz"))
+    again, called = random_search(tiny_spec, store, 3, monkeypatch, diverge)
+    assert again == found and called == []
+
+
+def test_a_hundred_trials_take_no_more_memory_than_twenty(
+    store, tiny_spec, monkeypatch
+):
+    def finish(network):
+        rate = network.spec.solver.learning_rate
+        network.complete({"val_accuracy": 1 / (1 + rate)})
+
+    def resident():
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    random_search(tiny_spec, store, 20, monkeypatch, finish)
+    before = resident()
+    found, called = random_search(tiny_spec, store, 100, monkeypatch, finish)
+    assert resident() - before < 20
+    assert len(found) == 100 and len(called) == 80  # 20 were there
+    best = tuning.best_of(found)
+    assert best.values["learning_rate"] == min(
+        trial.values["learning_rate"] for trial in found
+    )
+
+
+def test_hparams_of_trials(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import (
+        EventAccumulator,
+    )
+
+    trials = [tuning.Trial({"learning_rate": 0.5}, 6, [], 0.25)]
+    tuning.write_trial_events(tmp_path, {"AnB 5": trials})
+    (run,) = tmp_path.glob("AnB-5/trial*")
+    events = EventAccumulator(str(run))
+    events.Reload()
+    (value,) = events.Scalars("hparams/val_accuracy")
+    assert value.value == 0.25
+    content = events.SummaryMetadata("_hparams_/session_start_info")
+    assert b"learning_rate" in content.plugin_data.content
+    assert b"AnB 5" in content.plugin_data.content

@@ -1,0 +1,153 @@
+"""Connects to a Ray cluster, or starts one here, without waiting for ever.
+
+Ray is imported when it is asked for, and never by `--help`.
+"""
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from keras_transfer.errors import UserError
+from keras_transfer.workers import available_cores
+
+INSTALL = "pip install -e '.[cluster]'"
+_ANSWER_SECONDS = 20.0  # a cluster that takes longer is not there
+_OBJECT_STORE_BYTES = 10**8  # Ray's smallest; nothing large goes through it
+_PROBE = "import ray, sys; ray.init(sys.argv[1], logging_level='error')"
+
+
+@contextlib.contextmanager
+def connected(address: str) -> Iterator[None]:
+    """Connects to a Ray cluster, or starts one on this machine.
+
+    Args:
+        address: String: `"local"` starts one on this machine alone, which
+            listens on loopback, asks for a token that is drawn here, has no
+            dashboard and ends with the context. Else `"HOST:PORT"` of a
+            cluster that this machine is a node of, or `"auto"` to find it.
+
+    Raises:
+        UserError: If Ray is not installed or the cluster does not answer.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    ray = None
+    try:
+        if address == "local":
+            ray = _start_local()
+        else:
+            ray = _join(address)
+        # Ray's own handler would end us without a word of what is kept.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+        yield
+    finally:
+        if ray is not None:
+            ray.shutdown()
+
+
+def _start_local():
+    # Read by Ray when it is first imported. Without the switch, a node
+    # listens on all networks of the machine.
+    os.environ["RAY_AUTH_MODE"] = "token"
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray = _import_ray()
+    ray.init(
+        "local",
+        num_cpus=available_cores(),
+        object_store_memory=_OBJECT_STORE_BYTES,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="error",
+    )
+    hosts = {node["NodeManagerAddress"] for node in ray.nodes()}
+    if not hosts <= {"127.0.0.1", "::1"}:
+        ray.shutdown()
+        raise UserError(
+            "Expected Ray to listen on loopback only. Received: "
+            f"{sorted(hosts)}. Start in a process that has not imported Ray."
+        )
+    return ray
+
+
+def _join(address: str):
+    if "://" in address or address != "auto" and ":" not in address:
+        raise UserError(
+            "Expected `--cluster local`, `auto` or HOST:PORT of a cluster "
+            f"that this machine is a node of. Received: {address!r}."
+        )
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    has_token = (
+        os.environ.get("RAY_AUTH_TOKEN")
+        or os.environ.get("RAY_AUTH_TOKEN_PATH")
+        or (Path.home() / ".ray" / "auth_token").is_file()
+    )
+    if os.environ["RAY_AUTH_MODE"] == "token" and not has_token:
+        raise UserError(
+            "Expected the cluster's token in ~/.ray/auth_token or "
+            "RAY_AUTH_TOKEN: `ray get-auth-token --generate` makes one; start "
+            "every node with it and RAY_AUTH_MODE=token. In a closed network, "
+            "RAY_AUTH_MODE=disabled does without."
+        )
+    ray = _import_ray()
+    _check_answer(address)
+    ray.init(address, log_to_driver=False, logging_level="error")
+    return ray
+
+
+def _import_ray():
+    try:
+        import ray
+    except ImportError as error:
+        raise UserError(
+            f"`--cluster` needs Ray, which is not installed: {INSTALL}"
+        ) from error
+    return ray
+
+
+def _check_answer(address: str) -> None:
+    """Fails in seconds where Ray would try for minutes and then exit."""
+    advice = (
+        "Check that it runs (`ray status`), that this machine is one of its "
+        "nodes, and that both have the same versions of Ray and Python."
+    )
+    try:
+        if address != "auto":
+            host, _, port = address.rpartition(":")
+            place = host.strip("[]"), int(port)
+            socket.create_connection(place, timeout=5).close()
+        # In a process of its own: Ray's client may hang or end its process.
+        subprocess.run(
+            [sys.executable, "-c", _PROBE, address],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=_ANSWER_SECONDS,
+        )
+    except subprocess.SubprocessError as error:
+        said = error.stderr or ""
+        if isinstance(said, bytes):
+            said = said.decode(errors="replace")
+        if "InvalidAuthToken" in said:
+            raise UserError(
+                f"The Ray cluster {address} refused the token. Expected the "
+                "one that it was started with, in ~/.ray/auth_token or "
+                "RAY_AUTH_TOKEN."
+            ) from error
+        lines = [line for line in said.splitlines() if line.strip()]
+        reason = lines[-1] if lines else "no answer"
+        raise UserError(
+            f"No Ray cluster answers at {address}: {reason}. {advice}"
+        ) from error
+    except (OSError, ValueError, OverflowError) as error:
+        raise UserError(
+            f"No Ray cluster answers at {address}: {error}. {advice}"
+        ) from error
