@@ -4,7 +4,6 @@ Scalars are kept in their short form, which every TensorBoard reads: a tenth
 of the bytes of a tensor with its description.
 """
 
-import socket
 import struct
 import time
 from collections.abc import Iterator
@@ -35,7 +34,7 @@ class EventFile:
     def __init__(self, folder: Path):
         folder.mkdir(parents=True, exist_ok=True)
         # Files of a run are read in the order of their names.
-        name = f"{time.time_ns() // 1000}.{socket.gethostname()}"
+        name = f"{time.time_ns() // 1000}.keras_transfer"
         self.path = folder / _PATTERN.replace("*", name)
         self._file = self.path.open("wb")
         self._records = RecordWriter(self._file)

@@ -51,9 +51,7 @@ class Observer(keras.callbacks.Callback):
         earlier = [
             event
             for event in read_events(log_dir / "train")
-            if event.HasField("summary")
-            and event.step < len(rows)
-            and not event.summary.value[0].tag.startswith("epoch_")
+            if event.step < len(rows) and _is_of_layers(event)
         ]
         shutil.rmtree(log_dir, ignore_errors=True)
         self.train = EventFile(log_dir / "train")
@@ -143,6 +141,12 @@ class Observer(keras.callbacks.Callback):
         png = tf.io.encode_png(picture).numpy()
         tag = f"first_layer_filters/{moment}"
         self.train.image(tag, png, picture.shape[:2], step)
+
+
+def _is_of_layers(event) -> bool:
+    """Whether an event is kept at a resume; rows are written from rows."""
+    tags = [value.tag for value in event.summary.value]
+    return bool(tags) and not any(tag.startswith("epoch_") for tag in tags)
 
 
 def _length_of_step(optimizer, weight) -> float | None:
