@@ -27,6 +27,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -221,6 +222,8 @@ def _start(log_dir: Path, data_dir: Path, aim: Aim | None, seconds=None):
         status = 1
         try:
             status = _run_study(log_dir, data_dir, aim)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(status)
     deadline = None if seconds is None else time.monotonic() + seconds
@@ -257,6 +260,8 @@ def _run_study(log_dir: Path, data_dir: Path, aim: Aim | None) -> int:
     from experiments import similar_datasets
     from keras_transfer import reuse, workers
 
+    # What killed processes leave in the system's own folder is not ours.
+    tempfile.tempdir = os.environ["TMPDIR"] = str(log_dir.parent / "tmp")
     reuse._LEAST_SECONDS = float("-inf")  # tiny networks store features too
     workers.START = "fork"
     if aim is not None:
@@ -369,13 +374,18 @@ def _kinds_left(log_dir: Path) -> list[str]:
     return left
 
 
-def _choose(rng, hits: collections.Counter, log_dir: Path) -> Aim:
-    """Draws a moment, of a kind that was hit least so far."""
+def _choose(rng, hits: collections.Counter, log_dir: Path) -> Aim | None:
+    """Draws a moment, of a kind that was hit least so far.
+
+    `None`, to let a study end, if all that is left was hit often enough.
+    """
     if rng.random() < 0.2:
         return Aim(ANY_TIME, "")
     kinds = _kinds_left(log_dir)
     fewest = min(hits[kind] for kind in kinds)
-    kind = rng.choice([kind for kind in kinds if hits[kind] <= fewest + 1])
+    if fewest > min(hits[kind] for kind in KINDS) + 2:
+        return None
+    kind = rng.choice([kind for kind in kinds if hits[kind] == fewest])
     moment = rng.choice(("within", "before", "after"))
     if kind == "epoch rows":
         moment = "within"  # appended to
@@ -430,6 +440,7 @@ def run(
         _tiny_squares()
     rng = random.Random(seed)
     reference, data_dir = work / "reference", work / "tfds"
+    (work / "tmp").mkdir()
     begun = time.monotonic()
     _start(reference, data_dir, None)
     whole_seconds = time.monotonic() - begun

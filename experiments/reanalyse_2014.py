@@ -17,8 +17,8 @@ from rich.console import Console
 
 from keras_transfer import reference, results, summary
 from keras_transfer.errors import UserError
+from keras_transfer.files import write_atomically
 from keras_transfer.results import RANGES, Row
-from keras_transfer.store import write_atomically
 
 TITLE = "Yosinski et al. 2014, from the published logs"
 BOOSTS = ("BnB+", "AnB+")

@@ -24,7 +24,7 @@ from experiments.running import (
     train_all,
 )
 from experiments.settings import Settings
-from keras_transfer import networks, tuning
+from keras_transfer import locks, networks, tuning
 from keras_transfer.errors import UserError
 from keras_transfer.rates import task_of
 from keras_transfer.store import RunStore
@@ -138,7 +138,18 @@ def run(settings: TuneSettings, console: Console) -> int:
     store.check_writable()
     report.mkdir(parents=True, exist_ok=True)
     tuned = [spec for specs in found.values() for spec in specs]
-    with open_executor(settings, tuned, store) as executor:
+    # keras-tuner's own files are one search's; a second one in the same place
+    # waits, and then finds every trial finished.
+    lock = report / "search.lock"
+    if locks.is_taken(lock):
+        console.print(
+            f"waiting for {locks.holder(lock)}, which searches in {report}",
+            soft_wrap=True,
+        )
+    with (
+        locks.hold(lock, wait=True),
+        open_executor(settings, tuned, store) as executor,
+    ):
         for task, specs in found.items():
             results[task] = tuning.search(
                 specs,

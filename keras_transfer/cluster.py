@@ -16,6 +16,7 @@ import types
 
 from keras_transfer.errors import UserError
 from keras_transfer.needs import Node, describe, share_nodes
+from keras_transfer.network_folder import Network
 from keras_transfer.shared_folder import (
     EpochTail,
     Home,
@@ -24,7 +25,6 @@ from keras_transfer.shared_folder import (
     versions,
 )
 from keras_transfer.specs import NetworkSpec
-from keras_transfer.store import Network
 from keras_transfer.workers import GOES_ON, Message, Task, Worker, train
 
 RETRIES = 3  # of a network whose process, and of a task whose node, died

@@ -13,10 +13,10 @@ from pathlib import Path
 import keras_transfer
 from keras_transfer import drift, results, summary, svg_figures
 from keras_transfer.commands import network_command, recipe_flags
+from keras_transfer.files import write_atomically
 from keras_transfer.html_layers import layer_table
 from keras_transfer.results import Row
 from keras_transfer.specs import COMPUTATION, TREATMENTS, to_dict
-from keras_transfer.store import write_atomically
 from keras_transfer.survey import Group, Survey, group_rows
 
 _STYLE = Path(__file__).with_name("report.css")

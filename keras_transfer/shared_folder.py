@@ -13,7 +13,7 @@ from pathlib import Path
 
 from keras_transfer.errors import UserError
 from keras_transfer.files import write_atomically
-from keras_transfer.store import Network
+from keras_transfer.network_folder import Network
 
 _SHARED_SECONDS = 90.0  # NFS shows another machine's new file this late
 

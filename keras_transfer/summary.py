@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from keras_transfer import drift, results
+from keras_transfer.files import write_atomically
 from keras_transfer.results import RANGES, Row
-from keras_transfer.store import write_atomically
 
 Cells = tuple[list[str], list[list[str]]]  # the header and the lines below
 

@@ -45,12 +45,12 @@ from keras_transfer.files import (
     write_atomically,
 )
 from keras_transfer.layer_statistics import LayerStatistics, probe_batch
+from keras_transfer.network_folder import Network
 from keras_transfer.observation import Observer
 from keras_transfer.pools import ImagePool
 from keras_transfer.reuse import count_images, weigh_reuse
 from keras_transfer.specs import NetworkSpec, SolverSpec
 from keras_transfer.splits import derive_seed
-from keras_transfer.store import Network
 
 BEST_EPOCHS = 10  # the paper's statistic: mean of the 10 highest
 _STEPS_PER_CALL = 32  # at most; Keras's own work a call is a millisecond

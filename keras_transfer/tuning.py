@@ -14,9 +14,11 @@ from pathlib import Path
 
 from keras_transfer.errors import UserError
 from keras_transfer.events import EventFile
+from keras_transfer.files import write_atomically
+from keras_transfer.network_folder import Network
 from keras_transfer.quiet import quiet_import
 from keras_transfer.specs import NetworkSpec
-from keras_transfer.store import Network, RunStore, write_atomically
+from keras_transfer.store import RunStore
 from keras_transfer.study import REUSE_GIGABYTES, run_study
 from keras_transfer.workers import Executor
 

@@ -18,8 +18,8 @@ from typing import Literal, Protocol
 
 from keras_transfer import devices, locks, pools
 from keras_transfer.errors import NetworkFailed, UserError, disk_fault
+from keras_transfer.network_folder import Network
 from keras_transfer.specs import NetworkSpec
-from keras_transfer.store import Network
 
 PRELOAD = ["keras_transfer.preload"]
 MOST_WORKERS = 16  # on one machine, unless more are asked for
@@ -208,8 +208,17 @@ class Worker:
         self.process = context.Process(
             target=_serve, args=(theirs, function, arguments), daemon=True
         )
-        self.process.start()
-        theirs.close()
+        try:
+            self.process.start()
+        except (EOFError, OSError) as error:
+            raise UserError(
+                f"A process to train in could not be started ({error}; out of "
+                "memory or processes?). Finished networks and the last epoch "
+                "of the others are kept; the same command goes on once there "
+                "is room, perhaps with fewer `--workers`."
+            ) from error
+        finally:
+            theirs.close()
 
     def receive(self) -> tuple | None:
         """Returns the next message, or `None` once the process is gone."""
@@ -261,7 +270,17 @@ def _serve(connection, function, arguments) -> None:
             os._exit(1)
 
     threading.Thread(target=follow_parent, daemon=True).start()
-    function(connection, *arguments)
+    try:
+        function(connection, *arguments)
+    except (ImportError, MemoryError) as error:
+        reason = str(error).strip() or type(error).__name__
+        text = (
+            f"A process to train in could not load TensorFlow ("
+            f"{reason.splitlines()[-1]}). If memory is short, free some or "
+            "give fewer `--workers`. Finished networks and the last epoch of "
+            "the others are kept; the same command goes on."
+        )
+        connection.send(("user_error", text))
     connection.close()
 
 

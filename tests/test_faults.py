@@ -8,6 +8,7 @@ import dataclasses
 import errno
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -167,6 +168,28 @@ def test_folder_that_turns_read_only(store, whole):
 def kill_worker(store):
     path = store.network(SPEC).folder / "status.json"
     os.kill(json.loads(path.read_text())["pid"], signal.SIGKILL)
+
+
+def test_memory_limit(tmp_path):
+    write_tiny_pool(tmp_path / ".cache")
+    command = [sys.executable, "-m", "experiments.similar_datasets"]
+    command += ["--dataset", TINY, "--image-size", str(TINY_SIZE), "--quiet"]
+    command += ["--log-dir", str(tmp_path), "--workers", "1"]
+    limit = 10**9  # bytes; TensorFlow alone takes more
+    done = subprocess.run(
+        command,
+        cwd=Path(__file__).resolve().parents[1],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_AS, (limit, limit)
+        ),
+    )
+    assert done.returncode == 2
+    # The fork server's own last words may come before ours.
+    message = done.stderr.strip().splitlines()[-1]
+    assert message.startswith("error: A process to train in could not")
+    assert "memory" in message and "are kept" in message
 
 
 def listening_sockets():

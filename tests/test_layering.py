@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
     {"errors", "quiet", "files", "locks", "integrity"},
     {"specs", "splits", "archives", "records"},
+    {"network_folder"},
     {
         "architectures",
         "presets",
@@ -65,6 +66,7 @@ PLAIN = [
     "locks",
     "integrity",
     "archives",
+    "network_folder",
     "records",
     "specs",
     "splits",

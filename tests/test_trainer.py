@@ -13,7 +13,8 @@ import pytest
 
 from keras_transfer import trainer
 from keras_transfer.errors import NetworkFailed
-from keras_transfer.store import RunStore, file_sha256
+from keras_transfer.files import file_sha256
+from keras_transfer.store import RunStore
 
 
 def weights_of(network):

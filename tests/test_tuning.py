@@ -4,13 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from experiments import similar_datasets, tune_learning_rate
-from keras_transfer import networks, rates, tuning
+from experiments.settings import parse
+from keras_transfer import locks, networks, rates, tuning
 from keras_transfer.errors import UserError
 from keras_transfer.presets import find_preset
 from keras_transfer.specs import from_dict
@@ -236,3 +238,35 @@ def test_hparams_of_trials(tmp_path):
     content = events.SummaryMetadata("_hparams_/session_start_info")
     assert b"learning_rate" in content.plugin_data.content
     assert b"AnB 5" in content.plugin_data.content
+
+
+def test_a_second_search_in_the_same_place_waits(tmp_path, monkeypatch, capsys):
+    begun = []
+
+    def search(specs, *arguments, **more):
+        begun.append(specs)
+        return [tuning.Trial({"learning_rate": 0.1}, 2, [], 0.5)]
+
+    monkeypatch.setattr(tuning, "search", search)
+    settings = parse(
+        "tune_learning_rate",
+        "",
+        flags(tmp_path),
+        tune_learning_rate.TuneSettings,
+    )
+    report = tmp_path / "tuning" / TINY / settings.report_name()
+    second = threading.Thread(
+        target=tune_learning_rate.main, args=(flags(tmp_path),)
+    )
+    said = ""
+    with locks.hold(report / "search.lock"):
+        second.start()
+        deadline = time.monotonic() + 60
+        while f"waiting for process {os.getpid()}" not in said:
+            assert time.monotonic() < deadline and second.is_alive()
+            time.sleep(0.05)
+            said += capsys.readouterr().out
+        assert not begun
+    second.join(60)
+    assert len(begun) == 1
+    assert json.loads((report / "best.json").read_text())["rates"]

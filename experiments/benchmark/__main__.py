@@ -22,7 +22,7 @@ from experiments.benchmark.tables import to_markdown
 from experiments.settings import Settings
 from keras_transfer import presets
 from keras_transfer.errors import UserError
-from keras_transfer.store import write_atomically
+from keras_transfer.files import write_atomically
 from keras_transfer.workers import available_cores
 
 PARTS = ("peak", "training", "trial", "decoding", "observation", "startup")
