@@ -76,7 +76,7 @@ class Settings:
     gpus_per_network: int | None = None
     """GPUs that share each batch of a network (1; mirrored: all)."""
     cluster: str | None = None
-    """Ray cluster that trains: `local` starts one, HOST:PORT or auto joins."""
+    """Ray cluster that trains (`--workers` a node): local, auto, HOST:PORT."""
     plan: bool = False
     """Print what would be trained, time and disk, then stop."""
     quiet: bool = False

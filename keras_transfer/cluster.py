@@ -86,8 +86,8 @@ class ClusterExecutor:
         cpus, gpus = sum(n.cpus for n in nodes), sum(n.gpus for n in nodes)
         return (
             f"{cpus} CPU and {gpus} GPU on {len(nodes)} node"
-            f"{'s' if len(nodes) > 1 else ''}, {self.workers} networks at the "
-            f"same time, each with {describe(self.needs)}"
+            f"{'s' if len(nodes) > 1 else ''}; networks at the same time: "
+            f"{self.workers}, each with {describe(self.needs)}"
         )
 
     def has_room(self) -> bool:

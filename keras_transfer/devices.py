@@ -83,8 +83,8 @@ def choose_replicas(
         if count < 2:
             raise UserError(
                 "Expected 2 GPUs or more for `--strategy mirrored`. Received: "
-                f"{count} from {source}. One device needs no strategy: leave "
-                "the flag away."
+                f"{count} from {source}. Give `--gpus-per-network`, or leave "
+                "`--strategy` away: one device needs none."
             )
     return None if count == 1 else count
 

@@ -5,7 +5,6 @@ of the bytes of a tensor with its description.
 """
 
 import os
-import socket
 import struct
 import time
 from collections.abc import Iterator
@@ -40,7 +39,7 @@ class EventFile:
     def __init__(self, folder: Path, replaces: bool = False):
         folder.mkdir(parents=True, exist_ok=True)
         # Files of a run are read in the order of their names.
-        name = f"{time.time_ns() // 1000}.{socket.gethostname()}"
+        name = f"{time.time_ns() // 1000}.keras_transfer"
         self.path = folder / _PATTERN.replace("*", name)
         self._written_to = self.path
         if replaces:

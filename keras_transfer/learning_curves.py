@@ -162,7 +162,9 @@ def plot_courses(
             for index, (metric, text, factor) in enumerate(metrics):
                 axes = places[band * len(metrics) + index, column]
                 axes.set_visible(True)
-                axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+                axes.xaxis.set_major_locator(
+                    MaxNLocator(5, integer=True, min_n_ticks=1)
+                )
                 for course in courses:
                     colour = colours[course.kind]
                     _plot_course(axes, course, metric, factor, colour)
@@ -218,7 +220,8 @@ def _plot_course(axes, course: Course, metric, factor, colour) -> None:
             )
     if metric in course.values:
         trained = factor * course.values[metric].mean(0)
-        axes.plot(course.steps, trained, ls=(0, (3, 2)), **look, **mark)
+        look |= {"ls": (0, (3, 2)), "markerfacecolor": "white"}
+        axes.plot(course.steps, trained, **look, **mark)
 
 
 def _share_axis(places) -> None:

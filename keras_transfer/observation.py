@@ -52,9 +52,7 @@ class Observer(keras.callbacks.Callback):
         earlier = {
             (event.step, event.summary.value[0].tag): event
             for event in read_events(log_dir / "train")
-            if event.HasField("summary")
-            and event.step < len(rows)
-            and not event.summary.value[0].tag.startswith("epoch_")
+            if event.step < len(rows) and _is_of_layers(event)
         }
         self.train = EventFile(log_dir / "train", replaces=True)
         self.validation = EventFile(log_dir / "validation", replaces=True)
@@ -145,6 +143,12 @@ class Observer(keras.callbacks.Callback):
         png = tf.io.encode_png(picture).numpy()
         tag = f"first_layer_filters/{moment}"
         self.train.image(tag, png, picture.shape[:2], step)
+
+
+def _is_of_layers(event) -> bool:
+    """Whether an event is kept at a resume; rows are written from rows."""
+    tags = [value.tag for value in event.summary.value]
+    return bool(tags) and not any(tag.startswith("epoch_") for tag in tags)
 
 
 def _length_of_step(optimizer, weight) -> float | None:

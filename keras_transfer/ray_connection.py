@@ -20,6 +20,7 @@ from keras_transfer.workers import available_cores
 INSTALL = "pip install -e '.[cluster]'"
 _ANSWER_SECONDS = 20.0  # a cluster that takes longer is not there
 _OBJECT_STORE_BYTES = 10**8  # Ray's smallest; nothing large goes through it
+_REFUSED = "InvalidAuthToken"  # in what Ray says of a wrong or no token
 _PROBE = "import ray, sys; ray.init(sys.argv[1], logging_level='error')"
 
 
@@ -115,39 +116,60 @@ def _import_ray():
 
 def _check_answer(address: str) -> None:
     """Fails in seconds where Ray would try for minutes and then exit."""
-    advice = (
-        "Check that it runs (`ray status`), that this machine is one of its "
-        "nodes, and that both have the same versions of Ray and Python."
-    )
     try:
         if address != "auto":
             host, _, port = address.rpartition(":")
             place = host.strip("[]"), int(port)
             socket.create_connection(place, timeout=5).close()
-        # In a process of its own: Ray's client may hang or end its process.
-        subprocess.run(
-            [sys.executable, "-c", _PROBE, address],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=_ANSWER_SECONDS,
+        answered, said = _probe(address, os.environ["RAY_AUTH_MODE"])
+    except (OSError, ValueError, OverflowError) as error:
+        answered, said = False, str(error)
+    if _REFUSED in said:
+        raise UserError(
+            f"The Ray cluster {address} refused the token. Expected the one "
+            "that it was started with, in ~/.ray/auth_token or RAY_AUTH_TOKEN."
         )
-    except subprocess.SubprocessError as error:
-        said = error.stderr or ""
-        if isinstance(said, bytes):
-            said = said.decode(errors="replace")
-        if "InvalidAuthToken" in said:
-            raise UserError(
-                f"The Ray cluster {address} refused the token. Expected the "
-                "one that it was started with, in ~/.ray/auth_token or "
-                "RAY_AUTH_TOKEN."
-            ) from error
+    if not answered:
         lines = [line for line in said.splitlines() if line.strip()]
         reason = lines[-1] if lines else "no answer"
         raise UserError(
-            f"No Ray cluster answers at {address}: {reason}. {advice}"
-        ) from error
-    except (OSError, ValueError, OverflowError) as error:
+            f"No Ray cluster answers at {address}: {reason}. Check that it "
+            "runs (`ray status`), that this machine is one of its nodes, and "
+            "that both have the same versions of Ray and Python."
+        )
+    if (
+        os.environ["RAY_AUTH_MODE"] == "token"
+        and _probe(address, "disabled")[0]
+    ):
         raise UserError(
-            f"No Ray cluster answers at {address}: {error}. {advice}"
-        ) from error
+            f"The Ray cluster {address} asks for no token, so whoever reaches "
+            "its ports can run programs on it. Start every node with "
+            "RAY_AUTH_MODE=token, or set RAY_AUTH_MODE=disabled here to use "
+            "it as it is."
+        )
+
+
+def _probe(address: str, mode: str) -> tuple[bool, str]:
+    """Connects in a process of its own, since Ray may hang or exit.
+
+    Returns:
+        Tuple of whether that worked within the time and what Ray said.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PROBE, address],
+        env={**os.environ, "RAY_AUTH_MODE": mode},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    timer = threading.Timer(_ANSWER_SECONDS, process.kill)
+    timer.start()
+    said = []
+    with process:
+        for line in process.stderr:
+            said.append(line)
+            if _REFUSED in line:  # it would try again
+                process.kill()
+    timer.cancel()
+    return process.returncode == 0, "".join(said)

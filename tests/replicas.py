@@ -107,7 +107,11 @@ def train(replicas: int, folder: Path, sources: Path, cases: list[str]) -> dict:
     pool = write_tiny_pool(cache, classes=9, train=40, test=5)
     store = RunStore(folder / "logs", "study")
     base = RunStore(sources / "logs", "study").network(network_spec("base"))
-    seen: dict = {"replicas": strategy.replicas}
+    seen: dict = {
+        "replicas": strategy.replicas,
+        "places": training_places(strategy),
+        "apart": set_replicas_apart(strategy),
+    }
     checked = strategies.Strategy.check_replicas
 
     def note(self, network):
@@ -147,8 +151,6 @@ def train(replicas: int, folder: Path, sources: Path, cases: list[str]) -> dict:
                 )
             except Stop:
                 continue
-    seen["places"] = training_places(strategy)
-    seen["apart"] = set_replicas_apart(strategy)
     return seen
 
 

@@ -123,7 +123,7 @@ def test_a_cluster_with_killed_workers_gives_the_bits_of_a_local_run(
             executor = ClusterExecutor([*specs, bad])
             assert (executor.workers, executor.threads) == (2, 1)
             assert executor.describe().startswith(
-                "2 CPU and 0 GPU on 2 nodes, 2 networks at the same time, "
+                "2 CPU and 0 GPU on 2 nodes; networks at the same time: 2, "
             )
             outcome = run_study(
                 [*specs, bad], remote, reporter=killer, executor=executor
@@ -218,7 +218,7 @@ def test_a_local_cluster_is_private_and_ends_with_ctrl_c(tmp_path, ray):
     assert code == 130
     assert "same command goes on" in errors
     assert "Traceback" not in output + errors
-    assert re.search(r"Cluster local: \d+ CPU and 0 GPU on 1 node, ", output)
+    assert re.search(r"Cluster local: \d+ CPU and 0 GPU on 1 node; ", output)
     deadline = time.monotonic() + 30
     while any(Path(f"/proc/{pid}").exists() for pid in family):
         assert time.monotonic() < deadline
@@ -254,6 +254,27 @@ def test_a_cluster_is_not_joined_without_a_token(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(UserError, match="ray get-auth-token --generate"):
         with ray_connection.connected("head:6379"):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("answers", "what"),
+    [
+        ({"token": (False, "E: InvalidAuthToken: no")}, "refused the token"),
+        (
+            {"token": (True, ""), "disabled": (True, "")},
+            "asks for no token.*RAY_AUTH_MODE=token",
+        ),
+    ],
+)
+def test_a_cluster_has_to_ask_for_the_right_token(
+    ray, monkeypatch, answers, what
+):
+    monkeypatch.setattr(
+        ray_connection, "_probe", lambda address, mode: answers[mode]
+    )
+    with pytest.raises(UserError, match=what):
+        with ray_connection.connected("auto"):
             pass
 
 

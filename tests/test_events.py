@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from keras_transfer.events import EventFile, read_events
 from keras_transfer.study_events import write_study_events
+from tests.conftest import TINY
 from tests.helpers import made_up_study
 
 # A PNG of one white pixel, 2 wide and 1 high by its header.
@@ -113,7 +114,7 @@ def test_hparams_of_each_network(study):
         for key, value in info.session_start_info.hparams.items()
     }
     assert values == {
-        "data set": "tiny",
+        "data set": TINY,
         "base": "A",
         "target": "B",
         "n": 5.0,

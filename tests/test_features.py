@@ -96,7 +96,8 @@ def test_with_and_without_reuse_the_same_bits(
     assert results[1]["reused_keras_layers"] > 0
     for a, b in zip(*weights, strict=True):
         np.testing.assert_array_equal(a, b)
-    for key in ("test_loss", "test_accuracy", "train_loss", "val_best10"):
+    keys = ("test_loss", "test_accuracy", "train_loss", "val_best10", "layers")
+    for key in keys:
         assert results[0][key] == results[1][key]
     after = [[t["after_sha256"] for t in r["proof"]] for r in results]
     assert after[0] == after[1]

@@ -98,7 +98,7 @@ def test_values_are_those_of_the_weights(tmp_path, tiny_pool, tiny_spec):
         name = row["layer"]
         kernel = model.get_layer(name).kernel
         values = {
-            tag: dict(series(events, f"{tag}/{kernel.path}"))
+            tag: dict(series(events, f"{tag}/cnn8/{name}/kernel"))
             for tag in STATISTICS
         }
         norm = np.linalg.norm(kernel.numpy())
