@@ -172,8 +172,8 @@ def random_search(spec, store, trials, monkeypatch, train):
     called = []
 
     def run(specs, store, **options):
-        called.extend(specs)
-        for spec in specs:
+        for spec in (s for s in specs if store.result(s) is None):
+            called.append(spec)
             network = store.network(spec)
             network.begin()
             train(network)
