@@ -1,4 +1,4 @@
-"""The short form of `experiments.random_kills`; 100 kills are published."""
+"""The short form of `experiments.random_kills`, whose table is published."""
 
 import json
 import re
