@@ -9,6 +9,7 @@ from keras_transfer import presets
 from keras_transfer.architectures import smallest_crop
 from keras_transfer.devices import StrategyName, choose_replicas
 from keras_transfer.errors import UserError
+from keras_transfer.rates import read_rates
 from keras_transfer.specs import (
     TREATMENTS,
     check_dataset_name,
@@ -115,18 +116,20 @@ class Settings:
 
     def report_name(self) -> str:
         """Names the report's folder: no recipe overwrites another's."""
-        recipe = self.resolve()
+        chosen = self.resolve()
         preset = presets.find_preset(self.dataset, self.preset, None)
-        changed = (recipe.data("", 0, self.mean), recipe.model, recipe.solver)
+        changed = (chosen.data("", 0, self.mean), chosen.model, chosen.solver)
         usual = (preset.data("", 0), preset.model, preset.solver)
-        if changed == usual:
+        rates = self.learning_rates and read_rates(self.learning_rates)
+        if changed == usual and not rates:
             return f"report-{self.preset}"
         # Without `None`: settings that come later leave older names alone.
         settings = [
             {k: v for k, v in dataclasses.asdict(part).items() if v is not None}
             for part in changed
         ]
-        return f"report-{self.preset}-{spec_hash({'recipe': settings})[:6]}"
+        recipe = {"recipe": settings} | ({"rates": rates} if rates else {})
+        return f"report-{self.preset}-{spec_hash(recipe)[:6]}"
 
     def _check(self, recipe: presets.Preset) -> None:
         check_dataset_name(self.dataset)

@@ -40,9 +40,10 @@ _CAME_LATER = (
     (None, "target_images"),
     (None, "draw"),
     (None, "preserved"),
-    (None, "base_solver"),
     ("solver", "copied_rate"),
     ("solver", "replicas"),
+    ("base_solver", "replicas"),
+    (None, "base_solver"),
 )
 
 
@@ -239,7 +240,7 @@ class NetworkSpec:
         values = to_dict(self)
         for part, field in _CAME_LATER:
             fields = values if part is None else values[part]
-            if fields[field] is None:
+            if fields is not None and fields[field] is None:
                 del fields[field]
         return spec_hash({"computation": COMPUTATION, **values})
 

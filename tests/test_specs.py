@@ -4,7 +4,7 @@ import json
 import pytest
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs import from_dict, to_dict
+from keras_transfer.specs import SolverSpec, from_dict, to_dict
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,10 @@ def test_every_setting_is_part_of_the_identity(tiny_spec):
 def test_a_setting_that_came_later_leaves_older_ids_alone(tiny_spec):
     # The id under which it was filed before these settings existed.
     assert tiny_spec.network_id == "5ce8aa0a01"
+    tuned = dataclasses.replace(
+        tiny_spec, base="B", n=5, base_solver=SolverSpec(0.1)
+    )
+    assert tuned.network_id == "accdbfff24"
     data = dataclasses.replace(tiny_spec.data, images_per_class=5)
     few = dataclasses.replace(tiny_spec, data=data)
     assert few.network_id != tiny_spec.network_id

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from experiments import similar_datasets, tune_learning_rate
-from experiments.settings import parse
+from experiments.settings import Settings, parse
 from keras_transfer import locks, networks, rates, tuning
 from keras_transfer.errors import UserError
 from keras_transfer.presets import find_preset
@@ -270,3 +270,13 @@ def test_a_second_search_in_the_same_place_waits(tmp_path, monkeypatch, capsys):
     second.join(60)
     assert len(begun) == 1
     assert json.loads((report / "best.json").read_text())["rates"]
+
+
+def test_each_file_of_rates_has_a_report_of_its_own(tmp_path):
+    names = {Settings().report_name()}
+    for rate in (0.1, 0.2):
+        path = tmp_path / f"{rate}.json"
+        rates = {"AnB+ 5": {"learning_rate": rate}}
+        path.write_text(json.dumps({"rates": rates}))
+        names.add(Settings(learning_rates=str(path)).report_name())
+    assert len(names) == 3
