@@ -300,6 +300,8 @@ INTERRUPTED = """
     from pathlib import Path
     from keras_transfer.files import write_atomically
 
+    # A shell's background jobs inherit that SIGINT is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     real = os.fsync
     def interrupted(descriptor):
         os.kill(os.getpid(), int(sys.argv[2]))

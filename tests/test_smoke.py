@@ -13,14 +13,19 @@ from experiments import paper
 # What each script draws, beside learning curves; a table and a summary go with
 # it.
 FIGURES = {
-    "similar_datasets": {"figure2", "losses", "filters-split0-seed0"},
+    "similar_datasets": {
+        "figure2",
+        "layers",
+        "losses",
+        "filters-split0-seed0",
+    },
     "all_classes": {"filters-split0-seed0"},
     "dissimilar_datasets": {"figure3", "filters-kinds-seed0"},
     "random_weights": {"figure3", "filters-split0-seed0"},
     "reduced_data": {"figureS1", "filters-whole-seed0"},
     "preserved_layers": {"preserved", "filters-split0-seed0"},
     "target_size": {"target_size", "filters-split0-seed0"},
-    "boost": {"boost", "filters-split0-seed0"},
+    "boost": {"boost", "layers", "filters-split0-seed0"},
 }
 
 
