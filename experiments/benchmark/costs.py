@@ -99,7 +99,9 @@ def observation(threads: int, recipe: Preset, rounds: int) -> dict:
         rows: list[dict] = []
         watched = {
             "rows": callbacks.EpochRows(root / "epochs.jsonl", rows),
-            "checkpoint": callbacks.Checkpoint(root / "c.npz", rows, network),
+            "checkpoint": callbacks.Checkpoint(
+                root / "c.npz", rows, network, ""
+            ),
         }
         for level in observation.LEVELS:
             watched[f"TensorBoard, {level}"] = observation.Observer(
