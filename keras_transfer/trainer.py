@@ -115,183 +115,230 @@ def train_network(
     # Outside of the scope: the base is only read, on one device.
     base_model = load_model(source) if source is not None else None
     with strategy.scope():
-        return _train(
-            network,
-            pool,
-            base_model,
-            report,
-            feature_store,
-            test,
+        training = _Training(network, pool, base_model, strategy)
+        if feature_store is not None:
+            training.reuse(feature_store)
+        training.fit(report, notice, observe)
+        tested = training.test_and_save() if test else (None, None)
+        return training.file_result(*tested)
+
+
+class _Training:
+    """One network from its start to its result, a method for each step.
+
+    Making it builds the network, copies, freezes and takes the start's
+    statistics; `fit` follows, after `reuse` if that pays.
+
+    Args:
+        network, pool, strategy: See `train_network`.
+        base_model: `keras.Sequential` or `None`, to copy from.
+    """
+
+    def __init__(self, network, pool, base_model, strategy):
+        self.started = time.monotonic()
+        self.network, self.spec = network, network.spec
+        self.pool, self.strategy = pool, strategy
+        network.begin()
+        spec = self.spec
+        self.half = load_half(
+            pool, spec.data, spec.target, spec.target_images, spec.draw or 0
+        )
+        self.mean_half, self.mean = self._find_mean()
+        self.seed = _network_seed(spec)
+        self.model = models.build_network(
+            spec.model,
+            spec.data.crop,
+            self.half.num_classes,
+            self.seed,
+            strategy.replicas,
+        )
+        if spec.base == "random":
+            random_layers.redraw(
+                self.model, spec.n, spec.initialization, base_model, self.seed
+            )
+        plan = transfer.plan_network(spec, self.model, base_model)
+        self.copied = [action.layer for action in plan if action.copy]
+        self.proof = transfer.apply_plan(self.model, base_model, plan)
+        # Before a checkpoint is restored: the start is that of the first run.
+        probe = probe_batch(self.half.validation, self.mean, spec.data)
+        self.statistics = LayerStatistics(self.model, *probe)
+        self.steps = spec.solver.steps_per_epoch or steps_per_pass(
+            len(self.half.train), spec.solver.batch_size
+        )
+        # What is trained: the whole network, or the layers above `cut`.
+        self.trained, self.cut, self.features = self.model, 0, None
+        self.rows: list[dict] = []
+        self.resumed_at: list[int] = []
+
+    def _find_mean(self) -> tuple[str, np.ndarray]:
+        """Returns whose mean image is subtracted, and the image."""
+        spec, part = self.spec, self.half
+        name = spec.target
+        has_source = spec.base is not None and spec.base != "random"
+        if has_source and spec.data.mean == "base":
+            name = spec.base
+        if name != spec.target:
+            part = load_half(self.pool, spec.data, name)
+        return name, self.pool.mean_image(part.train.indices)
+
+    def reuse(self, store: FeatureStore) -> None:
+        """Trains on the stored output of the frozen layers, if that pays."""
+        if not _reuse_pays(self.spec, self.half):
+            return
+        cut = reusable_layers(self.model)
+        self.features = store.find_or_compute(
+            self.model,
+            cut,
+            self.half,
+            self.mean,
+            self.spec.data,
+            self.pool.fingerprint,
+        )
+        if self.features is not None:
+            # The upper part shares its layers with the whole network.
+            self.cut, self.trained = cut, upper_part(self.model, cut)
+
+    def fit(
+        self,
+        report: Callable[[dict], None] | None,
+        notice: Callable[[str], None] | None,
+        observe: str,
+    ) -> None:
+        """Trains, from the last finished epoch on if there is one."""
+        solver, half, network = self.spec.solver, self.half, self.network
+        self.strategy.check_images(
+            min(solver.batch_size, len(half.train)),
+            validation=len(half.validation),
+            test=len(half.test),
+        )
+        compile_network(self.trained, solver, self.steps, self.copied)
+        fingerprint = self.pool.fingerprint
+        self.rows = Checkpoint.restore(
+            network.checkpoint_path,
+            self.trained,
+            self.model,
+            fingerprint,
             notice,
-            strategy,
-            observe,
+        )
+        self.strategy.separate_masks(self.model)
+        first_epoch = len(self.rows)
+        if first_epoch:
+            self.resumed_at = [first_epoch]
+        if first_epoch < solver.epochs:
+            batches, looks = self._batches(first_epoch)
+            self.trained.fit(
+                batches,
+                steps_per_epoch=self.steps,
+                initial_epoch=first_epoch,
+                epochs=solver.epochs,
+                validation_data=looks,
+                callbacks=[
+                    FailOnNonFinite(),
+                    EpochRows(
+                        network.folder / "epochs.jsonl", self.rows, report
+                    ),
+                    Observer(
+                        network.folder / "tensorboard",
+                        list(self.rows),
+                        self.statistics,
+                        solver.epochs,
+                        observe,
+                    ),
+                    Checkpoint(
+                        network.checkpoint_path,
+                        self.rows,
+                        self.model,
+                        fingerprint,
+                    ),
+                ],
+                shuffle=False,  # the data set has an order of its own
+                verbose=0,
+            )
+        self.strategy.check_replicas(self.model)
+        self.proof = self.proof.after(self.model)
+
+    def _batches(self, first_epoch: int) -> tuple:
+        """Returns the training batches that are left, and the validation's."""
+        spec, half = self.spec, self.half
+        course = Course(
+            len(half.train),
+            spec.solver.batch_size,
+            self.seed,
+            first_epoch * self.steps,
+            self.steps * spec.solver.epochs,
+        )
+        replicas = self.strategy.replicas
+        if self.features is not None:
+            return (
+                self.features.train_batches(half, spec.data, course),
+                self.features.validation_batches(half, replicas=replicas),
+            )
+        return (
+            train_batches(half.train, self.mean, spec.data, course),
+            evaluation_batches(
+                half.validation, self.mean, spec.data, replicas=replicas
+            ),
         )
 
+    def test_and_save(self) -> tuple[float, float]:
+        """Tests the whole network, however it was trained, and saves it."""
+        if self.trained is not self.model:
+            self.model.compile(
+                loss=_loss(), metrics=["accuracy"], jit_compile=False
+            )
+        batches = evaluation_batches(
+            self.half.test,
+            self.mean,
+            self.spec.data,
+            replicas=self.strategy.replicas,
+        )
+        loss, accuracy = self.model.evaluate(batches, verbose=0)
+        save_model(self.network, self.model, self.mean)
+        return loss, accuracy
 
-def _train(
-    network,
-    pool,
-    base_model,
-    report,
-    feature_store,
-    test,
-    notice,
-    strategy,
-    observe,
-) -> dict:
-    """Builds, copies, freezes, compiles, fits and tests in one scope."""
-    spec = network.spec
-    started = time.monotonic()
-    network.begin()
-    half = load_half(
-        pool, spec.data, spec.target, spec.target_images, spec.draw or 0
-    )
-    mean_half = spec.target
-    has_source = spec.base is not None and spec.base != "random"
-    if has_source and spec.data.mean == "base":
-        mean_half = spec.base
-    mean_part = (
-        half
-        if mean_half == spec.target
-        else load_half(pool, spec.data, mean_half)
-    )
-    mean = pool.mean_image(mean_part.train.indices)
+    def file_result(self, test_loss, test_accuracy) -> dict:
+        """Writes `result.json` and returns its content."""
+        spec, half, rows = self.spec, self.half, self.rows
+        validation = [row["val_accuracy"] for row in rows]
+        result = {
+            "label": spec.label,
+            "treatment": spec.treatment,
+            "test_accuracy": test_accuracy,
+            "test_loss": test_loss,
+            "val_accuracy": validation[-1],
+            "val_best10": float(np.mean(sorted(validation)[-BEST_EPOCHS:])),
+            "train_accuracy": rows[-1]["accuracy"],
+            "train_loss": rows[-1]["loss"],
+            "images": {
+                "train": len(half.train),
+                "validation": len(half.validation),
+                "test": len(half.test),
+            },
+            "classes": half.class_names,
+            "classes_without_images": half.absent_classes(),
+            "steps": self.steps * spec.solver.epochs,
+            "reused_keras_layers": self.cut,
+            "mean_half": self.mean_half,
+            "mean_sha256": transfer.sha256(tf.constant(self.mean)),
+            "data_fingerprint": self.pool.fingerprint,
+            "data_version": self.pool.version,
+            "proof": self.proof.to_rows(),
+            "layers": self.statistics.table(self.copied),
+            "resumed_at_epoch": self.resumed_at,
+            "seconds": time.monotonic() - self.started,
+            "environment": {**environment(), **self.strategy.describe()},
+            "gpu_ids": devices.visible_gpus(),
+        }
+        self.network.complete(result)
+        return result
 
+
+def _network_seed(spec: NetworkSpec) -> int:
     # Each network draws its own start, order and views, as the authors' did.
     words = (spec.seed, spec.data.split, spec.label)
     if spec.target_images is not None:
         words += (spec.target_images, spec.draw)
-    seed = derive_seed(*words)
-    model = models.build_network(
-        spec.model,
-        spec.data.crop,
-        half.num_classes,
-        seed,
-        strategy.replicas,
-    )
-    if spec.base == "random":
-        random_layers.redraw(
-            model, spec.n, spec.initialization, base_model, seed
-        )
-    plan = transfer.plan_network(spec, model, base_model)
-    proof = transfer.apply_plan(model, base_model, plan)
-    # Before a checkpoint is restored: the start is that of the first run.
-    statistics = LayerStatistics(
-        model, *probe_batch(half.validation, mean, spec.data)
-    )
-    solver = spec.solver
-    strategy.check_images(
-        min(solver.batch_size, len(half.train)),
-        validation=len(half.validation),
-        test=len(half.test),
-    )
-    steps = solver.steps_per_epoch or steps_per_pass(
-        len(half.train), solver.batch_size
-    )
-    total_steps = steps * solver.epochs
-    cut, features = 0, None
-    if feature_store is not None and _reuse_pays(spec, half):
-        cut = reusable_layers(model)
-        features = feature_store.find_or_compute(
-            model, cut, half, mean, spec.data, pool.fingerprint
-        )
-    # The upper part shares its layers with the whole network.
-    trained = model if features is None else upper_part(model, cut)
-    copied = [action.layer for action in plan if action.copy]
-    compile_network(trained, solver, steps, copied)
-    rows = Checkpoint.restore(
-        network.checkpoint_path, trained, model, pool.fingerprint, notice
-    )
-    strategy.separate_masks(model)
-    first_epoch = len(rows)
-    resumed_at = [first_epoch] if first_epoch else []
-    if first_epoch < solver.epochs:
-        course = Course(
-            len(half.train),
-            solver.batch_size,
-            seed,
-            first_epoch * steps,
-            total_steps,
-        )
-        if features is None:
-            batches = train_batches(half.train, mean, spec.data, course)
-            looks = evaluation_batches(
-                half.validation,
-                mean,
-                spec.data,
-                replicas=strategy.replicas,
-            )
-        else:
-            batches = features.train_batches(half, spec.data, course)
-            looks = features.validation_batches(
-                half, replicas=strategy.replicas
-            )
-        trained.fit(
-            batches,
-            steps_per_epoch=steps,
-            initial_epoch=first_epoch,
-            epochs=solver.epochs,
-            validation_data=looks,
-            callbacks=[
-                FailOnNonFinite(),
-                EpochRows(network.folder / "epochs.jsonl", rows, report),
-                Observer(
-                    network.folder / "tensorboard",
-                    list(rows),
-                    statistics,
-                    solver.epochs,
-                    observe,
-                ),
-                Checkpoint(
-                    network.checkpoint_path, rows, model, pool.fingerprint
-                ),
-            ],
-            shuffle=False,  # the data set has an order of its own
-            verbose=0,
-        )
-    strategy.check_replicas(model)
-    proof = proof.after(model)
-    test_loss = test_accuracy = None
-    if test:
-        # The whole network is tested, however it was trained.
-        model.compile(loss=_loss(), metrics=["accuracy"], jit_compile=False)
-        batches = evaluation_batches(
-            half.test, mean, spec.data, replicas=strategy.replicas
-        )
-        test_loss, test_accuracy = model.evaluate(batches, verbose=0)
-        save_model(network, model, mean)
-    validation = [row["val_accuracy"] for row in rows]
-    result = {
-        "label": spec.label,
-        "treatment": spec.treatment,
-        "test_accuracy": test_accuracy,
-        "test_loss": test_loss,
-        "val_accuracy": validation[-1],
-        "val_best10": float(np.mean(sorted(validation)[-BEST_EPOCHS:])),
-        "train_accuracy": rows[-1]["accuracy"],
-        "train_loss": rows[-1]["loss"],
-        "images": {
-            "train": len(half.train),
-            "validation": len(half.validation),
-            "test": len(half.test),
-        },
-        "classes": half.class_names,
-        "classes_without_images": half.absent_classes(),
-        "steps": total_steps,
-        "reused_keras_layers": 0 if features is None else cut,
-        "mean_half": mean_half,
-        "mean_sha256": transfer.sha256(tf.constant(mean)),
-        "data_fingerprint": pool.fingerprint,
-        "data_version": pool.version,
-        "proof": proof.to_rows(),
-        "layers": statistics.table(copied),
-        "resumed_at_epoch": resumed_at,
-        "seconds": time.monotonic() - started,
-        "environment": {**environment(), **strategy.describe()},
-        "gpu_ids": devices.visible_gpus(),
-    }
-    network.complete(result)
-    return result
+    return derive_seed(*words)
 
 
 def _reuse_pays(spec: NetworkSpec, half: HalfData) -> bool:
