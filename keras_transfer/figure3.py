@@ -18,17 +18,23 @@ _LOOKS = (
     ("D", "#b03030", "-.", False),
     ("s", "#5a3d8a", "-", False),
 )
+_APART = 0.09  # layers between two curves with intervals
 
 
 def _plot(axes, curves: dict[str, Curve], published=None) -> None:
     _plot_published(axes, published or {})
-    for (name, points), look in zip(curves.items(), _LOOKS, strict=False):
-        marker, colour, dash, filled = look
-        for n, _, *interval in points:
+    for index, (name, points) in enumerate(list(curves.items())[: len(_LOOKS)]):
+        marker, colour, dash, filled = _LOOKS[index]
+        # Beside each other, or their bars would hide one another.
+        shift = _APART * (index - (len(curves) - 1) / 2)
+        places = [n + shift if interval else n for n, _, *interval in points]
+        for place, (_, _, *interval) in zip(places, points, strict=True):
             if interval and interval[0] is not None:
-                axes.plot([n, n], [100 * v for v in interval], color=colour)
+                axes.plot(
+                    [place] * 2, [100 * v for v in interval], color=colour
+                )
         axes.plot(
-            [point[0] for point in points],
+            places,
             [100 * point[1] for point in points],
             marker=marker,
             ls=dash,
@@ -108,9 +114,7 @@ def plot_figure3(
             place.axhline(0, color="#222222", lw=0.9)
             place.set_ylabel("change of top-1 accuracy (points)")
         axes[1, 0].set_ylim(-30, 3)
-        if drops and not published:
-            axes[1, 0].legend(fontsize=9, loc="lower center")
-        elif drops:
+        if drops:
             axes[1, 0].get_legend().remove()  # that beside it has room
         return save(figure, path)
 

@@ -22,11 +22,15 @@ class Entrant:
             callables, each of which does its work and returns how many units
             (images, operations, bytes) that was.
         arguments: Dict, keyword arguments of the function.
+        one_a_core: Boolean. `True` starts as many as there are threads, of
+            one thread each, that do their work at the same time; their units
+            a second are added up. Defaults to `False`.
     """
 
     name: str
     function: str
     arguments: dict = dataclasses.field(default_factory=dict)
+    one_a_core: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,38 +80,68 @@ def race(
     Returns:
         Dict from `"entrant: work"` to `Speed`.
     """
-    context = multiprocessing.get_context("spawn")
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ["OMP_NUM_THREADS"] = str(threads)
     speeds: dict[str, Speed] = {}
     running = []
     for entrant in entrants:
         if progress is not None:
             progress(f"starting {entrant.name}")
-        ours, theirs = context.Pipe()
-        process = context.Process(
-            target=_enter, args=(theirs, entrant, threads), daemon=True
-        )
-        process.start()
-        kind, content = ours.recv()
-        if kind == "absent":
-            speeds[entrant.name] = Speed([], content)
+        started = _Started(entrant, threads)
+        if started.absent:
+            speeds[entrant.name] = Speed([], started.absent)
             continue
-        for name in content:
-            speeds[f"{entrant.name}: {name}"] = Speed([])
-        running.append((entrant, ours, process, content))
+        for work in started.works:
+            speeds[f"{entrant.name}: {work}"] = Speed([])
+        running.append(started)
     for number in range(rounds):
         if progress is not None:
             progress(f"round {number + 1} of {rounds}")
-        for entrant, ours, _, names in running:
-            for name in names:
-                ours.send(name)
-                speeds[f"{entrant.name}: {name}"].rounds.append(ours.recv())
-    for _, ours, process, _ in running:
-        ours.send(None)
-        process.join()
+        for started in running:
+            for work in started.works:
+                name = f"{started.entrant.name}: {work}"
+                speeds[name].rounds.append(started.time(work))
+    for started in running:
+        started.end()
     return speeds
+
+
+class _Started:
+    """An entrant's process, or its processes of one thread each."""
+
+    def __init__(self, entrant: Entrant, threads: int):
+        self.entrant = entrant
+        copies, each = (threads, 1) if entrant.one_a_core else (1, threads)
+        os.environ["OMP_NUM_THREADS"] = str(each)  # PyTorch's
+        context = multiprocessing.get_context("spawn")
+        self._copies = []
+        for _ in range(copies):
+            ours, theirs = context.Pipe()
+            process = context.Process(
+                target=_enter, args=(theirs, entrant, each), daemon=True
+            )
+            process.start()
+            self._copies.append((ours, process))
+        self.works: list[str] = []
+        self.absent = ""
+        for ours, _ in self._copies:
+            kind, content = ours.recv()
+            if kind == "absent":
+                self.absent = content
+            else:
+                self.works = content
+
+    def time(self, work: str) -> float:
+        """Returns the units a second of all copies together."""
+        for ours, _ in self._copies:
+            ours.send(work)
+        return sum(ours.recv() for ours, _ in self._copies)
+
+    def end(self) -> None:
+        """Ends the processes."""
+        for ours, process in self._copies:
+            ours.send(None)
+            process.join()
 
 
 def _enter(connection, entrant: Entrant, threads: int) -> None:
