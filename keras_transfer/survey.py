@@ -8,6 +8,7 @@ from pathlib import Path
 
 from keras_transfer.errors import UserError
 from keras_transfer.files import read_json
+from keras_transfer.result_fields import can_be_reported
 from keras_transfer.results import Row
 from keras_transfer.specs import TREATMENTS, NetworkSpec, from_dict
 from keras_transfer.store import RunStore
@@ -122,6 +123,9 @@ def take_survey(store: RunStore) -> Survey:
         result = store.result(spec)
         if result is None:
             unfinished.append(_unfinished(spec.name, spec, study, status))
+            continue
+        if not can_be_reported(result):
+            foreign.append(path)
             continue
         rows[spec.network_id] = Row(spec, result)
         folder = store.network(spec).folder

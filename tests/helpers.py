@@ -18,7 +18,10 @@ def made_up_row(spec, accuracy, **changes):
     changed = dataclasses.replace(spec, data=data, **changes)
     tensor = {
         "frozen": changed.n > 0 and changed.mode == "frozen",
+        "target_path": "cnn8/conv1/kernel",
         "source_path": "conv1/kernel" if changed.n else None,
+        "shape": [3, 3, 3, 8],
+        "source_sha256": "same" if changed.n else None,
         "before_sha256": "same",
         "after_sha256": "same",
     }

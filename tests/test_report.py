@@ -189,6 +189,32 @@ def test_warnings_name_what_is_failed_damaged_or_foreign(filed, tiny_spec):
     assert "is a damaged result that was set aside" in again.notices[0]
 
 
+@pytest.mark.parametrize("value", ["absent", None, 3, "text", [3], {"a": 3}])
+def test_results_that_lack_what_reports_read_end_in_no_traceback(
+    filed, tiny_spec, value
+):
+    """A stranger's results: sound checksums, anything in them."""
+    spec = dataclasses.replace(tiny_spec, base="A", n=7)
+    network = RunStore(filed, "similar_datasets").network(spec)
+    sound = network.read_result()
+    sound["layers"] = [
+        {"layer": f"layer{i}", "copied": True, "weight_norm": 1.0}
+        for i in range(8)
+    ]
+    spoilt = [sound, sound["proof"][0], sound["layers"][0]]
+    for part in spoilt:
+        for key in [key for key in part if key != "network_id"]:
+            kept = part[key]
+            part[key] = value
+            if value == "absent":
+                del part[key]
+            network.complete(sound)
+            path, survey = report.write(filed)
+            # Not reported, or the rest is enough; always a page.
+            assert len(survey.rows) in (17, 18) and path.is_file()
+            part[key] = kept
+
+
 def test_broken_proof_and_networks_that_did_not_learn_are_told(
     tiny_spec, tmp_path
 ):
