@@ -50,7 +50,17 @@ FLOORS = [
         "learning_curves",
         "schematic",
     },
-    {"boost", "distance", "data_size", "preserved", "tuning", "html_report"},
+    {
+        "boost",
+        "distance",
+        "data_size",
+        "preserved",
+        "tuning",
+        "html_parts",
+    },
+    {"html_proofs", "html_networks", "html_recipes"},
+    {"html_warnings"},
+    {"html_report"},
 ]
 # Opened only when a data set of that name is asked for.
 LAZY = {
@@ -101,6 +111,11 @@ PLAIN = [
     "drift",
     "drift_figure",
     "html_layers",
+    "html_parts",
+    "html_proofs",
+    "html_networks",
+    "html_recipes",
+    "html_warnings",
     "distance",
     "data_size",
     "boost",
