@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_transfer import locks, views
-from keras_transfer.data import Course, HalfData, Part, in_order, row_source
+from keras_transfer.batches import Course, in_order, row_source
 from keras_transfer.files import (
     file_sha256,
     new_array,
@@ -26,6 +26,7 @@ from keras_transfer.files import (
     temporary_beside,
     write_atomically,
 )
+from keras_transfer.halves import HalfData, Part
 from keras_transfer.specs import DataSpec
 from keras_transfer.transfer import sha256
 
@@ -98,7 +99,7 @@ class Features:
     def train_batches(
         self, half: HalfData, spec: DataSpec, course: Course
     ) -> tf.data.Dataset:
-        """Yields what `data.train_batches` would, the prefix behind it."""
+        """Yields what `batches.train_batches` would, the prefix behind it."""
         fetch = self.source("train")
         labels = tf.constant(half.train.labels)
 

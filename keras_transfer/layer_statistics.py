@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_transfer import views
-from keras_transfer.data import Part
 from keras_transfer.features import reusable_layers
+from keras_transfer.halves import Part
 from keras_transfer.specs import DataSpec
 from keras_transfer.strategies import first_replica
 from keras_transfer.transfer import number_layers

@@ -95,7 +95,7 @@ class Strategy:
                 "that has them all in a batch) or fewer "
                 "`--gpus-per-network`."
             )
-        least = self.replicas**2  # see `data.evaluation_sizes`
+        least = self.replicas**2  # see `batches.evaluation_sizes`
         few = {name: n for name, n in parts.items() if n < least}
         if self.replicas > 1 and few:
             raise NetworkFailed(

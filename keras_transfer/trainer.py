@@ -20,18 +20,16 @@ from keras_transfer import (
     transfer,
 )
 from keras_transfer.archives import check_archive
+from keras_transfer.batches import (
+    Course,
+    evaluation_batches,
+    steps_per_pass,
+    train_batches,
+)
 from keras_transfer.callbacks import (
     Checkpoint,
     EpochRows,
     FailOnNonFinite,
-)
-from keras_transfer.data import (
-    Course,
-    HalfData,
-    evaluation_batches,
-    load_half,
-    steps_per_pass,
-    train_batches,
 )
 from keras_transfer.errors import NetworkFailed
 from keras_transfer.features import (
@@ -44,6 +42,7 @@ from keras_transfer.files import (
     temporary_beside,
     write_atomically,
 )
+from keras_transfer.halves import HalfData, load_half
 from keras_transfer.layer_statistics import LayerStatistics, probe_batch
 from keras_transfer.network_folder import Network
 from keras_transfer.observation import Observer

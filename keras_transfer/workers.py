@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Literal, Protocol
 
-from keras_transfer import devices, locks, pools
+from keras_transfer import devices, halves, locks, pools
 from keras_transfer.errors import NetworkFailed, UserError, disk_fault
 from keras_transfer.network_folder import Network
 from keras_transfer.specs import NetworkSpec
@@ -319,14 +319,12 @@ def inspect(connection, pool_folder, needs) -> None:
         connection: `Connection`; is sent `("user_error", text)` or
             `("sound",)`.
         pool_folder: Path of the decoded images.
-        needs: List of the arguments of `data.load_half` after the pool.
+        needs: List of the arguments of `halves.load_half` after the pool.
     """
-    from keras_transfer import data
-
     pool = pools.ImagePool(pool_folder)
     try:
         for arguments in needs:
-            data.load_half(pool, *arguments)
+            halves.load_half(pool, *arguments)
         connection.send(("sound",))
     except UserError as error:
         connection.send(("user_error", str(error)))

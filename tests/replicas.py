@@ -21,7 +21,7 @@ import keras
 import tensorflow as tf
 
 from keras_transfer import strategies, trainer
-from keras_transfer.data import Course
+from keras_transfer.batches import Course
 from keras_transfer.errors import NetworkFailed
 from keras_transfer.features import FeatureStore
 from keras_transfer.specs import DataSpec, ModelSpec, NetworkSpec, SolverSpec

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from experiments import reduced_data, target_size
-from keras_transfer import data, data_size, networks
+from keras_transfer import data_size, halves, networks
 from keras_transfer.errors import UserError
 from keras_transfer.presets import find_preset
 from tests.helpers import made_up_row
@@ -102,7 +102,7 @@ def test_few_images_of_the_target_and_all_of_the_base(tiny_spec):
 
 def test_draws_differ_and_larger_draws_hold_smaller_ones(tiny_pool, tiny_spec):
     def drawn(images, draw):
-        half = data.load_half(tiny_pool, tiny_spec.data, "A", images, draw)
+        half = halves.load_half(tiny_pool, tiny_spec.data, "A", images, draw)
         assert len(half.train) == 4 * images
         return set(half.train.indices)
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from keras_transfer import features, models, trainer, transfer
-from keras_transfer.data import Course, load_half, train_batches
+from keras_transfer.batches import Course, train_batches
 from keras_transfer.features import FeatureStore
+from keras_transfer.halves import load_half
 from keras_transfer.store import RunStore
 
 

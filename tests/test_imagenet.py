@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments import similar_datasets
-from keras_transfer import data, pools
+from keras_transfer import halves, pools
 from keras_transfer.errors import UserError
 from keras_transfer.kinds import known_kinds
 from keras_transfer.presets import find_preset
@@ -110,7 +110,7 @@ def test_kinds_are_divided_by_class_index(trained):
     pool = pools.find_pool(trained.cache_dir, "imagenet2012", SIZE)
     recipe = find_preset("imagenet2012", "paper", SIZE)
     spec = recipe.data("imagenet2012", 0, halves=known_kinds("imagenet2012"))
-    man_made, natural = (data.load_half(pool, spec, half) for half in "AB")
+    man_made, natural = (halves.load_half(pool, spec, half) for half in "AB")
     assert [man_made.num_classes, natural.num_classes] == [551, 449]
     assert natural.class_names[397:399] == ["n02655020", "n07714571"]
     assert len(man_made.train) + len(natural.train) == 1230

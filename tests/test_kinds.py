@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from experiments import dissimilar_datasets, random_weights
-from keras_transfer import data, kinds
+from keras_transfer import halves, kinds
 from keras_transfer.errors import UserError
 from tests.conftest import TINY, write_tiny_pool
 
@@ -129,10 +129,10 @@ def test_an_unknown_initialization_is_named(capsys, tmp_path):
 
 def test_halves_by_kind_and_the_whole(tiny_pool, tiny_spec):
     spec = dataclasses.replace(tiny_spec.data, halves=((1, 5), (0, 2, 7)))
-    first = data.load_half(tiny_pool, spec, "A")
+    first = halves.load_half(tiny_pool, spec, "A")
     assert first.class_names == ["colour1", "colour5"]
-    assert data.load_half(tiny_pool, spec, "B").num_classes == 3
-    assert data.load_half(tiny_pool, spec, "all").num_classes == 8
+    assert halves.load_half(tiny_pool, spec, "B").num_classes == 3
+    assert halves.load_half(tiny_pool, spec, "all").num_classes == 8
     wrong = dataclasses.replace(spec, halves=((1, 5), (0, 8)))
     with pytest.raises(UserError, match="names class 8.*8 classes"):
-        data.load_half(tiny_pool, wrong, "B")
+        halves.load_half(tiny_pool, wrong, "B")

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_transfer import trainer
-from keras_transfer.data import Part
+from keras_transfer.halves import Part
 from keras_transfer.layer_statistics import LayerStatistics, probe_batch
 from keras_transfer.specs import DataSpec
 from keras_transfer.store import RunStore

@@ -22,11 +22,12 @@ FLOORS = [
         "devices",
         "strategies",
     },
-    {"reuse", "workers", "shared_folder"},
+    {"halves", "reuse"},
+    {"workers", "shared_folder"},
     {
         "needs",
         "ray_connection",
-        "data",
+        "batches",
         "models",
         "optimizers",
         "planning",
@@ -65,7 +66,6 @@ FLOORS = [
 # Opened only when a data set of that name is asked for.
 LAZY = {
     ("pools", "synthetic_shapes"),
-    ("workers", "data"),
     ("workers", "features"),
     ("workers", "trainer"),
 }
@@ -84,6 +84,7 @@ PLAIN = [
     "architectures",
     "presets",
     "pools",
+    "halves",
     "store",
     "planning",
     "intervals",

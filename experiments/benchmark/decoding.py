@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_transfer import data, pools, trainer
+from keras_transfer import batches, halves, pools, trainer
 from keras_transfer.presets import Preset
 
 _IMAGES = 128  # decoded in a round
@@ -83,10 +83,10 @@ def decoding(threads: int, recipe: Preset, tar: str | None) -> dict:
     kilobytes = np.mean([len(jpeg) for jpeg in jpegs]) / 1000
     feature = tfds.features.Image(encoding_format="jpeg")
     encoded = tf.data.Dataset.from_tensor_slices(jpegs)
-    batches = pools.decoded_batches(encoded, feature, recipe.image_size, 64)
+    decoded = pools.decoded_batches(encoded, feature, recipe.image_size, 64)
 
     def work():
-        return sum(len(batch) for batch in batches)
+        return sum(len(batch) for batch in decoded)
 
     source = "of the tar" if tar else "made up"
     side = round(float(pixels) ** 0.5)
@@ -121,20 +121,20 @@ def reading(threads: int, recipe: Preset) -> dict:
     trainer.set_threads(threads)
     images = _map_of_noise(recipe.image_size)
     side = recipe.image_size
-    part = data.Part(images, np.arange(_POOL), np.zeros(_POOL, np.int32))
+    part = halves.Part(images, np.arange(_POOL), np.zeros(_POOL, np.int32))
     mean = np.full((side, side, 3), 120, np.float32)
     spec = recipe.data("imagenet2012", 0)
     size = recipe.solver.batch_size
-    steps = 2 * data.steps_per_pass(_POOL, size)
+    steps = 2 * batches.steps_per_pass(_POOL, size)
 
     def train():
-        course = data.Course(_POOL, size, 0, 0, steps)
-        batches = data.train_batches(part, mean, spec, course)
-        return sum(len(labels) for _, labels in batches)
+        course = batches.Course(_POOL, size, 0, 0, steps)
+        stream = batches.train_batches(part, mean, spec, course)
+        return sum(len(labels) for _, labels in stream)
 
     def test():
-        batches = data.evaluation_batches(part, mean, spec)
-        return sum(len(labels) for _, labels in batches)
+        stream = batches.evaluation_batches(part, mean, spec)
+        return sum(len(labels) for _, labels in stream)
 
     return {
         f"training batches of {size}, {side} -> {recipe.crop} px": train,

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from experiments.benchmark.stock import stock_network
-from keras_transfer import data, features, models, trainer, transfer
+from keras_transfer import batches, features, halves, models, trainer, transfer
 from keras_transfer.architectures import layer_costs, layer_rows
 from keras_transfer.presets import Preset
 from keras_transfer.specs import DataSpec
@@ -99,12 +99,12 @@ def _repeat(function, arguments, flops_an_image, times: int = 5):
     return work
 
 
-def _data(recipe: Preset, images: int) -> tuple[data.Part, DataSpec]:
+def _data(recipe: Preset, images: int) -> tuple[halves.Part, DataSpec]:
     generator = np.random.default_rng(0)
     size = recipe.image_size
     pixels = generator.integers(0, 256, (images, size, size, 3), np.uint8)
     labels = generator.integers(0, CLASSES, images).astype(np.int32)
-    part = data.Part(pixels, np.arange(images), labels)
+    part = halves.Part(pixels, np.arange(images), labels)
     return part, recipe.data("random", 0)
 
 
@@ -127,9 +127,9 @@ def our_training(threads: int, recipe: Preset, steps: int) -> dict:
     mean = np.full((recipe.image_size, recipe.image_size, 3), 128, np.float32)
 
     def work():
-        course = data.Course(len(part), solver.batch_size, 0, 0, steps)
-        batches = data.train_batches(part, mean, spec, course)
-        network.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False)
+        course = batches.Course(len(part), solver.batch_size, 0, 0, steps)
+        stream = batches.train_batches(part, mean, spec, course)
+        network.fit(stream, steps_per_epoch=steps, verbose=0, shuffle=False)
         return steps * solver.batch_size
 
     return {"training": work}
@@ -214,14 +214,14 @@ def stored_features(
     stored = features.Features(
         np.zeros(shape, kept_as), np.zeros(shape[:1], kept_as), output.dtype
     )
-    half = data.HalfData(np.arange(CLASSES), [], part, part, part)
+    half = halves.HalfData(np.arange(CLASSES), [], part, part, part)
     upper = features.upper_part(network, cut)
     trainer.compile_network(upper, solver, steps)
 
     def work():
-        course = data.Course(len(part), solver.batch_size, 0, 0, steps)
-        batches = stored.train_batches(half, spec, course)
-        upper.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False)
+        course = batches.Course(len(part), solver.batch_size, 0, 0, steps)
+        stream = stored.train_batches(half, spec, course)
+        upper.fit(stream, steps_per_epoch=steps, verbose=0, shuffle=False)
         return steps * solver.batch_size
 
     return {"training": work}

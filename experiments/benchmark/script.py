@@ -14,13 +14,13 @@ import numpy as np
 import tensorflow as tf
 
 from experiments.benchmark.stock import stock_network
-from keras_transfer import data, optimizers
+from keras_transfer import halves, optimizers
 from keras_transfer.pools import ImagePool
 from keras_transfer.specs import NetworkSpec, from_dict
 from keras_transfer.splits import derive_seed
 
 
-def _datasets(half: data.HalfData, mean: np.ndarray, spec: NetworkSpec):
+def _datasets(half: halves.HalfData, mean: np.ndarray, spec: NetworkSpec):
     crop = spec.data.crop
 
     def images(part):
@@ -51,8 +51,8 @@ def _datasets(half: data.HalfData, mean: np.ndarray, spec: NetworkSpec):
 
 def train(spec: NetworkSpec, pool: ImagePool, bases: dict) -> float:
     """Trains one network plainly and returns its test accuracy."""
-    half = data.load_half(pool, spec.data, spec.target)
-    mean_half = data.load_half(pool, spec.data, spec.base or spec.target)
+    half = halves.load_half(pool, spec.data, spec.target)
+    mean_half = halves.load_half(pool, spec.data, spec.base or spec.target)
     mean = pool.mean_image(mean_half.train.indices)
     training, validation, test = _datasets(half, mean, spec)
     seed = derive_seed(spec.seed, spec.label)
