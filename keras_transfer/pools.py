@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_transfer import integrity, locks, records, splits
-from keras_transfer.errors import UserError
+from keras_transfer import builders, integrity, locks, records, splits
 from keras_transfer.files import (
     load_arrays,
     new_array,
@@ -27,8 +26,6 @@ from keras_transfer.files import (
 
 PARTS = ("train", "test")
 _OWN_TEST_FRACTION = 0.2  # of a data set that comes without a test set
-# Without one of these TFDS would leave out a part and say nothing.
-_IMAGENET_TARS = ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar")
 
 
 class ImagePool:
@@ -151,8 +148,7 @@ def prepare_pool(
         if pool is not None and pool.find_damage() is None:
             return pool
         progress(f"{name}: opening", 0.0)
-        _quiet_warnings()
-        builder = _prepared_builder(name, data_dir)
+        builder = builders.prepared_builder(name, data_dir)
         temporary = temporary_beside(folder)
         temporary.mkdir()
         try:
@@ -173,142 +169,11 @@ def _replace_folder(folder: Path, by: Path) -> None:
     shutil.rmtree(damaged, ignore_errors=True)
 
 
-def _prepared_builder(name: str, data_dir: str | None):
-    import tensorflow_datasets as tfds
-
-    if name == "synthetic_shapes":
-        from keras_transfer import synthetic_shapes  # noqa: F401  registers
-    try:
-        builder = tfds.builder(name, data_dir=data_dir)
-    except (tfds.core.registered.DatasetNotFoundError, ImportError) as error:
-        raise UserError(
-            f"Unknown data set {name!r}: expected a TFDS name such as "
-            "'cifar100', or 'synthetic_shapes'; see the TFDS catalogue."
-        ) from error
-    except (ValueError, AssertionError) as error:
-        raise UserError(
-            f"TFDS cannot open {name!r}: {_first_line(error)}"
-        ) from error
-    _check_features(builder)
-    if builder.is_prepared():
-        return builder
-    by_hand = bool(builder.MANUAL_DOWNLOAD_INSTRUCTIONS)
-    if by_hand:
-        _check_manual_files(builder)
-    try:
-        if not by_hand:
-            _check_reachable(builder)
-        with _quiet_stdout():
-            builder.download_and_prepare()
-    except Exception as error:
-        where = data_dir or builder.data_dir
-        raise UserError(
-            f"Data set {name!r} is not prepared in {where} and could not be "
-            f"downloaded ({type(error).__name__}: {_first_line(error)}). "
-            "Check the network, or give `--data-dir` of a prepared copy."
-        ) from error
-    return builder
-
-
-def _check_manual_files(builder) -> None:
-    """Says which files a user has to get, and where to put them."""
-    root = Path(builder.data_dir).parents[1]
-    if builder.builder_config is not None:
-        root = root.parent
-    manual = root / "downloads" / "manual"
-    names = {path.name for path in manual.glob("*")}
-    cure = (
-        f"Put them, or a symbolic link to their folder, at {manual}, or give "
-        "`--data-dir` of a folder in which TFDS has prepared them."
-    )
-    if builder.name == "imagenet2012":
-        missing = [name for name in _IMAGENET_TARS if name not in names]
-        if missing:
-            raise UserError(
-                f"ImageNet cannot be downloaded without registration. Missing: "
-                f"{' and '.join(missing)}. Get them from "
-                f"https://image-net.org/download-images (ILSVRC2012). {cure}"
-            )
-    elif not names:
-        words = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
-        raise UserError(
-            f"The files of {builder.name!r} have to be got by hand. TFDS "
-            f"says: {words} {cure}"
-        )
-
-
-def _check_reachable(builder) -> None:
-    # TFDS retries for minutes before it believes that there is no network.
-    import requests
-
-    for url in list(builder.url_infos or ())[:1]:
-        if url.startswith("http"):
-            requests.head(url, timeout=10, allow_redirects=False)
-
-
-def _quiet_warnings() -> None:
-    # TFDS warns of folders and of test images that nobody asked for.
-    from absl import logging
-
-    logging.set_verbosity(logging.ERROR)
-
-
-def _quiet_stdout():
-    # TFDS prints its own progress to standard output, which belongs to us.
-    import contextlib
-    import io
-
-    return contextlib.redirect_stdout(io.StringIO())
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-
-
-def _check_features(builder) -> None:
-    features = builder.info.features
-    names = list(features or {})
-    if "image" not in names or "label" not in names:
-        raise UserError(
-            f"Data set {builder.name!r} is not for image classification: "
-            f"expected features 'image' and 'label'. Received: {names}."
-        )
-    records.check_image_feature(builder.name, features["image"])
-    label = features["label"]
-    if not hasattr(label, "num_classes") or not label.num_classes:
-        raise UserError(
-            f"Data set {builder.name!r} has labels without classes: expected "
-            f"a `ClassLabel`. Received: {label!r}."
-        )
-
-
-def _part_names(builder) -> dict[str, str | None]:
-    available = list(builder.info.splits)
-    if "train" not in available:
-        raise UserError(
-            f"Data set {builder.name!r} has no 'train' part. "
-            f"Received parts: {available}."
-        )
-    # The test part of ImageNet carries no labels; its validation part is what
-    # the paper tests on.
-    order = ("test", "validation")
-    if builder.name.startswith("imagenet"):
-        order = ("validation", "test")
-        if "validation" not in available:
-            raise UserError(
-                f"{builder.name} in {builder.data_dir} was prepared without "
-                "its validation images, which are what the paper tests on. "
-                f"Delete that folder and prepare it with {_IMAGENET_TARS[1]}."
-            )
-    test = next((part for part in order if part in available), None)
-    return {"train": "train", "test": test}
-
-
 def _write_pool(builder, name, image_size, folder, progress) -> dict:
     class_names = list(builder.info.features["label"].names)
     if len(class_names) < 4:
         splits.class_halves(len(class_names), 0)  # says what is wrong
-    parts = _part_names(builder)
+    parts = builders.part_names(builder)
     counts = {}
     for part, tfds_part in parts.items():
         if tfds_part is None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments import similar_datasets
-from keras_transfer import halves, pools
+from keras_transfer import builders, halves, pools
 from keras_transfer.errors import UserError
 from keras_transfer.kinds import known_kinds
 from keras_transfer.presets import find_preset
@@ -141,7 +141,7 @@ def test_a_folder_prepared_without_validation_images_is_refused():
         info = Info
 
     with pytest.raises(UserError, match="without its validation images"):
-        pools._part_names(Builder)
+        builders.part_names(Builder)
 
 
 def test_plan_of_the_whole_paper_has_hours_and_disk(tmp_path, capsys):

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
     {"errors", "quiet", "files", "locks", "integrity"},
     {"specs", "splits", "archives", "records"},
-    {"network_folder"},
+    {"network_folder", "builders"},
     {
         "architectures",
         "presets",
@@ -65,7 +65,7 @@ FLOORS = [
 ]
 # Opened only when a data set of that name is asked for.
 LAZY = {
-    ("pools", "synthetic_shapes"),
+    ("builders", "synthetic_shapes"),
     ("workers", "features"),
     ("workers", "trainer"),
 }
@@ -83,6 +83,7 @@ PLAIN = [
     "splits",
     "architectures",
     "presets",
+    "builders",
     "pools",
     "halves",
     "store",
