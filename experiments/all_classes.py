@@ -8,7 +8,8 @@ Claim: a network on half of the classes errs less than one on all of them
 
 import sys
 
-from experiments.running import Study, base_specs, main_of
+from experiments.bases import base_specs
+from experiments.running import Study, main_of
 from experiments.settings import Settings
 from keras_transfer import networks, results, summary
 

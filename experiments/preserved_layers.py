@@ -10,7 +10,8 @@ not mend it.
 import dataclasses
 import sys
 
-from experiments.running import Study, base_specs, main_of
+from experiments.bases import base_specs
+from experiments.running import Study, main_of
 from experiments.settings import Settings
 from keras_transfer import networks, preserved
 

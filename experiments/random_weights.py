@@ -12,8 +12,9 @@ are drawn beside, where they are finished.
 import dataclasses
 import sys
 
+from experiments.bases import base_specs
 from experiments.distances import distance_writer
-from experiments.running import Study, base_specs, main_of
+from experiments.running import Study, main_of
 from experiments.settings import OverlaySettings
 from keras_transfer import networks
 from keras_transfer.specs import INITIALIZATIONS, NetworkSpec

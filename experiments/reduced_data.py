@@ -10,12 +10,8 @@ images, at the paper's faster schedule.
 import dataclasses
 import sys
 
-from experiments.running import (
-    Study,
-    check_images,
-    few_image_bases,
-    main_of,
-)
+from experiments.bases import check_images, few_image_bases
+from experiments.running import Study, main_of
 from experiments.settings import OverlaySettings
 from keras_transfer import data_size, networks, reference
 from keras_transfer.specs import SolverSpec

@@ -1,44 +1,27 @@
-"""From settings to a trained and reported study: plan, train, write, name."""
+"""A script from its settings to its report: parse, train, write, name."""
 
 import contextlib
 import dataclasses
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from experiments.progress import (
-    StudyProgress,
-    readable_size,
-    readable_time,
-)
 from experiments.settings import Settings, parse
-from keras_transfer import locks, networks, planning, results, summary
-from keras_transfer.cluster import ClusterExecutor
-from keras_transfer.devices import gpus_per_network
+from experiments.training import train_all
+from keras_transfer import locks, results, summary
 from keras_transfer.errors import UserError, disk_fault
 from keras_transfer.files import remove_leftovers
-from keras_transfer.presets import Preset
 from keras_transfer.rates import read_rates, with_rates
-from keras_transfer.ray_connection import connected
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore
-from keras_transfer.study import (
-    Outcome,
-    Reporter,
-    prepare_data,
-    run_study,
-)
 from keras_transfer.study_events import write_study_events
 from keras_transfer.summary import absent_classes
 from keras_transfer.survey import group_rows
-from keras_transfer.workers import Executor, default_workers, threads_of
-
-_LONG = 7 * 24 * 3600  # a plan of more seconds is no job for this machine
 
 DONE, SOME_FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
@@ -254,80 +237,6 @@ def write_study(
     return paths, lines
 
 
-def few_image_bases(
-    settings: Settings, recipe: Preset
-) -> tuple[list[NetworkSpec], int]:
-    """Lists bases whose number of steps is that on all images.
-
-    Args:
-        settings: `Settings`.
-        recipe: `Preset`.
-
-    Returns:
-        Tuple of the list of `NetworkSpec`, and the training images of each
-        class that there are (of the class with the mean number).
-
-    Raises:
-        UserError: If the data set cannot be had.
-    """
-    store = RunStore(settings.log_dir, "few_images")
-    facts = planning.find_facts(
-        store, settings.dataset, recipe.image_size, settings.data_dir
-    )
-    if facts is None:
-        prepare_data(
-            store,
-            settings.dataset,
-            recipe.image_size,
-            settings.data_dir,
-            Reporter(),
-        )
-        facts = planning.find_facts(
-            store, settings.dataset, recipe.image_size, settings.data_dir
-        )
-    whole = facts.train_images / facts.num_classes
-    most = round(whole * (1 - recipe.validation_fraction))
-    solver = recipe.solver
-    if solver.steps_per_epoch is None:
-        images = most * (facts.num_classes // 2)
-        steps = max(1, images // solver.batch_size)
-        solver = dataclasses.replace(solver, steps_per_epoch=steps)
-        recipe = dataclasses.replace(recipe, solver=solver)
-    return base_specs(settings, recipe), most
-
-
-def check_images(sizes: tuple[int, ...], most: int, dataset: str) -> None:
-    """Refuses sizes that are no fewer images than there are.
-
-    Args:
-        sizes: Tuple of integers, training images of each class.
-        most: Integer, those that there are.
-        dataset: String.
-
-    Raises:
-        UserError: Naming the first that is too large.
-    """
-    for size in sizes:
-        if size >= most:
-            raise UserError(
-                f"Expected `--images` below {most}, all that {dataset} has of "
-                f"a class (they come beside). Received: {size}."
-            )
-
-
-def base_specs(settings: Settings, recipe: Preset) -> list[NetworkSpec]:
-    """Lists the base networks of the settings' splits and seeds."""
-    return networks.similar_networks(
-        settings.dataset,
-        recipe,
-        recipe.splits,
-        settings.seeds,
-        (),
-        (),
-        settings.mean,
-    )
-
-
 def _name_files(paths: list[Path], console: Console) -> None:
     for name, suffix in (
         ("figure", ".svg"),
@@ -339,156 +248,3 @@ def _name_files(paths: list[Path], console: Console) -> None:
             console.print(
                 f"{name}: {', '.join(found)}", soft_wrap=True, highlight=False
             )
-
-
-def print_plan(
-    plan: planning.Plan,
-    store: RunStore,
-    console: Console,
-    reuse_gigabytes: float,
-) -> None:
-    """Prints what a study will train, what is there, time and disk.
-
-    Args:
-        plan: `Plan`.
-        store: `RunStore`.
-        console: `rich.console.Console`.
-        reuse_gigabytes: Float, budget of stored output of frozen layers.
-    """
-    table = Table(title=f"Study {store.study} in {store.log_dir}")
-    for column in ("treatment", "networks", "finished", "to train", "time"):
-        right = column != "treatment"
-        table.add_column(column, justify="right" if right else "left")
-    treatments = dict.fromkeys(n.spec.treatment for n in plan.networks)
-    for treatment in treatments:
-        rows = [n for n in plan.networks if n.spec.treatment == treatment]
-        todo = [n for n in rows if not n.finished]
-        times = [n.seconds for n in todo]
-        seconds = None if None in times else sum(times) / plan.workers
-        table.add_row(
-            treatment,
-            str(len(rows)),
-            str(len(rows) - len(todo)),
-            str(len(todo)),
-            readable_time(seconds),
-        )
-    console.print(table)
-    basis = "measured on finished networks" if plan.measured else "a guess"
-    disk = "unknown"
-    if plan.disk_bytes is not None:
-        disk = readable_size(plan.disk_bytes)
-    gpus = gpus_per_network([network.spec for network in plan.networks])
-    each = f" on {gpus} GPUs each" if gpus > 1 else ""
-    text = (
-        f"{len(plan.pending)} of {len(plan.networks)} networks to train, "
-        f"about {readable_time(plan.seconds)} with {plan.workers} at a time"
-        f"{each} ({basis}), disk {disk}."
-    )
-    if plan.stored_bytes:
-        text += (
-            f" Frozen layers store {plan.stored_bytes / 1e9:.1f} GB of output "
-            f"in passing, at most {reuse_gigabytes:g} GB at once."
-        )
-    if plan.pending and plan.flops and plan.seconds > _LONG:
-        hours = plan.flops / 1e13 / 3600
-        text += (
-            f" These are {plan.flops:.1e} floating-point operations: "
-            f"{hours:,.0f} h at 10 TFLOP/s."
-        )
-    if plan.tfds_bytes:
-        text += (
-            " TFDS keeps a copy of its own of the data set, "
-            f"{readable_size(plan.tfds_bytes)} more, beside the tars."
-        )
-    if plan.seconds is None:
-        text += " The data set was not prepared yet, so its size is unknown."
-    console.print(text, highlight=False)
-
-
-def train_all(
-    settings: Settings,
-    specs: list[NetworkSpec],
-    store: RunStore,
-    console: Console,
-) -> Outcome | None:
-    """Prints the plan and trains what is missing.
-
-    Args:
-        settings: `Settings`.
-        specs: List of `NetworkSpec`.
-        store: `RunStore`.
-        console: `rich.console.Console`.
-
-    Returns:
-        `Outcome`, or `None` if only the plan was asked for.
-    """
-    with open_executor(settings, specs, store) as executor:
-        return _train_all(settings, specs, store, console, executor)
-
-
-@contextlib.contextmanager
-def open_executor(
-    settings: Settings, specs: list[NetworkSpec], store: RunStore
-) -> Iterator[Executor | None]:
-    """Connects to the cluster that the settings ask for.
-
-    Args:
-        settings: `Settings`.
-        specs: List of `NetworkSpec`.
-        store: `RunStore`.
-
-    Yields:
-        `ClusterExecutor`, or `None` for processes of this machine, also if
-        nothing is left to train or the cluster would be started for a plan.
-    """
-    idle = settings.cluster is None
-    idle = idle or (settings.plan and settings.cluster == "local")
-    if idle or all(store.result(spec) is not None for spec in specs):
-        yield None
-        return
-    with connected(settings.cluster):
-        yield ClusterExecutor(
-            specs,
-            settings.workers,
-            # A cluster of one's own does not grow.
-            ahead=0 if settings.cluster == "local" else 1,
-        )
-
-
-def _train_all(settings, specs, store, console, executor) -> Outcome | None:
-    facts = planning.find_facts(
-        store, settings.dataset, specs[0].data.image_size, settings.data_dir
-    )
-    workers = settings.workers or default_workers(specs)
-    threads = threads_of(workers)
-    if executor is not None:
-        workers, threads = executor.workers, executor.threads
-    plan = planning.make_plan(
-        specs,
-        store,
-        facts,
-        workers,
-        threads,
-        1e9 * settings.reuse_gigabytes,
-    )
-    for notice in store.notices:
-        console.print(f"note: {notice}", soft_wrap=True, highlight=False)
-    store.notices.clear()
-    if not settings.quiet or settings.plan:
-        print_plan(plan, store, console, settings.reuse_gigabytes)
-        if executor is not None:
-            text = f"Cluster {settings.cluster}: {executor.describe()}."
-            console.print(text, highlight=False)
-    if settings.plan:
-        return None
-    with StudyProgress(plan, console, settings.quiet) as progress:
-        return run_study(
-            specs,
-            store,
-            settings.data_dir,
-            workers,
-            progress,
-            settings.reuse_gigabytes,
-            executor=executor,
-            observe=settings.observe,
-        )

@@ -9,12 +9,8 @@ images freezing is better, for fine-tuning overfits; with many, fine-tuning.
 import dataclasses
 import sys
 
-from experiments.running import (
-    Study,
-    check_images,
-    few_image_bases,
-    main_of,
-)
+from experiments.bases import check_images, few_image_bases
+from experiments.running import Study, main_of
 from experiments.settings import Settings
 from keras_transfer import data_size, networks
 from keras_transfer.specs import MODES

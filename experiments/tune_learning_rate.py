@@ -17,13 +17,9 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
-from experiments.running import (
-    DONE,
-    guarded_main,
-    open_executor,
-    train_all,
-)
+from experiments.running import DONE, guarded_main
 from experiments.settings import Settings
+from experiments.training import open_executor, train_all
 from keras_transfer import locks, networks, tuning
 from keras_transfer.errors import UserError
 from keras_transfer.rates import task_of
