@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.random_kills import ANY_TIME, KINDS, Kill, Record, table
+from experiments.random_kills.__main__ import Kill, Record, table
+from experiments.random_kills.aims import ANY_TIME, KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORK = "/l/similar_datasets/tiny_squares/split0/baseA/seed0-0123456789"

@@ -1,0 +1,1 @@
+"""Random kills of small studies; see `__main__.py`."""
