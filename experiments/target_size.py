@@ -51,9 +51,7 @@ def study(settings: TargetSizeSettings) -> Study:
 
     def write(rows, command, folder):
         paths = data_size.write_target_size(rows, title, command, folder)
-        return paths, [
-            data_size.find_crossing(rows, n).in_words() for n in layers
-        ]
+        return paths, data_size.crossings(rows, sorted(layers))
 
     return Study("target_size", bases + few + transfers, write)
 

@@ -20,6 +20,13 @@ from keras_transfer.summary import absent_classes, write_texts
 
 # How a network begins: from scratch, with frozen or with fine-tuned layers.
 STARTS = {"base": "from scratch", "AnB": "frozen", "AnB+": "fine-tuned"}
+_DOING = {
+    "base": "training from scratch",
+    "AnB": "freezing",
+    "AnB+": "fine-tuning",
+}
+# Which may overtake which as images become more.
+_RIVALS = (("AnB+", "AnB"), ("base", "AnB"), ("base", "AnB+"))
 _CAVEAT = (
     "Draws of few images of one half share its base, and halves of one split "
     "share images, so read intervals as approximate."
@@ -93,66 +100,86 @@ def differences(
 
 @dataclasses.dataclass(frozen=True)
 class Crossing:
-    """Where fine-tuning overtakes freezing.
+    """Where one start overtakes another.
 
     Args:
         n: Integer, layers copied.
-        below: Integer or `None`, the most images a class at which freezing
+        first, second: Strings, keys of `STARTS`.
+        below: Integer or `None`, the most images a class at which the second
             is ahead in the mean.
-        above: Integer or `None`, the fewest from which fine-tuning is.
-        sure: Boolean, whether the intervals on both sides exclude 0.
+        above: Integer or `None`, the fewest from which the first stays so.
+        unsure: Tuple of integers, sizes on both sides, or of all if there is
+            one side alone, whose interval includes 0 or is not known.
     """
 
     n: int
+    first: str
+    second: str
     below: int | None
     above: int | None
-    sure: bool
+    unsure: tuple[int, ...]
 
     def in_words(self) -> str:
         """Says it in a sentence."""
+        one, other = _DOING[self.first], _DOING[self.second]
         if self.below is None and self.above is None:
-            return f"n = {self.n}: not measured."
+            return f"n = {self.n}, {one} and {other}: not measured."
         if self.below is None:
-            text = f"fine-tuning is ahead at every size, from {self.above} on"
+            text = f"{one} is ahead of {other} at every size"
         elif self.above is None:
-            text = f"freezing is ahead at every size, up to {self.below}"
+            text = f"{other} is ahead of {one} at every size"
         else:
             text = (
-                f"fine-tuning overtakes freezing between {self.below} and "
+                f"{one} overtakes {other} between {self.below} and "
                 f"{self.above} images a class"
             )
-        doubt = "" if self.sure else " (an interval there includes 0)"
+        doubt = ""
+        if self.unsure:
+            sizes = ", ".join(map(str, self.unsure))
+            doubt = f" (the 95 % interval includes 0 at {sizes})"
         return f"n = {self.n}: {text}{doubt}."
 
 
-def find_crossing(rows: list[Row], n: int) -> Crossing:
-    """Finds the size from which fine-tuning stays ahead of freezing.
+def find_crossing(rows: list[Row], n: int, first: str, second: str) -> Crossing:
+    """Finds the size from which one start stays ahead of another.
 
     Args:
         rows: List of `Row`.
         n: Integer, layers copied.
+        first, second: Strings, keys of `STARTS`.
 
     Returns:
         `Crossing`.
     """
-    ahead = differences(rows, "AnB+", "AnB", n)
+    ahead = differences(rows, first, second, n)
     sizes = list(ahead)
-    # From the largest size down, while fine-tuning is ahead in the mean.
-    first = len(sizes)
-    while first and ahead[sizes[first - 1]].mean > 0:
-        first -= 1
-    below = sizes[first - 1] if first else None
-    above = sizes[first] if first < len(sizes) else None
-    sides = [ahead[size] for size in (below, above) if size is not None]
-    sure = bool(sides) and all(
-        side.t_low is not None and side.t_low * side.t_high > 0
-        for side in sides
+    # From the largest size down, while the first is ahead in the mean.
+    place = len(sizes)
+    while place and ahead[sizes[place - 1]].mean > 0:
+        place -= 1
+    below = sizes[place - 1] if place else None
+    above = sizes[place] if place < len(sizes) else None
+    sides = sizes if None in (below, above) else (below, above)
+    unsure = tuple(
+        size
+        for size in sides
+        if ahead[size].t_low is None
+        or ahead[size].t_low * ahead[size].t_high <= 0
     )
-    return Crossing(n, below, above, sure)
+    return Crossing(n, first, second, below, above, unsure)
+
+
+def crossings(rows: list[Row], layers: list[int]) -> list[str]:
+    """Says for each `n` which start is ahead, and from which size on."""
+    return [
+        find_crossing(rows, n, *pair).in_words()
+        for n in layers
+        for pair in _RIVALS
+    ]
 
 
 def plot_target_size(rows: list[Row], title: str, path: Path) -> list[Path]:
-    """Draws accuracy against target images, a panel for each `n`.
+    """Draws accuracies against target images, and their paired differences.
 
     Args:
         rows: List of `Row`.
@@ -163,35 +190,80 @@ def plot_target_size(rows: list[Row], title: str, path: Path) -> list[Path]:
         List of the paths written, SVG and PNG.
     """
     layers = results.layers_of(rows)
+    sizes = sorted({images_a_class(row) for row in rows})
     with plt.rc_context(SETTINGS):
         figure, panels = plt.subplots(
-            1,
+            2,
             len(layers),
-            figsize=(1.5 + 4.5 * len(layers), 5.2),
-            sharey=True,
+            figsize=(1.5 + 4.5 * len(layers), 8.5),
+            sharex=True,
+            sharey="row",
             squeeze=False,
             layout="constrained",
         )
-        figure.suptitle(f"{title}\nbars: 95 % t interval over halves and draws")
-        for axes, n in zip(panels[0], layers, strict=True):
-            for index, (start, name) in enumerate(STARTS.items()):
-                marker, colour, filled, _ = STYLES[start]
-                look = (marker, colour, ("--", "-", ":")[index], filled)
-                # Side by side, so that bars do not hide one another.
-                points = [
-                    (size * 1.04 ** (index - 1), value)
-                    for size, value in accuracies(rows, start, n).items()
-                ]
-                plot_estimates(axes, points, look, name)
-            axes.set_xscale("log")
-            sizes = sorted({images_a_class(row) for row in rows})
-            axes.set_xticks(sizes, [str(size) for size in sizes])
-            axes.minorticks_off()
-            axes.set_title(f"n = {n} copied layers", fontsize=11)
-            axes.set_xlabel("target images a class (log)")
+        figure.suptitle(
+            f"{title}\nbars, cut at the frame: 95 % t interval over halves and "
+            "draws; all images: two halves, one draw"
+        )
+        for n, above, below in zip(layers, *panels, strict=True):
+            _plot_sizes(
+                above,
+                [
+                    (accuracies(rows, start, n), _look(start, index), name)
+                    for index, (start, name) in enumerate(STARTS.items())
+                ],
+            )
+            _plot_sizes(
+                below,
+                [
+                    (
+                        differences(rows, first, second, n),
+                        _look(first, 2 * index),
+                        f"{STARTS[first]} - {STARTS[second]}",
+                    )
+                    for index, (first, second) in enumerate(_RIVALS[:2])
+                ],
+            )
+            below.axhline(0, color="#222222", lw=0.9)
+            above.set_xscale("log")
+            above.set_xticks(sizes, [str(size) for size in sizes])
+            above.minorticks_off()
+            above.set_title(f"n = {n} copied layers", fontsize=11)
+            below.set_xlabel("target images a class (log)")
+        for row in panels:
+            # Bars over two networks are longer than all the rest.
+            row[0].set_ylim(*_frame(row))
+            row[0].legend(fontsize=9)
         panels[0][0].set_ylabel("top-1 accuracy (%)")
-        panels[0][0].legend(fontsize=9)
+        panels[1][0].set_ylabel("paired difference (points)")
         return save(figure, path)
+
+
+def _look(start: str, index: int) -> tuple[str, str, str, bool]:
+    marker, colour, filled, _ = STYLES[start]
+    return marker, colour, ("--", "-", ":")[index], filled
+
+
+def _plot_sizes(axes, curves: list[tuple]) -> None:
+    for index, (values, look, name) in enumerate(curves):
+        # Side by side, so that bars do not hide one another.
+        shift = 1.04 ** (index - (len(curves) - 1) / 2)
+        points = [(size * shift, value) for size, value in values.items()]
+        plot_estimates(axes, points, look, name)
+
+
+def _frame(panels) -> tuple[float, float]:
+    """Returns limits that show all curves; a bar is a line of two points."""
+    curves = [
+        line.get_ydata()
+        for axes in panels
+        for line in axes.lines
+        if len(line.get_ydata()) > 2
+    ]
+    low = min((min(curve) for curve in curves), default=0)
+    high = max((max(curve) for curve in curves), default=1)
+    margin = 0.2 * (high - low) + 1
+    return low - margin, high + margin
 
 
 def target_size_summary(rows: list[Row], title: str, command: str) -> str:
@@ -208,7 +280,7 @@ def target_size_summary(rows: list[Row], title: str, command: str) -> str:
         "",
     ]
     layers = results.layers_of(rows)
-    lines += [f"- {find_crossing(rows, n).in_words()}" for n in layers]
+    lines += [f"- {text}" for text in crossings(rows, layers)]
     for n in layers:
         lines += ["", f"## n = {n}", ""]
         lines += [

@@ -62,14 +62,27 @@ def test_differences_are_paired_by_draw_and_half(tiny_spec):
 
 def test_crossing_is_found_and_said(tiny_spec):
     rows = study(tiny_spec)
-    crossing = data_size.find_crossing(rows, 5)
-    assert crossing == data_size.Crossing(5, 25, 100, True)
-    assert "between 25 and 100 images a class." in crossing.in_words()
-    few = [r for r in rows if data_size.images_a_class(r) < 100]
-    assert "freezing is ahead at every size, up to 25" in (
-        data_size.find_crossing(few, 5).in_words()
+    crossing = data_size.find_crossing(rows, 5, "AnB+", "AnB")
+    assert crossing == data_size.Crossing(5, "AnB+", "AnB", 25, 100, ())
+    said = data_size.crossings(rows, [5])
+    assert said == [
+        "n = 5: fine-tuning overtakes freezing between 25 and 100 images a "
+        "class.",
+        "n = 5: training from scratch overtakes freezing between 25 and 100 "
+        "images a class.",
+        "n = 5: fine-tuning is ahead of training from scratch at every size.",
+    ]
+    alone = [r for r in rows if r.spec.target == "A" and not r.spec.draw]
+    assert (
+        "(the 95 % interval includes 0 at 25, 100)"
+        in (data_size.crossings(alone, [5])[0])
     )
-    assert "not measured" in data_size.find_crossing(rows, 3).in_words()
+    few = [r for r in rows if data_size.images_a_class(r) < 100]
+    assert (
+        "freezing is ahead of fine-tuning at every size"
+        in (data_size.crossings(few, [5])[0])
+    )
+    assert "not measured" in data_size.crossings(rows, [3])[0]
 
 
 def test_report_of_target_size(tiny_spec, tmp_path):
