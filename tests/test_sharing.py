@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.random_kills import compare
+from experiments.random_kills.comparing import compare
 from keras_transfer import study
 from keras_transfer.store import RunStore
 from keras_transfer.study import Reporter
