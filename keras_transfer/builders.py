@@ -6,7 +6,7 @@ TensorFlow is imported where a data set is opened, not with this file.
 from pathlib import Path
 
 from keras_transfer import records
-from keras_transfer.errors import UserError
+from keras_transfer.errors import UserError, first_line
 
 # Without one of these TFDS would leave out a part and say nothing.
 _IMAGENET_TARS = ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar")
@@ -40,7 +40,7 @@ def prepared_builder(name: str, data_dir: str | None):
         ) from error
     except (ValueError, AssertionError) as error:
         raise UserError(
-            f"TFDS cannot open {name!r}: {_first_line(error)}"
+            f"TFDS cannot open {name!r}: {first_line(error)[:200]}"
         ) from error
     _check_features(builder)
     if builder.is_prepared():
@@ -57,7 +57,7 @@ def prepared_builder(name: str, data_dir: str | None):
         where = data_dir or builder.data_dir
         raise UserError(
             f"Data set {name!r} is not prepared in {where} and could not be "
-            f"downloaded ({type(error).__name__}: {_first_line(error)}). "
+            f"downloaded ({type(error).__name__}: {first_line(error)[:200]}). "
             "Check the network, or give `--data-dir` of a prepared copy."
         ) from error
     return builder
@@ -112,10 +112,6 @@ def _quiet_stdout():
     import io
 
     return contextlib.redirect_stdout(io.StringIO())
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def _check_features(builder) -> None:

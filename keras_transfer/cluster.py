@@ -14,7 +14,7 @@ import os
 import sys
 import types
 
-from keras_transfer.errors import UserError
+from keras_transfer.errors import UserError, first_line
 from keras_transfer.needs import Node, describe, share_nodes
 from keras_transfer.network_folder import Network
 from keras_transfer.shared_folder import (
@@ -131,12 +131,12 @@ class ClusterExecutor:
         except errors.RayTaskError as error:
             text = (
                 f"A node of the cluster cannot train networks: "
-                f"{_first_line(error.cause)}. Install the same keras_transfer "
+                f"{first_line(error.cause)}. Install the same keras_transfer "
                 "in the same place on every node."
             )
             return [("user_error", text)]
         except errors.RayError as error:
-            text = f"{_first_line(error)} (tried {1 + RETRIES} times)"
+            text = f"{first_line(error)} (tried {1 + RETRIES} times)"
             return [("died", text)]
         kind, content = messages[-1]
         if kind == "died":
@@ -188,10 +188,6 @@ def _absolute(task: Task) -> Task:
         pool_folder=task.pool_folder.absolute(),
         feature_store=store and (store[0].absolute(), store[1]),
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _train_on_node(task: Task, threads: int, home: Home) -> list[tuple]:

@@ -59,3 +59,8 @@ def disk_fault(error: BaseException, place: str) -> str | None:
         "epoch of the others are kept; the same command goes on once this is "
         "cured."
     )
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's text, or its kind if it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,5 +1,19 @@
 """Turns the numbers of a benchmark into tables, targets first."""
 
+from keras_transfer import presets
+from keras_transfer.architectures import (
+    layer_costs,
+    layer_rows,
+    training_flops,
+)
+
+# What is trained, as `__main__` does; a half of CIFAR-100 has 50 classes.
+_RECIPES = {
+    "cnn8": presets.find_preset("cifar100", "default", None),
+    "caffenet": presets.find_preset("imagenet2012", "paper", None),
+}
+_CLASSES = 50
+
 
 def _table(header: list[str], rows: list[list[str]]) -> list[str]:
     lines = ["| " + " | ".join(header) + " |"]
@@ -21,7 +35,7 @@ def to_markdown(found: dict) -> str:
     Returns:
         String.
     """
-    machine = found["machine"]
+    machine, peaks = found["machine"], found.get("roofline") or {}
     lines = [
         "# Benchmark",
         "",
@@ -35,7 +49,7 @@ def to_markdown(found: dict) -> str:
     for part, write in (
         ("peak", _peak),
         ("roofline", _roofline),
-        ("training", _training),
+        ("training", lambda part: _training(part, peaks)),
         ("trial", _trial),
         ("decoding", _decoding),
         ("study", _study),
@@ -210,24 +224,42 @@ def _roofline(part: dict) -> list[str]:
     return lines
 
 
-def _training(part: dict) -> list[str]:
-    lines = ["## Training throughput", ""]
+def _training(part: dict, peaks: dict) -> list[str]:
+    lines = [
+        "## Training throughput",
+        "",
+        "Share of peak: counted operations of products and convolutions over "
+        "the fastest of the network's convolutions, in the same precision.",
+        "",
+    ]
     for network, rivals in part.items():
         lines += [f"`{network}`:", ""]
         rows = []
         for name, speed in rivals.items():
             if not speed["rounds"]:
-                rows.append([name, f"absent: {speed['absent']}", ""])
+                rows.append([name, f"absent: {speed['absent']}", "", ""])
                 continue
             rows.append(
                 [
                     name,
                     f"{speed['median']:.0f} images/s",
                     _ratio(speed["over_ours_float32"]),
+                    _share_of_peak(network, name, speed["median"], peaks),
                 ]
             )
-        lines += _table(["trainer", "median", "over ours float32"], rows)
+        header = ["trainer", "median", "over ours float32", "share of peak"]
+        lines += _table(header, rows)
     return lines
+
+
+def _share_of_peak(network: str, name: str, speed: float, peaks: dict) -> str:
+    precision = "bfloat16" if "bfloat16" in name else "float32"
+    if precision not in peaks:
+        return ""
+    recipe = _RECIPES[network]
+    costs = layer_costs(layer_rows(recipe.model, _CLASSES), recipe.crop)
+    flops = speed * training_flops(costs)
+    return f"{flops / peaks[precision]['flops_a_second']:.2f}"
 
 
 def _trial(part: dict) -> list[str]:
