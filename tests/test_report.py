@@ -184,7 +184,8 @@ def test_warnings_name_what_is_failed_damaged_or_foreign(filed, tiny_spec):
     assert "result.json was cut short or edited" in text
     assert "1 folder left out" in text
     assert "at BnB, n = 7, so these means mix" in text
-    # Once more: it was set aside before, and is still told.
+    # Once more, after its study was started: it is still told.
+    store.set_aside_damaged(dataclasses.replace(tiny_spec, base="A", n=7))
     again = take_survey(RunStore(filed, "similar_datasets"))
     assert "is a damaged result that was set aside" in again.notices[0]
 
