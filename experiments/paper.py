@@ -74,9 +74,7 @@ def published_studies(settings: OverlaySettings) -> list[Study]:
         ),
         dataclasses.replace(whole, specs=bases + netbase),
         dissimilar,
-        Study(
-            "random_weights", random, distance_writer(settings, random, title)
-        ),
+        Study("random_weights", random, distance_writer(settings, title)),
         reduced_data.study(_as(reduced_data.ReducedSettings, settings)),
     ]
 

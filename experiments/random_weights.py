@@ -48,7 +48,7 @@ def study(settings: RandomSettings) -> Study:
     """
     specs = random_specs(settings)
     title = f"Random weights: untrained layers on {settings.dataset}"
-    write = distance_writer(settings, specs, title)
+    write = distance_writer(settings, title)
     return Study("random_weights", specs, write)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from keras_transfer.errors import UserError
 from keras_transfer.files import read_json
+from keras_transfer.recipes import GROUP, recipe_key
 from keras_transfer.result_fields import can_be_reported
 from keras_transfer.results import Row
 from keras_transfer.specs import TREATMENTS, NetworkSpec, from_dict
@@ -167,12 +168,9 @@ def group_rows(rows: list[Row]) -> list[Group]:
     """
     groups: dict[tuple, list[Row]] = {}
     for row in rows:
-        spec = row.spec
-        data = dataclasses.replace(spec.data, split=0)
-        shared = (data, spec.model, spec.own_base.solver, spec.target_images)
-        groups.setdefault((shared, spec.base_solver is not None), []).append(
-            row
-        )
+        shared = recipe_key(row.spec.own_base, GROUP)
+        tuned = row.spec.base_solver is not None
+        groups.setdefault((shared, tuned), []).append(row)
     found = []
     for (shared, tuned), members in groups.items():
         bases = groups.get((shared, False), []) if tuned else []

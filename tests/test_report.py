@@ -402,7 +402,7 @@ def test_networks_of_every_study_make_a_page(tiny_spec, tmp_path):
     assert "A3A-keep1, split0, seed 0: 61.0 %" in text
     assert "B3A, split0, seed 0, 5 images a class, draw 1: 45.0 %, +3.0" in text
     assert "B5A, split0, seed 0: 63.0 %, +3.0 points" in text
-    assert "natural and man-made classes" in text
+    assert "classes by kind, side A and side B" in text
     assert "with learning rates of each treatment" in text
 
 
