@@ -9,7 +9,7 @@ base: same division, target and seed.
 import dataclasses
 from pathlib import Path
 
-from keras_transfer import results
+from keras_transfer import pairs, results
 from keras_transfer.intervals import Estimate, welch_difference
 from keras_transfer.kinds import name_sides
 from keras_transfer.results import Claim, Row
@@ -202,20 +202,20 @@ def _claim(section, text, name, better: Sort, worse: Sort) -> Claim:
     name = f"loss at n = {where}, {name}:" if layers else f"loss, {name}:"
     if not all(changes):
         return Claim(section, text, f"{name} not measured", "undecided", "")
-    effect = welch_difference(*changes)
+    effect = welch_difference(*changes, of="pair")
     verdict = "undecided"
     if effect.t_low is not None:
         if effect.t_low > 0:
             verdict = "supported"
         elif effect.t_high < 0:
             verdict = "not supported"
-    pairs = " and ".join(str(len(values)) for values in changes)
+    counts = " and ".join(str(len(values)) for values in changes)
     return Claim(
         section,
         text,
         f"{name} {effect.in_points()}",
         verdict,
-        f"{pairs} pairs, not paired with each other: Welch's interval; "
+        f"{counts} pairs, not paired with each other: Welch's interval; "
         "supported if it lies above 0",
     )
 
@@ -237,8 +237,11 @@ def _mean_changes(rows: list[Row], treatment: str, layers) -> list[float]:
     ]
     if not changes:
         return []
-    pairs = set(changes[0]).intersection(*changes[1:])
-    return [sum(c[pair] for c in changes) / len(layers) for pair in pairs]
+    whole = set(changes[0]).intersection(*changes[1:])
+    return [
+        sum(change[pair] for change in changes) / len(layers)
+        for pair in sorted(whole)
+    ]
 
 
 def summary_text(
@@ -271,14 +274,11 @@ def summary_text(
         "| train loss |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    own = {
-        (row.spec.division, row.group): row.accuracy
-        for row in results.select(rows, "base")
-    }
+    gains = pairs.own_gains(rows)
     stuck = []
     for row in rows:
-        base = own.get((row.spec.division, row.group))
-        change = "" if base is None else f"{100 * (row.accuracy - base):+.1f}"
+        gain = gains.get(row.spec)
+        change = "" if gain is None else f"{100 * gain:+.1f}"
         result = row.result
         lines.append(
             f"| {row.spec.label}, seed {row.spec.seed} | {row.spec.division} "

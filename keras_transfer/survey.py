@@ -167,13 +167,20 @@ def group_rows(rows: list[Row]) -> list[Group]:
         List of `Group`, the one with most networks first.
     """
     groups: dict[tuple, list[Row]] = {}
+    solvers: dict[tuple, list] = {}
     for row in rows:
         shared = recipe_key(row.spec.own_base, GROUP)
         tuned = row.spec.base_solver is not None
-        groups.setdefault((shared, tuned), []).append(row)
+        # Of several rates of one task each has a group: figures mix none.
+        task = (shared, tuned, row.spec.treatment, row.spec.n)
+        rates = solvers.setdefault(task, [])
+        if row.spec.solver not in rates:
+            rates.append(row.spec.solver)
+        edition = rates.index(row.spec.solver) if tuned else 0
+        groups.setdefault((shared, tuned, edition), []).append(row)
     found = []
-    for (shared, tuned), members in groups.items():
-        bases = groups.get((shared, False), []) if tuned else []
+    for (shared, tuned, _), members in groups.items():
+        bases = groups.get((shared, False, 0), []) if tuned else []
         bases = [row for row in bases if row.spec.base is None]
         recipe = members[0].spec.own_base
         found.append(Group(recipe, members, bases, tuned))
