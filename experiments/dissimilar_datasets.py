@@ -16,8 +16,14 @@ import sys
 
 from experiments.distances import distance_writer
 from experiments.running import Study, main_of
-from experiments.settings import OverlaySettings
+from experiments.settings import (
+    Layers,
+    Overlay,
+    StudySettings,
+    Treatments,
+)
 from keras_transfer import kinds, networks, planning
+from keras_transfer.errors import UserError
 from keras_transfer.presets import Preset
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore
@@ -25,13 +31,15 @@ from keras_transfer.study import Reporter, prepare_data
 
 
 @dataclasses.dataclass(frozen=True)
-class DissimilarSettings(OverlaySettings):
+class DissimilarSettings(Overlay, Treatments, Layers, StudySettings):
     """What this study can be told."""
 
     classes: str | None = None
     """Text file: two sections such as [cats] and [dogs], a class a line."""
     balanced: bool = False
     """Drop classes of the larger side until both have as many."""
+    balance_draw: int = 0
+    """Which classes `--balanced` drops: the number of a random draw."""
 
 
 def find_halves(
@@ -46,6 +54,16 @@ def find_halves(
     Returns:
         Tuple of the pair of tuples of class indices, and the pair of names.
     """
+    if settings.balance_draw and not settings.balanced:
+        raise UserError(
+            "Expected `--balance-draw` only with `--balanced`. Received: "
+            f"{settings.balance_draw} without it."
+        )
+    if settings.balance_draw < 0:
+        raise UserError(
+            "Expected `--balance-draw` of 0 or more. "
+            f"Received: {settings.balance_draw}."
+        )
     sides = kinds.KINDS
     if settings.classes is None:
         halves = kinds.known_kinds(settings.dataset)
@@ -58,8 +76,7 @@ def find_halves(
             names = prepare_data(*place, Reporter()).class_names
         halves, sides = kinds.read_kinds(settings.classes, names)
     if settings.balanced:
-        splits = settings.splits or (0,)
-        halves = kinds.balance(halves, splits[0])
+        halves = kinds.balance(halves, settings.balance_draw)
     return halves, sides
 
 

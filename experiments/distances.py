@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from experiments.running import Writer
-from experiments.settings import OverlaySettings
+from experiments.settings import StudySettings
 from keras_transfer import distance, kinds, reference, results
 from keras_transfer.recipes import figure3_key
 from keras_transfer.store import RunStore
@@ -40,14 +40,14 @@ def finished_beside(
 
 
 def distance_writer(
-    settings: OverlaySettings,
+    settings: StudySettings,
     title: str,
     names: dict[tuple, tuple[str, str]] | None = None,
 ) -> Writer:
     """Returns what reports networks beside those of the other sections.
 
     Args:
-        settings: `OverlaySettings`.
+        settings: `StudySettings` with `Overlay`.
         title: String.
         names: Dict from halves to the names of both sides, of the study's
             own division, or `None`. They are filed beside the results, for

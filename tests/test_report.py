@@ -329,7 +329,7 @@ def specs_of_command(words):
         "preserved_layers --layers 2 4",
         "boost --layers 3 --splits 1",
         "target_size --dataset cifar100 --images 5 --draws 1 --layers 3",
-        "reduced_data --dataset cifar100 --images 10 --splits 0",
+        "reduced_data --dataset cifar100 --images 10",
     ],
 )
 def test_command_of_a_network_trains_that_network(line):

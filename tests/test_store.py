@@ -4,7 +4,7 @@ import json
 import pytest
 
 from experiments import report, similar_datasets
-from experiments.settings import OverlaySettings, parse
+from experiments.settings import GridSettings, parse
 from keras_transfer.errors import UserError
 from keras_transfer.store import RunStore
 from tests.conftest import TINY, write_tiny_pool
@@ -121,7 +121,7 @@ def test_a_plan_and_a_report_leave_a_damaged_folder_alone(
     write_tiny_pool(store.log_dir / ".cache")
     arguments = ["--dataset", TINY, "--image-size", "20", "--plan"]
     arguments += ["--log-dir", str(store.log_dir), "--layers", "7"]
-    settings = parse("x", "", arguments, OverlaySettings)
+    settings = parse("x", "", arguments, GridSettings)
     spec = similar_datasets.study(settings).specs[0]
     path = finish(store, spec).folder / "result.json"
     path.write_text(path.read_text()[:-9])
