@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
     {"errors", "quiet", "files", "locks", "integrity"},
     {"specs", "splits", "archives", "records"},
-    {"network_folder", "builders"},
+    {"network_folder", "builders", "pairs", "recipes"},
     {
         "architectures",
         "presets",
