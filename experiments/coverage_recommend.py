@@ -19,9 +19,10 @@ import tyro
 from rich.console import Console
 from rich.progress import track
 
-from keras_transfer.decision import Candidate, decide, tell
+from keras_transfer.decision import Candidate, decide
 from keras_transfer.errors import UserError
 from keras_transfer.files import write_atomically
+from keras_transfer.told import tell
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,12 @@ import math
 import numpy as np
 
 from keras_transfer.errors import UserError
-from keras_transfer.simultaneous import Spread, spread_of, with_level
+from keras_transfer.simultaneous import (
+    Spread,
+    check_correct,
+    spread_of,
+    with_level,
+)
 
 MOST_IMAGES = 1_000_000  # Beyond, no folder of images would decide.
 ROUNDING = 1e-9  # Of shares: 0.9 - 0.875 is more than 0.025.
@@ -87,37 +92,6 @@ class Recommendation:
     images: int
     seeds: int
     sentences: tuple[str, ...]
-
-
-def check_correct(correct, count: int) -> np.ndarray:
-    """Checks per-image correctness and returns it as floats.
-
-    Args:
-        correct: Boolean or 0/1 array of shape `(candidates, seeds, images)`,
-            the same images in the same order for all.
-        count: Integer, number of candidates.
-
-    Returns:
-        Float array of the same shape.
-
-    Raises:
-        UserError: Another shape, fewer than 2 images, or other values.
-    """
-    array = np.asarray(correct)
-    shape = array.shape
-    if array.ndim != 3 or shape[0] != count or shape[1] < 1 or shape[2] < 2:
-        raise UserError(
-            f"Expected `correct` of shape (candidates, seeds, images) with "
-            f"{count} candidates, 1 seed or more and 2 images or more. "
-            f"Received: shape={shape}."
-        )
-    if array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
-        raise UserError(
-            "Expected `correct` to hold whether each image was classified "
-            "correctly, 0 or 1. Received: other values. Compare predictions "
-            "with labels first."
-        )
-    return array.astype(float)
 
 
 def decide(
@@ -313,77 +287,4 @@ def _advice(found: Recommendation) -> str:
     return (
         "No number of images would decide, since a loss is too close to the "
         "tolerance; another tolerance may."
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class Told:
-    """What the test images say about a choice already made.
-
-    Args:
-        chosen: String.
-        accuracy, low, high: Floats, of the chosen candidate, with its 95 %
-            interval.
-        differences: Dict from each other name to `(mean, low, high)`, the
-            chosen one's accuracy minus the other's, with intervals that
-            hold for all at once (95 %).
-    """
-
-    chosen: str
-    accuracy: float
-    low: float
-    high: float
-    differences: dict[str, tuple[float, float, float]]
-
-
-def tell(names: list[str], chosen: str, correct, seed: int = 0) -> Told:
-    """Tells a choice on test images, once: they must not have led to it.
-
-    Args:
-        names: List of strings, of the chosen candidate and of those it is
-            compared with, for instance the folk rules.
-        chosen: String among `names`.
-        correct: Boolean array of shape `(candidates, seeds, images)`, on
-            test images.
-        seed: Integer, of the draws behind the simultaneous level. Defaults
-            to `0`.
-
-    Returns:
-        `Told`.
-
-    Raises:
-        UserError: An unknown choice, or a bad `correct`.
-    """
-    if names.count(chosen) != 1 or len(set(names)) < len(names):
-        raise UserError(
-            f"Expected `chosen` among distinct names {', '.join(names)}. "
-            f"Received: {chosen}."
-        )
-    correct = check_correct(correct, len(names))
-    own = names.index(chosen)
-    alone = spread_of(correct[own][None], shares=True)
-    factor = with_level(alone, np.eye(len(names))[[own]], correct, seed)[0]
-    reach = float(factor * math.sqrt(alone.variance[0]))
-    centre = float(alone.centre[0])
-    others = [i for i in range(len(names)) if i != own]
-    differences = {}
-    if others:
-        spread = spread_of(correct[own] - correct[others], len(names))
-        contrasts = np.eye(len(names))[own] - np.eye(len(names))[others]
-        factors = with_level(spread, contrasts, correct, seed)
-        reaches = factors * np.sqrt(spread.variance)
-        for k, i in enumerate(others):
-            mean = float((correct[own] - correct[i]).mean())
-            middle = float(spread.centre[k])
-            differences[names[i]] = (
-                mean,
-                max(-1.0, middle - float(reaches[k])),
-                min(1.0, middle + float(reaches[k])),
-            )
-    return Told(
-        chosen,
-        float(correct[own].mean()),
-        max(0.0, centre - reach),
-        min(1.0, centre + reach),
-        differences,
     )

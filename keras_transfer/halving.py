@@ -1,9 +1,10 @@
 """Successive halving of candidates within a budget of seconds.
 
 A pure function of what was asked and of the results so far: a race that was
-killed goes on from its list of results. keras-tuner's `HyperbandOracle`
-draws its trials at random, counts its budget in epochs and cannot begin with
-a given order; hence these rules of our own.
+killed goes on from its list of results. keras-tuner's `HyperbandOracle` was
+tried and not taken: it draws trials at random instead of in a given order,
+counts its budget in epochs, and stops before any halving where there are
+fewer candidates than its first bracket has places.
 """
 
 import dataclasses

@@ -10,8 +10,41 @@ import dataclasses
 
 import numpy as np
 
+from keras_transfer.errors import UserError
+
 LEVEL = 0.95
 DRAWS = 10_000
+
+
+def check_correct(correct, count: int) -> np.ndarray:
+    """Checks per-image correctness and returns it as floats.
+
+    Args:
+        correct: Boolean or 0/1 array of shape `(candidates, seeds, images)`,
+            the same images in the same order for all.
+        count: Integer, number of candidates.
+
+    Returns:
+        Float array of the same shape.
+
+    Raises:
+        UserError: Another shape, fewer than 2 images, or other values.
+    """
+    array = np.asarray(correct)
+    shape = array.shape
+    if array.ndim != 3 or shape[0] != count or shape[1] < 1 or shape[2] < 2:
+        raise UserError(
+            f"Expected `correct` of shape (candidates, seeds, images) with "
+            f"{count} candidates, 1 seed or more and 2 images or more. "
+            f"Received: shape={shape}."
+        )
+    if array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
+        raise UserError(
+            "Expected `correct` to hold whether each image was classified "
+            "correctly, 0 or 1. Received: other values. Compare predictions "
+            "with labels first."
+        )
+    return array.astype(float)
 
 
 @dataclasses.dataclass(frozen=True)

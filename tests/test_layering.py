@@ -25,6 +25,7 @@ FLOORS = [
         "score_evidence",
         "score_similarity",
         "decision",
+        "told",
     },
     {
         "architectures",
@@ -95,6 +96,7 @@ PLAIN = [
     "scores",
     "simultaneous",
     "decision",
+    "told",
     "halving",
     "rank_correlation",
     "errors",
