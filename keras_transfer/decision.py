@@ -208,6 +208,8 @@ def _undecided(order, chosen, losses, tolerance) -> list[int]:
 def _needed(open_ones, best, losses, spreads, factors, tolerance, shape):
     """About how many images, or else seeds, would decide all open ones."""
     _, seeds, images = shape
+    # With more seeds Student's factor falls, towards that of the surest pair.
+    factor = min(factors.values(), default=1.0)
     most_images, most_seeds = 0.0, 0.0
     for i in open_ones:
         other = best
@@ -219,7 +221,7 @@ def _needed(open_ones, best, losses, spreads, factors, tolerance, shape):
         gap = abs(losses[i].mean - tolerance)
         if i == best:
             gap = losses[other].mean + tolerance
-        allowed = (gap / factors[i, other]) ** 2 if gap > ROUNDING else 0.0
+        allowed = (gap / factor) ** 2 if gap > ROUNDING else 0.0
         part: Spread = spreads[i, other]
         if allowed > part.of_seeds:
             needed = part.of_images * images / (allowed - part.of_seeds)
