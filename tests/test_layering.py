@@ -11,6 +11,25 @@ FLOORS = [
     {"specs", "splits", "archives", "records"},
     {"network_folder", "builders", "pairs", "recipes"},
     {
+        "specs",
+        "splits",
+        "archives",
+        "records",
+        "score_inputs",
+        "simultaneous",
+        "halving",
+        "rank_correlation",
+    },
+    {
+        "network_folder",
+        "builders",
+        "score_accuracy",
+        "score_evidence",
+        "score_similarity",
+        "decision",
+        "told",
+    },
+    {
         "architectures",
         "presets",
         "pools",
@@ -21,6 +40,7 @@ FLOORS = [
         "kinds",
         "devices",
         "strategies",
+        "scores",
     },
     {"halves", "reuse"},
     {"workers", "shared_folder"},
@@ -71,6 +91,16 @@ LAZY = {
 }
 # In a floor of their own library: no TensorFlow.
 PLAIN = [
+    "score_inputs",
+    "score_accuracy",
+    "score_evidence",
+    "score_similarity",
+    "scores",
+    "simultaneous",
+    "decision",
+    "told",
+    "halving",
+    "rank_correlation",
     "errors",
     "quiet",
     "files",
@@ -156,6 +186,7 @@ def test_every_file_has_a_floor_and_imports_lower_ones():
 def test_plain_files_do_not_import_tensorflow():
     lines = [f"import keras_transfer.{name}" for name in PLAIN]
     lines.append("import experiments.report")
+    lines.append("import experiments.coverage_recommend")
     lines.append("import experiments.similar_datasets, sys")
     lines.append("assert 'tensorflow' not in sys.modules")
     lines.append("assert 'keras' not in sys.modules")
