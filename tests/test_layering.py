@@ -7,9 +7,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
-    {"errors", "quiet", "files", "locks", "integrity"},
-    {"specs", "splits", "archives", "records"},
-    {"network_folder", "builders"},
+    {"errors", "quiet", "files", "locks", "integrity", "text_tables"},
+    {"specs", "splits", "archives", "records", "model_graph"},
+    {"network_folder", "builders", "layer_costs"},
     {
         "architectures",
         "presets",
@@ -21,9 +21,10 @@ FLOORS = [
         "kinds",
         "devices",
         "strategies",
+        "block_choice",
     },
-    {"halves", "reuse"},
-    {"workers", "shared_folder"},
+    {"halves", "reuse", "stages", "freezing"},
+    {"workers", "shared_folder", "heads"},
     {
         "needs",
         "ray_connection",
