@@ -24,7 +24,7 @@ FLOORS = [
         "block_choice",
     },
     {"halves", "reuse", "stages", "freezing"},
-    {"workers", "shared_folder", "heads"},
+    {"workers", "shared_folder", "heads", "model_files"},
     {
         "needs",
         "ray_connection",
