@@ -29,6 +29,9 @@ FLOORS = [
         "decision",
         "told",
     },
+    {"errors", "quiet", "files", "locks", "integrity", "text_tables"},
+    {"specs", "splits", "archives", "records", "model_graph"},
+    {"network_folder", "builders", "layer_costs"},
     {
         "architectures",
         "presets",
@@ -41,9 +44,10 @@ FLOORS = [
         "devices",
         "strategies",
         "scores",
+        "block_choice",
     },
-    {"halves", "reuse"},
-    {"workers", "shared_folder"},
+    {"halves", "reuse", "stages", "freezing"},
+    {"workers", "shared_folder", "heads", "model_files"},
     {
         "needs",
         "ray_connection",
