@@ -8,6 +8,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
     {"errors", "quiet", "files", "locks", "integrity"},
+    {"layer_identity"},
+    {"layer_state", "proof"},
     {"specs", "splits", "archives", "records"},
     {"network_folder", "builders"},
     {
@@ -22,7 +24,8 @@ FLOORS = [
         "devices",
         "strategies",
     },
-    {"halves", "reuse"},
+    {"halves", "reuse", "probe"},
+    {"copying"},
     {"workers", "shared_folder"},
     {
         "needs",
