@@ -74,7 +74,7 @@ def copy_layers(
     notes = {id(p.target): [p.note] if p.note else [] for p in pairs}
     for pair in copied:
         notes[id(pair.target)] += _type_notes(pair)
-    with layer_state.all_or_nothing([p.target for p in pairs]):
+    with layer_state.all_or_nothing([p.target for p in pairs], target):
         for pair in copied:
             layer_state.move_state(pair.source, pair.target)
         _set_flags(pairs, target, notes)

@@ -25,6 +25,7 @@ _FREE = {
     "momentum",
     "synchronized",
     "unroll",
+    "batch_shape",
     "vocabulary_size",  # follows from the vocabulary, which is copied
 }
 _FREE_ENDINGS = ("_initializer", "_regularizer", "_constraint", "_dropout")
@@ -66,6 +67,8 @@ def keeps_moments(layer: keras.layers.Layer) -> bool:
 
 def children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """Returns the layers that a layer holds directly, in order of making."""
+    if isinstance(layer, keras.Model):
+        return list(layer.layers)
     found: dict[int, keras.layers.Layer] = {}
 
     def look(value, depth):
@@ -79,8 +82,6 @@ def children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
             for item in value.values():
                 look(item, depth - 1)
 
-    if isinstance(layer, keras.Model):
-        look(layer.layers, 1)
     for value in list(vars(layer).values()):
         look(value, 2)
     return list(found.values())

@@ -54,8 +54,16 @@ def move_state(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
 
 
 @contextlib.contextmanager
-def all_or_nothing(layers: list[keras.layers.Layer]) -> Iterator[None]:
-    """Puts layers back, flags too, if what is done with them fails."""
+def all_or_nothing(
+    layers: list[keras.layers.Layer], network: keras.Model | None = None
+) -> Iterator[None]:
+    """Puts layers back, flags too, if what is done with them fails.
+
+    Args:
+        layers: List of layers.
+        network: `keras.Model` or `None`, whose own flag is kept as well.
+    """
+    own_flag = None if network is None else network.trainable
     parts = [part for layer in layers for part in parts_of(layer)]
     flags = [part.trainable for part in parts]
     state = [_save_if_possible(part) for part in parts]
@@ -67,6 +75,8 @@ def all_or_nothing(layers: list[keras.layers.Layer]) -> Iterator[None]:
             if kept is not None:
                 _load(part, *kept)
         _put_back(values)
+        if network is not None:
+            network.trainable = own_flag  # those of its layers follow below
         for part, flag in zip(parts, flags, strict=True):
             part.trainable = flag
         raise
