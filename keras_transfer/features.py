@@ -27,8 +27,8 @@ from keras_transfer.files import (
     write_atomically,
 )
 from keras_transfer.halves import HalfData, Part
+from keras_transfer.proof import sha256
 from keras_transfer.specs import DataSpec
-from keras_transfer.transfer import sha256
 
 _BATCH = 250  # images of a forward pass
 _PARTS = ("train", "validation")

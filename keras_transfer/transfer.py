@@ -1,23 +1,30 @@
 """Copying and freezing, planned as data and proved tensor by tensor."""
 
 import dataclasses
-import hashlib
 
 import keras
-import numpy as np
 
-from keras_transfer.errors import NetworkFailed, UserError
+from keras_transfer.copying import KEPT, LayerPair, copy_layers
+from keras_transfer.errors import UserError
+from keras_transfer.layer_identity import (
+    core_of,
+    keeps_moments,
+    starts_number,
+)
+from keras_transfer.proof import Proof, TensorProof, sha256
 from keras_transfer.specs import MODES, NetworkSpec
 
-# A layer with weights of its own starts a new numbered layer, except these:
-# they belong to the layer before them and travel with it.
-_FOLLOWERS = (
-    keras.layers.BatchNormalization,
-    keras.layers.LayerNormalization,
-    keras.layers.GroupNormalization,
-    keras.layers.UnitNormalization,
-    keras.layers.PReLU,
-)
+__all__ = [
+    "LayerAction",
+    "Proof",
+    "TensorProof",
+    "apply_plan",
+    "copy_first_layers",
+    "number_layers",
+    "plan_network",
+    "plan_transfer",
+    "sha256",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,12 +38,14 @@ class LayerAction:
         source: String or `None`, name of the layer to copy from; `None`
             leaves the random start.
         trainable: Boolean.
+        note: String or `None`, why `trainable` is not what a reader expects.
     """
 
     layer: str
     number: int
     source: str | None
     trainable: bool
+    note: str | None = None
 
     @property
     def copy(self) -> bool:
@@ -48,7 +57,8 @@ def number_layers(network: keras.Sequential) -> list[int]:
     """Numbers the layers of a network as the paper counts them.
 
     A layer with weights counts as one; normalisation, activation, pooling
-    and dropout belong to the layer they follow.
+    and dropout belong to the layer they follow. A wrapper such as
+    `TimeDistributed` is what is inside it.
 
     Args:
         network: Built `keras.Sequential`.
@@ -68,16 +78,21 @@ def number_layers(network: keras.Sequential) -> list[int]:
     numbers, count = [], 0
     for layer in network.layers:
         if isinstance(layer, keras.Model):
-            raise UserError(
-                f"Layer '{layer.name}' is itself a model; expected plain "
-                "layers. Add its layers one by one to a `keras.Sequential`."
-            )
-        counts = bool(layer.weights) and not isinstance(layer, _FOLLOWERS)
-        # A `Normalization` layer adapted to the data is preprocessing.
-        if counts and not isinstance(layer, keras.layers.Normalization):
-            count += 1
+            raise UserError(_nested_text(layer))
+        count += starts_number(layer)
         numbers.append(count)
     return numbers
+
+
+def _nested_text(layer: keras.Model) -> str:
+    text = f"Layer '{layer.name}' is itself a model; expected plain layers. "
+    if isinstance(layer, keras.Sequential):
+        return text + "Add its layers one by one to a `keras.Sequential`."
+    return text + (
+        f"Received: {type(layer).__name__} of {len(layer.layers)} layers, "
+        "whose order of layers is not one line; its layers cannot be "
+        "numbered one after another."
+    )
 
 
 def plan_transfer(
@@ -141,24 +156,53 @@ def plan_transfer(
             )
         for i in reached:
             sources[i] = source.layers[i].name
-    frozen = mode == "frozen"
+    flags = _decide_flags(target, numbers, n if mode == "frozen" else -1)
     return tuple(
-        LayerAction(layer.name, number, name, not (frozen and number <= n))
-        for layer, number, name in zip(
-            target.layers, numbers, sources, strict=True
+        LayerAction(layer.name, number, name, *flag)
+        for layer, number, name, flag in zip(
+            target.layers, numbers, sources, flags, strict=True
         )
     )
+
+
+def _decide_flags(
+    target: keras.Sequential, numbers: list[int], frozen_up_to: int
+) -> list[tuple[bool, str | None]]:
+    """Decides `trainable` for every layer, and notes what is unexpected.
+
+    Batch normalisation that was frozen by itself stays frozen, as Keras's
+    guide to fine-tuning advises; all else follows the plan.
+    """
+    owners = {}
+    for layer, number in zip(target.layers, numbers, strict=True):
+        if starts_number(layer):
+            owners.setdefault(number, layer.trainable)
+    flags = []
+    for layer, number in zip(target.layers, numbers, strict=True):
+        if number <= frozen_up_to:
+            flags.append((False, None))
+        elif not layer.weights or not target.trainable or _is_thawed(layer):
+            flags.append((True, None))
+        elif keeps_moments(layer) and owners.get(number, True):
+            flags.append((False, KEPT))
+        else:
+            flags.append((True, "was frozen, is trainable now as planned"))
+    return flags
+
+
+def _is_thawed(layer: keras.layers.Layer) -> bool:
+    return layer.trainable and core_of(layer).trainable
 
 
 def apply_plan(
     target: keras.Sequential,
     source: keras.Sequential | None,
     plan: tuple[LayerAction, ...],
-) -> "Proof":
+) -> Proof:
     """Copies weights and sets `trainable`; call it before `compile`.
 
-    Everything is checked before anything is changed, because `set_weights`
-    overwrites the kernel before it finds a bad bias.
+    Everything is checked before anything is changed, and put back if the
+    copies then differ in what they compute.
 
     Args:
         target: Built `keras.Sequential`, changed in place.
@@ -171,7 +215,8 @@ def apply_plan(
 
     Raises:
         UserError: If the plan does not cover every layer of the target in
-            order, or a layer to copy is absent or differs in weight shapes.
+            order, or a layer to copy is absent or differs in what it
+            computes; see `copy_layers`.
     """
     expected = [layer.name for layer in target.layers]
     received = [action.layer for action in plan]
@@ -181,45 +226,24 @@ def apply_plan(
             f"Expected: {expected}. Received: {received}."
         )
     by_name = {layer.name: layer for layer in source.layers} if source else {}
+    pairs = []
     for action in plan:
-        if not action.copy:
-            continue
-        wanted = [
-            tuple(w.shape) for w in target.get_layer(action.layer).weights
-        ]
-        layer = by_name.get(action.source)
-        found = (
-            None if layer is None else [tuple(w.shape) for w in layer.weights]
-        )
-        if found != wanted:
+        if action.copy and action.source not in by_name:
             raise UserError(
                 f"Cannot copy layer '{action.source}' to '{action.layer}': "
-                f"expected weight shapes {wanted}. Received: {found}."
+                f"expected one of the source's layers {list(by_name)}. "
+                f"Received: '{action.source}'."
             )
-    rows = []
-    for action in plan:
-        layer = target.get_layer(action.layer)
-        origin = by_name[action.source] if action.copy else None
-        if origin is not None:
-            layer.set_weights(origin.get_weights())
-        layer.trainable = action.trainable
-        for index, weight in enumerate(layer.weights):
-            rows.append(
-                TensorProof(
-                    layer=action.layer,
-                    target_path=weight.path,
-                    source_path=origin.weights[index].path if origin else None,
-                    shape=tuple(weight.shape),
-                    frozen=not action.trainable,
-                    source_sha256=(
-                        sha256(origin.weights[index]) if origin else None
-                    ),
-                    before_sha256=sha256(weight),
-                )
+        pairs.append(
+            LayerPair(
+                target.get_layer(action.layer),
+                by_name[action.source] if action.copy else None,
+                str(action.number),
+                action.trainable,
+                action.note,
             )
-    proof = Proof(tuple(rows))
-    proof.check()
-    return proof
+        )
+    return copy_layers(pairs, target, source if by_name else None)
 
 
 def copy_first_layers(
@@ -227,7 +251,7 @@ def copy_first_layers(
     target: keras.Sequential,
     n: int,
     mode: str = "frozen",
-) -> "Proof":
+) -> Proof:
     """Copies the first `n` layers into another network, frozen or not.
 
     Compile the target afterwards: Keras reads `trainable` at `compile`.
@@ -265,131 +289,3 @@ def plan_network(
     if spec.base == "random":
         source = None
     return plan_transfer(target, source, spec.n, spec.mode, spec.preserved or 0)
-
-
-def sha256(weight) -> str:
-    """Hashes a weight: type, shape and bytes."""
-    values = np.ascontiguousarray(weight.numpy())
-    digest = hashlib.sha256(f"{values.dtype}{values.shape}".encode())
-    digest.update(values.tobytes())
-    return digest.hexdigest()
-
-
-@dataclasses.dataclass(frozen=True)
-class TensorProof:
-    """What happened to one tensor; see `Proof`."""
-
-    layer: str
-    target_path: str
-    source_path: str | None
-    shape: tuple[int, ...]
-    frozen: bool
-    source_sha256: str | None
-    before_sha256: str
-    after_sha256: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Proof:
-    """Evidence that layers were copied and that frozen ones stayed put.
-
-    Args:
-        tensors: Tuple of `TensorProof`, one for every weight of the target.
-    """
-
-    tensors: tuple[TensorProof, ...]
-
-    def check(self) -> None:
-        """Fails if a copied tensor differs from its source or a frozen moved.
-
-        Raises:
-            NetworkFailed: Naming the tensors.
-        """
-        skipped = [
-            t.target_path
-            for t in self.tensors
-            if t.source_path and t.source_sha256 != t.before_sha256
-        ]
-        if skipped:
-            raise NetworkFailed(
-                f"Copied tensors differ from their source: {skipped}."
-            )
-        moved = [
-            t.target_path
-            for t in self.tensors
-            if t.frozen
-            and t.after_sha256 is not None
-            and t.after_sha256 != t.before_sha256
-        ]
-        if moved:
-            raise NetworkFailed(
-                f"Frozen tensors changed during training: {moved}. Was "
-                "`trainable` changed after `compile()`?"
-            )
-
-    def after(self, target: keras.Sequential) -> "Proof":
-        """Completes the proof with the weights after training.
-
-        Args:
-            target: The network that the proof was made for.
-
-        Returns:
-            Checked `Proof` with `after_sha256` in every tensor.
-
-        Raises:
-            NetworkFailed: If a frozen tensor changed, batch statistics
-                included, or the network has other tensors now.
-        """
-        paths = [t.target_path for t in self.tensors]
-        weights = [
-            (layer.name, weight)
-            for layer in target.layers
-            for weight in layer.weights
-        ]
-        # Keras lists weights in another order once a layer is frozen, hence
-        # by path and not by place.
-        by_path = {weight.path: weight for _, weight in weights}
-        if set(by_path) != set(paths) or len(weights) != len(paths):
-            raise NetworkFailed(
-                f"The network's tensors changed. Expected: {paths}. "
-                f"Received: {[w.path for _, w in weights]}."
-            )
-        proof = Proof(
-            tuple(
-                dataclasses.replace(
-                    t, after_sha256=sha256(by_path[t.target_path])
-                )
-                for t in self.tensors
-            )
-        )
-        proof.check()
-        return proof
-
-    def to_rows(self) -> list[dict]:
-        """Returns the tensors as JSON values."""
-        return [
-            {**dataclasses.asdict(t), "shape": list(t.shape)}
-            for t in self.tensors
-        ]
-
-    @classmethod
-    def from_rows(cls, rows: list[dict]) -> "Proof":
-        """Rebuilds a proof from `to_rows`."""
-        return cls(
-            tuple(
-                TensorProof(**{**row, "shape": tuple(row["shape"])})
-                for row in rows
-            )
-        )
-
-    def summary(self) -> str:
-        """Says in a line how many tensors were copied, frozen, unchanged."""
-        copied = sum(t.source_path is not None for t in self.tensors)
-        frozen = sum(t.frozen for t in self.tensors)
-        kept = sum(
-            t.frozen and t.after_sha256 == t.before_sha256 for t in self.tensors
-        )
-        return (
-            f"{len(self.tensors)} tensors: {copied} copied, {frozen} frozen, "
-            f"{kept} of those unchanged bit by bit"
-        )

@@ -8,6 +8,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
     {"errors", "quiet", "files", "locks", "integrity"},
+    {"layer_identity"},
+    {"layer_state", "proof"},
     {"specs", "splits", "archives", "records"},
     {"network_folder", "builders", "pairs", "recipes"},
     {
@@ -48,6 +50,9 @@ FLOORS = [
     },
     {"halves", "reuse", "stages", "freezing"},
     {"workers", "shared_folder", "heads", "model_files"},
+    {"halves", "reuse", "probe"},
+    {"copying"},
+    {"workers", "shared_folder"},
     {
         "needs",
         "ray_connection",
