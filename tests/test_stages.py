@@ -353,14 +353,22 @@ TRIED = {
 def test_published_models(name):
     size = TRIED[name]
     build = getattr(keras.applications, name)
-    model = build(weights=None, input_shape=(size, size, 3), classes=7)
+    # Logits: after softmax, small random networks all say the same.
+    model = build(
+        weights=None,
+        input_shape=(size, size, 3),
+        classes=7,
+        classifier_activation=None,
+    )
     images = np.random.default_rng(0).uniform(0, 255, (2, size, size, 3))
     images = images.astype("float32")
-    expected = model(images)
+    expected = model(images).numpy()
+    assert np.ptp(expected, axis=0).max() > 0
     table = stages(model)
     assert 3 <= len(table) <= 12
     assert table[-1].last_layer == model.layers[-1].name
     assert sum(s.parameters for s in table) == model.count_params()
     for stage in (table[0], table[len(table) // 2], table[-2]):
         found = suffix(model, stage)(prefix(model, stage)(images))
-        np.testing.assert_allclose(found, expected, atol=1e-5)
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(found, expected, atol=1e-5 * scale)
