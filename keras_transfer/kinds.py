@@ -8,6 +8,7 @@ import os
 import numpy as np
 
 from keras_transfer.errors import UserError
+from keras_transfer.paths import user_path
 
 KINDS = ("man-made", "natural")
 _BALANCE_KEY = 20141108
@@ -126,7 +127,7 @@ def read_kinds(
             is unknown or listed twice, or a side has fewer than two.
     """
     try:
-        with open(path, encoding="utf-8") as file:
+        with user_path(path).open(encoding="utf-8") as file:
             lines = [line.split("#")[0].strip() for line in file]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(

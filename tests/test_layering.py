@@ -7,9 +7,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
-    {"errors", "quiet", "files", "locks", "integrity"},
-    {"specs", "splits", "archives", "records"},
-    {"network_folder", "builders"},
+    {"errors", "files", "locks", "integrity"},
+    {"specs", "splits", "archives", "records", "process_settings", "paths"},
+    {"network_folder", "builders", "quiet"},
     {
         "architectures",
         "presets",
@@ -73,6 +73,8 @@ LAZY = {
 PLAIN = [
     "errors",
     "quiet",
+    "process_settings",
+    "paths",
     "files",
     "locks",
     "integrity",
