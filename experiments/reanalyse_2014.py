@@ -13,11 +13,12 @@ import sys
 from pathlib import Path
 
 import tyro
-from rich.console import Console
 
+from experiments.terminal import open_console
 from keras_transfer import pairs, reference, results, summary
 from keras_transfer.errors import UserError
 from keras_transfer.files import write_atomically
+from keras_transfer.paths import user_path
 from keras_transfer.results import RANGES, Row
 
 TITLE = "Yosinski et al. 2014, from the published logs"
@@ -233,10 +234,13 @@ def main(arguments=None) -> int:
         description=__doc__,
         args=arguments,
     )
-    console = Console()
-    folder = Path(options.log_dir) / "reanalyse_2014"
+    console = open_console()
     try:
+        folder = user_path(options.log_dir) / "reanalyse_2014"
         paths = write(folder)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     except OSError as error:
         cure = UserError(
             f"Cannot write to {folder} ({error.strerror}). Choose another "

@@ -12,13 +12,17 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.settings import Settings, StudySettings, parse
-from experiments.training import train_all
+from experiments.terminal import open_console
+from experiments.training import training
 from keras_transfer import locks, results, summary
 from keras_transfer.errors import UserError, disk_fault
 from keras_transfer.files import remove_leftovers
+from keras_transfer.paths import check_text
+from keras_transfer.process_settings import check_process_settings
 from keras_transfer.rates import with_rates
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore
+from keras_transfer.study import Outcome
 from keras_transfer.study_events import write_study_events
 from keras_transfer.summary import absent_classes
 from keras_transfer.survey import group_rows
@@ -99,13 +103,20 @@ def guarded_main(
         Integer exit status: 0 done, 1 some network failed, 2 a mistake of
         the user's, 130 interrupted.
     """
+    try:
+        for word in sys.argv[1:] if arguments is None else arguments:
+            check_text(word)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_MISTAKE
     settings = parse(script, description, arguments, kind)
-    console = Console(soft_wrap=False)
+    console = open_console()
     previous = signal.getsignal(signal.SIGTERM)
     # A scheduler's SIGTERM is treated as Ctrl-C is.
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        check_process_settings()
         return act(settings, console)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -175,9 +186,20 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
         Integer, exit status.
     """
     store = RunStore(settings.log_dir, study.script)
-    outcome = train_all(settings, study.specs, store, console)
-    if outcome is None:
-        return DONE
+    with training(settings, study.specs, store, console) as outcome:
+        if outcome is None:
+            return DONE
+        # Before a cluster is left, which may take minutes.
+        return _report(settings, study, store, outcome, console)
+
+
+def _report(
+    settings: Settings,
+    study: Study,
+    store: RunStore,
+    outcome: Outcome,
+    console: Console,
+) -> int:
     for spec, message in outcome.failed.items():
         console.print(
             f"failed: {spec.name}: {message}", highlight=False, markup=False
@@ -197,7 +219,7 @@ def run_study_script(settings: Settings, study: Study, console: Console) -> int:
             paths, lines = write_study(
                 study, rows, command_line(study.script), folder, store
             )
-            write_study_events(rows, paths, folder / "tensorboard")
+            write_study_events(rows, paths, folder, store)
         print_accuracies(rows, console)
         for line in lines:
             console.print(line, highlight=False, markup=False)
@@ -243,8 +265,6 @@ def _name_files(paths: list[Path], console: Console) -> None:
         ("table", ".csv"),
         ("report", ".md"),
     ):
-        found = [str(path) for path in paths if path.suffix == suffix]
-        if found:
-            console.print(
-                f"{name}: {', '.join(found)}", soft_wrap=True, highlight=False
-            )
+        for path in paths:
+            if path.suffix == suffix:
+                console.print(f"{name}: {path}", soft_wrap=True)

@@ -24,30 +24,41 @@ from keras_transfer.workers import Executor, default_workers, threads_of
 _LONG = 7 * 24 * 3600  # a plan of more seconds is no job for this machine
 
 
-def train_all(
+@contextlib.contextmanager
+def training(
     settings: Settings,
     specs: list[NetworkSpec],
     store: RunStore,
     console: Console,
-) -> Outcome | None:
+    title: str = "",
+) -> Iterator[Outcome | None]:
     """Prints the plan and trains what is missing.
+
+    A cluster is left at the end of the context: with nodes lost that takes
+    minutes, which a report should not wait for.
 
     Args:
         settings: `Settings`.
         specs: List of `NetworkSpec`.
         store: `RunStore`.
         console: `rich.console.Console`.
+        title: String, what the plan calls itself. Defaults to `""` for the
+            study's name.
 
-    Returns:
+    Yields:
         `Outcome`, or `None` if only the plan was asked for.
     """
-    with open_executor(settings, specs, store) as executor:
-        return _train_all(settings, specs, store, console, executor)
+    title = title or f"Study {store.study}"
+    with open_executor(settings, specs, store, console) as executor:
+        yield _train_all(settings, specs, store, console, executor, title)
 
 
 @contextlib.contextmanager
 def open_executor(
-    settings: Settings, specs: list[NetworkSpec], store: RunStore
+    settings: Settings,
+    specs: list[NetworkSpec],
+    store: RunStore,
+    console: Console,
 ) -> Iterator[Executor | None]:
     """Connects to the cluster that the settings ask for.
 
@@ -55,6 +66,7 @@ def open_executor(
         settings: `Settings`.
         specs: List of `NetworkSpec`.
         store: `RunStore`.
+        console: `rich.console.Console`, told what is awaited at the end.
 
     Yields:
         `ClusterExecutor`, or `None` for processes of this machine, also if
@@ -65,7 +77,12 @@ def open_executor(
     if idle or all(store.result(spec) is not None for spec in specs):
         yield None
         return
-    with connected(settings.cluster):
+
+    def tell(text: str) -> None:
+        if not settings.quiet:
+            console.print(text, soft_wrap=True)
+
+    with connected(settings.cluster, tell):
         yield ClusterExecutor(
             specs,
             settings.workers,
@@ -74,7 +91,9 @@ def open_executor(
         )
 
 
-def _train_all(settings, specs, store, console, executor) -> Outcome | None:
+def _train_all(
+    settings, specs, store, console, executor, title
+) -> Outcome | None:
     facts = planning.find_facts(
         store, settings.dataset, specs[0].data.image_size, settings.data_dir
     )
@@ -94,7 +113,7 @@ def _train_all(settings, specs, store, console, executor) -> Outcome | None:
         console.print(f"note: {notice}", soft_wrap=True, highlight=False)
     store.notices.clear()
     if not settings.quiet or settings.plan:
-        print_plan(plan, store, console, settings.reuse_gigabytes)
+        print_plan(plan, store, console, settings.reuse_gigabytes, title)
         if executor is not None:
             text = f"Cluster {settings.cluster}: {executor.describe()}."
             console.print(text, highlight=False)
@@ -118,6 +137,7 @@ def print_plan(
     store: RunStore,
     console: Console,
     reuse_gigabytes: float,
+    title: str,
 ) -> None:
     """Prints what a study will train, what is there, time and disk.
 
@@ -126,8 +146,9 @@ def print_plan(
         store: `RunStore`.
         console: `rich.console.Console`.
         reuse_gigabytes: Float, budget of stored output of frozen layers.
+        title: String, such as the study's name.
     """
-    table = Table(title=f"Study {store.study} in {store.log_dir}")
+    table = Table(title=f"{title} in {store.log_dir}")
     for column in ("treatment", "networks", "finished", "to train", "time"):
         right = column != "treatment"
         table.add_column(column, justify="right" if right else "left")

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from experiments.running import DONE, guarded_main
 from experiments.settings import Layers, Settings, Splits, Treatments
-from experiments.training import open_executor, train_all
+from experiments.training import open_executor, training
 from keras_transfer import locks, networks, tuning
 from keras_transfer.errors import UserError
 from keras_transfer.rates import task_of
@@ -119,7 +119,9 @@ def run(settings: TuneSettings, console: Console) -> int:
         )
         return DONE
     if bases:
-        train_all(settings, bases, sources, console)
+        title = "Base networks of the search"
+        with training(settings, bases, sources, console, title):
+            pass
     folder = sources.log_dir / "tuning"
     store = RunStore(folder, "trials", sources.cache_dir)
     report = folder / settings.dataset.replace("/", "-")
@@ -144,7 +146,7 @@ def run(settings: TuneSettings, console: Console) -> int:
         )
     with (
         locks.hold(lock, wait=True),
-        open_executor(settings, tuned, store) as executor,
+        open_executor(settings, tuned, store, console) as executor,
     ):
         for task, specs in found.items():
             results[task] = tuning.search(
@@ -163,11 +165,11 @@ def run(settings: TuneSettings, console: Console) -> int:
                 observe=settings.observe,
             )
             tuning.write_trials(report / "trials.jsonl", results)
-            tuning.write_trial_events(report / "tensorboard", results)
+            tuning.write_trial_events(store, report, results)
             about = {"dataset": settings.dataset, "method": settings.method}
             tuning.write_best(report / "best.json", results, about)
-    _print_best(results, console)
-    console.print(f"rates: {report / 'best.json'}", soft_wrap=True)
+        _print_best(results, console)
+        console.print(f"rates: {report / 'best.json'}", soft_wrap=True)
     return DONE
 
 

@@ -30,13 +30,17 @@ class EventFile:
         folder: Path of the run; made if it is not there.
         replaces: Boolean, whether it is to replace the run's other files,
             which stay until `publish`. Defaults to `False`.
+        first: Boolean, whether the run stands before others: TensorBoard
+            lists runs by the time of their first event. Defaults to `False`.
 
     Example:
         >>> with EventFile(Path("logs/run")) as events:
         ...     events.scalars({"epoch_loss": 0.5}, step=0)
     """
 
-    def __init__(self, folder: Path, replaces: bool = False):
+    def __init__(
+        self, folder: Path, replaces: bool = False, first: bool = False
+    ):
         folder.mkdir(parents=True, exist_ok=True)
         # Files of a run are read in the order of their names.
         name = f"{time.time_ns() // 1000}.keras_transfer"
@@ -48,7 +52,9 @@ class EventFile:
             self._written_to = temporary_beside(folder / "events")
         self._file = self._written_to.open("wb")
         self._records = RecordWriter(self._file)
-        self.write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+        # The time of the version alone: what is shown keeps its own.
+        began = 1.0 if first else time.time()
+        self.write(Event(wall_time=began, file_version="brain.Event:2"))
 
     def __enter__(self) -> "EventFile":
         return self

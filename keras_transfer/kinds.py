@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_transfer.errors import UserError
 from keras_transfer.files import read_json, write_atomically
+from keras_transfer.paths import user_path
 from keras_transfer.specs import spec_hash
 
 KINDS = ("man-made", "natural")
@@ -196,7 +197,7 @@ def read_kinds(
             is unknown or listed twice, or a side has fewer than two.
     """
     try:
-        with open(path, encoding="utf-8") as file:
+        with user_path(path).open(encoding="utf-8") as file:
             lines = [line.split("#")[0].strip() for line in file]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(

@@ -7,8 +7,10 @@ It is `log_dir/<study>/<data set>/split0/A3B+/seed0-<id>/`:
 - `epochs.jsonl`   one row an epoch
 - `checkpoint.npz` the last finished epoch, gone once the network is finished
 - `model.keras`    the trained network, `mean.npy` the image it subtracts
-- `tensorboard/`   event files
 - `result.json`    written last, atomically: its presence means finished
+
+Its event files lie in `log_dir/tb/A3B+ s0 r0/train/<data set> <id>`, since
+TensorBoard names a run by its folder and shows the beginning of the name.
 
 Whoever trains a network holds its lock, `log_dir/.locks/<id>.lock`, whichever
 study it does that for.
@@ -35,6 +37,8 @@ from keras_transfer.files import (
 from keras_transfer.specs import NetworkSpec, from_dict, to_dict
 
 LOCKS = ".locks"  # folder of the locks in a log folder
+EVENTS = "tb"  # folder of the event files; its name begins every run's
+STUDY_RUNS = "0 study"  # in that folder: sorts before the networks' runs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +68,29 @@ class Network:
         """Lock that whoever trains this network holds."""
         folder = self.folder.parents[4] / LOCKS
         return folder / f"{self.spec.network_id}.lock"
+
+    def events_dir(self, run: str) -> Path:
+        """Returns the folder of one of this network's TensorBoard runs.
+
+        Args:
+            run: String: `"train"`, `"validation"` or `"hparams"`.
+
+        Raises:
+            UserError: If a symbolic link leads it out of the log folder.
+        """
+        spec, log_dir = self.spec, self.folder.parents[4]
+        words = [spec.label, spec.division.replace("split", "s")]
+        words.append(f"r{spec.seed}")
+        if spec.target_images is not None:
+            words += [f"{spec.target_images}x", f"d{spec.draw}"]
+        unique = f"{spec.data.name.replace('/', '-')} {spec.network_id}"
+        folder = log_dir / EVENTS / " ".join(words) / run / unique
+        if not folder.resolve().is_relative_to(log_dir.resolve()):
+            raise UserError(
+                f"{folder} lies outside the log folder: a symbolic link leads "
+                f"to {folder.resolve()}. Replace the link by a folder."
+            )
+        return folder
 
     @contextlib.contextmanager
     def claim(self) -> Iterator["Network | None"]:

@@ -24,8 +24,9 @@ class Observer(keras.callbacks.Callback):
     computed once an epoch, from a probe batch and the weights.
 
     Args:
-        log_dir: Path. Written anew, with what was written of the epochs
-            before a resume, so that each epoch is there once.
+        train_dir, validation_dir: Paths of the two runs. Written anew, with
+            what was written of the epochs before a resume, so that each epoch
+            is there once.
         rows: List of dicts, rows of the epochs before a resume.
         statistics: `LayerStatistics` of the whole network.
         epochs: Integer, of the whole training.
@@ -36,7 +37,8 @@ class Observer(keras.callbacks.Callback):
 
     def __init__(
         self,
-        log_dir: Path,
+        train_dir: Path,
+        validation_dir: Path,
         rows: list[dict],
         statistics: LayerStatistics,
         epochs: int,
@@ -51,11 +53,11 @@ class Observer(keras.callbacks.Callback):
         # that was killed while it wrote anew leaves events twice.
         earlier = {
             (event.step, event.summary.value[0].tag): event
-            for event in read_events(log_dir / "train")
+            for event in read_events(train_dir)
             if event.step < len(rows) and _is_of_layers(event)
         }
-        self.train = EventFile(log_dir / "train", replaces=True)
-        self.validation = EventFile(log_dir / "validation", replaces=True)
+        self.train = EventFile(train_dir, replaces=True)
+        self.validation = EventFile(validation_dir, replaces=True)
         for row in rows:
             self._write_row(row["epoch"], row)
             for event in earlier.values():

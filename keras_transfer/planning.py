@@ -14,6 +14,7 @@ from keras_transfer.architectures import (
     layer_rows,
     training_flops,
 )
+from keras_transfer.paths import user_path
 from keras_transfer.pools import find_pool
 from keras_transfer.reuse import Counts, count_images, weigh_reuse
 from keras_transfer.specs import NetworkSpec
@@ -130,7 +131,7 @@ def find_class_names(
 
 
 def _tfds_folders(name: str, data_dir: str | None) -> list[Path]:
-    root = Path(
+    root = user_path(
         data_dir
         or os.environ.get("TFDS_DATA_DIR")
         or Path.home() / "tensorflow_datasets"

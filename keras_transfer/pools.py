@@ -23,6 +23,7 @@ from keras_transfer.files import (
     save_arrays,
     temporary_beside,
 )
+from keras_transfer.paths import user_path
 
 PARTS = ("train", "test")
 _OWN_TEST_FRACTION = 0.2  # of a data set that comes without a test set
@@ -148,6 +149,7 @@ def prepare_pool(
         if pool is not None and pool.find_damage() is None:
             return pool
         progress(f"{name}: opening", 0.0)
+        data_dir = data_dir and str(user_path(data_dir))
         builder = builders.prepared_builder(name, data_dir)
         temporary = temporary_beside(folder)
         temporary.mkdir()

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 from keras_transfer.errors import UserError
+from keras_transfer.paths import user_path
 from keras_transfer.specs import NetworkSpec, SolverSpec
 
 FIELDS = ("learning_rate", "weight_decay", "copied_rate")
@@ -27,7 +28,7 @@ def read_rates(path: str) -> dict[str, dict[str, float]]:
         UserError: If the file cannot be read or holds something else.
     """
     try:
-        with open(path, encoding="utf-8") as file:
+        with user_path(path).open(encoding="utf-8") as file:
             content = json.load(file)
         rates = {
             str(task): {str(k): float(v) for k, v in values.items()}

@@ -10,22 +10,28 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from keras_transfer.errors import UserError
+from keras_transfer.quiet import only_python_output
 from keras_transfer.workers import available_cores
 
 INSTALL = "pip install -e '.[cluster]'"
+_LEAVE_SECONDS = 5.0  # of silence, before it is said what is awaited
 _ANSWER_SECONDS = 20.0  # a cluster that takes longer is not there
+_LONGEST_TEMPORARY = 30  # characters of a folder that Ray adds 70 to
 _OBJECT_STORE_BYTES = 10**8  # Ray's smallest; nothing large goes through it
 _REFUSED = "InvalidAuthToken"  # in what Ray says of a wrong or no token
 _PROBE = "import ray, sys; ray.init(sys.argv[1], logging_level='error')"
 
 
 @contextlib.contextmanager
-def connected(address: str) -> Iterator[None]:
+def connected(
+    address: str, tell: Callable[[str], None] | None = None
+) -> Iterator[None]:
     """Connects to a Ray cluster, or starts one on this machine.
 
     Args:
@@ -33,6 +39,8 @@ def connected(address: str) -> Iterator[None]:
             listens on loopback, asks for a token that is drawn here, has no
             dashboard and ends with the context. Else `"HOST:PORT"` of a
             cluster that this machine is a node of, or `"auto"` to find it.
+        tell: Callable or `None`, told what is awaited if leaving the cluster
+            takes long: with nodes lost, Ray needs minutes.
 
     Raises:
         UserError: If Ray is not installed or the cluster does not answer.
@@ -47,10 +55,27 @@ def connected(address: str) -> Iterator[None]:
         # Ray's own handler would end us without a word of what is kept.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
-        yield
+        # A raylet that loses a node dumps its state to our terminal.
+        with only_python_output():
+            try:
+                yield
+            finally:
+                _leave(ray, tell)
+                ray = None
     finally:
         if ray is not None:
             ray.shutdown()
+
+
+def _leave(ray, tell: Callable[[str], None] | None) -> None:
+    text = "Everything is written; waiting for Ray to leave the cluster."
+    timer = threading.Timer(_LEAVE_SECONDS, tell or (lambda text: None), [text])
+    timer.daemon = True
+    timer.start()
+    try:
+        ray.shutdown()
+    finally:
+        timer.cancel()
 
 
 def _start_local():
@@ -60,6 +85,9 @@ def _start_local():
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Its sockets have long names, and a socket's name a limit.
+    if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_TEMPORARY:
+        os.environ.setdefault("RAY_TMPDIR", "/tmp")
     ray = _import_ray()
     ray.init(
         "local",

@@ -17,6 +17,7 @@ from keras_transfer.files import (
     temporary_beside,
 )
 from keras_transfer.network_folder import LOCKS, DamagedResult, Network
+from keras_transfer.paths import user_path
 from keras_transfer.specs import NetworkSpec, check_dataset_name, from_dict
 
 
@@ -48,9 +49,9 @@ class RunStore:
                 "object storage cannot do: write to a folder and copy it "
                 "there afterwards."
             )
-        self.log_dir = Path(log_dir)
+        self.log_dir = user_path(log_dir)
         self.study = study
-        self.cache_dir = Path(cache_dir or self.log_dir / ".cache")
+        self.cache_dir = user_path(cache_dir or self.log_dir / ".cache")
         self.notices: list[str] = []
         self._known: dict[str, Path] = {}
         self.look_again()

@@ -10,6 +10,10 @@ import time
 from keras_transfer import devices, locks, splits
 from keras_transfer.errors import UserError
 from keras_transfer.pools import ImagePool, find_pool
+from keras_transfer.process_settings import (
+    check_process_settings,
+    describe_ignored,
+)
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore
 from keras_transfer.workers import (
@@ -28,7 +32,14 @@ REUSE_GIGABYTES = 10.0  # disk for the stored output of frozen layers
 
 
 class Reporter:
-    """What a study tells while it runs; this one keeps quiet."""
+    """What a study tells while it runs; this one keeps quiet.
+
+    Attributes:
+        lively: Boolean, whether libraries may show bars of their own, on a
+            terminal.
+    """
+
+    lively = False
 
     def preparing(self, text: str, share: float) -> None:
         """A data set is being prepared; `share` of it, 0 to 1, is done."""
@@ -98,8 +109,9 @@ def prepare_data(
             f"{pool.folder} is damaged ({damage}); its images are decoded "
             "again."
         )
-    arguments = (store.cache_dir, name, image_size, data_dir)
-    worker = Worker(prepare, arguments)
+    bars = reporter.lively
+    arguments = (store.cache_dir, name, image_size, data_dir, bars)
+    worker = Worker(prepare, arguments, shown=bars)
     while (message := worker.receive()) is not None:
         kind, *values = message
         if kind == "progress":
@@ -160,6 +172,7 @@ def run_study(
             finished networks were trained on.
     """
     reporter = reporter or Reporter()
+    check_process_settings()
     store.check_writable()
     if not locks.supported(store.locks_dir):
         reporter.notice(
@@ -196,6 +209,9 @@ def run_study(
             workers or default_workers(pending),
             devices.gpus_per_network(pending),
         )
+    ignored = describe_ignored()
+    if ignored is not None:
+        reporter.notice(ignored)
     data = pending[0].data
     pool = prepare_data(store, data.name, data.image_size, data_dir, reporter)
     if data.halves is None:

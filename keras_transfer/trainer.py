@@ -47,6 +47,7 @@ from keras_transfer.layer_statistics import LayerStatistics, probe_batch
 from keras_transfer.network_folder import Network
 from keras_transfer.observation import Observer
 from keras_transfer.pools import ImagePool
+from keras_transfer.process_settings import keras_values
 from keras_transfer.reuse import count_images, weigh_reuse
 from keras_transfer.specs import NetworkSpec, SolverSpec
 from keras_transfer.splits import derive_seed
@@ -102,8 +103,10 @@ def train_network(
         Dict, the content of `result.json`.
 
     Raises:
-        NetworkFailed: If the loss is not finite, the base is damaged or the
-            proof of copying and freezing fails.
+        NetworkFailed: If the loss is not finite, the base is damaged, the
+            proof of copying and freezing fails or training ended early.
+        UserError: If this process computes otherwise than by default; see
+            `process_settings.keras_values`.
 
     Reference:
         - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section 2
@@ -111,15 +114,16 @@ def train_network(
     """
     if strategy is None:
         strategy = strategies.find_strategy(network.spec.solver.replicas)
-    # Outside of the scope: the base is only read, on one device.
-    base_model = load_model(source) if source is not None else None
-    with strategy.scope():
-        training = _Training(network, pool, base_model, strategy)
-        if feature_store is not None:
-            training.reuse(feature_store)
-        training.fit(report, notice, observe)
-        tested = training.test_and_save() if test else (None, None)
-        return training.file_result(*tested)
+    with keras_values():
+        # Outside of the scope: the base is only read, on one device.
+        base_model = load_model(source) if source is not None else None
+        with strategy.scope():
+            training = _Training(network, pool, base_model, strategy)
+            if feature_store is not None:
+                training.reuse(feature_store)
+            training.fit(report, notice, observe)
+            tested = training.test_and_save() if test else (None, None)
+            return training.file_result(*tested)
 
 
 class _Training:
@@ -237,7 +241,8 @@ class _Training:
                         network.folder / "epochs.jsonl", self.rows, report
                     ),
                     Observer(
-                        network.folder / "tensorboard",
+                        network.events_dir("train"),
+                        network.events_dir("validation"),
                         list(self.rows),
                         self.statistics,
                         solver.epochs,
@@ -253,8 +258,23 @@ class _Training:
                 shuffle=False,  # the data set has an order of its own
                 verbose=0,
             )
+        self._check_whole()
         self.strategy.check_replicas(self.model)
         self.proof = self.proof.after(self.model)
+
+    def _check_whole(self) -> None:
+        """Fails if Keras trained for fewer epochs or steps than was asked."""
+        epochs = self.spec.solver.epochs
+        steps = int(self.trained.optimizer.iterations)
+        if len(self.rows) == epochs and steps == self.steps * epochs:
+            return
+        raise NetworkFailed(
+            f"Expected {epochs} epochs and {self.steps * epochs} steps. "
+            f"Received: {len(self.rows)} and {steps}. Something outside the "
+            "settings ended training early, such as "
+            "`keras.config.set_max_epochs` or a changed checkpoint: unset it, "
+            "or delete the network's folder, and start again."
+        )
 
     def _batches(self, first_epoch: int) -> tuple:
         """Returns the training batches that are left, and the validation's."""

@@ -7,6 +7,7 @@ trained, and the search goes on where it was.
 """
 
 import dataclasses
+import glob
 import json
 import shutil
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from pathlib import Path
 from keras_transfer.errors import UserError
 from keras_transfer.events import EventFile
 from keras_transfer.files import write_atomically
-from keras_transfer.network_folder import Network
+from keras_transfer.network_folder import EVENTS, STUDY_RUNS, Network
 from keras_transfer.quiet import quiet_import
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore
@@ -250,19 +251,26 @@ def write_trials(path: Path, found: dict[str, list[Trial]]) -> None:
     write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
-def write_trial_events(folder: Path, found: dict[str, list[Trial]]) -> None:
+def write_trial_events(
+    store: RunStore, report: Path, found: dict[str, list[Trial]]
+) -> None:
     """Writes each trial's row of TensorBoard's HParams table.
 
     Args:
-        folder: Path, made anew: a run for each task and trial.
+        store: `RunStore` of the trials; a run for each task and trial is
+            made anew among its event files.
+        report: Path of the search's folder in that of the store.
         found: Dict from task to its list of `Trial`.
     """
-    shutil.rmtree(folder, ignore_errors=True)
+    place = report.relative_to(store.log_dir)
+    root = store.log_dir / EVENTS / STUDY_RUNS
+    for old in root.glob(f"*/trial*/{glob.escape(str(place))}"):
+        shutil.rmtree(old, ignore_errors=True)
     for task, trials in found.items():
         for number, trial in enumerate(trials):
             name = f"{task.replace(' ', '-')}/trial{number:03d}"
             values = {"task": task, "epochs": trial.epochs, **trial.values}
-            with EventFile(folder / name) as events:
+            with EventFile(root / name / place, first=True) as events:
                 events.hparams(values, name)
                 events.scalars({"hparams/val_accuracy": trial.score}, 0)
 

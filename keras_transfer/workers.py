@@ -5,18 +5,22 @@ network is trained in a fresh fork of that, so a network costs half a second
 of start-up, its memory ends with it, and a crash takes one network with it.
 """
 
+import contextlib
 import dataclasses
 import multiprocessing
 import os
 import signal
+import sys
+import tempfile
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Literal, Protocol
 
-from keras_transfer import devices, halves, locks, pools
+from keras_transfer import devices, halves, locks, pools, process_settings
 from keras_transfer.errors import NetworkFailed, UserError, disk_fault
 from keras_transfer.network_folder import Network
 from keras_transfer.specs import NetworkSpec
@@ -24,6 +28,8 @@ from keras_transfer.specs import NetworkSpec
 PRELOAD = ["keras_transfer.preload"]
 MOST_WORKERS = 16  # on one machine, unless more are asked for
 START = "forkserver"
+# A socket's name has 104 bytes or more; the server adds 32 of its own.
+_LONGEST_TEMPORARY = 70
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,21 +202,36 @@ class Worker:
             to and the arguments. It is started in a fork of a process that
             has imported `PRELOAD` and run nothing.
         arguments: Tuple of its other arguments.
+        shown: Boolean, whether what libraries print there reaches the
+            terminal. Defaults to `False`: its last line is told if the
+            process dies.
     """
 
-    def __init__(self, function, arguments: tuple):
+    def __init__(self, function, arguments: tuple, shown: bool = False):
         context = multiprocessing.get_context(START)
         context.set_forkserver_preload(PRELOAD)
-        # TensorFlow's start-up notices belong in no one's terminal.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
         self.connection, theirs = context.Pipe()
+        self._output = None if shown else tempfile.TemporaryFile()
+        # Opened by whoever reads it: a fork server's child has other files.
+        output = (
+            self._output and f"/proc/{os.getpid()}/fd/{self._output.fileno()}"
+        )
         self.process = context.Process(
-            target=_serve, args=(theirs, function, arguments), daemon=True
+            target=_serve,
+            args=(theirs, function, arguments, output),
+            daemon=True,
         )
         try:
-            self.process.start()
+            with _short_temporary_folder():
+                self.process.start()
         except (EOFError, OSError) as error:
+            if "AF_UNIX path too long" in str(error):
+                raise UserError(
+                    "Expected a folder of temporary files with a name of at "
+                    f"most {_LONGEST_TEMPORARY} characters, in which a socket "
+                    f"fits. Received: {tempfile.gettempdir()!r}. Set TMPDIR "
+                    "to a shorter one."
+                ) from error
             raise UserError(
                 f"A process to train in could not be started ({error}; out of "
                 "memory or processes?). Finished networks and the last epoch "
@@ -250,7 +271,15 @@ class Worker:
                 f"its process was ended by {name} ({guess}); the last "
                 "epoch is kept, the same command goes on from there"
             )
-        return f"its process ended with status {code}"
+        return f"its process ended with status {code}{self._last_line()}"
+
+    def _last_line(self) -> str:
+        if self._output is None:
+            return ""
+        self._output.seek(0)
+        lines = self._output.read().decode(errors="replace").split("\n")
+        found = [line.strip() for line in lines if line.strip()]
+        return f": {found[-1]}" if found else ""
 
     def stop(self) -> None:
         """Ends the process at once; its last epoch is kept."""
@@ -258,7 +287,42 @@ class Worker:
         self.process.join()
 
 
-def _serve(connection, function, arguments) -> None:
+@contextlib.contextmanager
+def _short_temporary_folder() -> Iterator[None]:
+    """Lets the fork server make its socket where its name is short enough."""
+    given = tempfile.gettempdir()
+    short = [
+        folder
+        for folder in ("/tmp", "/var/tmp", "/dev/shm")
+        if os.access(folder, os.W_OK)
+    ]
+    if len(os.fsencode(given)) <= _LONGEST_TEMPORARY or not short:
+        yield
+        return
+    tempfile.tempdir = short[0]
+    try:
+        yield
+    finally:
+        tempfile.tempdir = given
+
+
+def _redirect(path: str | None) -> None:
+    """Sends what libraries print, native code's too, to a file."""
+    if path is None:
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_APPEND)
+    except OSError:  # a system without /proc
+        file = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(file, descriptor)
+    os.close(file)
+
+
+def _serve(connection, function, arguments, output) -> None:
+    _redirect(output)
     # Ctrl-C is the parent's to handle; and should the parent vanish, this
     # process must not go on writing into a folder that a new study may use.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -271,7 +335,11 @@ def _serve(connection, function, arguments) -> None:
 
     threading.Thread(target=follow_parent, daemon=True).start()
     try:
+        process_settings.check_keras_file()
+        process_settings.fix_environment()
         function(connection, *arguments)
+    except UserError as error:
+        connection.send(("user_error", str(error)))
     except (ImportError, MemoryError) as error:
         reason = str(error).strip() or type(error).__name__
         text = (
@@ -284,7 +352,9 @@ def _serve(connection, function, arguments) -> None:
     connection.close()
 
 
-def prepare(connection, cache_dir, name, image_size, data_dir) -> None:
+def prepare(
+    connection, cache_dir, name, image_size, data_dir, bars=False
+) -> None:
     """Decodes a data set in a `Worker` and tells how far it is.
 
     Args:
@@ -292,7 +362,13 @@ def prepare(connection, cache_dir, name, image_size, data_dir) -> None:
             the end `("prepared",)`, or `("user_error", text)`, or
             `("failed", text)`.
         cache_dir, name, image_size, data_dir: See `pools.prepare_pool`.
+        bars: Boolean, whether TFDS shows its own progress. Defaults to
+            `False`.
     """
+    if not bars:
+        import tensorflow_datasets as tfds
+
+        tfds.disable_progress_bar()
     last = 0.0
 
     def progress(text, share):

@@ -34,6 +34,9 @@ FLOORS = [
     {"errors", "quiet", "files", "locks", "integrity", "text_tables"},
     {"specs", "splits", "archives", "records", "model_graph"},
     {"network_folder", "builders", "layer_costs"},
+    {"errors", "files", "locks", "integrity"},
+    {"specs", "splits", "archives", "records", "process_settings", "paths"},
+    {"network_folder", "builders", "quiet"},
     {
         "architectures",
         "presets",
@@ -112,6 +115,8 @@ PLAIN = [
     "rank_correlation",
     "errors",
     "quiet",
+    "process_settings",
+    "paths",
     "files",
     "locks",
     "integrity",

@@ -31,7 +31,7 @@ OUTPUTS = (
 
 def read(network, run):
     events = EventAccumulator(
-        str(network.folder / "tensorboard" / run),
+        str(network.events_dir(run)),
         size_guidance={"images": 0, "histograms": 0, "scalars": 0},
     )
     events.Reload()
@@ -82,7 +82,11 @@ def test_bits_do_not_depend_on_observation(tmp_path, tiny_pool, tiny_spec):
     assert f"weight/{bias}" in tags[2]["histograms"]
     assert len(tags[1]["histograms"]) == 8
     sizes = [
-        sum(f.stat().st_size for f in n.folder.glob("tensorboard/*/*"))
+        sum(
+            f.stat().st_size
+            for run in ("train", "validation")
+            for f in n.events_dir(run).iterdir()
+        )
         for n, _ in found
     ]
     assert sizes[0] < sizes[1] < sizes[2]

@@ -249,9 +249,12 @@ def test_links_out_of_the_log_folder_are_not_followed(
         other.network(tiny_spec)
     network.folder.unlink()
     network.folder.mkdir()
-    (network.folder / "tensorboard").symlink_to(elsewhere)
-    with pytest.raises(UserError, match="tensorboard is a symbolic link"):
+    (network.folder / "model.keras").symlink_to(elsewhere)
+    with pytest.raises(UserError, match="model.keras is a symbolic link"):
         network.begin()
+    (store.log_dir / "tb").symlink_to(elsewhere)
+    with pytest.raises(UserError, match="outside the log folder: a symbolic"):
+        network.events_dir("train")
 
 
 def test_a_pipe_in_place_of_a_file_does_not_hang(store, tiny_spec):

@@ -89,9 +89,10 @@ def test_the_comparison_sees_every_difference(shared, tmp_path):
     changed(network / "mean.npy", b"\x00", b"\x01")
     other_model = next(other.glob("*/*/*/B7A/*/model.keras"))
     shutil.copy(other_model, network / "model.keras")
-    other_events = next(other.glob("*/*/*/B7A/*/tensorboard/train"))
-    shutil.rmtree(network / "tensorboard" / "train")
-    shutil.copytree(other_events, network / "tensorboard" / "train")
+    events = next(other.glob(f"tb/A7B */train/* {network.name[6:]}"))
+    other_events = next(other.glob("tb/B7A */train/*"))
+    shutil.rmtree(events)
+    shutil.copytree(other_events, events)
     (network / "checkpoint.npz").write_bytes(b"")
     changed(next(other.rglob("figure2.svg")), b"<svg", b"<SVG")
     found = compare(reference, other)
@@ -100,7 +101,7 @@ def test_the_comparison_sees_every_difference(shared, tmp_path):
         for what in (
             "result.json",
             "model.keras",
-            "tensorboard",
+            "event files",
             "epochs.jsonl",
             "mean.npy",
             "left behind checkpoint.npz",

@@ -58,7 +58,7 @@ def test_events_hold_each_epoch_once(base):
     )
 
     events = EventAccumulator(
-        str(base.folder / "tensorboard" / "validation"),
+        str(base.events_dir("validation")),
     )
     events.Reload()
     assert [e.step for e in events.Scalars("epoch_accuracy")] == [0, 1, 2]

@@ -67,7 +67,7 @@ def test_a_killed_search_goes_on_without_repeating_a_trial(tmp_path):
         trial = json.loads(line)
         (execution,) = trial["executions"]
         assert trial["score"] == execution["val_accuracy"]
-    assert len(list(best.parent.glob("tensorboard/base/trial*/*"))) == 3
+    assert len(list(tmp_path.glob("tuning/tb/0 study/base/trial*"))) == 3
     content = json.loads(best.read_text())
     assert content["val_accuracy"]["base"] == max(
         json.loads(line)["score"] for line in trials
@@ -230,8 +230,11 @@ def test_hparams_of_trials(tmp_path):
     )
 
     trials = [tuning.Trial({"learning_rate": 0.5}, 6, [], 0.25)]
-    tuning.write_trial_events(tmp_path, {"AnB 5": trials})
-    (run,) = tmp_path.glob("AnB-5/trial*")
+    store = RunStore(tmp_path, "trials")
+    report = tmp_path / "cifar100" / "report-default"
+    for _ in range(2):  # the second replaces the first
+        tuning.write_trial_events(store, report, {"AnB 5": trials})
+    (run,) = tmp_path.glob("tb/0 study/AnB-5/trial*/cifar100/report-default")
     events = EventAccumulator(str(run))
     events.Reload()
     (value,) = events.Scalars("hparams/val_accuracy")

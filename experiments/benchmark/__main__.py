@@ -20,6 +20,7 @@ from experiments.benchmark.race import Entrant, Speed, race
 from experiments.benchmark.roofline import roofline
 from experiments.benchmark.tables import to_markdown
 from experiments.settings import GridSettings as Settings
+from experiments.terminal import open_console
 from keras_transfer import presets
 from keras_transfer.errors import UserError
 from keras_transfer.files import write_atomically
@@ -307,9 +308,9 @@ def main(arguments=None) -> int:
         description=__doc__,
         args=arguments,
     )
-    console = Console()
+    console = open_console()
     benchmark = Benchmark(options, console)
-    folder = Path(options.log_dir) / "benchmark"
+    folder = Path(options.log_dir).expanduser() / "benchmark"
     path = folder / "benchmark.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)

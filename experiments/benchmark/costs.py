@@ -105,7 +105,12 @@ def observation(threads: int, recipe: Preset, rounds: int) -> dict:
         }
         for level in observation.LEVELS:
             watched[f"TensorBoard, {level}"] = observation.Observer(
-                root / level, [], statistics_of, solver.epochs, level
+                root / level / "train",
+                root / level / "validation",
+                [],
+                statistics_of,
+                solver.epochs,
+                level,
             )
         spent: dict[str, list[float]] = {name: [] for name in watched}
         epochs, shares = [], []

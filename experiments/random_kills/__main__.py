@@ -34,6 +34,7 @@ from experiments.random_kills.studies import (
     register_tiny_squares,
     start_study,
 )
+from experiments.terminal import open_console
 from keras_transfer.files import file_sha256, write_atomically
 from keras_transfer.quiet import quiet_import
 
@@ -221,10 +222,10 @@ def main(arguments=None) -> int:
         description=__doc__,
         args=arguments,
     )
-    console = Console()
+    console = open_console()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     work = Path(tempfile.mkdtemp(prefix="random_kills."))
-    out = Path(options.out)
+    out = Path(options.out).expanduser()
     out.mkdir(parents=True, exist_ok=True)
 
     def keep(record: Record) -> None:
