@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_transfer import builders, integrity, locks, records, splits
+from keras_transfer.errors import UserError
 from keras_transfer.files import (
     load_arrays,
     new_array,
@@ -55,6 +56,21 @@ class ImagePool:
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+    def describe_parts(self) -> str:
+        """Says which part of the data set serves as what, and its size."""
+        parts = self._meta.get("parts", {"train": "train", "test": None})
+        known = "parts" in self._meta  # not in pools of earlier versions
+        texts = []
+        for part, count in self.counts.items():
+            origin = f" ({parts[part]!r})" if parts[part] else ""
+            if known and not origin:
+                origin = f" (cut from {parts['train']!r})"
+            texts.append(f"{part}{origin} {count:,} images")
+        for part, count in self._meta.get("unlabelled", {}).items():
+            if count:
+                texts.append(f"left out of {part!r}: {count:,} without a label")
+        return ", ".join(texts)
 
     def find_damage(self) -> str | None:
         """Says which file is not what was decoded; see `integrity`."""
@@ -173,13 +189,32 @@ def _write_pool(builder, name, image_size, folder, progress) -> dict:
     class_names = list(builder.info.features["label"].names)
     if len(class_names) < 4:
         splits.class_halves(len(class_names), 0)  # says what is wrong
-    parts = builders.part_names(builder)
+    labels = {}
+
+    def has_labels(part: str) -> bool:
+        raw = _raw_examples(builder, part)
+        count = len(class_names)
+        labels[part] = records.read_labels(raw, count, builder.name, part)
+        return bool((labels[part] >= 0).any())
+
+    parts = builders.part_names(builder, has_labels)
+    if not has_labels(parts["train"]):
+        raise UserError(
+            f"Part {parts['train']!r} of {builder.name!r} has no labelled "
+            "images."
+        )
     counts = {}
     for part, tfds_part in parts.items():
         if tfds_part is None:
             continue
         counts[part] = _write_part(
-            builder, tfds_part, part, image_size, folder, progress
+            builder,
+            tfds_part,
+            labels[tfds_part],
+            part,
+            image_size,
+            folder,
+            progress,
         )
     if parts["test"] is None:
         counts = _cut_own_test(folder)
@@ -191,7 +226,10 @@ def _write_pool(builder, name, image_size, folder, progress) -> dict:
         "class_names": class_names,
         "fingerprint": fingerprint,
         "counts": counts,
-        "test_part": parts["test"] or "cut from train",
+        "parts": parts,
+        "unlabelled": {
+            part: int((found < 0).sum()) for part, found in labels.items()
+        },
         "blocks": blocks,
     }
 
@@ -245,19 +283,24 @@ def decoded_batches(encoded, feature, image_size: int, batch_size: int = 256):
     )
 
 
-def _write_part(builder, tfds_part, part, image_size, folder, progress) -> int:
-    import tensorflow as tf
+def _raw_examples(builder, tfds_part: str):
     import tensorflow_datasets as tfds
 
     config = tfds.ReadConfig(interleave_cycle_length=1)
-    raw = builder.as_dataset(
+    return builder.as_dataset(
         split=tfds_part,
         decoders={"image": tfds.decode.SkipDecoding()},
         shuffle_files=False,
         read_config=config,
     )
-    num_classes = builder.info.features["label"].num_classes
-    labels = records.read_labels(raw, num_classes, builder.name, tfds_part)
+
+
+def _write_part(
+    builder, tfds_part, labels, part, image_size, folder, progress
+) -> int:
+    import tensorflow as tf
+
+    raw = _raw_examples(builder, tfds_part)
     known = labels >= 0
     total = int(known.sum())
     shape = (total, image_size, image_size, 3)

@@ -54,6 +54,9 @@ class Reporter:
     def waiting(self, taken: dict[NetworkSpec, str]) -> None:
         """Only networks that others are training are left."""
 
+    def described(self, text: str) -> None:
+        """Images are there; which parts of the data set serve as what."""
+
     def notice(self, text: str) -> None:
         """Something was damaged and is made anew."""
 
@@ -196,6 +199,7 @@ def run_study(
         )
     data = pending[0].data
     pool = prepare_data(store, data.name, data.image_size, data_dir, reporter)
+    reporter.described(f"{pool.name}: {pool.describe_parts()}")
     if data.halves is None:
         splits.class_halves(pool.num_classes, data.split)  # too few: says so
     for spec in found:

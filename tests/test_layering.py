@@ -8,7 +8,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
     {"errors", "quiet", "files", "locks", "integrity"},
-    {"specs", "splits", "archives", "records"},
+    {"specs", "splits", "archives", "records", "catalogue"},
     {"network_folder", "builders"},
     {
         "architectures",
@@ -79,6 +79,7 @@ PLAIN = [
     "archives",
     "network_folder",
     "records",
+    "catalogue",
     "specs",
     "splits",
     "architectures",
