@@ -106,7 +106,7 @@ def guarded_main(
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return act(settings, console)
+        return act(settings.opened(), console)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_MISTAKE

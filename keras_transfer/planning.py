@@ -15,8 +15,10 @@ from keras_transfer.architectures import (
     training_flops,
 )
 from keras_transfer.catalogue import check_known
+from keras_transfer.image_folder import TEST_SHARE, ImageFolder
 from keras_transfer.pools import find_pool
 from keras_transfer.reuse import Counts, count_images, weigh_reuse
+from keras_transfer.sources import FOLDER
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.splits import HALVES
 from keras_transfer.store import RunStore
@@ -69,6 +71,8 @@ def find_facts(
     if pool is not None:
         counts = pool.counts
         return DatasetFacts(pool.num_classes, counts["train"], counts["test"])
+    if name.startswith(FOLDER):
+        return _folder_facts(ImageFolder.named(name, data_dir))
     plain = name.partition(":")[0]
     if plain in KNOWN_FACTS:
         return KNOWN_FACTS[plain]
@@ -88,6 +92,15 @@ def find_facts(
         except (OSError, ValueError, KeyError):
             continue
     return None
+
+
+def _folder_facts(folder: ImageFolder) -> DatasetFacts:
+    images = folder.listing.images
+    total = int(folder.counts().sum())
+    held_out = images.get("test", images.get("validation"))
+    # Which are cut is known once all files were read.
+    test = round(TEST_SHARE * total) if held_out is None else len(held_out)
+    return DatasetFacts(len(folder.class_names), total - test, test)
 
 
 def _classes_of(spec: NetworkSpec, facts: DatasetFacts) -> int:
@@ -127,6 +140,8 @@ def find_class_names(
     pool = find_pool(store.cache_dir, name, image_size)
     if pool is not None:
         return pool.class_names
+    if name.startswith(FOLDER):
+        return ImageFolder.named(name, data_dir).class_names
     for path in _tfds_folders(name, data_dir):
         try:
             return _class_names(path)

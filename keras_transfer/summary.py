@@ -177,6 +177,8 @@ def _which_images(spec, result: dict) -> list[str]:
     parts = result.get("data_parts")  # earlier results do not tell
     if not parts:
         return []
+    if "validation (" in parts:  # the set decides which
+        return [f"Images: {parts}.", ""]
     share = f"{100 * spec.data.validation_fraction:g} %"
     return [
         f"Images: {parts}; validation is {share} of each class, cut from "
