@@ -124,7 +124,7 @@ def list_images(folder: str | Path) -> Listing:
     _check_folder(root)
     left_out = _LeftOut(root)
     folders = _folders_of(root, left_out)
-    parts = _find_parts(root, folders)
+    parts = _find_parts(root, folders, left_out)
     found = {
         part: _list_classes(root, place, left_out)
         for part, place in (parts or {ALL: root}).items()
@@ -188,7 +188,9 @@ def _folders_of(folder: Path, left_out: _LeftOut) -> list[Path]:
     return folders
 
 
-def _find_parts(root: Path, folders: list[Path]) -> dict[str, Path]:
+def _find_parts(
+    root: Path, folders: list[Path], left_out: _LeftOut
+) -> dict[str, Path]:
     """Returns the folders of parts; none if the folders are classes."""
     part_of = {n: part for part, names in PART_NAMES.items() for n in names}
     parts: dict[str, Path] = {}
@@ -207,6 +209,10 @@ def _find_parts(root: Path, folders: list[Path]) -> dict[str, Path]:
             parts[part] = path
     if not parts:
         return {}
+    for path in [path for path in others if path.name.lower() in part_of]:
+        # A benchmark's test images, all in one folder.
+        others.remove(path)
+        left_out.add("folders of images without a class", path)
     if others:
         names = listed([repr(path.name) for path in others])
         raise UserError(
@@ -244,7 +250,8 @@ def _list_classes(
                 "(their letters are coded in two ways). Keep one."
             )
         classes[name] = []
-        _walk(folder, [], classes[name], left_out)
+        above = [os.path.realpath(root), os.path.realpath(place)]
+        _walk(folder, above, classes[name], left_out)
     return classes
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from experiments import similar_datasets
 from experiments.settings import ImageSettings
 from keras_transfer import halves, image_folder, planning, pools
 from keras_transfer.errors import UserError
@@ -100,6 +101,7 @@ def test_what_is_no_image_is_left_out_and_named(folder):
     (folder / "class 0" / "notes.txt").write_text("")
     (folder / "class 1" / "gone.png").symlink_to(folder / "nowhere")
     (folder / "class 1" / "again").symlink_to(folder / "class 1")
+    (folder / "class 3" / "up").symlink_to(folder)
     (folder / "class 2" / "deeper").mkdir()
     save(folder / "class 2" / "deeper" / "UPPER.JPEG")
     (folder / "readme.md").write_text("")
@@ -111,7 +113,7 @@ def test_what_is_no_image_is_left_out_and_named(folder):
     assert "hidden files: class 0/.DS_Store." in said
     assert "other kinds: class 0/notes.txt, class 3/pipe.png." in said
     assert "lead nowhere: class 1/gone.png." in said
-    assert "in a circle: class 1/again." in said
+    assert "in a circle: class 1/again, class 3/up." in said
     assert "in no class's folder: readme.md." in said
 
 
@@ -157,6 +159,16 @@ def test_without_a_test_folder_the_validation_images_are_tested_on(tmp_path):
         "validation": "cut by content from folder 'train'",
     }
     assert ImageFolder(root).counts("test").tolist() == [3] * 4
+
+
+def test_test_images_without_classes_are_left_out(tmp_path):
+    root = part_folder(tmp_path / "parts", {"train": 10, "validation": 3})
+    save(root / "test" / "1.png")
+    source = ImageFolder(root)
+    assert source.parts["test"] == "folder 'validation'"
+    assert source.listing.notices == (
+        f"{root}: left out folders of images without a class: test.",
+    )
 
 
 def test_a_class_called_train_is_a_class(tmp_path):
@@ -238,6 +250,25 @@ def test_a_plan_knows_classes_and_counts_without_opening_a_file(folder):
     text = ImageFolder(folder).describe()
     assert "4 classes, 40 images (to be cut by content" in text
     assert "10 to 10 a class: class 0 10, class 1 10" in text
+
+
+def test_a_study_takes_a_folder(folder, tmp_path, capsys):
+    arguments = ["--images", str(folder), "--image-size", "20", "--width", "4"]
+    arguments += ["--preset", "smoke", "--steps-per-epoch", "2"]
+    arguments += ["--batch-size", "4", "--treatments", "--workers", "1"]
+    arguments += ["--log-dir", str(tmp_path / "logs")]
+    assert similar_datasets.main([*arguments, "--plan"]) == 0
+    assert "4 classes, 40 images" in capsys.readouterr().out
+    assert not (tmp_path / "logs").exists()
+    assert similar_datasets.main(arguments) == 0
+    said = capsys.readouterr().out
+    name = ImageFolder(folder).name
+    assert f"images of {name}: train (cut by content)" in said
+    found = RunStore(tmp_path / "logs", "similar_datasets")
+    pool = pools.find_pool(found.cache_dir, name, 20)
+    summary = next((tmp_path / "logs").rglob("summary.md")).read_text()
+    assert f"Images: {pool.describe_parts()}." in summary
+    assert f"`{name}` {pool.version}" in summary
 
 
 def test_native_shape(folder):
