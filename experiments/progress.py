@@ -115,6 +115,12 @@ class StudyProgress(Reporter):
             visible=share < 1,
         )
 
+    def described(self, text):
+        if not self.quiet:
+            self.console.print(
+                f"images of {text}", soft_wrap=True, markup=False
+            )
+
     def notice(self, text):
         self.console.print(
             f"note: {text}", soft_wrap=True, markup=False, highlight=False

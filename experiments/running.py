@@ -117,7 +117,7 @@ def guarded_main(
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         check_process_settings()
-        return act(settings, console)
+        return act(settings.opened(), console)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_MISTAKE

@@ -9,6 +9,7 @@ from keras_transfer import presets
 from keras_transfer.architectures import smallest_crop
 from keras_transfer.devices import StrategyName, choose_replicas
 from keras_transfer.errors import UserError
+from keras_transfer.image_folder import ImageFolder
 from keras_transfer.rates import read_rates
 from keras_transfer.specs import (
     TREATMENTS,
@@ -78,6 +79,11 @@ class Settings:
     """Print what would be trained, time and disk, then stop."""
     quiet: bool = False
     """Show failures and the final table only."""
+
+    def opened(self) -> "Settings":
+        """Returns these settings with the name of a data set that is given
+        in another way."""
+        return self
 
     def resolve(self) -> presets.Preset:
         """Returns the preset's recipe with this command line's changes."""
@@ -236,6 +242,29 @@ class Overlay:
 @dataclasses.dataclass(frozen=True)
 class GridSettings(Overlay, Treatments, Layers, Splits, StudySettings):
     """What the whole grid of section 4.1 can be told."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSettings(GridSettings):
+    """What studies can be told that take a folder of images."""
+
+    images: str | None = None
+    """Folder of images, a folder for each class, in place of a data set."""
+
+    def opened(self) -> "ImageSettings":
+        """See `Settings.opened`."""
+        if self.images is None:
+            return self
+        usual = ImageSettings()
+        given = self.dataset, self.data_dir
+        if given != (usual.dataset, usual.data_dir):
+            raise UserError(
+                "Expected `--images`, or `--dataset` with or without "
+                f"`--data-dir`. Received both: --images {self.images!r}, "
+                f"--dataset {self.dataset!r}, --data-dir {self.data_dir!r}."
+            )
+        name = ImageFolder(self.images).name
+        return _replace(self, dataset=name, data_dir=self.images)
 
 
 def _replace(instance, **changes):

@@ -6,20 +6,21 @@ task (AnB minus BnB); fine-tuning recovers both (BnB+, AnB+).
 
     python -m experiments.similar_datasets
     python -m experiments.similar_datasets --dataset cifar100
+    python -m experiments.similar_datasets --images DIR
 """
 
 import sys
 
 from experiments.running import Study, main_of
-from experiments.settings import GridSettings
+from experiments.settings import ImageSettings
 from keras_transfer import networks, reference, results, summary
 
 
-def study(settings: GridSettings) -> Study:
+def study(settings: ImageSettings) -> Study:
     """Lists the networks and says how they are reported.
 
     Args:
-        settings: `GridSettings`.
+        settings: `ImageSettings`.
 
     Returns:
         `Study`.
@@ -53,7 +54,7 @@ def study(settings: GridSettings) -> Study:
 
 def main(arguments=None) -> int:
     """Runs the script; see `experiments.running.main_of`."""
-    return main_of("similar_datasets", __doc__, study, arguments, GridSettings)
+    return main_of("similar_datasets", __doc__, study, arguments, ImageSettings)
 
 
 if __name__ == "__main__":

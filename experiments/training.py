@@ -15,7 +15,9 @@ from experiments.settings import Settings
 from keras_transfer import planning
 from keras_transfer.cluster import ClusterExecutor
 from keras_transfer.devices import gpus_per_network
+from keras_transfer.image_folder import ImageFolder
 from keras_transfer.ray_connection import connected
+from keras_transfer.sources import FOLDER
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore
 from keras_transfer.study import Outcome, run_study
@@ -118,6 +120,7 @@ def _train_all(
             text = f"Cluster {settings.cluster}: {executor.describe()}."
             console.print(text, highlight=False)
     if settings.plan:
+        _print_folder(settings, console)
         return None
     with StudyProgress(plan, console, settings.quiet) as progress:
         return run_study(
@@ -130,6 +133,13 @@ def _train_all(
             executor=executor,
             observe=settings.observe,
         )
+
+
+def _print_folder(settings: Settings, console: Console) -> None:
+    if settings.dataset.startswith(FOLDER):
+        folder = ImageFolder.named(settings.dataset, settings.data_dir)
+        for text in (folder.describe(), *folder.listing.notices):
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_plan(

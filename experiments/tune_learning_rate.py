@@ -20,7 +20,7 @@ from rich.table import Table
 from experiments.running import DONE, guarded_main
 from experiments.settings import Layers, Settings, Splits, Treatments
 from experiments.training import open_executor, training
-from keras_transfer import locks, networks, tuning
+from keras_transfer import locks, networks, planning, tuning
 from keras_transfer.errors import UserError
 from keras_transfer.rates import task_of
 from keras_transfer.store import RunStore
@@ -110,6 +110,9 @@ def run(settings: TuneSettings, console: Console) -> int:
         )
     )
     if settings.plan:
+        size = next(iter(found.values()))[0].data.image_size
+        place = (settings.dataset, size, settings.data_dir)
+        planning.find_facts(sources, *place)  # refuses an unknown name
         count = settings.trials * sum(map(len, found.values()))
         console.print(
             f"{len(bases)} base networks, then {len(found)} tasks of "

@@ -3,11 +3,14 @@
 TensorFlow is imported where a data set is opened, not with this file.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
-from keras_transfer import records
+from keras_transfer import catalogue, records
 from keras_transfer.errors import UserError, first_line
 
+# Parts to test on, the first that has labels.
+_TEST_PARTS = ("test", "validation", "valid", "val", "dev")
 # Without one of these TFDS would leave out a part and say nothing.
 _IMAGENET_TARS = ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar")
 
@@ -34,10 +37,7 @@ def prepared_builder(name: str, data_dir: str | None):
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except (tfds.core.registered.DatasetNotFoundError, ImportError) as error:
-        raise UserError(
-            f"Unknown data set {name!r}: expected a TFDS name such as "
-            "'cifar100', or 'synthetic_shapes'; see the TFDS catalogue."
-        ) from error
+        raise UserError(catalogue.unknown_name(name)) from error
     except (ValueError, AssertionError) as error:
         raise UserError(
             f"TFDS cannot open {name!r}: {first_line(error)[:200]}"
@@ -122,20 +122,40 @@ def _check_features(builder) -> None:
             f"Data set {builder.name!r} is not for image classification: "
             f"expected features 'image' and 'label'. Received: {names}."
         )
+    _check_kind(builder.name, "image", features["image"], "Image")
+    _check_kind(builder.name, "label", features["label"], "ClassLabel")
     records.check_image_feature(builder.name, features["image"])
-    label = features["label"]
-    if not hasattr(label, "num_classes") or not label.num_classes:
+    if not features["label"].num_classes:
         raise UserError(
             f"Data set {builder.name!r} has labels without classes: expected "
-            f"a `ClassLabel`. Received: {label!r}."
+            f"a `ClassLabel`. Received: {features['label']!r}."
         )
 
 
-def part_names(builder) -> dict[str, str | None]:
+def _check_kind(name: str, key: str, feature, expected: str) -> None:
+    import tensorflow_datasets as tfds
+
+    # By type: a sequence passes on what its inner feature has.
+    if not isinstance(feature, getattr(tfds.features, expected)):
+        received = " ".join(repr(feature).split())[:160]
+        raise UserError(
+            f"Feature {key!r} of data set {name!r} cannot be used: expected "
+            f"one `{expected}` an example. Received: {received}."
+        )
+
+
+def part_names(
+    builder, has_labels: Callable[[str], bool]
+) -> dict[str, str | None]:
     """Returns the TFDS parts to train and to test on.
+
+    A benchmark's test part often comes without labels; then the next part
+    that has some is tested on.
 
     Args:
         builder: `tfds.core.DatasetBuilder`.
+        has_labels: Callable of a part's name, whether any example in it has a
+            label.
 
     Returns:
         Dict from `"train"` and `"test"` to TFDS's names; `None` for a data
@@ -150,10 +170,9 @@ def part_names(builder) -> dict[str, str | None]:
             f"Data set {builder.name!r} has no 'train' part. "
             f"Received parts: {available}."
         )
-    # The test part of ImageNet carries no labels; its validation part is what
-    # the paper tests on.
-    order = ("test", "validation")
+    order = _TEST_PARTS
     if builder.name.startswith("imagenet"):
+        # Its validation part is what the paper tests on.
         order = ("validation", "test")
         if "validation" not in available:
             raise UserError(
@@ -161,5 +180,5 @@ def part_names(builder) -> dict[str, str | None]:
                 "its validation images, which are what the paper tests on. "
                 f"Delete that folder and prepare it with {_IMAGENET_TARS[1]}."
             )
-    test = next((part for part in order if part in available), None)
+    test = next((p for p in order if p in available and has_labels(p)), None)
     return {"train": "train", "test": test}

@@ -7,6 +7,7 @@ import shlex
 from keras_transfer import kinds, presets, rates
 from keras_transfer.errors import UserError
 from keras_transfer.presets import Preset
+from keras_transfer.sources import FOLDER
 from keras_transfer.specs import NetworkSpec
 
 # Where a study's command line sets a field: part of the recipe, field, flag.
@@ -70,12 +71,20 @@ def network_command(spec: NetworkSpec) -> Command:
         own += ["--layers", "1"]
         flags, unset = recipe_flags(half)
     words = ["python", "-m", f"experiments.{script}"]
-    words += ["--dataset", spec.data.name, *flags, *own]
+    words += [*_data_flags(spec.data.name, script), *flags, *own]
     words += ["--seeds", str(spec.seed)]
     file, more = _rates(spec)
     if file:
         words += ["--learning-rates", "rates.json"]
     return Command(tuple(words), (*unset, *missing, *more), file)
+
+
+def _data_flags(name: str, script: str) -> list[str]:
+    if not name.startswith(FOLDER):
+        return ["--dataset", name]
+    if script == "similar_datasets":
+        return ["--images", "DIR"]
+    return ["--dataset", name, "--data-dir", "DIR"]
 
 
 def _study_flags(spec: NetworkSpec) -> tuple[str, list[str], list[str]]:

@@ -18,7 +18,7 @@ class Part:
     """Images of one half: train, validation or test.
 
     Args:
-        images: `uint8` array or memory map `(n, size, size, 3)` of the pool.
+        images: `uint8` array or memory map `(n, height, width, 3)` of the pool.
         indices: Integer array, positions of this part's images in it.
         labels: `int32` array, ranks of their classes within the half.
     """
@@ -143,7 +143,12 @@ def load_half(
         )
     # The cut looks at a class's own label, so it is made on the pool's labels.
     own = classes[labels]
-    kept, cut = splits.stratified_cut(own, spec.validation_fraction)
+    chosen = pool.validation_rows()
+    if chosen is None:
+        kept, cut = splits.stratified_cut(own, spec.validation_fraction)
+    else:
+        kept = np.flatnonzero(~chosen[indices])
+        cut = np.flatnonzero(chosen[indices])
     for found, what in (
         (cut, "class of two training images to cut a validation image from"),
         (selected["test"][0], "test image of its classes"),

@@ -15,6 +15,7 @@ import numpy as np
 
 _BLOCK = 256  # rows
 READ_BYTES = 4_000_000_000  # most of a pool that a start of a study reads
+VALIDATION_ROWS = "validation_rows.npy"  # of sets that choose them
 _FILES = tuple(
     f"{part}_{kind}.npy"
     for part in ("train", "test")
@@ -34,7 +35,8 @@ def take_checksums(folder: Path) -> tuple[str, dict[str, list[int]]]:
     """
     digest = hashlib.sha256()
     blocks: dict[str, list[int]] = {}
-    for name in _FILES:
+    chosen = (VALIDATION_ROWS,) if (folder / VALIDATION_ROWS).exists() else ()
+    for name in (*_FILES, *chosen):
         array = np.load(folder / name, mmap_mode="r")
         blocks[name] = []
         for start in range(0, len(array), _BLOCK):
@@ -73,8 +75,11 @@ def find_damage(
         String such as `"train_images.npy, rows 256 to 511"`, or `None`.
     """
     blocks = meta.get("blocks")
+    files = _FILES
+    if blocks is not None and VALIDATION_ROWS in blocks:
+        files = (*_FILES, VALIDATION_ROWS)
     size = 0
-    for name in _FILES:
+    for name in files:
         try:
             array = np.load(folder / name, mmap_mode="r")
         except (OSError, ValueError):
@@ -86,7 +91,7 @@ def find_damage(
             return None
         same = take_checksums(folder)[0] == meta["fingerprint"]
         return None if same else "its fingerprint differs"
-    for name in _FILES:
+    for name in files:
         array = np.load(folder / name, mmap_mode="r")
         expected = blocks[name]
         if len(expected) != -(-len(array) // _BLOCK):

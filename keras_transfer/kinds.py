@@ -7,6 +7,8 @@ filed beside the results.
 
 import json
 import os
+import re
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -181,8 +183,10 @@ def read_kinds(
     """Reads two lists of classes from a text file.
 
     The file has two sections, each a line `[name]` and then a class name a
-    line; `#` begins a comment. The first section is half A. Classes that are
-    in neither are left out.
+    line. The first section is half A. Classes that are in neither are left
+    out. `#` begins a comment at the start of a line or after a space. A
+    line that is a class's whole name is that class, even one such as `c #4`
+    or `[red]`; only the first line is always a section.
 
     Args:
         path: String.
@@ -197,17 +201,24 @@ def read_kinds(
             is unknown or listed twice, or a side has fewer than two.
     """
     try:
-        with user_path(path).open(encoding="utf-8") as file:
-            lines = [line.split("#")[0].strip() for line in file]
-    except (OSError, UnicodeDecodeError) as error:
+        # Editors on Windows put a byte-order mark first.
+        with user_path(path).open(encoding="utf-8-sig") as file:
+            lines = [_without_comment(line, class_names) for line in file]
+    except OSError as error:
         raise UserError(
             f"Cannot read the class file {os.fspath(path)}: {error}."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"Cannot read the class file {os.fspath(path)}: {error}. Save it "
+            "as UTF-8."
         ) from error
     sections: dict[str, list[int]] = {}
     seen: dict[str, str] = {}
     current = None
     for line in filter(None, lines):
-        if line.startswith("[") and line.endswith("]"):
+        is_class = current is not None and line in class_names
+        if line.startswith("[") and line.endswith("]") and not is_class:
             current = line[1:-1].strip()
             sections.setdefault(current, [])
             continue
@@ -241,6 +252,15 @@ def read_kinds(
             )
     (one, first), (other, second) = sections.items()
     return (tuple(sorted(first)), tuple(sorted(second))), (one, other)
+
+
+def _without_comment(line: str, class_names: list[str]) -> str:
+    # File systems and editors write one accented letter in two ways.
+    line = unicodedata.normalize("NFC", line.strip())
+    known = {unicodedata.normalize("NFC", name): name for name in class_names}
+    if line not in known:
+        line = re.split(r"(?:^|\s)#", line)[0].strip()
+    return known.get(line, line)
 
 
 def balance(

@@ -14,9 +14,12 @@ from keras_transfer.architectures import (
     layer_rows,
     training_flops,
 )
+from keras_transfer.catalogue import check_known
+from keras_transfer.image_folder import TEST_SHARE, ImageFolder
 from keras_transfer.paths import user_path
 from keras_transfer.pools import find_pool
 from keras_transfer.reuse import Counts, count_images, weigh_reuse
+from keras_transfer.sources import FOLDER
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.splits import HALVES
 from keras_transfer.store import RunStore
@@ -61,28 +64,44 @@ def find_facts(
 
     Returns:
         `DatasetFacts`, or `None` if the data set was never prepared.
+
+    Raises:
+        UserError: If neither TFDS nor the data folder knows the name.
     """
     pool = find_pool(store.cache_dir, name, image_size)
     if pool is not None:
         counts = pool.counts
         return DatasetFacts(pool.num_classes, counts["train"], counts["test"])
-    if name in KNOWN_FACTS:
-        return KNOWN_FACTS[name]
-    for folder in _tfds_folders(name, data_dir):
+    if name.startswith(FOLDER):
+        return _folder_facts(ImageFolder.named(name, data_dir))
+    plain = name.partition(":")[0]
+    if plain in KNOWN_FACTS:
+        return KNOWN_FACTS[plain]
+    folders = _tfds_folders(name, data_dir)
+    if not folders:
+        check_known(name)
+    for folder in folders:
         try:
             info = json.loads((folder / "dataset_info.json").read_text())
-            labels = (folder / "label.labels.txt").read_text().split("\n")
+            classes = _class_names(folder)
             counts = {
                 part["name"]: sum(int(n) for n in part["shardLengths"])
                 for part in info["splits"]
             }
+            test = counts.get("test", counts.get("validation", 0))
+            return DatasetFacts(len(classes), counts["train"], test)
         except (OSError, ValueError, KeyError):
             continue
-        test = counts.get("test", counts.get("validation", 0))
-        return DatasetFacts(
-            len([line for line in labels if line]), counts["train"], test
-        )
     return None
+
+
+def _folder_facts(folder: ImageFolder) -> DatasetFacts:
+    images = folder.listing.images
+    total = int(folder.counts().sum())
+    held_out = images.get("test", images.get("validation"))
+    # Which are cut is known once all files were read.
+    test = round(TEST_SHARE * total) if held_out is None else len(held_out)
+    return DatasetFacts(len(folder.class_names), total - test, test)
 
 
 def _classes_of(spec: NetworkSpec, facts: DatasetFacts) -> int:
@@ -122,10 +141,12 @@ def find_class_names(
     pool = find_pool(store.cache_dir, name, image_size)
     if pool is not None:
         return pool.class_names
+    if name.startswith(FOLDER):
+        return ImageFolder.named(name, data_dir).class_names
     for path in _tfds_folders(name, data_dir):
         try:
-            return (path / "label.labels.txt").read_text().split("\n")
-        except OSError:
+            return _class_names(path)
+        except (OSError, ValueError):
             continue
     return None
 
@@ -136,8 +157,15 @@ def _tfds_folders(name: str, data_dir: str | None) -> list[Path]:
         or os.environ.get("TFDS_DATA_DIR")
         or Path.home() / "tensorflow_datasets"
     )
-    found = root.glob(f"{name}/**/dataset_info.json")
+    # `name:version` and `name/config:version` are folders in folders.
+    found = root.glob(f"{name.replace(':', '/')}/**/dataset_info.json")
     return [path.parent for path in sorted(found)]
+
+
+def _class_names(folder: Path) -> list[str]:
+    # As TFDS reads them.
+    text = (folder / "label.labels.txt").read_text(encoding="utf-8")
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 def training_cost(

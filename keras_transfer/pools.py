@@ -1,4 +1,4 @@
-"""Decodes a TFDS data set once and keeps its pixels as memory-mapped uint8.
+"""Decodes a data set once and keeps its pixels as memory-mapped uint8.
 
 Every study draws its halves from such a pool by label, so an image is read
 and decoded once whatever the number of splits, networks and epochs: the
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_transfer import builders, integrity, locks, records, splits
+from keras_transfer import integrity, locks, splits
 from keras_transfer.files import (
     load_arrays,
     new_array,
@@ -23,7 +23,10 @@ from keras_transfer.files import (
     save_arrays,
     temporary_beside,
 )
+from keras_transfer.image_folder import ImageFolder
 from keras_transfer.paths import user_path
+from keras_transfer.sources import FOLDER, Source
+from keras_transfer.tfds_source import TfdsSource
 
 PARTS = ("train", "test")
 _OWN_TEST_FRACTION = 0.2  # of a data set that comes without a test set
@@ -36,7 +39,7 @@ class ImagePool:
         folder: Path of a pool written by `prepare_pool`.
 
     Attributes:
-        name, version: Strings, the TFDS data set.
+        name, version: Strings, the data set.
         class_names: List of strings.
         fingerprint: String, SHA-256 of all labels and pixels.
     """
@@ -57,12 +60,61 @@ class ImagePool:
         """Number of classes."""
         return len(self.class_names)
 
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Height and width of the images, in pixels."""
+        square = (self.image_size, self.image_size)
+        return tuple(self._meta.get("image_shape", square))
+
+    @property
+    def notices(self) -> list[str]:
+        """What a user of these images has to know, a sentence each."""
+        return self._meta.get("notices", [])
+
+    @property
+    def state(self) -> str | None:
+        """State of the files that it was decoded from; see `Source`."""
+        return self._meta.get("state")
+
+    def describe_parts(self) -> str:
+        """Says which part of the data set serves as what, and its size."""
+        # A pool of an earlier version does not tell.
+        origins = self._meta.get("origins", {})
+        counts = dict(self.counts)
+        validation = self._meta.get("validation")
+        if validation is not None:
+            counts["train"] -= validation
+            counts["validation"] = validation
+        texts = [
+            f"{part}{f' ({origins[part]})' if part in origins else ''} "
+            f"{count:,} images"
+            for part, count in counts.items()
+        ]
+        for part, count in self._meta.get("unlabelled", {}).items():
+            texts.append(f"left out of {part}: {count:,} without a label")
+        return ", ".join(texts)
+
+    def class_counts(self, part: str) -> np.ndarray:
+        """Counts the images of each class of a part, `(num_classes,)`."""
+        return np.bincount(self.labels(part), minlength=self.num_classes)
+
+    def validation_rows(self) -> np.ndarray | None:
+        """Returns which training images the data set keeps for validation.
+
+        Returns:
+            Boolean array as long as the training labels, or `None` where a
+            study cuts its own share.
+        """
+        if self._meta.get("validation") is None:
+            return None
+        return np.load(self.folder / integrity.VALIDATION_ROWS)
+
     def find_damage(self) -> str | None:
         """Says which file is not what was decoded; see `integrity`."""
         return integrity.find_damage(self.folder, self._meta)
 
     def images(self, part: str) -> np.ndarray:
-        """Returns the memory map of a part, `(n, size, size, 3)` uint8."""
+        """Returns the memory map of a part, `(n, height, width, 3)` uint8."""
         return np.load(self.folder / f"{part}_images.npy", mmap_mode="r")
 
     def labels(self, part: str) -> np.ndarray:
@@ -79,7 +131,7 @@ class ImagePool:
             indices: Integer array of positions in the training part.
 
         Returns:
-            `float32` array of shape `(size, size, 3)`.
+            `float32` array of shape `(height, width, 3)`.
         """
         digest = hashlib.sha256(np.ascontiguousarray(indices, "<i8").tobytes())
         path = self.folder / f"mean-{digest.hexdigest()[:16]}.npz"
@@ -98,7 +150,12 @@ class ImagePool:
         return mean
 
 
-def find_pool(cache_dir: Path, name: str, image_size: int) -> ImagePool | None:
+ImageSize = int | tuple[int, int]
+
+
+def find_pool(
+    cache_dir: Path, name: str, image_size: ImageSize
+) -> ImagePool | None:
     """Returns the pool of a data set if it is there and can be opened."""
     folder = _pool_folder(cache_dir, name, image_size)
     meta = read_json(folder / "pool.json")
@@ -107,28 +164,72 @@ def find_pool(cache_dir: Path, name: str, image_size: int) -> ImagePool | None:
     return ImagePool(folder)
 
 
-def _pool_folder(cache_dir: Path, name: str, image_size: int) -> Path:
-    return Path(cache_dir) / f"{name.replace('/', '-')}-{image_size}px"
+def _pool_folder(cache_dir: Path, name: str, image_size: ImageSize) -> Path:
+    height, width = _shape_of(image_size)
+    size = f"{height}" if height == width else f"{height}x{width}"
+    return Path(cache_dir) / f"{name.replace('/', '-')}-{size}px"
+
+
+def _shape_of(image_size: ImageSize) -> tuple[int, int]:
+    if isinstance(image_size, int):
+        return image_size, image_size
+    height, width = image_size
+    return height, width
+
+
+def open_source(name: str, data_dir: str | None = None) -> Source:
+    """Opens what a name stands for.
+
+    Args:
+        name: String, a TFDS name, or `ImageFolder.name`.
+        data_dir: String or `None`, TFDS folder or the folder of images.
+
+    Returns:
+        `Source`.
+
+    Raises:
+        UserError: If it cannot be opened.
+    """
+    if name.startswith(FOLDER):
+        return ImageFolder.named(name, data_dir)
+    return TfdsSource(name, data_dir)
+
+
+def has_changed(pool: ImagePool, data_dir: str | None) -> bool:
+    """Returns whether files have changed since a pool was decoded.
+
+    A folder of images is asked; a prepared TFDS data set does not change.
+
+    Raises:
+        UserError: If the folder holds another data set now.
+    """
+    if pool.state is None or data_dir is None:
+        return False
+    return ImageFolder.named(pool.name, data_dir).state != pool.state
 
 
 def prepare_pool(
     cache_dir: Path,
-    name: str,
-    image_size: int,
+    source: str | Source,
+    image_size: ImageSize,
     data_dir: str | None = None,
     progress=None,
 ) -> ImagePool:
     """Decodes a data set into a pool, or returns the one that is there.
 
     Labels are read first and examples without one are left out before their
-    images are decoded. Images of another size are resized to a square, as
-    the authors did; grey images become three equal channels.
+    images are decoded. Images of TFDS that have another size are squashed to
+    a square, as the authors did; those of a folder are cropped, unless it
+    says otherwise. Grey images become three equal channels.
 
     Args:
         cache_dir: Path that pools are kept in.
-        name: String, TFDS name such as `"cifar100"`.
-        image_size: Integer, side in pixels that images are kept at.
-        data_dir: String or `None`, TFDS folder. Defaults to TFDS's own.
+        source: String, TFDS name such as `"cifar100"` or the name of an
+            `ImageFolder`; or a `Source`.
+        image_size: Integer, side in pixels that images are kept at, or a
+            pair of height and width.
+        data_dir: String or `None`, TFDS folder or folder of images. Defaults
+            to TFDS's own.
         progress: Callable or `None`, called with a text and a share in 0..1.
 
     Returns:
@@ -139,6 +240,7 @@ def prepare_pool(
             neither prepared nor can be downloaded.
     """
     progress = progress or (lambda text, share: None)
+    name = source if isinstance(source, str) else source.name
     folder = _pool_folder(cache_dir, name, image_size)
     lock = folder.with_name(f"{folder.name}.lock")
     if locks.is_taken(lock):
@@ -147,14 +249,21 @@ def prepare_pool(
         remove_leftovers(folder.parent, folder.name)
         pool = find_pool(cache_dir, name, image_size)
         if pool is not None and pool.find_damage() is None:
-            return pool
+            if isinstance(source, str):
+                changed = has_changed(pool, data_dir)
+            else:
+                changed = source.state != pool.state
+            if not changed:
+                return pool
         progress(f"{name}: opening", 0.0)
-        data_dir = data_dir and str(user_path(data_dir))
-        builder = builders.prepared_builder(name, data_dir)
+        if isinstance(source, str):
+            data_dir = data_dir and str(user_path(data_dir))
+            source = open_source(source, data_dir)
         temporary = temporary_beside(folder)
         temporary.mkdir()
         try:
-            meta = _write_pool(builder, name, image_size, temporary, progress)
+            shape = _shape_of(image_size)
+            meta = _write_pool(source, shape, temporary, progress)
             text = json.dumps(integrity.seal(meta), indent=1)
             (temporary / "pool.json").write_text(text)
             _replace_folder(folder, temporary)
@@ -171,118 +280,51 @@ def _replace_folder(folder: Path, by: Path) -> None:
     shutil.rmtree(damaged, ignore_errors=True)
 
 
-def _write_pool(builder, name, image_size, folder, progress) -> dict:
-    class_names = list(builder.info.features["label"].names)
-    if len(class_names) < 4:
-        splits.class_halves(len(class_names), 0)  # says what is wrong
-    parts = builders.part_names(builder)
-    counts = {}
-    for part, tfds_part in parts.items():
-        if tfds_part is None:
-            continue
-        counts[part] = _write_part(
-            builder, tfds_part, part, image_size, folder, progress
-        )
-    if parts["test"] is None:
+def _write_pool(source: Source, image_shape, folder, progress) -> dict:
+    if len(source.class_names) < 4:
+        splits.class_halves(len(source.class_names), 0)  # says what is wrong
+    origins = dict(source.parts)
+    counts = {
+        part: _write_part(source, part, image_shape, folder, progress)
+        for part in PARTS
+        if part in origins
+    }
+    if "test" not in origins:
         counts = _cut_own_test(folder)
+        origins["test"] = f"cut from {origins['train']}"
+    rows = source.validation_rows()
+    if rows is not None:
+        np.save(folder / integrity.VALIDATION_ROWS, rows)
     fingerprint, blocks = integrity.take_checksums(folder)
     return {
-        "name": name,
-        "version": str(builder.info.version),
-        "image_size": image_size,
-        "class_names": class_names,
+        "name": source.name,
+        "version": source.version,
+        "image_size": image_shape[0],
+        "image_shape": image_shape,
+        "class_names": source.class_names,
         "fingerprint": fingerprint,
         "counts": counts,
-        "test_part": parts["test"] or "cut from train",
+        "validation": None if rows is None else int(rows.sum()),
+        "origins": origins,
+        "unlabelled": source.unlabelled,
+        "state": source.state,
+        "notices": source.notices,
         "blocks": blocks,
     }
 
 
-def image_decoder(feature, image_size: int):
-    """Returns a function from an encoded image to a square one in colour.
-
-    Args:
-        feature: `tfds.features.Image`.
-        image_size: Integer, side in pixels.
-
-    Returns:
-        Callable of a string tensor, that returns `uint8 (size, size, 3)`.
-    """
-    import tensorflow as tf
-
-    def decode(image):
-        image = feature.decode_example(image)
-        if feature.shape[-1] == 1:
-            image = tf.image.grayscale_to_rgb(image)
-        image = image[..., :3]
-        if feature.shape[:2] != (image_size, image_size):
-            image = tf.image.resize(
-                image, (image_size, image_size), antialias=True
-            )
-            image = tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), "uint8")
-        return image
-
-    return decode
-
-
-def decoded_batches(encoded, feature, image_size: int, batch_size: int = 256):
-    """Decodes images with all cores, in order, and makes them square.
-
-    Args:
-        encoded: `tf.data.Dataset` of strings, encoded images.
-        feature: `tfds.features.Image`.
-        image_size: Integer, side in pixels.
-        batch_size: Integer. Defaults to `256`.
-
-    Returns:
-        `tf.data.Dataset` of `uint8` batches `(n, size, size, 3)`.
-    """
-    import tensorflow as tf
-
-    decode = image_decoder(feature, image_size)
-    return (
-        encoded.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(batch_size)
-        .prefetch(2)
-    )
-
-
-def _write_part(builder, tfds_part, part, image_size, folder, progress) -> int:
-    import tensorflow as tf
-    import tensorflow_datasets as tfds
-
-    config = tfds.ReadConfig(interleave_cycle_length=1)
-    raw = builder.as_dataset(
-        split=tfds_part,
-        decoders={"image": tfds.decode.SkipDecoding()},
-        shuffle_files=False,
-        read_config=config,
-    )
-    num_classes = builder.info.features["label"].num_classes
-    labels = records.read_labels(raw, num_classes, builder.name, tfds_part)
-    known = labels >= 0
-    total = int(known.sum())
-    shape = (total, image_size, image_size, 3)
+def _write_part(source: Source, part, image_shape, folder, progress) -> int:
+    labels = source.labels(part)
+    shape = (len(labels), *image_shape, 3)
     images = new_array(folder / f"{part}_images.npy", np.uint8, shape)
-    # Unlabelled examples are dropped before their images are decoded.
-    labelled = raw.filter(lambda example: example["label"] >= 0)
-    encoded = labelled.map(lambda example: example["image"])
-    feature = builder.info.features["image"]
-    decoded = decoded_batches(encoded, feature, image_size)
     done = 0
-    try:
-        for batch in decoded.as_numpy_iterator():
-            images[done : done + len(batch)] = batch
-            done += len(batch)
-            progress(f"{builder.name}: decoding {part}", done / total)
-    except tf.errors.OpError as error:
-        decode = image_decoder(feature, image_size)
-        raise records.bad_image(
-            raw, decode, labels, done, builder.name, tfds_part, error
-        ) from error
+    for batch in source.images(part, image_shape):
+        images[done : done + len(batch)] = batch
+        done += len(batch)
+        progress(f"{source.name}: decoding {part}", done / len(labels))
     images.flush()
-    np.save(folder / f"{part}_labels.npy", labels[known])
-    return total
+    np.save(folder / f"{part}_labels.npy", labels)
+    return len(labels)
 
 
 def _cut_own_test(folder: Path) -> dict[str, int]:

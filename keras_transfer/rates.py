@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 
 from keras_transfer.errors import UserError
 from keras_transfer.paths import user_path
@@ -28,7 +29,7 @@ def read_rates(path: str) -> dict[str, dict[str, float]]:
         UserError: If the file cannot be read or holds something else.
     """
     try:
-        with user_path(path).open(encoding="utf-8") as file:
+        with user_path(path).open(encoding="utf-8-sig") as file:
             content = json.load(file)
         rates = {
             str(task): {str(k): float(v) for k, v in values.items()}
@@ -41,7 +42,8 @@ def read_rates(path: str) -> dict[str, dict[str, float]]:
         ) from error
     for task, values in rates.items():
         unknown = set(values) - set(FIELDS)
-        if unknown or not values.get("learning_rate", 0) > 0:
+        finite = all(map(math.isfinite, values.values()))
+        if unknown or not finite or not values.get("learning_rate", 0) > 0:
             raise UserError(
                 f"{path}: expected a positive learning_rate, and among "
                 f"{FIELDS}, for {task!r}. Received: {values}."

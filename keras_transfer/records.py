@@ -42,8 +42,7 @@ def read_labels(raw, num_classes: int, name: str, part: str) -> np.ndarray:
         `int64` array; -1 marks an example without a label.
 
     Raises:
-        UserError: If a record is damaged, a label is out of range or no
-            example has one.
+        UserError: If a record is damaged or a label is out of range.
     """
     import tensorflow as tf
 
@@ -64,8 +63,6 @@ def read_labels(raw, num_classes: int, name: str, part: str) -> np.ndarray:
             f"{labels[wrong[0]]}: expected 0 to {num_classes - 1}, or -1 for "
             f"none ({len(wrong)} such records in all)."
         )
-    if not (labels >= 0).any():
-        raise UserError(f"Part {part!r} of {name!r} has no labelled images.")
     return labels
 
 

@@ -52,6 +52,7 @@ def can_be_reported(result: dict) -> bool:
         and len(layers) in (0, len(LAYER_NAMES))
         and all(map(_is_layer, layers))
         and isinstance(result.get("environment", {}), dict)
+        and isinstance(result.get("data_parts", ""), str)
     )
 
 

@@ -9,7 +9,7 @@ import time
 
 from keras_transfer import devices, locks, splits
 from keras_transfer.errors import UserError
-from keras_transfer.pools import ImagePool, find_pool
+from keras_transfer.pools import ImagePool, find_pool, has_changed
 from keras_transfer.process_settings import (
     check_process_settings,
     describe_ignored,
@@ -65,6 +65,9 @@ class Reporter:
     def waiting(self, taken: dict[NetworkSpec, str]) -> None:
         """Only networks that others are training are left."""
 
+    def described(self, text: str) -> None:
+        """Images are there; which parts of the data set serve as what."""
+
     def notice(self, text: str) -> None:
         """Something was damaged and is made anew."""
 
@@ -103,12 +106,10 @@ def prepare_data(
     pool = find_pool(store.cache_dir, name, image_size)
     if pool is not None:
         damage = pool.find_damage()
-        if damage is None:
+        if damage is None and not has_changed(pool, data_dir):
             return pool
-        reporter.notice(
-            f"{pool.folder} is damaged ({damage}); its images are decoded "
-            "again."
-        )
+        cause = f"is damaged ({damage})" if damage else "is older than its set"
+        reporter.notice(f"{pool.folder} {cause}; its images are decoded again.")
     bars = reporter.lively
     arguments = (store.cache_dir, name, image_size, data_dir, bars)
     worker = Worker(prepare, arguments, shown=bars)
@@ -214,6 +215,9 @@ def run_study(
         reporter.notice(ignored)
     data = pending[0].data
     pool = prepare_data(store, data.name, data.image_size, data_dir, reporter)
+    reporter.described(f"{pool.name}: {pool.describe_parts()}")
+    for text in pool.notices:
+        reporter.notice(text)
     if data.halves is None:
         splits.class_halves(pool.num_classes, data.split)  # too few: says so
     for spec in found:

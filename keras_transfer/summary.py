@@ -159,6 +159,7 @@ def _what_was_run(rows: list[Row]) -> list[str]:
         f"seeds {seeds}; "
         f"{spent / 60:.0f} minutes of training in all.",
         "",
+        *_which_images(spec, result),
         f"Proof: {copied} tensors were copied bit by bit, and {unchanged} "
         "frozen tensors, batch statistics included, were unchanged after "
         "training. A network that fails this is not in the table.",
@@ -171,6 +172,20 @@ def _what_was_run(rows: list[Row]) -> list[str]:
     for caution in cautions(rows):
         lines += ["", f"**Warning:** {caution}"]
     return lines
+
+
+def _which_images(spec, result: dict) -> list[str]:
+    parts = result.get("data_parts")  # earlier results do not tell
+    if not parts:
+        return []
+    if "validation (" in parts:  # the set decides which
+        return [f"Images: {parts}.", ""]
+    share = f"{100 * spec.data.validation_fraction:g} %"
+    return [
+        f"Images: {parts}; validation is {share} of each class, cut from "
+        "the training images.",
+        "",
+    ]
 
 
 def cautions(rows: list[Row]) -> list[str]:

@@ -341,6 +341,7 @@ class _Training:
             "mean_sha256": transfer.sha256(tf.constant(self.mean)),
             "data_fingerprint": self.pool.fingerprint,
             "data_version": self.pool.version,
+            "data_parts": self.pool.describe_parts(),
             "proof": self.proof.to_rows(),
             "layers": self.statistics.table(self.copied),
             "resumed_at_epoch": self.resumed_at,

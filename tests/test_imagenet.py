@@ -141,7 +141,7 @@ def test_a_folder_prepared_without_validation_images_is_refused():
         info = Info
 
     with pytest.raises(UserError, match="without its validation images"):
-        builders.part_names(Builder)
+        builders.part_names(Builder, lambda part: True)
 
 
 def test_plan_of_the_whole_paper_has_hours_and_disk(tmp_path, capsys):

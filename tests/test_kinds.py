@@ -193,3 +193,28 @@ def test_halves_by_kind_and_the_whole(tiny_pool, tiny_spec):
     wrong = dataclasses.replace(spec, halves=((1, 5), (0, 8)))
     with pytest.raises(UserError, match="names class 8.*8 classes"):
         halves.load_half(tiny_pool, wrong, "B")
+
+
+def test_a_class_file_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "classes.txt"
+    text = "[warm]\r\ncolour5\r\ncolour1\r\n[cold]\r\ncolour0\r\ncolour7\r\n"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert kinds.read_kinds(str(path), NAMES) == ((1, 5), (0, 7))
+
+
+def test_class_names_of_signs(tmp_path):
+    names = ["c#4", "[red]", "#1", "a # b", "[blue] #2", "caf\u00e9", "d"]
+    path = tmp_path / "classes.txt"
+    # The accent is written as a letter of its own, as macOS does.
+    path.write_text(
+        "# ours\n[one]\nc#4\n[red] # a class\n#1\n# a comment\n"
+        "[two]\na # b\n[blue] #2\ncafe\u0301\nd\t# the last\n"
+    )
+    assert kinds.read_kinds(str(path), names) == ((0, 1, 2), (3, 4, 5, 6))
+
+
+def test_a_class_file_that_is_not_utf8(tmp_path):
+    path = tmp_path / "classes.txt"
+    path.write_text("[a]\ncolour1\n", encoding="utf-16")
+    with pytest.raises(UserError, match="classes.txt: .* Save it as UTF-8"):
+        kinds.read_kinds(str(path), NAMES)

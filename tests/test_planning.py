@@ -126,7 +126,7 @@ def test_plan_counts_what_frozen_layers_store(tmp_path):
 
 def test_unknown_size_gives_no_time(tmp_path):
     store = RunStore(tmp_path, "study")
-    assert planning.find_facts(store, "unheard_of", 32, str(tmp_path)) is None
+    assert planning.find_facts(store, "beans", 32, str(tmp_path)) is None
     plan = planning.make_plan(study(), store, None)
     assert plan.seconds is None and plan.disk_bytes is None
 

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_transfer import batches, halves, pools, trainer
+from keras_transfer import batches, halves, tfds_source, trainer
 from keras_transfer.presets import Preset
 
 _IMAGES = 128  # decoded in a round
@@ -83,7 +83,9 @@ def decoding(threads: int, recipe: Preset, tar: str | None) -> dict:
     kilobytes = np.mean([len(jpeg) for jpeg in jpegs]) / 1000
     feature = tfds.features.Image(encoding_format="jpeg")
     encoded = tf.data.Dataset.from_tensor_slices(jpegs)
-    decoded = pools.decoded_batches(encoded, feature, recipe.image_size, 64)
+    decoded = tfds_source.decoded_batches(
+        encoded, feature, (recipe.image_size,) * 2, 64
+    )
 
     def work():
         return sum(len(batch) for batch in decoded)
