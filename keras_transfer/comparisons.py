@@ -146,11 +146,14 @@ class Evidence:
         accuracies: Tuple of `Observation`, of test accuracy.
         losses: Tuple of `Observation`, of training loss. Defaults to none.
         chance: Float, accuracy of a guess. Defaults to `0.0`.
+        halves: String, `"random"` or `"fixed"`, as of `fit_model`. Defaults
+            to `"random"`.
     """
 
     accuracies: tuple[Observation, ...]
     losses: tuple[Observation, ...] = ()
     chance: float = 0.0
+    halves: str = "random"
 
     @cached_property
     def _models(self) -> dict[str, MixedModel | None]:
@@ -158,7 +161,9 @@ class Evidence:
         found: dict[str, MixedModel | None] = {}
         for outcome, values in outcomes.items():
             data = [o for o in values if o.treatment != "baseAll"]
-            found[outcome] = mixed_model.fit_model(data) if data else None
+            found[outcome] = (
+                mixed_model.fit_model(data, self.halves) if data else None
+            )
         return found
 
     def layers(self, comparison: Comparison) -> Layers:

@@ -132,8 +132,7 @@ def test_bases_that_still_learn_leave_three_claims_open(tiny_spec):
     rows = made_up_study(tiny_spec, layers=(1, 2, 5, 6, 7), splits=range(4))
     for gain, word in ((0.03, "bases not trained out"), (0.004, "present")):
         found = {
-            c.number: c
-            for c in claims.judge_rows(with_long_bases(rows, gain))
+            c.number: c for c in claims.judge_rows(with_long_bases(rows, gain))
         }
         assert [found[n].verdict for n in (2, 3, 5)] == [word] * 3
         assert found[4].verdict == "present"  # is not about converged bases

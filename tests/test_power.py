@@ -17,14 +17,10 @@ BOOST = difference([("AnB+", n, None) for n in range(1, 8)], BASE)
 
 def test_plan_foresees_the_interval_of_the_committed_study():
     layers, treatments = range(1, 8), ("BnB", "AnB", "BnB+", "AnB+")
-    planned = power.plan_model(
-        power.planned_networks(1, 1, layers, treatments)
-    )
+    planned = power.plan_model(power.planned_networks(1, 1, layers, treatments))
     expected = power.expect(planned, BOOST)
     found = fit_model(read_observations(SIMILAR)).estimate(BOOST)
-    assert 2 * expected.width == pytest.approx(
-        found.high - found.low, rel=0.1
-    )
+    assert 2 * expected.width == pytest.approx(found.high - found.low, rel=0.1)
     assert expected.scope == THESE
 
 
@@ -56,9 +52,7 @@ def test_components_are_those_of_the_committed_studies():
     assert model.components["residual"] == pytest.approx(
         power.COMPONENTS["residual"], abs=0.0003
     )
-    boost = read_observations(
-        SIMILAR.parents[1] / "cifar100-boost/results.csv"
-    )
+    boost = read_observations(SIMILAR.parents[1] / "cifar100-boost/results.csv")
     short = [o for o in boost if o.n] + [o for o in boost if not o.n][:8]
     found = fit_model(short).components
     for name in ("half x treatment", "split x treatment", "half"):
