@@ -6,19 +6,25 @@ Claim: a network on half of the classes errs less than one on all of them
     python -m experiments.all_classes --dataset cifar100
 """
 
+import dataclasses
 import sys
 
 from experiments.bases import base_specs
 from experiments.running import Study, main_of
-from experiments.settings import Settings
+from experiments.settings import Splits, StudySettings
 from keras_transfer import networks, results, summary
 
 
-def study(settings: Settings) -> Study:
+@dataclasses.dataclass(frozen=True)
+class AllClassesSettings(Splits, StudySettings):
+    """What this study can be told; it has base networks alone."""
+
+
+def study(settings: AllClassesSettings) -> Study:
     """Lists the networks and says how they are reported.
 
     Args:
-        settings: `Settings`.
+        settings: `AllClassesSettings`.
 
     Returns:
         `Study`.
@@ -38,7 +44,7 @@ def study(settings: Settings) -> Study:
 
 def main(arguments=None) -> int:
     """Runs the script; see `experiments.running.main_of`."""
-    return main_of("all_classes", __doc__, study, arguments)
+    return main_of("all_classes", __doc__, study, arguments, AllClassesSettings)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,12 @@ import dataclasses
 import sys
 
 from experiments.running import Study, main_of
-from experiments.settings import Settings
+from experiments.settings import StudySettings
 from keras_transfer import boost, networks
 
 
 @dataclasses.dataclass(frozen=True)
-class BoostSettings(Settings):
+class BoostSettings(StudySettings):
     """What this study can be told; its treatments are BnB+ and AnB+."""
 
     splits: tuple[int, ...] | None = None

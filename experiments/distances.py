@@ -1,66 +1,57 @@
 """What `dissimilar_datasets` and `random_weights` share: one figure 3."""
 
+from pathlib import Path
+
 from experiments.running import Writer
-from experiments.settings import OverlaySettings
-from keras_transfer import distance, reference, results
-from keras_transfer.specs import NetworkSpec
+from experiments.settings import StudySettings
+from keras_transfer import distance, kinds, reference, results
+from keras_transfer.recipes import figure3_key
 from keras_transfer.store import RunStore
 
 
 def finished_beside(
-    store: RunStore, specs: list[NetworkSpec]
+    store: RunStore, rows: list[results.Row]
 ) -> list[results.Row]:
     """Finds finished networks of the same recipe in every study.
 
     Args:
         store: `RunStore`.
-        specs: List of `NetworkSpec` of the study that is reported.
+        rows: List of `Row` of the study that is reported.
 
     Returns:
-        List of `Row`: of each section whatever is finished, with the same
-        data set, image size, model, solver and seeds.
+        List of `Row`: of each section whatever is finished and differs from
+        the study's own in its classes and its copied layers alone.
     """
-    own = set(specs)
-    first = specs[0]
-    seeds = {spec.seed for spec in specs}
-
-    def recipe(spec: NetworkSpec) -> tuple:
-        data = spec.data
-        return (
-            data.name,
-            data.image_size,
-            data.crop,
-            data.views,
-            data.images_per_class,
-            data.mean,
-            data.channels,
-            spec.model,
-            spec.solver,
-        )
-
+    own = {row.spec.network_id for row in rows}
+    wanted = {figure3_key(row.spec) for row in rows}
+    seeds = {row.spec.seed for row in rows}
+    divisions = {row.spec.data.halves for row in rows} - {None}
     found = []
     for result in store.finished():
         row = results.row_of(result)
         other = row.spec
-        if other in own or other.seed not in seeds:
+        if other.network_id in own or other.seed not in seeds:
             continue
-        kinds = other.data.halves is not None
-        if kinds and first.data.halves not in (None, other.data.halves):
+        if divisions and other.data.halves not in (None, *divisions):
             continue
-        if recipe(other) == recipe(first):
+        if figure3_key(other) in wanted:
             found.append(row)
     return found
 
 
 def distance_writer(
-    settings: OverlaySettings, specs: list[NetworkSpec], title: str
+    settings: StudySettings,
+    title: str,
+    names: dict[tuple, tuple[str, str]] | None = None,
 ) -> Writer:
     """Returns what reports networks beside those of the other sections.
 
     Args:
-        settings: `OverlaySettings`.
-        specs: List of `NetworkSpec`.
+        settings: `StudySettings` with `Overlay`.
         title: String.
+        names: Dict from halves to the names of both sides, of the study's
+            own division, or `None`. They are filed beside the results, for
+            the figures of other studies and of later.
 
     Returns:
         `Writer`.
@@ -68,15 +59,25 @@ def distance_writer(
 
     def write(rows, command, folder):
         store = RunStore(settings.log_dir, "beside")
-        every = [*rows, *finished_beside(store, specs)]
+        every = [*rows, *finished_beside(store, rows)]
+        place = Path(settings.log_dir) / kinds.NAMES_FOLDER
+        for halves, sides in (names or {}).items():
+            kinds.write_names(place, settings.dataset, halves, sides)
+        divisions = {row.spec.data.halves for row in every} - {None}
+        sides = {
+            halves: kinds.read_names(place, settings.dataset, halves)
+            for halves in divisions
+        }
         published = None
         if settings.overlay_2014:
             published = reference.published_drops()
-        paths = distance.write_report(every, title, command, folder, published)
+        paths = distance.write_report(
+            every, title, command, folder, published, sides
+        )
         lines = [
             f"Section {claim.number}: {claim.text} "
             f"{claim.verdict.upper()}: {claim.effect}"
-            for claim in distance.claims(every)
+            for claim in distance.claims(every, sides)
         ]
         return paths, lines
 

@@ -23,14 +23,14 @@ from experiments import (
 )
 from experiments.distances import distance_writer
 from experiments.running import Study, main_of, write_study
-from experiments.settings import OverlaySettings, Settings
+from experiments.settings import GridSettings, Settings
 from keras_transfer import networks, results
 from keras_transfer.store import RunStore
 
 # Each script's plan with the settings that it takes.
 _EVERY = (
-    (similar_datasets.study, OverlaySettings),
-    (all_classes.study, Settings),
+    (similar_datasets.study, GridSettings),
+    (all_classes.study, all_classes.AllClassesSettings),
     (dissimilar_datasets.study, dissimilar_datasets.DissimilarSettings),
     (random_weights.study, random_weights.RandomSettings),
     (reduced_data.study, reduced_data.ReducedSettings),
@@ -45,16 +45,16 @@ def _as(kind: type, settings: Settings, **changes) -> Settings:
     known = {field.name for field in dataclasses.fields(kind)}
     values = {
         field.name: getattr(settings, field.name)
-        for field in dataclasses.fields(OverlaySettings)
+        for field in dataclasses.fields(GridSettings)
         if field.name in known
     }
     return kind(**{**values, **changes})
 
 
-def published_studies(settings: OverlaySettings) -> list[Study]:
+def published_studies(settings: GridSettings) -> list[Study]:
     """Lists the authors' 170 networks, section by section."""
     similar = similar_datasets.study(settings)
-    whole = all_classes.study(settings)
+    whole = all_classes.study(_as(all_classes.AllClassesSettings, settings))
     netbase = [spec for spec in whole.specs if spec.target == "all"]
     bases = [spec for spec in whole.specs if spec.target != "all"]
     dissimilar = dissimilar_datasets.study(
@@ -74,18 +74,16 @@ def published_studies(settings: OverlaySettings) -> list[Study]:
         ),
         dataclasses.replace(whole, specs=bases + netbase),
         dissimilar,
-        Study(
-            "random_weights", random, distance_writer(settings, random, title)
-        ),
+        Study("random_weights", random, distance_writer(settings, title)),
         reduced_data.study(_as(reduced_data.ReducedSettings, settings)),
     ]
 
 
-def study(settings: OverlaySettings) -> Study:
+def study(settings: GridSettings) -> Study:
     """Lists the networks of all studies and says how they are reported.
 
     Args:
-        settings: `OverlaySettings`.
+        settings: `GridSettings`.
 
     Returns:
         `Study`.
@@ -114,7 +112,7 @@ def study(settings: OverlaySettings) -> Study:
 
 def main(arguments=None) -> int:
     """Runs the script; see `experiments.running.main_of`."""
-    return main_of("paper", __doc__, study, arguments, OverlaySettings)
+    return main_of("paper", __doc__, study, arguments, GridSettings)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,12 @@ import sys
 
 from experiments.bases import base_specs
 from experiments.running import Study, main_of
-from experiments.settings import Settings
+from experiments.settings import Layers, Splits, StudySettings
 from keras_transfer import networks, preserved
 
 
 @dataclasses.dataclass(frozen=True)
-class PreservedSettings(Settings):
+class PreservedSettings(Layers, Splits, StudySettings):
     """What this study can be told; its treatments are BnB and AnB."""
 
     preserved: tuple[int, ...] = (0, 1, 2)

@@ -15,13 +15,13 @@ import sys
 from experiments.bases import base_specs
 from experiments.distances import distance_writer
 from experiments.running import Study, main_of
-from experiments.settings import OverlaySettings
+from experiments.settings import Layers, Overlay, Splits, StudySettings
 from keras_transfer import networks
 from keras_transfer.specs import INITIALIZATIONS, NetworkSpec
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomSettings(OverlaySettings):
+class RandomSettings(Overlay, Layers, Splits, StudySettings):
     """What this study can be told; it has no treatments."""
 
     initializations: tuple[str, ...] = INITIALIZATIONS
@@ -48,7 +48,7 @@ def study(settings: RandomSettings) -> Study:
     """
     specs = random_specs(settings)
     title = f"Random weights: untrained layers on {settings.dataset}"
-    write = distance_writer(settings, specs, title)
+    write = distance_writer(settings, title)
     return Study("random_weights", specs, write)
 
 

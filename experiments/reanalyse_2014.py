@@ -15,7 +15,7 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from keras_transfer import reference, results, summary, verdicts
+from keras_transfer import pairs, reference, results, summary, verdicts
 from keras_transfer.errors import UserError
 from keras_transfer.files import write_atomically
 from keras_transfer.results import RANGES, Row
@@ -34,10 +34,9 @@ class Options:
 
 def own_gains(rows: list[Row], treatment: str) -> list[tuple[int, float]]:
     """Returns `(n, accuracy minus that of the own target's base)`."""
-    bases = {row.group: row.accuracy for row in results.select(rows, "base")}
+    gains = pairs.own_gains(rows)
     return [
-        (row.spec.n, row.accuracy - bases[row.group])
-        for row in results.select(rows, treatment)
+        (row.spec.n, gains[row.spec]) for row in results.select(rows, treatment)
     ]
 
 

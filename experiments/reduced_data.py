@@ -12,7 +12,7 @@ import sys
 
 from experiments.bases import check_images, few_image_bases
 from experiments.running import Study, main_of
-from experiments.settings import OverlaySettings
+from experiments.settings import Overlay, StudySettings
 from keras_transfer import data_size, networks, reference
 from keras_transfer.specs import SolverSpec
 
@@ -21,8 +21,8 @@ SIZES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 750, 1000, 1300)
 
 
 @dataclasses.dataclass(frozen=True)
-class ReducedSettings(OverlaySettings):
-    """What this study can be told; it has no layers or treatments."""
+class ReducedSettings(Overlay, StudySettings):
+    """What this study can be told; it has no splits, layers or treatments."""
 
     images: tuple[int, ...] | None = None
     """Training images of each class (the paper's 12 sizes)."""

@@ -11,12 +11,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from experiments.settings import Settings, parse
+from experiments.settings import Settings, StudySettings, parse
 from experiments.training import train_all
 from keras_transfer import locks, results, summary
 from keras_transfer.errors import UserError, disk_fault
 from keras_transfer.files import remove_leftovers
-from keras_transfer.rates import read_rates, with_rates
+from keras_transfer.rates import with_rates
 from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore
 from keras_transfer.study_events import write_study_events
@@ -53,7 +53,7 @@ def main_of(
     description: str,
     plan_study: Callable[[Settings], Study],
     arguments=None,
-    kind: type = Settings,
+    kind: type = StudySettings,
 ) -> int:
     """Runs a study's script; see `guarded_main`.
 
@@ -62,7 +62,7 @@ def main_of(
         description: String, shown by `--help`.
         plan_study: Callable of the settings that returns a `Study`.
         arguments: List of strings or `None` for the command line.
-        kind: Class of its settings, `Settings` or one that adds to it.
+        kind: Class of its settings, one that adds to `StudySettings`.
 
     Returns:
         Integer exit status.
@@ -70,8 +70,8 @@ def main_of(
 
     def act(settings: Settings, console: Console) -> int:
         study = plan_study(settings)
-        if settings.learning_rates is not None:
-            found = read_rates(settings.learning_rates)
+        found = settings.rates()
+        if found:
             specs = with_rates(study.specs, found)
             study = dataclasses.replace(study, specs=specs)
         return run_study_script(settings, study, console)
@@ -84,7 +84,7 @@ def guarded_main(
     description: str,
     act: Callable[[Settings, Console], int],
     arguments=None,
-    kind: type = Settings,
+    kind: type = StudySettings,
 ) -> int:
     """Runs a script: parse, act, and mistakes told in a line or two.
 

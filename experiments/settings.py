@@ -20,7 +20,11 @@ from keras_transfer.study import REUSE_GIGABYTES
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What every study can be told."""
+    """What every script that trains can be told.
+
+    A flag that a study would ignore does not exist for it: each adds the
+    flags of its own, among them `Splits`, `Layers` and `Treatments`.
+    """
 
     dataset: str = "synthetic_shapes"
     """TFDS name of an image-classification data set."""
@@ -30,14 +34,8 @@ class Settings:
     """Folder that networks, results and figures are written to."""
     preset: Literal["smoke", "default", "paper"] = "default"
     """smoke: does it run; default: minutes to hours; paper: as in 2014."""
-    splits: tuple[int, ...] | None = None
-    """Random splits of the classes into halves A and B."""
     seeds: tuple[int, ...] = (0,)
     """Seeds; each repeats the whole study with other random numbers."""
-    layers: tuple[int, ...] | None = None
-    """Numbers n of copied layers, among 1 to 7."""
-    treatments: tuple[str, ...] = TREATMENTS
-    """Among BnB AnB BnB+ AnB+; none at all trains the bases alone."""
     mean: Literal["base", "target"] = "base"
     """Whose training half gives the mean image that is subtracted."""
     channels: Literal["rgb", "bgr"] = "rgb"
@@ -58,8 +56,6 @@ class Settings:
     """Images a training step, if not the preset's."""
     learning_rate: float | None = None
     """Highest learning rate, if not the preset's."""
-    learning_rates: str | None = None
-    """best.json of `tune_learning_rate`: a rate for each treatment."""
     precision: Literal["float32", "bfloat16"] | None = None
     """Of products and activations, if not the preset's."""
     images_per_class: int | None = None
@@ -105,8 +101,7 @@ class Settings:
             recipe,
             model=model,
             solver=solver,
-            layers=self.layers,
-            splits=self.splits,
+            **self._grid(),
             views=self.views,
             images_per_class=self.images_per_class,
             channels=None if self.channels == "rgb" else self.channels,
@@ -114,13 +109,24 @@ class Settings:
         self._check(recipe)
         return recipe
 
+    def rates(self) -> dict[str, dict[str, float]]:
+        """Returns the learning rates of each task's own, if any."""
+        return {}
+
+    def _grid(self) -> dict:
+        return {
+            name: getattr(self, name)
+            for name in ("layers", "splits")
+            if hasattr(self, name)
+        }
+
     def report_name(self) -> str:
         """Names the report's folder: no recipe overwrites another's."""
         chosen = self.resolve()
         preset = presets.find_preset(self.dataset, self.preset, None)
         changed = (chosen.data("", 0, self.mean), chosen.model, chosen.solver)
         usual = (preset.data("", 0), preset.model, preset.solver)
-        rates = self.learning_rates and read_rates(self.learning_rates)
+        rates = self.rates()
         if changed == usual and not rates:
             return f"report-{self.preset}"
         # Without `None`: settings that come later leave older names alone.
@@ -167,6 +173,11 @@ class Settings:
                 f"needs {smallest_crop(recipe.model)}. Give a larger "
                 "`--image-size`."
             )
+        if recipe.model.name != "cnn8" and self.width is not None:
+            raise UserError(
+                f"Expected no `--width` of {recipe.model.name}, whose layers "
+                f"are the authors'. Received: {self.width}."
+            )
         native = presets.NATIVE_SIZES.get(self.dataset, recipe.crop)
         if self.preset == "paper" and native < recipe.crop:
             raise UserError(
@@ -177,11 +188,54 @@ class Settings:
 
 
 @dataclasses.dataclass(frozen=True)
-class OverlaySettings(Settings):
+class Splits:
+    """What studies of random halves can be told."""
+
+    splits: tuple[int, ...] | None = None
+    """Random splits of the classes into halves A and B."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Layers:
+    """What studies with copied layers can be told."""
+
+    layers: tuple[int, ...] | None = None
+    """Numbers n of copied layers, among 1 to 7."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Treatments:
+    """What studies can be told whose treatments can be chosen."""
+
+    treatments: tuple[str, ...] = TREATMENTS
+    """Among BnB AnB BnB+ AnB+; none at all trains the bases alone."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StudySettings(Settings):
+    """What every study can be told, a search of learning rates not."""
+
+    learning_rates: str | None = None
+    """best.json of `tune_learning_rate`: a rate for each treatment."""
+
+    def rates(self) -> dict[str, dict[str, float]]:
+        """Returns the learning rates of each task's own, if any."""
+        if self.learning_rates is None:
+            return {}
+        return read_rates(self.learning_rates)
+
+
+@dataclasses.dataclass(frozen=True)
+class Overlay:
     """What studies can be told that draw a figure of the paper."""
 
     overlay_2014: bool = False
     """Draw the values of 2014 beside, in grey, as changes from their base."""
+
+
+@dataclasses.dataclass(frozen=True)
+class GridSettings(Overlay, Treatments, Layers, Splits, StudySettings):
+    """What the whole grid of section 4.1 can be told."""
 
 
 def _replace(instance, **changes):
@@ -190,7 +244,7 @@ def _replace(instance, **changes):
 
 
 def parse(
-    script: str, description: str, arguments=None, kind: type = Settings
+    script: str, description: str, arguments=None, kind: type = GridSettings
 ) -> Settings:
     """Reads the command line; ends with status 2 on an unknown flag."""
     return tyro.cli(

@@ -11,15 +11,15 @@ task (AnB minus BnB); fine-tuning recovers both (BnB+, AnB+).
 import sys
 
 from experiments.running import Study, main_of
-from experiments.settings import OverlaySettings
+from experiments.settings import GridSettings
 from keras_transfer import networks, reference, results, summary
 
 
-def study(settings: OverlaySettings) -> Study:
+def study(settings: GridSettings) -> Study:
     """Lists the networks and says how they are reported.
 
     Args:
-        settings: `OverlaySettings`.
+        settings: `GridSettings`.
 
     Returns:
         `Study`.
@@ -53,9 +53,7 @@ def study(settings: OverlaySettings) -> Study:
 
 def main(arguments=None) -> int:
     """Runs the script; see `experiments.running.main_of`."""
-    return main_of(
-        "similar_datasets", __doc__, study, arguments, OverlaySettings
-    )
+    return main_of("similar_datasets", __doc__, study, arguments, GridSettings)
 
 
 if __name__ == "__main__":

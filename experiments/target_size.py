@@ -11,13 +11,13 @@ import sys
 
 from experiments.bases import check_images, few_image_bases
 from experiments.running import Study, main_of
-from experiments.settings import Settings
+from experiments.settings import Splits, StudySettings
 from keras_transfer import data_size, networks
 from keras_transfer.specs import MODES
 
 
 @dataclasses.dataclass(frozen=True)
-class TargetSizeSettings(Settings):
+class TargetSizeSettings(Splits, StudySettings):
     """What this study can be told; it has no treatments."""
 
     layers: tuple[int, ...] | None = None

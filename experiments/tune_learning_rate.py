@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.running import DONE, guarded_main
-from experiments.settings import Settings
+from experiments.settings import Layers, Settings, Splits, Treatments
 from experiments.training import open_executor, train_all
 from keras_transfer import locks, networks, tuning
 from keras_transfer.errors import UserError
@@ -27,7 +27,7 @@ from keras_transfer.store import RunStore
 
 
 @dataclasses.dataclass(frozen=True)
-class TuneSettings(Settings):
+class TuneSettings(Treatments, Layers, Splits, Settings):
     """What this search can be told."""
 
     method: Literal["random", "bayesian", "hyperband"] = "random"

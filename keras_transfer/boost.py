@@ -10,7 +10,7 @@ from pathlib import Path
 
 from matplotlib import pyplot as plt
 
-from keras_transfer import drift_figure, results
+from keras_transfer import drift_figure, pairs, results
 from keras_transfer.figures import SETTINGS, plot_estimates, save
 from keras_transfer.intervals import Estimate, estimate
 from keras_transfer.results import Row
@@ -55,18 +55,15 @@ def long_bases(bases: list[NetworkSpec]) -> list[NetworkSpec]:
     return longer
 
 
-def _values(rows: list[Row], name: str, layers: list[int]) -> dict:
-    """Returns `(n, split, seed, target)` to accuracy; bases at every n."""
-    usual = min(row.spec.solver.epochs for row in rows)
-    found = {}
-    for row in rows:
-        treatment = row.spec.treatment
-        if treatment == "base" and row.spec.solver.epochs > usual:
-            treatment = LONG
-        if treatment == name:
-            for n in [row.spec.n] if row.spec.n else layers:
-                found[(n, *row.group)] = row.accuracy
-    return found
+def _chosen(rows: list[Row], name: str) -> list[Row]:
+    """Returns the rows of a treatment; long bases are one of their own."""
+    usual = {row.spec.own_base for row in rows}
+    longer = set(long_bases(list(usual)))
+    return [
+        row
+        for row in rows
+        if name == (LONG if row.spec in longer else row.spec.treatment)
+    ]
 
 
 def difference(
@@ -82,14 +79,13 @@ def difference(
     Returns:
         `Estimate` over pairs of split, seed and target, or `None`.
     """
-    layers = [n for n in results.layers_of(rows) if low <= n <= high]
-    one, two = (_values(rows, name, layers) for name in (first, second))
-    pairs: dict[tuple, list[float]] = {}
-    for key in sorted(one):
-        if key in two and low <= key[0] <= high:
-            pairs.setdefault(key[1:], []).append(one[key] - two[key])
-    groups = sorted(pairs)
-    return estimate([sum(pairs[g]) / len(pairs[g]) for g in groups], groups)
+    one, two = (
+        results.in_range(_chosen(rows, name), low, high)
+        for name in (first, second)
+    )
+    found = pairs.differences(one, two)
+    means = [sum(values.values()) / len(values) for values in found.values()]
+    return estimate(means, list(found))
 
 
 def verdict(rows: list[Row]) -> str:

@@ -86,9 +86,10 @@ def _study_flags(spec: NetworkSpec) -> tuple[str, list[str], list[str]]:
     if spec.target == "all" and spec.base is not None:
         missing.append("random layers of a network on all classes")
     if spec.target_images is not None:
-        flags = [*splits, "--images", str(spec.target_images)]
+        flags = ["--images", str(spec.target_images)]
         if spec.target == "all":
             return "reduced_data", flags, missing
+        flags = [*splits, *flags]
         # Every study of target sizes has transfers.
         flags += ["--draws", str(spec.draw), "--layers", str(spec.n or 1)]
         return "target_size", flags, missing

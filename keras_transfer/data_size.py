@@ -11,7 +11,7 @@ from pathlib import Path
 
 from matplotlib import pyplot as plt
 
-from keras_transfer import results
+from keras_transfer import pairs, results
 from keras_transfer.figure3 import plot_reduced
 from keras_transfer.figures import SETTINGS, STYLES, plot_estimates, save
 from keras_transfer.intervals import Estimate, estimate
@@ -39,23 +39,20 @@ def images_a_class(row: Row) -> int:
     return round(images["train"] / len(classes))
 
 
-def _pair(row: Row) -> tuple:
-    """Returns what two networks must share to be compared."""
-    spec = row.spec
-    run = spec.seed, spec.draw or 0
-    return spec.data.split, run, spec.target
-
-
 def _values(rows: list[Row]) -> dict[tuple, float]:
-    return {(images_a_class(row), *_pair(row)): row.accuracy for row in rows}
+    return {
+        (size, *pair): row.accuracy
+        for pair, sizes in pairs.by_pair(rows, images_a_class).items()
+        for size, row in sizes.items()
+    }
 
 
 def _by_size(values: dict[tuple, float]) -> dict[int, Estimate]:
     found = {}
     for size in sorted({key[0] for key in values}):
-        pairs = sorted(key for key in values if key[0] == size)
+        keys = sorted(key for key in values if key[0] == size)
         found[size] = estimate(
-            [values[pair] for pair in pairs], [pair[1:] for pair in pairs]
+            [values[key] for key in keys], [key[1:] for key in keys]
         )
     return found
 
@@ -87,13 +84,16 @@ def differences(
     Returns:
         Dict from images a class to `Estimate`, in order.
     """
-    values = _values(results.select(rows, first, n, n))
-    partners = _values(results.select(rows, second, n, n))
+    found = pairs.differences(
+        results.select(rows, first, n, n),
+        results.select(rows, second, n, n),
+        images_a_class,
+    )
     return _by_size(
         {
-            key: accuracy - partners[key]
-            for key, accuracy in values.items()
-            if key in partners
+            (size, *pair): value
+            for pair, sizes in found.items()
+            for size, value in sizes.items()
         }
     )
 

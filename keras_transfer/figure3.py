@@ -18,15 +18,35 @@ _LOOKS = (
     ("D", "#b03030", "-.", False),
     ("s", "#5a3d8a", "-", False),
 )
+_DASHES = ("-", "--", ":", "-.")
 _APART = 0.09  # layers between two curves with intervals
+_REACH = 0.6  # at most, from the first of them to the last
+
+
+def look_of(index: int) -> tuple[str, str, str, bool]:
+    """Returns marker, colour, dash and filling of any number of curves.
+
+    Args:
+        index: Integer, the curve's place in the legend. Beyond the table a
+            marker comes again with another dash or filling: 20 differ.
+    """
+    again, place = divmod(index, len(_LOOKS))
+    marker, colour, dash, filled = _LOOKS[place]
+    dash = _DASHES[(_DASHES.index(dash) + again) % len(_DASHES)]
+    return marker, colour, dash, filled ^ bool(again % 2)
+
+
+def _plain(name: str) -> str:
+    return name.replace("$", r"\$")  # a user's name is no formula
 
 
 def _plot(axes, curves: dict[str, Curve], published=None) -> None:
     _plot_published(axes, published or {})
-    for index, (name, points) in enumerate(list(curves.items())[: len(_LOOKS)]):
-        marker, colour, dash, filled = _LOOKS[index]
+    apart = min(_APART, _REACH / max(1, len(curves) - 1))
+    for index, (name, points) in enumerate(curves.items()):
+        marker, colour, dash, filled = look_of(index)
         # Beside each other, or their bars would hide one another.
-        shift = _APART * (index - (len(curves) - 1) / 2)
+        shift = apart * (index - (len(curves) - 1) / 2)
         places = [n + shift if interval else n for n, _, *interval in points]
         for place, (_, _, *interval) in zip(places, points, strict=True):
             if interval and interval[0] is not None:
@@ -41,7 +61,7 @@ def _plot(axes, curves: dict[str, Curve], published=None) -> None:
             color=colour,
             markerfacecolor=colour if filled else "white",
             markersize=7,
-            label=name,
+            label=_plain(name),
         )
     axes.set_xlabel("n, the number of copied layers (of 8)")
     if curves:
@@ -53,9 +73,8 @@ def _plot(axes, curves: dict[str, Curve], published=None) -> None:
 
 
 def _plot_published(axes, curves: dict[str, Curve]) -> None:
-    for (name, points), (marker, _, dash, _) in zip(
-        curves.items(), _LOOKS, strict=False
-    ):
+    for index, (name, points) in enumerate(curves.items()):
+        marker, _, dash, _ = look_of(index)
         axes.plot(
             [n for n, _ in points],
             [100 * value for _, value in points],
@@ -76,18 +95,21 @@ def plot_figure3(
     title: str,
     path: Path,
     published: dict[str, Curve] | None = None,
+    kinds: str = "man-made and natural classes",
 ) -> list[Path]:
     """Draws figure 3: accuracies above, drops from n = 0 below.
 
     Args:
         dissimilar: Dict from name to `Curve` of accuracies: frozen transfer
-            between natural and man-made classes, the base at n = 0.
+            between natural and man-made classes, or other kinds, the base
+            at n = 0.
         random: Dict from name to `Curve` of accuracies: frozen random layers.
         drops: Dict from name to `Curve` of differences from n = 0.
         title: String.
         path: Path without suffix.
         published: Dict from name to `Curve`, the drops of 2014, or `None`;
             accuracies on another data set would mislead.
+        kinds: String, what the classes of `dissimilar` are.
 
     Returns:
         List of the paths written, SVG and PNG.
@@ -96,7 +118,7 @@ def plot_figure3(
         figure, axes = plt.subplots(2, 2, figsize=(12, 9), layout="constrained")
         figure.suptitle(title)
         for place, curves, name in (
-            (axes[0, 0], dissimilar, "man-made and natural classes, frozen"),
+            (axes[0, 0], dissimilar, f"{_plain(kinds)}, frozen"),
             (axes[0, 1], random, "random untrained layers, frozen"),
         ):
             _plot(place, curves)

@@ -3,6 +3,7 @@
 from html import escape
 
 from keras_transfer.html_parts import link, points, study_of, table
+from keras_transfer.pairs import own_gains
 from keras_transfer.survey import Group, Survey
 
 
@@ -14,17 +15,12 @@ def networks_section(survey: Survey, groups: list[Group]) -> str:
     right = {2, 3, 4, 9, 10, 11, 12, 13}
     body = []
     for index, group in enumerate(groups, 1):
-        own = {
-            row.spec: row.accuracy
-            for row in group.compared
-            if row.spec.base is None
-        }
+        gains = own_gains(group.compared)
         for row in group.rows:
             spec, result = row.spec, row.result
-            base = own.get(spec.own_base)
             gain = ""
-            if base is not None and spec.base is not None:
-                gain = points(row.accuracy - base)
+            if spec.base is not None and spec in gains:
+                gain = points(gains[spec])
             body.append(
                 [
                     link(row),

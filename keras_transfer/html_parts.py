@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from html import escape
 
 from keras_transfer import summary
+from keras_transfer.kinds import name_sides
 from keras_transfer.results import Row
 from keras_transfer.survey import Group, Survey
 
@@ -72,7 +73,8 @@ def extras(group: Group) -> str:
     """Says what sets a group apart that no flag of the recipe tells."""
     recipe, texts = group.recipe, []
     if recipe.data.halves is not None:
-        texts.append("natural and man-made classes")
+        sides = name_sides(recipe.data.name, recipe.data.halves)
+        texts.append(f"classes by kind, {' and '.join(sides)}")
     if recipe.target_images is not None:
         texts.append(f"{recipe.target_images} target images of each class")
     if group.tuned:

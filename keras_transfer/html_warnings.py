@@ -67,13 +67,6 @@ def warnings_section(survey: Survey, groups: list[Group]) -> str:
                 "without a base network of its own, so nothing there is "
                 "paired with a base."
             )
-        twice = _twice(group.rows)
-        if twice:
-            items.append(
-                f"{where}several networks share the name "
-                f"{escape(', '.join(twice[:5]))} and differ in their learning "
-                "rate: the figures mix them."
-            )
         uneven = _uneven(group.compared) if group.paired else []
         if uneven:
             items.append(
@@ -104,11 +97,6 @@ def _uneven(rows: list[Row]) -> list[str]:
         if lacking:
             texts.append(f"{treatment}, n = {', '.join(lacking)}")
     return texts
-
-
-def _twice(rows: list[Row]) -> list[str]:
-    names = [row.spec.name for row in rows]
-    return sorted({name for name in names if names.count(name) > 1})
 
 
 def _some(items: list[str]) -> list[str]:

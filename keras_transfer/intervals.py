@@ -18,6 +18,8 @@ class Estimate:
         t_low, t_high: Floats or `None`, Student's t interval; `None` for
             fewer than two values.
         boot_low, boot_high: Floats or `None`, hierarchical bootstrap.
+        lacks: String, why there is no t interval; without meaning where
+            there is one. Defaults to `"one pair"`.
     """
 
     mean: float
@@ -26,12 +28,13 @@ class Estimate:
     t_high: float | None = None
     boot_low: float | None = None
     boot_high: float | None = None
+    lacks: str = "one pair"
 
     def in_points(self, digits: int = 1) -> str:
         """Says the mean and t interval in percentage points."""
         text = f"{100 * self.mean:+.{digits}f}"
         if self.t_low is None:
-            return f"{text} (one pair, no interval)"
+            return f"{text} ({self.lacks}, no interval)"
         low, high = 100 * self.t_low, 100 * self.t_high
         return f"{text} [{low:+.{digits}f}, {high:+.{digits}f}]"
 
@@ -59,23 +62,30 @@ def t_interval(values: np.ndarray) -> tuple[float, float] | None:
     return mean - float(reach), mean + float(reach)
 
 
-def welch_difference(first: list[float], second: list[float]) -> Estimate:
+def welch_difference(
+    first: list[float], second: list[float], of: str = "network"
+) -> Estimate:
     """Subtracts two means of values that are not paired.
 
     Args:
         first, second: Lists of floats, neither empty.
+        of: String, what a value is one of. Defaults to `"network"`.
 
     Returns:
         `Estimate` with Welch's 95 % t interval, which allows for unequal
-        spread; without one if either side has fewer than two values.
+        spread; without one, and saying why, if either side has fewer than
+        two values or nothing varies.
 
     Reference:
         - [Welch, 1947](https://doi.org/10.1093/biomet/34.1-2.28).
     """
     mean = float(np.mean(first) - np.mean(second))
     count = min(len(first), len(second))
-    if count < 2 or np.ptp(first) + np.ptp(second) == 0:
-        return Estimate(mean, count)
+    if count < 2:
+        lacks = f"{len(first)} {of}{'s' * (len(first) > 1)} against "
+        return Estimate(mean, count, lacks=f"{lacks}{len(second)}")
+    if np.ptp(first) + np.ptp(second) == 0:
+        return Estimate(mean, count, lacks="equal values on each side")
     from scipy import stats
 
     test = stats.ttest_ind(first, second, equal_var=False)

@@ -1,15 +1,22 @@
 """Natural and man-made classes of section 4.2, for the sets we know.
 
-Half A is man-made and half B natural, as in the paper's text.
+Half A is man-made and half B natural, as in the paper's text; a user's file
+names sides of its own. Names are no part of a network's identity: they are
+filed beside the results.
 """
 
+import json
 import os
+from pathlib import Path
 
 import numpy as np
 
 from keras_transfer.errors import UserError
+from keras_transfer.files import read_json, write_atomically
+from keras_transfer.specs import spec_hash
 
 KINDS = ("man-made", "natural")
+NAMES_FOLDER = "divisions"  # of a log folder
 _BALANCE_KEY = 20141108
 
 # CIFAR-100's superclasses, by its own division
@@ -105,9 +112,71 @@ def known_kinds(dataset: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(kinds["man-made"]), tuple(kinds["natural"])
 
 
+def _names_path(folder: Path, dataset: str, halves: tuple) -> Path:
+    return (
+        Path(folder) / f"{spec_hash({'set': dataset, 'halves': halves})}.json"
+    )
+
+
+def write_names(
+    folder: Path, dataset: str, halves: tuple, names: tuple[str, str]
+) -> None:
+    """Files what the sides of a division are called.
+
+    Args:
+        folder: Path, made if it is not there.
+        dataset: String, TFDS name.
+        halves: Pair of tuples of class indices, A and B.
+        names: Pair of strings.
+    """
+    path = _names_path(folder, dataset, halves)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"dataset": dataset, "sides": names, "halves": halves}
+    write_atomically(path, json.dumps(content))
+
+
+def read_names(folder: Path, dataset: str, halves: tuple) -> tuple[str, str]:
+    """Returns what the sides of a division are called.
+
+    Args:
+        folder: Path that `write_names` wrote to.
+        dataset: String, TFDS name.
+        halves: Pair of tuples of class indices, A and B.
+
+    Returns:
+        Pair of strings: those that were filed, else those of `name_sides`.
+    """
+    content = read_json(_names_path(folder, dataset, halves))
+    sides = content.get("sides") if isinstance(content, dict) else None
+    if isinstance(sides, list) and len(sides) == 2:
+        return str(sides[0]), str(sides[1])
+    return name_sides(dataset, halves)
+
+
+def name_sides(dataset: str, halves: tuple) -> tuple[str, str]:
+    """Names the sides of a division by the kinds of classes they hold.
+
+    Args:
+        dataset: String, TFDS name.
+        halves: Pair of tuples of class indices, A and B.
+
+    Returns:
+        Pair of strings: `"man-made"` and `"natural"`, in whichever order
+        fits, where every class of a side is of that kind; else `"side A"`
+        and `"side B"`.
+    """
+    if dataset in _KNOWN:
+        known = dict(zip(KINDS, map(set, known_kinds(dataset)), strict=True))
+        for names in (KINDS, KINDS[::-1]):
+            pairs = zip(halves, names, strict=True)
+            if all(set(half) <= known[name] for half, name in pairs):
+                return names
+    return "side A", "side B"
+
+
 def read_kinds(
     path: str, class_names: list[str]
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
+) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], tuple[str, str]]:
     """Reads two lists of classes from a text file.
 
     The file has two sections, each a line `[name]` and then a class name a
@@ -119,7 +188,8 @@ def read_kinds(
         class_names: List of strings, all classes of the data set.
 
     Returns:
-        Pair of sorted tuples of class indices.
+        Tuple of a pair of sorted tuples of class indices, A and B, and the
+        pair of the sections' names.
 
     Raises:
         UserError: If the file cannot be read, has not two sections, a class
@@ -168,8 +238,8 @@ def read_kinds(
                 f"{path}: section [{name}] has {len(classes)} classes, "
                 "expected at least 2."
             )
-    first, second = sections.values()
-    return tuple(sorted(first)), tuple(sorted(second))
+    (one, first), (other, second) = sections.items()
+    return (tuple(sorted(first)), tuple(sorted(second))), (one, other)
 
 
 def balance(

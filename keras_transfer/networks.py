@@ -256,6 +256,6 @@ def published_networks(specs: list[NetworkSpec]) -> list[NetworkSpec]:
     return [
         spec
         for spec in specs
-        if (spec.treatment[0] != "B" or spec.target == "A")
+        if (spec.base != spec.target or spec.target == "A")
         and (spec.mode == "frozen" or spec.data.split < 2)
     ]

@@ -5,17 +5,10 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 from keras_transfer import results
+from keras_transfer.figure3 import look_of
 from keras_transfer.figures import SETTINGS, plot_estimates, save
 from keras_transfer.results import Row
 from keras_transfer.summary import write_texts
-
-# Marker, colour, dash, filled, by the number of kept layers.
-_LOOKS = (
-    ("o", "#1f5fa8", "-", True),
-    ("D", "#b03030", "--", False),
-    ("^", "#7a7a00", ":", True),
-    ("s", "#5a3d8a", "-.", False),
-)
 
 
 def _name(treatment: str, count: int) -> str:
@@ -50,8 +43,9 @@ def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
                     (n + 0.08 * (index - 1), value)
                     for n, value in _changes(rows, _name(treatment, count))
                 ]
-                look = _LOOKS[index % len(_LOOKS)]
-                plot_estimates(axes, points, look, f"{count} layers kept above")
+                plot_estimates(
+                    axes, points, look_of(index), f"{count} layers kept above"
+                )
             axes.axhline(0, color="#222222", lw=0.9)
             axes.set_title(treatment, fontsize=11)
             axes.set_xticks(results.layers_of(rows))

@@ -8,6 +8,7 @@ import csv
 import dataclasses
 import io
 
+from keras_transfer import pairs
 from keras_transfer.intervals import (
     Estimate,
     estimate,
@@ -63,8 +64,8 @@ class Row:
 
     @property
     def group(self) -> tuple:
-        """What a pair shares: split, seed, target."""
-        return self.spec.data.split, self.spec.seed, self.spec.target
+        """What a pair shares: division, run, target; see `pairs.pair_key`."""
+        return pairs.pair_key(self.spec)
 
 
 def collect(specs: list[NetworkSpec], store: RunStore) -> list[Row]:
@@ -81,13 +82,17 @@ def row_of(result: dict) -> Row:
 def select(
     rows: list[Row], treatment: str, low: int = 0, high: int = 8
 ) -> list[Row]:
-    """Returns the rows of a treatment with `n` from `low` to `high`."""
-    return [
-        row
-        for row in rows
-        if row.spec.treatment == treatment
-        and (not row.spec.n or low <= row.spec.n <= high)
-    ]
+    """Returns the rows of a treatment with `n` from `low` to `high`.
+
+    Networks from scratch, which have no `n`, always pass.
+    """
+    chosen = [row for row in rows if row.spec.treatment == treatment]
+    return in_range(chosen, low, high)
+
+
+def in_range(rows: list[Row], low: int, high: int) -> list[Row]:
+    """Returns the rows with `n` from `low` to `high`, or from scratch."""
+    return [row for row in rows if not row.spec.n or low <= row.spec.n <= high]
 
 
 def pooled_difference(
@@ -140,26 +145,20 @@ def paired_values(
     """Returns the difference of each pair; see `paired_difference`.
 
     Returns:
-        Dict from the pair's `(split, seed, target)` to its difference, the
-        mean over the range of `n`.
+        Dict from `pairs.pair_key` to the pair's difference, the mean over
+        the range of `n`.
+
+    Raises:
+        UserError: If two networks of a treatment cannot be told apart.
     """
     against = select(rows, second, low, high)
     if second == "base":
         against += select(rows, "baseAll")  # of networks on all classes
-    partners = {(row.group, row.spec.n): row.accuracy for row in against}
-    pairs: dict[tuple, list[float]] = {}
-    for row in select(rows, first, low, high):
-        # A base network stands against every n of its partner.
-        n = 0 if second == "base" else row.spec.n
-        if first == "base":
-            for (group, _), accuracy in partners.items():
-                if group == row.group:
-                    pairs.setdefault(group, []).append(row.accuracy - accuracy)
-        elif (row.group, n) in partners:
-            pairs.setdefault(row.group, []).append(
-                row.accuracy - partners[row.group, n]
-            )
-    return {group: sum(found) / len(found) for group, found in pairs.items()}
+    found = pairs.differences(select(rows, first, low, high), against)
+    return {
+        pair: sum(values.values()) / len(values)
+        for pair, values in found.items()
+    }
 
 
 def layers_of(rows: list[Row]) -> list[int]:
@@ -182,10 +181,12 @@ def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
         import numpy as np
 
         interval = t_interval(np.array([r.accuracy for r in chosen]))
-        return Estimate(mean, len(chosen), *(interval or (None, None)))
+        if interval is None:
+            return Estimate(mean, len(chosen), lacks="one network")
+        return Estimate(mean, len(chosen), *interval)
     difference = paired_difference(rows, treatment, "base", n, n)
     if difference is None or difference.t_low is None:
-        return Estimate(mean, len(chosen))
+        return Estimate(mean, len(chosen), lacks="fewer than two pairs")
     shift = mean - difference.mean
     return Estimate(
         mean,
@@ -199,14 +200,14 @@ def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
 
 def results_csv(rows: list[Row]) -> str:
     """Writes one line a network, every seed kept."""
-    own = {row.spec: row.accuracy for row in rows if row.spec.base is None}
+    gains = pairs.own_gains(rows)
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in rows:
         spec, result = row.spec, row.result
         proof = result["proof"]
-        own_base = own.get(spec.own_base)
+        gain = gains.get(spec)
         writer.writerow(
             {
                 "name": spec.name,
@@ -222,11 +223,7 @@ def results_csv(rows: list[Row]) -> str:
                 "target_images": spec.target_images or "",
                 "draw": "" if spec.draw is None else spec.draw,
                 "test_accuracy": f"{row.accuracy:.4f}",
-                "minus_own_base": (
-                    ""
-                    if own_base is None
-                    else f"{row.accuracy - own_base:+.4f}"
-                ),
+                "minus_own_base": "" if gain is None else f"{gain:+.4f}",
                 "val_accuracy": f"{result['val_accuracy']:.4f}",
                 "val_best10": f"{result['val_best10']:.4f}",
                 "train_accuracy": f"{result['train_accuracy']:.4f}",

@@ -175,6 +175,10 @@ class NetworkSpec:
             that are copied too, and fine-tuned.
         base_solver: `SolverSpec` or `None`, of its base network, if that is
             another than its own.
+
+    Raises:
+        UserError: If a value is unknown, or there is no network of these
+            settings.
     """
 
     data: DataSpec
@@ -190,6 +194,9 @@ class NetworkSpec:
     draw: int | None = None
     preserved: int | None = None
     base_solver: SolverSpec | None = None
+
+    def __post_init__(self):
+        _check_spec(self)
 
     @property
     def label(self) -> str:
@@ -303,10 +310,18 @@ _NAMED = {
     "mode": MODES,
     "initialization": (None, *INITIALIZATIONS),
 }
-_COUNTED = ("n", "seed", "target_images", "draw", "preserved")
+# Integers and their lowest value; those in `_OPTIONAL` may be `None`.
+_COUNTED = {
+    "n": 0,
+    "seed": 0,
+    "target_images": 1,
+    "draw": 0,
+    "preserved": 1,
+}
+_OPTIONAL = ("target_images", "draw", "preserved")
 
 
-def _check_names(spec: NetworkSpec) -> None:
+def _check_spec(spec: NetworkSpec) -> None:
     check_dataset_name(spec.data.name)
     for field, expected in _NAMED.items():
         value = getattr(spec, field)
@@ -315,22 +330,105 @@ def _check_names(spec: NetworkSpec) -> None:
                 f"Expected `{field}` of a network among {expected}. "
                 f"Received: {value!r}."
             )
-    counts = {field: getattr(spec, field) for field in _COUNTED}
-    for field, value in {**counts, "split": spec.data.split}.items():
-        optional = field in ("target_images", "draw", "preserved")
-        if type(value) is not int and not (optional and value is None):
+    for field, lowest in _COUNTED.items():
+        value = getattr(spec, field)
+        if not (value is None and field in _OPTIONAL):
+            _check_count(field, value, lowest)
+    _check_count("split", spec.data.split, 0)
+    for holds, expected in _COMBINATIONS[_origin(spec)]:
+        if not holds(spec):
             raise UserError(
-                f"Expected `{field}` of a network as an integer. "
-                f"Received: {value!r}."
+                f"Expected {expected}. Received: target={spec.target!r}, "
+                f"base={spec.base!r}, n={spec.n}, mode={spec.mode!r}, "
+                f"initialization={spec.initialization!r}, "
+                f"preserved={spec.preserved}, target_images="
+                f"{spec.target_images}, draw={spec.draw}, base_solver "
+                f"{'absent' if spec.base_solver is None else 'given'}."
             )
+
+
+def _check_count(field: str, value, lowest: int) -> None:
+    if type(value) is not int or value < lowest:
+        raise UserError(
+            f"Expected `{field}` of a network as an integer of {lowest} or "
+            f"more. Received: {value!r}."
+        )
+
+
+def _origin(spec: NetworkSpec) -> str:
+    if spec.base is None:
+        return "scratch"
+    return "random" if spec.base == "random" else "copied"
+
+
+_ABOVE = len(LAYER_NAMES) - 1  # the last layer fits its own classes
+_LAYERS_LEFT = (
+    lambda spec: 1 <= spec.n <= _ABOVE,
+    f"`n` from 1 to {_ABOVE} where `base` is given",
+)
+_DRAW = (
+    lambda spec: spec.draw is None or spec.target_images is not None,
+    "a `draw` only beside `target_images`",
+)
+# Of each origin of the first layers: what holds, and how it is said.
+_COMBINATIONS = {
+    "scratch": (
+        (
+            lambda spec: spec.n == 0 and spec.mode == "frozen",
+            "`n` of 0 and the default `mode` of a network without `base`",
+        ),
+        (
+            lambda spec: (
+                spec.initialization is None
+                and spec.preserved is None
+                and spec.base_solver is None
+            ),
+            "no `initialization`, `preserved` or `base_solver` of a network "
+            "without `base`",
+        ),
+        _DRAW,
+    ),
+    "copied": (
+        _LAYERS_LEFT,
+        (
+            lambda spec: spec.target != "all",
+            "`target` 'A' or 'B' where `base` is a half",
+        ),
+        (
+            lambda spec: spec.initialization is None,
+            "an `initialization` only of `base` 'random'",
+        ),
+        (
+            lambda spec: (
+                spec.preserved is None
+                or (spec.mode == "frozen" and spec.n + spec.preserved <= _ABOVE)
+            ),
+            f"`preserved` layers above frozen ones, at most {_ABOVE} together",
+        ),
+        _DRAW,
+    ),
+    "random": (
+        _LAYERS_LEFT,
+        (
+            lambda spec: (
+                spec.initialization is not None
+                and spec.mode == "frozen"
+                and spec.preserved is None
+            ),
+            "an `initialization`, `mode` 'frozen' and nothing `preserved` "
+            "where `base` is 'random'",
+        ),
+        _DRAW,
+    ),
+}
 
 
 def from_dict(values: dict) -> NetworkSpec:
     """Rebuilds a `NetworkSpec` from `to_dict`.
 
     Raises:
-        UserError: If a field is missing or unknown, or could lead out of the
-            log folder.
+        UserError: If a field is missing or unknown, could lead out of the
+            log folder, or fits no network.
     """
     try:
         rest = {
@@ -355,7 +453,6 @@ def from_dict(values: dict) -> NetworkSpec:
             f"Expected the settings of a network. Received fields "
             f"{sorted(values)}: {error}."
         ) from error
-    _check_names(spec)
     return spec
 
 

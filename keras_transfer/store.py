@@ -4,6 +4,7 @@ A finished network is found in every study of the log folder, so a base is
 shared by all studies that need it. What is in its folder: `network_folder`.
 """
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -30,6 +31,7 @@ class RunStore:
 
     Attributes:
         cache_dir: Path; safe to delete.
+        notices: List of strings, results that were found damaged.
     """
 
     def __init__(
@@ -130,8 +132,8 @@ class RunStore:
     ) -> dict | None:
         """Returns the result of a finished network, or `None`.
 
-        A damaged result is set aside, and `notices` says so: its network
-        counts as not trained.
+        A query: it changes nothing. A damaged result counts as missing, and
+        `notices` says so; `set_aside_damaged` makes room for a new one.
 
         Args:
             spec: `NetworkSpec`.
@@ -141,35 +143,67 @@ class RunStore:
         Returns:
             Dict or `None`.
         """
+        result, damage = self._examine(spec, check_model)
+        if damage:
+            self._notice(
+                f"{self._result_path(spec)} {damage}; its network counts as "
+                "not finished, and is trained again when its study is started."
+            )
+        return result
+
+    def set_aside_damaged(
+        self, spec: NetworkSpec, check_model: bool = False
+    ) -> dict | None:
+        """Renames a damaged result, and returns a sound one as `result` does.
+
+        Called when a study starts training: the network is trained again and
+        the damaged file is kept beside the new one.
+
+        Args:
+            spec: `NetworkSpec`.
+            check_model: Boolean, as of `result`.
+
+        Returns:
+            Dict or `None`.
+        """
+        result, damage = self._examine(spec, check_model)
+        if damage:
+            path = self._result_path(spec)
+            aside = path.with_name(path.name + ".damaged")
+            self._notice(
+                f"{path} {damage}; it is set aside as {aside.name} and its "
+                "network is trained again."
+            )
+            # In a read-only folder the network still counts as missing.
+            with contextlib.suppress(OSError):
+                os.replace(path, aside)
+        return result
+
+    def _examine(
+        self, spec: NetworkSpec, check_model: bool
+    ) -> tuple[dict | None, str]:
+        """Returns the result, or `None` and what is wrong, if anything is."""
         network = self.network(spec)
         try:
             result = network.read_result()
-        except DamagedResult as damage:
-            return self._set_aside(damage.path, "was cut short or edited")
-        has_model = result is not None and result["model_sha256"] is not None
-        if has_model and not network.model_path.is_file():
-            return self._set_aside(
-                network.folder / "result.json", "has lost its model.keras"
-            )
-        if has_model and check_model:
+        except DamagedResult:
+            return None, "was cut short or edited"
+        if result is None or result["model_sha256"] is None:
+            return result, ""
+        if not network.model_path.is_file():
+            return None, "has lost its model.keras"
+        if check_model:
             if file_sha256(network.model_path) != result["model_sha256"]:
-                return self._set_aside(
-                    network.folder / "result.json",
-                    "does not fit its model.keras, which is damaged",
-                )
-        return result
+                damage = "does not fit its model.keras, which is damaged"
+                return None, damage
+        return result, ""
 
-    def _set_aside(self, path: Path, what: str) -> None:
-        aside = path.with_name(path.name + ".damaged")
-        self.notices.append(
-            f"{path} {what}; it is set aside as {aside.name} and its network "
-            "is trained again."
-        )
-        try:
-            os.replace(path, aside)
-        except OSError:
-            pass  # a read-only folder: the network still counts as missing
-        return None
+    def _result_path(self, spec: NetworkSpec) -> Path:
+        return self.network(spec).folder / "result.json"
+
+    def _notice(self, text: str) -> None:
+        if text not in self.notices:  # a plan asks for each network twice
+            self.notices.append(text)
 
     def finished(self) -> list[dict]:
         """Returns every readable result of the log folder."""

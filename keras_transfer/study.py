@@ -166,11 +166,13 @@ def run_study(
             f"The file system of {store.log_dir} has no locks: start one "
             "process only that trains in it."
         )
-    finished = {spec: store.result(spec) for spec in specs}
+    finished = {spec: store.set_aside_damaged(spec) for spec in specs}
     for spec in specs:
         # What is copied from is read whole: a bit may have flipped.
         if finished[spec] is None and finished.get(spec.source) is not None:
-            finished[spec.source] = store.result(spec.source, check_model=True)
+            finished[spec.source] = store.set_aside_damaged(
+                spec.source, check_model=True
+            )
     _pass_on(store, reporter)
     for spec in specs:
         if finished[spec] is not None:

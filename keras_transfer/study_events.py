@@ -7,7 +7,7 @@ import shutil
 import struct
 from pathlib import Path
 
-from keras_transfer import results
+from keras_transfer import pairs, results
 from keras_transfer.events import EventFile
 from keras_transfer.results import Row
 from keras_transfer.survey import Group, group_rows
@@ -47,10 +47,9 @@ def write_study_events(
                 events.image(f"figures/{tag}", png, _png_size(png), 0)
             elif path.suffix == ".md":
                 events.text(tag, path.read_text())
-    own = {row.spec: row.accuracy for row in rows if row.spec.base is None}
+    gains = pairs.own_gains(rows)
     for row in rows:
-        base = own.get(row.spec.own_base)
-        _write_network(row, base, folder / "networks")
+        _write_network(row, gains.get(row.spec), folder / "networks")
 
 
 def _write_curves(group: Group, folder: Path) -> None:
@@ -74,7 +73,7 @@ def _write_curves(group: Group, folder: Path) -> None:
                 events.scalars(values, n)
 
 
-def _write_network(row: Row, own_base: float | None, folder: Path) -> None:
+def _write_network(row: Row, gain: float | None, folder: Path) -> None:
     spec = row.spec
     name = f"{spec.division}/{spec.label}/seed{spec.seed}-{spec.network_id}"
     values = {
@@ -91,13 +90,10 @@ def _write_network(row: Row, own_base: float | None, folder: Path) -> None:
         values |= {"target images": spec.target_images, "draw": spec.draw}
     with EventFile(folder / name) as events:
         events.hparams(values, name)
-        difference = None
-        if own_base is not None and spec.base is not None:
-            difference = row.accuracy - own_base
         events.scalars(
             {
                 "hparams/test_accuracy": row.accuracy,
-                "hparams/minus_own_base": difference,
+                "hparams/minus_own_base": None if spec.base is None else gain,
                 "hparams/val_accuracy": row.result["val_accuracy"],
             },
             0,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from keras_transfer import drift, results
 from keras_transfer.files import write_atomically
+from keras_transfer.pairs import layers_in_words
 from keras_transfer.results import RANGES, Row
 
 Cells = tuple[list[str], list[list[str]]]  # the header and the lines below
@@ -307,13 +308,16 @@ def boost_table(rows: list[Row]) -> list[str]:
 def boost_cells(rows: list[Row]) -> Cells:
     """Returns header and body of Table 1."""
     body = []
+    layers = results.layers_of(results.select(rows, "AnB+"))
     for second in ("base", "BnB+"):
+        # Of ranges in which the same n were trained, the first.
+        trained: dict[str, tuple[int, int]] = {}
         for low, high in RANGES:
+            trained.setdefault(layers_in_words(layers, low, high), (low, high))
+        for name, (low, high) in trained.items():
             paired = results.paired_difference(rows, "AnB+", second, low, high)
             pooled = results.pooled_difference(rows, "AnB+", second, low, high)
             if paired is not None and pooled is not None:
-                body.append(
-                    [second, f"{low}-{high}", *_both_forms(paired, pooled)]
-                )
+                body.append([second, name, *_both_forms(paired, pooled)])
     header = ["AnB+ minus", "n", "paired", "bootstrap"]
     return [*header, "pooled (as in the paper)"], body

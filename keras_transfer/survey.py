@@ -8,6 +8,7 @@ from pathlib import Path
 
 from keras_transfer.errors import UserError
 from keras_transfer.files import read_json
+from keras_transfer.recipes import GROUP, recipe_key
 from keras_transfer.result_fields import can_be_reported
 from keras_transfer.results import Row
 from keras_transfer.specs import TREATMENTS, NetworkSpec, from_dict
@@ -166,16 +167,20 @@ def group_rows(rows: list[Row]) -> list[Group]:
         List of `Group`, the one with most networks first.
     """
     groups: dict[tuple, list[Row]] = {}
+    solvers: dict[tuple, list] = {}
     for row in rows:
-        spec = row.spec
-        data = dataclasses.replace(spec.data, split=0)
-        shared = (data, spec.model, spec.own_base.solver, spec.target_images)
-        groups.setdefault((shared, spec.base_solver is not None), []).append(
-            row
-        )
+        shared = recipe_key(row.spec.own_base, GROUP)
+        tuned = row.spec.base_solver is not None
+        # Of several rates of one task each has a group: figures mix none.
+        task = (shared, tuned, row.spec.treatment, row.spec.n)
+        rates = solvers.setdefault(task, [])
+        if row.spec.solver not in rates:
+            rates.append(row.spec.solver)
+        edition = rates.index(row.spec.solver) if tuned else 0
+        groups.setdefault((shared, tuned, edition), []).append(row)
     found = []
-    for (shared, tuned), members in groups.items():
-        bases = groups.get((shared, False), []) if tuned else []
+    for (shared, tuned, _), members in groups.items():
+        bases = groups.get((shared, False, 0), []) if tuned else []
         bases = [row for row in bases if row.spec.base is None]
         recipe = members[0].spec.own_base
         found.append(Group(recipe, members, bases, tuned))

@@ -9,7 +9,7 @@ import dataclasses
 import math
 from html import escape
 
-from keras_transfer import results
+from keras_transfer import pairs, results
 from keras_transfer.curves import (
     LOSSES,
     MEANINGS,
@@ -72,7 +72,7 @@ def networks_figure(rows: list[Row]) -> str:
     Returns:
         String, a legend and an `<svg>` element.
     """
-    own = {row.spec: row.accuracy for row in rows if row.spec.base is None}
+    gains = pairs.own_gains(rows)
     treatments = [*STYLES, *sorted({row.spec.treatment for row in rows})]
     curves = []
     for treatment in dict.fromkeys(treatments):
@@ -81,9 +81,8 @@ def networks_figure(rows: list[Row]) -> str:
         for row in results.select(rows, treatment):
             spec = row.spec
             text = f"{network_text(spec)}: {100 * row.accuracy:.1f} %"
-            base = own.get(spec.own_base)
-            if spec.base is not None and base is not None:
-                gain = round(100 * (row.accuracy - base), 1) + 0
+            if spec.base is not None and spec in gains:
+                gain = round(100 * gains[spec], 1) + 0
                 text += f", {gain:+.1f} points from its own base"
             marks.append(Mark(spec.n + shift, 100 * row.accuracy, text))
         if marks:

@@ -69,8 +69,8 @@ def with_a_death(folder: Path, name: str) -> None:
 
 
 def wait_for(condition) -> None:
-    """Waits until a condition holds, two minutes at most."""
-    deadline = time.monotonic() + 240
+    """Waits until a condition holds, four minutes at most."""
+    deadline = time.monotonic() + 4 * 60
     while not condition():
         if time.monotonic() > deadline:
             sys.exit("waited in vain")

@@ -3,9 +3,11 @@ import dataclasses
 import pytest
 
 from experiments import dissimilar_datasets, random_weights
-from keras_transfer import halves, kinds
+from experiments.settings import parse
+from keras_transfer import distance, halves, kinds
 from keras_transfer.errors import UserError
 from tests.conftest import TINY, write_tiny_pool
+from tests.helpers import made_up_row
 
 
 def test_imagenet_has_the_papers_449_natural_and_551_man_made_classes():
@@ -66,7 +68,62 @@ def test_a_class_file(tmp_path):
     text = (
         "# ours\n[warm]\ncolour5\ncolour1 # red\n\n[cold]\ncolour0\ncolour7\n"
     )
-    assert read(tmp_path, text) == ((1, 5), (0, 7))
+    assert read(tmp_path, text) == (((1, 5), (0, 7)), ("warm", "cold"))
+
+
+def test_sides_are_named_by_what_they_hold(tmp_path):
+    man_made, natural = kinds.known_kinds("cifar100")
+    named = kinds.name_sides
+    assert named("cifar100", (man_made, natural)) == ("man-made", "natural")
+    assert named("cifar100", (natural, man_made)) == ("natural", "man-made")
+    balanced = kinds.balance((man_made, natural), 3)
+    assert named("cifar100", balanced) == ("man-made", "natural")
+    # A class of the other kind on a side, or a set that is not known.
+    mixed = (man_made + natural[:1], natural[1:])
+    assert named("cifar100", mixed) == ("side A", "side B")
+    assert named(TINY, ((0, 1), (2, 3))) == ("side A", "side B")
+
+
+def test_filed_names_are_read_for_their_division_alone(tmp_path):
+    halves = ((0, 1), (2, 3))
+    kinds.write_names(tmp_path / "x", TINY, halves, ("cats", "dogs"))
+    read = kinds.read_names
+    assert read(tmp_path / "x", TINY, halves) == ("cats", "dogs")
+    assert read(tmp_path / "x", TINY, halves[::-1]) == ("side A", "side B")
+
+
+def test_sections_names_reach_figure_and_table(tmp_path, tiny_spec):
+    """The file's first section is A, whatever it is called."""
+    write_tiny_pool(tmp_path / ".cache")
+    file = tmp_path / "classes.txt"
+    file.write_text(
+        "[natural]\ncolour0\ncolour1\n[man-made]\ncolour2\ncolour3\n"
+    )
+    arguments = ["--dataset", TINY, "--image-size", "20", "--layers", "5"]
+    arguments += ["--log-dir", str(tmp_path), "--classes", str(file)]
+    settings = parse("x", "", arguments, dissimilar_datasets.DissimilarSettings)
+    study = dissimilar_datasets.study(settings)
+    rows = [
+        made_up_row(spec, 0.5 if spec.target == "A" else 0.7)
+        for spec in study.specs
+    ]
+    ids = [row.spec.network_id for row in rows]
+    assert ids == [spec.network_id for spec in study.specs]
+    paths, _ = study.write(rows, "command", tmp_path / "out")
+    figure = (tmp_path / "out" / "figure3.svg").read_text()
+    for words in ("target natural", "natural and man-made classes, frozen"):
+        assert words in figure
+    assert "| natural / man-made | 2 |" in paths[-1].read_text()
+    # Another study's figure finds the names beside the results.
+    sides = kinds.read_names(
+        tmp_path / kinds.NAMES_FOLDER, TINY, rows[0].spec.data.halves
+    )
+    assert sides == ("natural", "man-made")
+    dissimilar, _, _ = distance.figure3_data(
+        rows, {rows[0].spec.data.halves: sides}
+    )
+    assert dissimilar["target natural"][0] == (0, pytest.approx(0.5))
+    assert dissimilar["target man-made"][0] == (0, pytest.approx(0.7))
 
 
 @pytest.mark.parametrize(

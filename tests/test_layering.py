@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
     {"errors", "quiet", "files", "locks", "integrity"},
     {"specs", "splits", "archives", "records", "reml", "contrasts"},
-    {"network_folder", "builders", "mixed_model"},
+    {"network_folder", "builders", "mixed_model", "pairs", "recipes"},
     {
         "architectures",
         "power",

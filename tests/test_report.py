@@ -184,7 +184,8 @@ def test_warnings_name_what_is_failed_damaged_or_foreign(filed, tiny_spec):
     assert "result.json was cut short or edited" in text
     assert "1 folder left out" in text
     assert "at BnB, n = 7, so these means mix" in text
-    # Once more: it was set aside before, and is still told.
+    # Once more, after its study was started: it is still told.
+    store.set_aside_damaged(dataclasses.replace(tiny_spec, base="A", n=7))
     again = take_survey(RunStore(filed, "similar_datasets"))
     assert "is a damaged result that was set aside" in again.notices[0]
 
@@ -328,7 +329,7 @@ def specs_of_command(words):
         "preserved_layers --layers 2 4",
         "boost --layers 3 --splits 1",
         "target_size --dataset cifar100 --images 5 --draws 1 --layers 3",
-        "reduced_data --dataset cifar100 --images 10 --splits 0",
+        "reduced_data --dataset cifar100 --images 10",
     ],
 )
 def test_command_of_a_network_trains_that_network(line):
@@ -401,7 +402,7 @@ def test_networks_of_every_study_make_a_page(tiny_spec, tmp_path):
     assert "A3A-keep1, split0, seed 0: 61.0 %" in text
     assert "B3A, split0, seed 0, 5 images a class, draw 1: 45.0 %, +3.0" in text
     assert "B5A, split0, seed 0: 63.0 %, +3.0 points" in text
-    assert "natural and man-made classes" in text
+    assert "classes by kind, side A and side B" in text
     assert "with learning rates of each treatment" in text
 
 

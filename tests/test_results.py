@@ -1,10 +1,12 @@
 import csv
+import dataclasses
 import io
 
 import numpy as np
 import pytest
 
-from keras_transfer import figures, intervals, results, summary
+from keras_transfer import figures, intervals, results, summary, survey
+from keras_transfer.errors import UserError
 from tests.helpers import made_up_row, made_up_study
 
 
@@ -78,9 +80,87 @@ def test_losses_are_those_put_in(tiny_spec):
 def test_table_1_of_made_up_results(tiny_spec):
     rows = made_up_study(tiny_spec)
     text = summary.boost_table(rows)
-    assert text[2].startswith("| base | 1-7 | +2.0 [")
-    assert text[5].startswith("| BnB+ | 1-7 | +1.0 [+1.0, +1.0]")
-    assert len(text) == 2 + 6
+    # Ranges are named by the n that were trained: 3-7 and 5-7 are the same.
+    assert text[2].startswith("| base | 1, 5, 7 | +2.0 [")
+    assert text[3].startswith("| base | 5, 7 | +2.0 [")
+    assert text[4].startswith("| BnB+ | 1, 5, 7 | +1.0 [+1.0, +1.0]")
+    assert len(text) == 2 + 4
+    whole = summary.boost_table(made_up_study(tiny_spec, range(1, 8)))
+    names = [line.split(" | ")[1] for line in whole[2:]]
+    assert names == ["1-7", "3-7", "5-7"] * 2
+    (line,) = {
+        line.split(" | ")[1]
+        for line in summary.boost_table(made_up_study(tiny_spec, (5,)))[2:]
+    }
+    assert line == "5"
+
+
+def test_two_networks_of_one_key_are_named_not_the_last_taken(tiny_spec):
+    faster = dataclasses.replace(
+        tiny_spec,
+        solver=dataclasses.replace(tiny_spec.solver, learning_rate=0.1),
+        base="B",
+        n=3,
+        base_solver=tiny_spec.solver,
+    )
+    rows = [
+        made_up_row(tiny_spec, 0.6, base=None),
+        made_up_row(tiny_spec, 0.5, base="B", n=3),
+        made_up_row(faster, 0.4),
+    ]
+    ids = [row.spec.network_id for row in rows[1:]]
+    with pytest.raises(UserError, match=f"{ids[0]}.* and .*{ids[1]}"):
+        results.paired_difference(rows, "AnB", "base", 3, 3)
+    # The report keeps them apart, each beside the base of both.
+    groups = survey.group_rows(rows)
+    found = [
+        results.paired_difference(group.compared, "AnB", "base", 3, 3).mean
+        for group in groups
+    ]
+    assert found == pytest.approx([-0.1, -0.2])
+    fastest = dataclasses.replace(
+        faster, solver=dataclasses.replace(faster.solver, learning_rate=0.2)
+    )
+    groups = survey.group_rows([*rows, made_up_row(fastest, 0.3)])
+    found = [
+        results.paired_difference(group.compared, "AnB", "base", 3, 3).mean
+        for group in groups
+    ]
+    assert found == pytest.approx([-0.1, -0.2, -0.3])
+
+
+def test_draws_and_divisions_are_pairs_of_their_own(tiny_spec):
+    kinds = dataclasses.replace(tiny_spec.data, halves=((0, 1), (2, 3)))
+    rows = []
+    for index, changes in enumerate(
+        (
+            {},
+            {"target_images": 5, "draw": 0},
+            {"target_images": 5, "draw": 1},
+            {"target_images": 9, "draw": 0},
+            {"data": kinds},
+        )
+    ):
+        spec = dataclasses.replace(tiny_spec, **changes)
+        rows.append(made_up_row(spec, 0.5 + 0.01 * index))
+        rows.append(made_up_row(spec, 0.4, base="B", n=3))
+    found = results.paired_values(rows, "AnB", "base", 3, 3)
+    assert sorted(found.values()) == pytest.approx(
+        [-0.14, -0.13, -0.12, -0.11, -0.1]
+    )
+
+
+def test_a_missing_interval_says_why(tiny_spec):
+    welch = intervals.welch_difference
+    assert welch([0.5, 0.6], [0.4]).in_points() == (
+        "+15.0 (2 networks against 1, no interval)"
+    )
+    assert "(1 pair against 1, no" in welch([0.5], [0.4], "pair").in_points()
+    assert welch([0.5, 0.5], [0.4, 0.4]).in_points() == (
+        "+10.0 (equal values on each side, no interval)"
+    )
+    alone = results.mean_accuracy([made_up_row(tiny_spec, 0.6)], "base", 0)
+    assert alone.in_points() == "+60.0 (one network, no interval)"
 
 
 def test_claims_follow_the_data(tiny_spec):

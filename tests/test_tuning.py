@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from experiments import similar_datasets, tune_learning_rate
-from experiments.settings import Settings, parse
+from experiments.settings import GridSettings as Settings
+from experiments.settings import parse
 from keras_transfer import locks, networks, rates, tuning
 from keras_transfer.errors import UserError
 from keras_transfer.presets import find_preset

@@ -19,7 +19,7 @@ from experiments.benchmark import costs, study
 from experiments.benchmark.race import Entrant, Speed, race
 from experiments.benchmark.roofline import roofline
 from experiments.benchmark.tables import to_markdown
-from experiments.settings import Settings
+from experiments.settings import GridSettings as Settings
 from keras_transfer import presets
 from keras_transfer.errors import UserError
 from keras_transfer.files import write_atomically

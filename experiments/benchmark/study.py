@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from experiments.settings import Settings
+from experiments.settings import GridSettings as Settings
 from keras_transfer import networks
 from keras_transfer.specs import to_dict
 from keras_transfer.store import RunStore
