@@ -89,7 +89,7 @@ class Case:
 CASES = (
     *(
         Case(*values)
-        for values in itertools.product((1, 2, 3, 4, 8), (1, 2, 4), (0.0, 0.5))
+        for values in itertools.product((1, 2, 3, 4, 8), (1, 4), (0.0, 0.5))
     ),
     *(
         Case(splits, seeds, 0.5, scenario)

@@ -12,7 +12,7 @@ import sys
 
 from experiments.running import Study, main_of
 from experiments.settings import GridSettings
-from keras_transfer import networks, reference, results, summary
+from keras_transfer import claims, networks, reference, summary
 
 
 def study(settings: GridSettings) -> Study:
@@ -44,7 +44,7 @@ def study(settings: GridSettings) -> Study:
         lines = [
             f"{claim.number}. {claim.text} {claim.verdict.upper()}: "
             f"{claim.effect}"
-            for claim in results.claims(rows)
+            for claim in claims.judge_rows(rows)
         ]
         return paths, lines
 

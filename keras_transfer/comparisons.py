@@ -62,6 +62,8 @@ class Comparison:
 
     def name(self, layers: Layers) -> str:
         """Says it, with the n that were trained."""
+        if self.second == "baseAll":
+            return "halves - all classes"
         difference = f"{self.first} - {self.second}"
         if self.weigh is slope:
             difference = f"slope of {difference}"
@@ -125,7 +127,7 @@ def observe(rows: Iterable[Row], outcome: str = ACCURACY) -> list[Observation]:
         if name in ("base", "baseAll", TWICE, *TREATMENTS):
             found.append(
                 Observation(
-                    split=spec.data.split,
+                    split=spec.division,
                     half=spec.target,
                     seed=spec.seed,
                     treatment=name,

@@ -24,7 +24,8 @@ class Observation:
     """One network, as the model sees it.
 
     Args:
-        split: Integer, number of the random split.
+        split: Integer or string, the random split, or what else divides the
+            classes into halves.
         half: String, the target.
         seed: Integer.
         treatment: String, such as `"AnB+"`.
@@ -35,7 +36,7 @@ class Observation:
         target_images: Integer or `None`, images a class, if not all.
     """
 
-    split: int
+    split: int | str
     half: str
     seed: int
     treatment: str

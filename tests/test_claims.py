@@ -181,7 +181,7 @@ def test_claim_1_averages_the_halves_of_a_split(tiny_spec):
     assert found.low == pytest.approx(0.07 - 2.776445 * found.error, abs=1e-6)
     claim = claims.judge_rows(rows)[0]
     assert claim.verdict == "present"
-    assert claim.effect == "base - baseAll: +7.0 [+4.7, +9.3] present"
+    assert claim.effect == "halves - all classes: +7.0 [+4.7, +9.3] present"
 
 
 def test_one_network_on_all_classes_has_no_interval(tiny_spec):
