@@ -12,7 +12,7 @@ import sys
 from experiments.bases import base_specs
 from experiments.running import Study, main_of
 from experiments.settings import Splits, StudySettings
-from keras_transfer import networks, results, summary
+from keras_transfer import claims, networks, summary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ def study(settings: AllClassesSettings) -> Study:
     def write(rows, command, folder):
         title = f"All classes of {settings.dataset} against halves"
         paths = summary.write_bases(rows, title, command, folder)
-        claim = results.claims(rows)[0]
+        claim = claims.judge_rows(rows)[0]
         return paths, [f"{claim.text} {claim.verdict.upper()}: {claim.effect}"]
 
     return Study("all_classes", specs, write)

@@ -13,7 +13,7 @@ import sys
 
 from experiments.running import Study, main_of
 from experiments.settings import ImageSettings
-from keras_transfer import networks, reference, results, summary
+from keras_transfer import claims, networks, reference, summary
 
 
 def study(settings: ImageSettings) -> Study:
@@ -45,7 +45,7 @@ def study(settings: ImageSettings) -> Study:
         lines = [
             f"{claim.number}. {claim.text} {claim.verdict.upper()}: "
             f"{claim.effect}"
-            for claim in results.claims(rows)
+            for claim in claims.judge_rows(rows)
         ]
         return paths, lines
 

@@ -3,7 +3,7 @@
 from html import escape
 
 import keras_transfer
-from keras_transfer import drift, results, summary, svg_figures
+from keras_transfer import claims, drift, results, summary, svg_figures
 from keras_transfer.commands import recipe_flags
 from keras_transfer.html_parts import (
     count,
@@ -221,7 +221,7 @@ def _claims(rows: list[Row]) -> list[str]:
                     escape(claim.effect),
                     escape(claim.why),
                 ]
-                for claim in results.claims(rows)
+                for claim in claims.judge_rows(rows)
             ],
             "claims",
         ),

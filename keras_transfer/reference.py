@@ -9,9 +9,11 @@ import csv
 import dataclasses
 from pathlib import Path
 
+from keras_transfer.comparisons import Comparison, Evidence, observe, slope
+from keras_transfer.contrasts import ModelEstimate, estimate_over_splits
 from keras_transfer.presets import find_preset
 from keras_transfer.results import Row, pooled_difference
-from keras_transfer.specs import NetworkSpec
+from keras_transfer.specs import TREATMENTS, NetworkSpec
 
 _FILE = Path(__file__).with_name("yosinski2014.csv")
 _CURVES = Path(__file__).with_name("yosinski2014_curves.csv")
@@ -132,6 +134,74 @@ def published_rows() -> list[Row]:
         classes = [""] * (CLASSES // 2)
         rows.append(Row(spec, {"test_accuracy": net.top1, "classes": classes}))
     return rows
+
+
+# What section 4.1 is about; 2014 trained four splits.
+EFFECTS = (
+    Comparison("BnB", "base", 4, 4),
+    Comparison("BnB", "base", 5, 5),
+    Comparison("base", "BnB", 3, 6),
+    Comparison("AnB", "base", 1, 2),
+    Comparison("BnB", "AnB", 6, 7),
+    Comparison("BnB", "AnB", 1, 7, weigh=slope, margin=None),
+    Comparison("BnB+", "BnB", 3, 6),
+    Comparison("AnB+", "base", 1, 7),
+)
+BOOST = Comparison("AnB+", "BnB+", 1, 7)
+
+
+def published_evidence(
+    treatments: tuple[str, ...] = TREATMENTS, halves: str = "fixed"
+) -> Evidence:
+    """Returns section 4.1's networks as evidence for claims.
+
+    No half was the target of both AnB+ and BnB+: 0A, the hardest, has BnB+
+    and 0B, the easiest, AnB+. So halves are fixed effects by default.
+
+    Args:
+        treatments: Tuple of strings, those that are used beside the bases.
+        halves: String, as of `mixed_model.fit_model`.
+    """
+    kept = ("base", *treatments)
+    data = [o for o in observe(published_rows()) if o.treatment in kept]
+    return Evidence(tuple(data), chance=2 / CLASSES, halves=halves)
+
+
+def published_over_splits(comparison: Comparison) -> ModelEstimate | None:
+    """Estimates a comparison by Student's t over the splits of 2014.
+
+    Each network against the base of its own target; a number a split.
+
+    Args:
+        comparison: `Comparison`.
+    """
+    evidence = published_evidence()
+    weights = comparison.weigh(comparison, evidence.layers(comparison))
+    return estimate_over_splits(evidence.accuracies, weights)
+
+
+def boost_by_yardstick() -> dict[str, ModelEstimate]:
+    """Estimates AnB+ - BnB+ with the difficulty of halves taken out.
+
+    How difficult a half is, other networks with that target tell: which of
+    them are believed is the yardstick.
+
+    Returns:
+        Dict from the yardstick in words to `ModelEstimate`.
+    """
+    yardsticks = {
+        "all networks of section 4.1": (TREATMENTS, "fixed"),
+        "the same, halves drawn from a normal distribution": (
+            TREATMENTS,
+            "random",
+        ),
+        "bases and selffers, without AnB": (("BnB", "BnB+", "AnB+"), "fixed"),
+        "bases alone": (("BnB+", "AnB+"), "fixed"),
+    }
+    return {
+        name: published_evidence(*chosen).estimate(BOOST)
+        for name, chosen in yardsticks.items()
+    }
 
 
 def curve(group: str, target: str) -> list[tuple[int, float]]:

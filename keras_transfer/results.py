@@ -13,7 +13,6 @@ from keras_transfer.intervals import (
     Estimate,
     estimate,
     t_interval,
-    welch_difference,
 )
 from keras_transfer.specs import NetworkSpec, from_dict
 from keras_transfer.store import RunStore
@@ -247,7 +246,7 @@ class Claim:
         number: Integer or string, its number or section in the paper.
         text: String, the claim in our words.
         effect: String, effect sizes with intervals.
-        verdict: String, `"supported"`, `"not supported"` or `"undecided"`.
+        verdict: String, one of those of `verdicts`, or why there is none.
         why: String, the rule behind the verdict.
     """
 
@@ -259,120 +258,3 @@ class Claim:
 
 
 MARGIN = 0.01  # one point: smaller differences count as none
-
-
-def _verdict(effect: Estimate | None, expected: float = 0.0) -> str:
-    """Judges whether a mean lies above `expected` by its t interval."""
-    if effect is None or effect.t_low is None:
-        return "undecided"
-    if effect.t_low > expected:
-        return "supported"
-    return "not supported" if effect.t_high < expected else "undecided"
-
-
-def _join(*verdicts: str) -> str:
-    if "not supported" in verdicts:
-        return "not supported"
-    return "undecided" if "undecided" in verdicts else "supported"
-
-
-def _describe(name: str, effect: Estimate | None) -> str:
-    return f"{name} {effect.in_points() if effect else 'not measured'}"
-
-
-def claims(rows: list[Row]) -> list[Claim]:
-    """Marks the five interpretations of section 4.1.
-
-    Args:
-        rows: List of `Row`.
-
-    Returns:
-        List of five `Claim`.
-
-    Reference:
-        - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section
-          4.1.
-    """
-
-    def pair(first, second, low, high):
-        return paired_difference(rows, first, second, low, high)
-
-    base = [row.accuracy for row in select(rows, "base")]
-    whole = [row.accuracy for row in select(rows, "baseAll")]
-    level = (
-        f"mean base accuracy {100 * sum(base) / len(base):.1f} %"
-        if base
-        else ""
-    )
-    halves = None
-    if base and whole:
-        halves = welch_difference(base, whole)
-        level = _describe("halves - all classes:", halves)
-    dip = pair("base", "BnB", 3, 6)
-    recover = pair("BnB+", "base", 1, 7)
-    general = pair("AnB", "base", 1, 2)
-    specific = pair("BnB", "AnB", 6, 7)
-    boost = pair("AnB+", "base", 1, 7)
-    over_selffer = pair("AnB+", "BnB+", 1, 7)
-    learned = base and all(
-        row.accuracy > 2 / len(row.result["classes"])
-        for row in select(rows, "base")
-    )
-    judged = [
-        Claim(
-            1,
-            "A base network on half of the classes errs less than one on all "
-            "of them.",
-            level,
-            _verdict(halves),
-            "supported if the interval lies above 0"
-            if halves
-            else "needs a network on all classes, which is not in this study",
-        ),
-        Claim(
-            2,
-            "Frozen selffer networks lose accuracy when cut in the middle: "
-            "neighbouring layers are co-adapted.",
-            _describe("base - BnB, n 3 to 6:", dip),
-            _verdict(dip),
-            "supported if the interval lies above 0",
-        ),
-        Claim(
-            3,
-            "Fine-tuning the copied layers recovers that loss.",
-            _describe("BnB+ - base, n 1 to 7:", recover),
-            _verdict(recover, -MARGIN),
-            "supported if the interval lies above -1 point",
-        ),
-        Claim(
-            4,
-            "Layers 1 and 2 transfer almost without loss; higher layers lose "
-            "more and more to specificity.",
-            _describe("AnB - base, n 1 to 2:", general)
-            + "; "
-            + _describe("BnB - AnB, n 6 to 7:", specific),
-            _join(_verdict(general, -MARGIN), _verdict(specific)),
-            "supported if the first lies above -1 point and the second above 0",
-        ),
-        Claim(
-            5,
-            "Transferred and fine-tuned networks beat those trained on the "
-            "target alone.",
-            _describe("AnB+ - base, n 1 to 7:", boost)
-            + "; "
-            + _describe("AnB+ - BnB+:", over_selffer),
-            _join(_verdict(boost), _verdict(over_selffer)),
-            "supported if both lie above 0: the second sets training longer "
-            "apart from having seen other classes",
-        ),
-    ]
-    if learned:
-        return judged
-    return [
-        dataclasses.replace(
-            claim,
-            verdict="undecided",
-            why="a base network is hardly better than chance",
-        )
-        for claim in judged
-    ]

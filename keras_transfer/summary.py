@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_transfer import drift, results
+from keras_transfer import claims, drift, results
 from keras_transfer.files import write_atomically
 from keras_transfer.pairs import layers_in_words
 from keras_transfer.results import RANGES, Row
@@ -72,7 +72,7 @@ def write_bases(
     Returns:
         List of the paths written.
     """
-    claim = results.claims(rows)[0]
+    claim = claims.judge_rows(rows)[0]
     lines = [f"# {title}", "", f"    {command}", ""]
     lines += _table(
         ["network", "classes", "seed", "top-1 error"],
@@ -116,7 +116,7 @@ def summary_text(rows: list[Row], title: str, command: str) -> str:
     lines += ["", "## Table 1: what fine-tuned transfer adds, in points", ""]
     lines += boost_table(rows)
     lines += ["", "## The five interpretations of section 4.1", ""]
-    for claim in results.claims(rows):
+    for claim in claims.judge_rows(rows):
         lines += [
             f"{claim.number}. {claim.text} **{claim.verdict.capitalize()}** "
             f"by these data. {claim.effect} ({claim.why}).",
@@ -203,7 +203,7 @@ def cautions(rows: list[Row]) -> list[str]:
         plural = "" if pairs == 1 else "s"
         texts.append(
             f"only {pairs} pair{plural}: intervals are wide or absent. More "
-            "`--seeds` or `--splits` narrow them."
+            "`--splits` narrow them."
         )
     if len({row.spec.seed for row in rows}) == 1:
         texts.append(

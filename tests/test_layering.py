@@ -8,21 +8,11 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
     {"errors", "quiet", "files", "locks", "integrity"},
-    {
-        "specs",
-        "splits",
-        "archives",
-        "records",
-        "catalogue",
-        "sources",
-        "image_listing",
-        "image_files",
-        "class_balance",
-    },
-    {"network_folder", "builders", "image_folder"},
-    {"tfds_source"},
+    {"specs", "splits", "archives", "records", "reml", "contrasts"},
+    {"network_folder", "builders", "mixed_model", "pairs", "recipes"},
     {
         "architectures",
+        "power",
         "presets",
         "pools",
         "store",
@@ -33,7 +23,7 @@ FLOORS = [
         "devices",
         "strategies",
     },
-    {"halves", "reuse"},
+    {"halves", "reuse", "verdicts"},
     {"workers", "shared_folder"},
     {
         "needs",
@@ -48,8 +38,8 @@ FLOORS = [
     },
     {"random_layers", "networks", "rates", "cluster"},
     {"callbacks", "results", "features"},
-    {"layer_statistics", "events"},
-    {"observation"},
+    {"layer_statistics", "events", "comparisons"},
+    {"observation", "claims"},
     {"drift"},
     {"curves", "trainer", "study", "reference", "survey", "commands"},
     {"figures", "preload", "svg_figures", "html_layers"},
@@ -90,13 +80,6 @@ PLAIN = [
     "archives",
     "network_folder",
     "records",
-    "catalogue",
-    "sources",
-    "image_listing",
-    "image_files",
-    "image_folder",
-    "tfds_source",
-    "class_balance",
     "specs",
     "splits",
     "architectures",
@@ -107,6 +90,13 @@ PLAIN = [
     "store",
     "planning",
     "intervals",
+    "reml",
+    "contrasts",
+    "mixed_model",
+    "power",
+    "verdicts",
+    "comparisons",
+    "claims",
     "results",
     "result_fields",
     "workers",
@@ -173,7 +163,7 @@ def test_every_file_has_a_floor_and_imports_lower_ones():
 
 def test_plain_files_do_not_import_tensorflow():
     lines = [f"import keras_transfer.{name}" for name in PLAIN]
-    lines.append("import experiments.report")
+    lines.append("import experiments.coverage, experiments.report")
     lines.append("import experiments.similar_datasets, sys")
     lines.append("assert 'tensorflow' not in sys.modules")
     lines.append("assert 'keras' not in sys.modules")

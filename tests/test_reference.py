@@ -1,9 +1,12 @@
 """The published results give the paper's printed numbers."""
 
+from pathlib import Path
+
 import pytest
 
 from experiments import reanalyse_2014
-from keras_transfer import curves, figure3, figures, reference, results
+from keras_transfer import claims, curves, figure3, figures, reference, results
+from keras_transfer.comparisons import Comparison
 from tests.helpers import made_up_study
 
 
@@ -94,16 +97,61 @@ def test_overlay_draws_changes_beside_ours(rows, tiny_spec, tmp_path):
     assert "share of the accuracy with all images" in reduced.read_text()
 
 
-def test_paired_both_treatments_gain_the_same(rows):
-    gains = {}
+def test_gains_over_the_own_base(rows):
     for name in ("AnB+", "BnB+"):
         points = reanalyse_2014.own_gains(rows, name)
         assert len(points) == 10
-        gains[name] = 100 * sum(value for _, value in points) / 10
-    assert gains["AnB+"] == pytest.approx(0.97, abs=0.005)
-    assert gains["BnB+"] == pytest.approx(0.97, abs=0.005)
+        gain = 100 * sum(value for _, value in points) / 10
+        assert gain == pytest.approx(0.97, abs=0.005)
     # No half was the target of both, so there is no pair to compare.
     assert results.paired_difference(rows, "AnB+", "BnB+", 1, 7) is None
+    assert reference.published_over_splits(reference.BOOST) is None
+
+
+@pytest.mark.parametrize(
+    "first, second, low, high, audited",
+    [
+        ("BnB", "base", 4, 4, (-1.85, -2.15, -1.55)),
+        ("BnB", "base", 5, 5, (-2.97, -3.27, -2.68)),
+        ("base", "BnB", 3, 6, (1.37, 1.11, 1.63)),
+    ],
+)
+def test_effects_over_the_splits_of_2014(first, second, low, high, audited):
+    found = reference.published_over_splits(
+        Comparison(first, second, low, high)
+    )
+    values = [100 * x for x in (found.mean, found.low, found.high)]
+    assert values == pytest.approx(audited, abs=0.02)
+    assert (found.df, found.splits) == (3, 4)
+
+
+def test_losses_to_specificity_over_the_splits_of_2014():
+    near = reference.published_over_splits(Comparison("AnB", "base", 1, 2))
+    assert 100 * near.mean == pytest.approx(0.09, abs=0.005)
+    far = reference.published_over_splits(Comparison("BnB", "AnB", 6, 7))
+    values = [100 * x for x in (far.mean, far.low, far.high)]
+    assert values == pytest.approx((6.1, 5.8, 6.4), abs=0.05)
+
+
+def test_the_boost_depends_on_the_yardstick():
+    found = {
+        name: [100 * x for x in (e.mean, e.low, e.high)]
+        for name, e in reference.boost_by_yardstick().items()
+    }
+    every = found["all networks of section 4.1"]
+    assert every == pytest.approx((0.31, 0.05, 0.57), abs=0.02)
+    without = found["bases and selffers, without AnB"]
+    assert without == pytest.approx((0.04, -0.32, 0.40), abs=0.02)
+    assert found["bases alone"][0] == pytest.approx(0.01, abs=0.005)
+    assert max(high for *_, high in found.values()) < 0.75
+
+
+def test_claims_of_2014():
+    found = {
+        c.number: c for c in claims.judge_claims(reference.published_evidence())
+    }
+    assert [found[n].verdict for n in (2, 3, 4)] == ["present"] * 3
+    assert "slope of BnB - AnB, n 1 to 7: +1.2" in found[4].effect
 
 
 def test_script_writes_every_figure_and_says_what_they_show(tmp_path, capsys):
@@ -116,7 +164,14 @@ def test_script_writes_every_figure_and_says_what_they_show(tmp_path, capsys):
         assert (folder / f"{name}.svg").stat().st_size > 10_000
         assert (folder / f"{name}.png").stat().st_size > 10_000
     text = (folder / "summary.md").read_text()
-    assert "| 1-7 | +1.60 | +1.38 | +0.97 | +0.97 | +0.00 |" in text
+    assert "| 1-7 | +1.60 | +1.38 | +0.97 | +0.97 |" in text
+    assert (
+        "**Published 1.4 points; between 0.0 and 0.3 by yardstick, at most "
+        "0.74, once halves are adjusted.**" in text
+    )
+    assert "| BnB - base, n = 4 | -1.85 [-2.15, -1.55] |" in text
+    published = Path(__file__).parents[1] / "logs/published/reanalyse_2014"
+    assert text == (published / "summary.md").read_text()
     assert "costs 8.3 points between random halves and 25.0" in text
     assert text.splitlines()[0] in capsys.readouterr().out
 

@@ -255,6 +255,8 @@ def test_bases_alone_and_failures_alone_make_a_page(tiny_spec, tmp_path):
     text = html_report.html_page(survey_of(rows, tmp_path))
     Page(text)
     assert "<h3>The five" not in text
+    # Halves of a split are averaged, so both are needed.
+    rows.append(made_up_row(tiny_spec, 0.6, target="B", base=None))
     rows.append(made_up_row(tiny_spec, 0.5, target="all", base=None))
     text = html_report.html_page(survey_of(rows, tmp_path))
     assert "halves - all classes: +10.0" in text

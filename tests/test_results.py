@@ -163,50 +163,6 @@ def test_a_missing_interval_says_why(tiny_spec):
     assert alone.in_points() == "+60.0 (one network, no interval)"
 
 
-def test_claims_follow_the_data(tiny_spec):
-    verdicts = {
-        claim.number: claim.verdict
-        for claim in results.claims(made_up_study(tiny_spec))
-    }
-    assert verdicts == {
-        1: "undecided",
-        2: "supported",
-        3: "supported",
-        4: "supported",
-        5: "supported",
-    }
-
-
-def test_claims_can_fail_and_be_undecided(tiny_spec):
-    def study(frozen, count):
-        rows = []
-        for split in range(count):
-            rows.append(made_up_row(tiny_spec, 0.6, split=split, base=None))
-            rows.append(
-                made_up_row(
-                    tiny_spec,
-                    frozen + 0.001 * split,
-                    split=split,
-                    base="A",
-                    n=4,
-                )
-            )
-        return results.claims(rows)[1].verdict
-
-    assert study(frozen=0.5, count=3) == "supported"
-    assert study(frozen=0.7, count=3) == "not supported"
-    assert study(frozen=0.5, count=1) == "undecided"
-
-
-def test_networks_at_chance_support_nothing(tiny_spec):
-    rows = [
-        made_up_row(tiny_spec, 0.26, split=s, target=t, base=b, n=n)
-        for s in range(3)
-        for t, b, n in (("A", None, 0), ("A", "A", 4))
-    ]
-    assert {c.verdict for c in results.claims(rows)} == {"undecided"}
-
-
 def test_csv_has_a_line_a_network_and_its_own_difference(tiny_spec):
     rows = made_up_study(tiny_spec)
     table = list(csv.DictReader(io.StringIO(results.results_csv(rows))))
