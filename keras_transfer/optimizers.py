@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from keras_transfer.specs import SolverSpec
+from keras_transfer.errors import UserError
+from keras_transfer.specs import SCHEDULES, SolverSpec
 
 
 @keras.saving.register_keras_serializable("keras_transfer")
@@ -92,6 +93,41 @@ class CaffeSGD(keras.optimizers.SGD):
         }
 
 
+@keras.saving.register_keras_serializable("keras_transfer")
+class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises in a line from zero to the highest rate, and falls back to zero.
+
+    Args:
+        learning_rate: Float, the highest rate, at step `warmup_steps`.
+        total_steps: Integer, step at which the rate is zero again.
+        warmup_steps: Integer. Defaults to `0`.
+
+    Reference:
+        - [Smith and Topin, 2017](https://arxiv.org/abs/1708.07120).
+    """
+
+    def __init__(self, learning_rate, total_steps, warmup_steps=0):
+        super().__init__()
+        self.learning_rate = learning_rate
+        self.total_steps = total_steps
+        self.warmup_steps = warmup_steps
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        rising = step / max(1, self.warmup_steps)
+        left = max(1, self.total_steps - self.warmup_steps)
+        falling = (self.total_steps - step) / left
+        share = ops.where(step < self.warmup_steps, rising, falling)
+        return self.learning_rate * ops.maximum(share, 0.0)
+
+    def get_config(self):
+        return {
+            "learning_rate": self.learning_rate,
+            "total_steps": self.total_steps,
+            "warmup_steps": self.warmup_steps,
+        }
+
+
 def build_schedule(solver: SolverSpec, total_steps: int):
     """Builds the learning-rate schedule of a solver.
 
@@ -101,9 +137,17 @@ def build_schedule(solver: SolverSpec, total_steps: int):
 
     Returns:
         `keras.optimizers.schedules.LearningRateSchedule`: `"step"` multiplies
-        by `step_decay` every `step_every` steps, `"cosine"` rises over the
-        warm-up and then falls to zero.
+        by `step_decay` every `step_every` steps, `"cosine"` and `"linear"`
+        rise over the warm-up and then fall to zero.
+
+    Raises:
+        UserError: If the schedule is unknown.
     """
+    if solver.schedule not in SCHEDULES:
+        raise UserError(
+            f"Expected `schedule` of a solver to be one of {SCHEDULES}. "
+            f"Received: {solver.schedule!r}."
+        )
     schedules = keras.optimizers.schedules
     if solver.schedule == "step":
         return schedules.ExponentialDecay(
@@ -113,6 +157,8 @@ def build_schedule(solver: SolverSpec, total_steps: int):
             staircase=True,
         )
     warmup_steps = round(solver.warmup * total_steps)
+    if solver.schedule == "linear":
+        return LinearDecay(solver.learning_rate, total_steps, warmup_steps)
     return schedules.CosineDecay(
         0.0 if warmup_steps else solver.learning_rate,
         max(1, total_steps - warmup_steps),

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from keras_transfer import (
     devices,
+    losses,
     models,
     optimizers,
     random_layers,
@@ -77,6 +78,7 @@ def train_network(
     notice: Callable[[str], None] | None = None,
     strategy: strategies.Strategy | None = None,
     observe: str = "default",
+    build_optimizer: Callable = optimizers.build_optimizer,
 ) -> dict:
     """Trains one network to its end and files its result.
 
@@ -97,6 +99,9 @@ def train_network(
             `replicas` ask for. A process has one of several replicas at most.
         observe: String, how much TensorBoard is told of the layers, one of
             `observation.LEVELS`; the result is the same.
+        build_optimizer: Callable with the arguments of
+            `optimizers.build_optimizer`, its default: a search may try
+            another optimizer, of which the network's id knows nothing.
 
     Returns:
         Dict, the content of `result.json`.
@@ -114,7 +119,9 @@ def train_network(
     # Outside of the scope: the base is only read, on one device.
     base_model = load_model(source) if source is not None else None
     with strategy.scope():
-        training = _Training(network, pool, base_model, strategy)
+        training = _Training(
+            network, pool, base_model, strategy, build_optimizer
+        )
         if feature_store is not None:
             training.reuse(feature_store)
         training.fit(report, notice, observe)
@@ -129,11 +136,12 @@ class _Training:
     statistics; `fit` follows, after `reuse` if that pays.
 
     Args:
-        network, pool, strategy: See `train_network`.
+        network, pool, strategy, build_optimizer: See `train_network`.
         base_model: `keras.Sequential` or `None`, to copy from.
     """
 
-    def __init__(self, network, pool, base_model, strategy):
+    def __init__(self, network, pool, base_model, strategy, build_optimizer):
+        self.build_optimizer = build_optimizer
         self.started = time.monotonic()
         self.network, self.spec = network, network.spec
         self.pool, self.strategy = pool, strategy
@@ -210,7 +218,13 @@ class _Training:
             validation=len(half.validation),
             test=len(half.test),
         )
-        compile_network(self.trained, solver, self.steps, self.copied)
+        compile_network(
+            self.trained,
+            solver,
+            self.steps,
+            self.copied,
+            self.build_optimizer,
+        )
         fingerprint = self.pool.fingerprint
         self.rows = Checkpoint.restore(
             network.checkpoint_path,
@@ -233,6 +247,7 @@ class _Training:
                 validation_data=looks,
                 callbacks=[
                     FailOnNonFinite(),
+                    losses.ReportPlainLoss(),
                     EpochRows(
                         network.folder / "epochs.jsonl", self.rows, report
                     ),
@@ -281,9 +296,11 @@ class _Training:
 
     def test_and_save(self) -> tuple[float, float]:
         """Tests the whole network, however it was trained, and saves it."""
-        if self.trained is not self.model:
+        if self.trained is not self.model or self.spec.solver.label_smoothing:
             self.model.compile(
-                loss=_loss(), metrics=_metrics(), jit_compile=False
+                loss=losses.training_loss(None),
+                metrics=losses.training_metrics(None),
+                jit_compile=False,
             )
         batches = evaluation_batches(
             self.half.test,
@@ -351,6 +368,7 @@ def compile_network(
     solver: SolverSpec,
     steps: int,
     copied_layers: list[str] | tuple[str, ...] = (),
+    build_optimizer: Callable = optimizers.build_optimizer,
 ) -> None:
     """Compiles a network for training as a `SolverSpec` says.
 
@@ -359,27 +377,16 @@ def compile_network(
         solver: `SolverSpec`.
         steps: Integer, training steps an epoch.
         copied_layers: Sequence of strings, layers that `copied_rate` is for.
+        build_optimizer: Callable, see `train_network`.
     """
     model.compile(
-        optimizer=optimizers.build_optimizer(
-            solver, steps * solver.epochs, copied_layers
-        ),
-        loss=_loss(),
-        metrics=_metrics(),
+        optimizer=build_optimizer(solver, steps * solver.epochs, copied_layers),
+        loss=losses.training_loss(solver.label_smoothing),
+        metrics=losses.training_metrics(solver.label_smoothing),
         jit_compile=False,  # XLA on a CPU measured slower, and breaks replicas
         # Several steps a call fail under replicas.
         steps_per_execution=1 if solver.replicas else _steps_per_call(steps),
     )
-
-
-def _loss() -> keras.losses.Loss:
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-
-def _metrics() -> list[keras.metrics.Metric]:
-    # By its name alone it would be made while the step is traced, which is
-    # then traced again: a fifth of the start-up of a network.
-    return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
 
 def _steps_per_call(steps: int) -> int:

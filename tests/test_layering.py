@@ -29,6 +29,7 @@ FLOORS = [
         "ray_connection",
         "batches",
         "models",
+        "losses",
         "optimizers",
         "planning",
         "transfer",
