@@ -88,6 +88,23 @@ _PAPER_MODEL = ModelSpec(
 )
 
 
+# From the accuracy and time of widths and epochs on CIFAR-100 halves: width 24
+# passes the earlier default (width 32, rate 0.1, cosine, dropout 0.1, no
+# smoothing) in three quarters of its time.
+_MODEL = ModelSpec("cnn8", width=24, dropout=0.0)
+_SOLVER = SolverSpec(
+    learning_rate=0.25,
+    schedule="linear",
+    warmup=0.2,
+    weight_decay=1e-3,
+    epochs=12,
+    label_smoothing=0.1,
+)
+# Too few images for a rate so high.
+_SHAPES_MODEL = ModelSpec("cnn8", width=16)
+_SHAPES_SOLVER = SolverSpec(learning_rate=0.05, batch_size=32, epochs=8)
+
+
 def find_preset(dataset: str, preset: str, image_size: int | None) -> Preset:
     """Returns the settings of a preset for a data set.
 
@@ -120,8 +137,8 @@ def find_preset(dataset: str, preset: str, image_size: int | None) -> Preset:
         # Brings pixels near unit variance, which He's filler expects.
         scale=1 / 64,
         validation_fraction=0.1,
-        model=ModelSpec("cnn8"),
-        solver=SolverSpec(learning_rate=0.1, epochs=12),
+        model=_MODEL,
+        solver=_SOLVER,
         layers=(1, 2, 3, 4, 5, 6, 7),
         splits=(0,),
         # As accurate as new views in every pass (63.1 %); 4 lose a point.
@@ -130,10 +147,8 @@ def find_preset(dataset: str, preset: str, image_size: int | None) -> Preset:
     if dataset == "synthetic_shapes":
         recipe = dataclasses.replace(
             recipe,
-            model=dataclasses.replace(recipe.model, width=16),
-            solver=dataclasses.replace(
-                recipe.solver, learning_rate=0.05, batch_size=32, epochs=8
-            ),
+            model=_SHAPES_MODEL,
+            solver=_SHAPES_SOLVER,
             layers=(1, 3, 5, 7),
             views=4,
         )

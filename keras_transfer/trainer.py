@@ -32,6 +32,7 @@ from keras_transfer.callbacks import (
     EpochRows,
     FailOnNonFinite,
 )
+from keras_transfer.correctness import pack
 from keras_transfer.errors import NetworkFailed
 from keras_transfer.features import (
     FeatureStore,
@@ -48,11 +49,13 @@ from keras_transfer.layer_statistics import LayerStatistics, probe_batch
 from keras_transfer.network_folder import Network
 from keras_transfer.observation import Observer
 from keras_transfer.pools import ImagePool
+from keras_transfer.result_fields import LEAST_LOOKS
 from keras_transfer.reuse import count_images, weigh_reuse
 from keras_transfer.specs import NetworkSpec, SolverSpec
 from keras_transfer.splits import derive_seed
 
 BEST_EPOCHS = 10  # the paper's statistic: mean of the 10 highest
+_UNTESTED = dict.fromkeys(("test_accuracy", "test_loss", "test_correct"))
 _STEPS_PER_CALL = 32  # at most; Keras's own work a call is a millisecond
 
 
@@ -125,8 +128,8 @@ def train_network(
         if feature_store is not None:
             training.reuse(feature_store)
         training.fit(report, notice, observe)
-        tested = training.test_and_save() if test else (None, None)
-        return training.file_result(*tested)
+        tested = training.test_and_save() if test else _UNTESTED
+        return training.file_result(tested)
 
 
 class _Training:
@@ -294,35 +297,38 @@ class _Training:
             ),
         )
 
-    def test_and_save(self) -> tuple[float, float]:
+    def test_and_save(self) -> dict:
         """Tests the whole network, however it was trained, and saves it."""
-        if self.trained is not self.model or self.spec.solver.label_smoothing:
-            self.model.compile(
-                loss=losses.training_loss(None),
-                metrics=losses.training_metrics(None),
-                jit_compile=False,
-            )
+        if self.trained is not self.model:
+            # To be asked for its outputs; it is not trained.
+            self.model.compile(jit_compile=False)
         batches = evaluation_batches(
             self.half.test,
             self.mean,
             self.spec.data,
             replicas=self.strategy.replicas,
         )
-        loss, accuracy = self.model.evaluate(batches, verbose=0)
+        logits = self.model.predict(batches, verbose=0)
         save_model(self.network, self.model, self.mean)
-        return loss, accuracy
+        labels = self.half.test.labels
+        loss = losses.training_loss(None)(labels, logits)
+        correct = logits.argmax(axis=-1) == labels
+        return {
+            "test_accuracy": float(correct.mean()),
+            "test_loss": float(loss),
+            "test_correct": pack(correct),
+        }
 
-    def file_result(self, test_loss, test_accuracy) -> dict:
+    def file_result(self, tested: dict) -> dict:
         """Writes `result.json` and returns its content."""
         spec, half, rows = self.spec, self.half, self.rows
         validation = [row["val_accuracy"] for row in rows]
         result = {
             "label": spec.label,
             "treatment": spec.treatment,
-            "test_accuracy": test_accuracy,
-            "test_loss": test_loss,
+            **tested,
             "val_accuracy": validation[-1],
-            "val_best10": float(np.mean(sorted(validation)[-BEST_EPOCHS:])),
+            "val_best10": _best10(validation),
             "train_accuracy": rows[-1]["accuracy"],
             "train_loss": rows[-1]["loss"],
             "images": {
@@ -347,6 +353,13 @@ class _Training:
         }
         self.network.complete(result)
         return result
+
+
+def _best10(validation: list[float]) -> float | None:
+    # Of few looks the ten highest are most of them: a mean over training.
+    if len(validation) < LEAST_LOOKS:
+        return None
+    return float(np.mean(sorted(validation)[-BEST_EPOCHS:]))
 
 
 def _network_seed(spec: NetworkSpec) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
 FLOORS = [
     {"errors", "quiet", "files", "locks", "integrity"},
-    {"specs", "splits", "archives", "records"},
+    {"specs", "splits", "archives", "records", "correctness"},
     {"network_folder", "builders"},
     {
         "architectures",
@@ -80,6 +80,7 @@ PLAIN = [
     "archives",
     "network_folder",
     "records",
+    "correctness",
     "specs",
     "splits",
     "architectures",

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_transfer.errors import UserError
 from keras_transfer.optimizers import build_optimizer, build_schedule
 from keras_transfer.presets import find_preset
 from keras_transfer.specs import SolverSpec
@@ -54,6 +55,23 @@ def test_cosine_rises_then_falls_to_zero():
     schedule = build_schedule(SolverSpec(0.4, warmup=0.25), 100)
     rates = [float(schedule(s)) for s in (0, 25, 62.5, 100)]
     np.testing.assert_allclose(rates, [0, 0.4, 0.2, 0], atol=1e-6)
+
+
+def test_linear_rises_from_zero_and_falls_back_to_it():
+    solver = SolverSpec(0.4, schedule="linear", warmup=0.2)
+    schedule = build_schedule(solver, 100)
+    rates = [float(schedule(s)) for s in (0, 10, 20, 60, 100, 101)]
+    np.testing.assert_allclose(rates, [0, 0.2, 0.4, 0.2, 0, 0], atol=1e-6)
+    again = type(schedule).from_config(schedule.get_config())
+    assert float(again(10)) == pytest.approx(0.2)
+    cold = build_schedule(SolverSpec(0.4, schedule="linear", warmup=0), 100)
+    assert float(cold(0)) == pytest.approx(0.4)
+    assert float(cold(99)) == pytest.approx(0.004)
+
+
+def test_unknown_schedule_is_refused():
+    with pytest.raises(UserError, match="'cosine', 'linear', 'step'.*'exp'"):
+        build_schedule(SolverSpec(0.4, schedule="exp"), 100)
 
 
 def test_optimizer_survives_its_config():

@@ -65,6 +65,15 @@ def test_a_setting_that_came_later_leaves_older_ids_alone(tiny_spec):
     solver = dataclasses.replace(tiny_spec.solver, replicas=2)
     mirrored = dataclasses.replace(tiny_spec, solver=solver)
     assert mirrored.network_id != tiny_spec.network_id
+    for part, change in (
+        ("solver", {"label_smoothing": 0.1}),
+        ("model", {"norm_momentum": 0.8}),
+        ("base_solver", {"label_smoothing": 0.1}),
+    ):
+        old = tuned if part == "base_solver" else tiny_spec
+        changed = dataclasses.replace(getattr(old, part), **change)
+        new = dataclasses.replace(old, **{part: changed})
+        assert new.network_id != old.network_id
 
 
 @pytest.mark.parametrize(
