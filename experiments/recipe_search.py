@@ -23,7 +23,7 @@ from rich.console import Console
 from experiments.running import DONE, guarded_main
 from keras_transfer import presets
 from keras_transfer.errors import UserError
-from keras_transfer.specs import ModelSpec, NetworkSpec, SolverSpec
+from keras_transfer.specs import NetworkSpec
 from keras_transfer.store import RunStore
 
 
@@ -58,12 +58,7 @@ _PARTS = ("data", "model", "solver")
 
 def earlier_default(dataset: str) -> presets.Preset:
     """Returns the recipe that was the default before this search."""
-    return dataclasses.replace(
-        presets.find_preset(dataset, "default", None),
-        model=ModelSpec("cnn8"),
-        solver=SolverSpec(learning_rate=0.1, epochs=12),
-        views=6,
-    )
+    return presets.find_preset(dataset, "earlier", None)
 
 
 def trial_spec(

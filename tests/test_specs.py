@@ -3,8 +3,11 @@ import json
 
 import pytest
 
+from keras_transfer import commands
 from keras_transfer.errors import UserError
-from keras_transfer.specs import SolverSpec, from_dict, to_dict
+from keras_transfer.presets import find_preset
+from keras_transfer.specs import NetworkSpec, SolverSpec, from_dict, to_dict
+from tests.helpers import EARLIER_SETTINGS
 
 
 @pytest.mark.parametrize(
@@ -112,3 +115,24 @@ def test_settings_survive_json(tiny_spec):
     assert spec.division == "kinds"
     with pytest.raises(UserError, match="settings of a network"):
         from_dict({"data": {}, "model": {}, "solver": {}, "colour": 1})
+
+
+def test_the_earlier_recipe_keeps_its_id_and_its_command():
+    spec = from_dict(EARLIER_SETTINGS)
+    assert spec.network_id == "70fc776ae8"
+    command = commands.network_command(spec)
+    assert command.unset == ()
+    assert "--preset earlier" in str(command)
+    recipe = find_preset("cifar100", "default", None)
+    new = NetworkSpec(
+        recipe.data("cifar100", 0), recipe.model, recipe.solver, "A"
+    )
+    assert new.network_id != spec.network_id
+    assert "--preset" not in str(commands.network_command(new))
+
+
+def test_the_embedded_data_set_keeps_its_recipe():
+    recipe = find_preset("synthetic_shapes", "default", None)
+    data = recipe.data("synthetic_shapes", 0)
+    spec = NetworkSpec(data, recipe.model, recipe.solver, "A")
+    assert spec.network_id == "711e29ab11"
