@@ -88,17 +88,17 @@ _PAPER_MODEL = ModelSpec(
 )
 
 
-# From the accuracy and time of widths and epochs on CIFAR-100 halves: width 24
-# passes the earlier default (width 32, rate 0.1, cosine, dropout 0.1, no
-# smoothing) in three quarters of its time.
+# Chosen for accuracy in little time on CIFAR-100 halves: a narrower network
+# whose hidden kernels take orthogonal steps needs fewer epochs.
 _MODEL = ModelSpec("cnn8", width=24, dropout=0.0)
 _SOLVER = SolverSpec(
     learning_rate=0.25,
     schedule="linear",
     warmup=0.2,
     weight_decay=1e-3,
-    epochs=12,
+    epochs=8,
     label_smoothing=0.1,
+    muon_rate=0.24,
 )
 # The default until then: results filed under it keep a command.
 _EARLIER_MODEL = ModelSpec("cnn8", width=32)

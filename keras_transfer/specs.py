@@ -47,6 +47,8 @@ _CAME_LATER = (
     ("solver", "label_smoothing"),
     ("base_solver", "replicas"),
     ("base_solver", "label_smoothing"),
+    ("solver", "muon_rate"),
+    ("base_solver", "muon_rate"),
     (None, "base_solver"),
 )
 
@@ -142,6 +144,9 @@ class SolverSpec:
         label_smoothing: Float or `None`, share of each training label that is
             spread over all outputs; `None` for 0. Losses are reported
             without.
+        muon_rate: Float or `None`, learning-rate multiplier of the kernels
+            below fc8 whose steps are made orthogonal, as in
+            `optimizers.Muon`; `None` for plain steps.
     """
 
     learning_rate: float
@@ -159,6 +164,7 @@ class SolverSpec:
     copied_rate: float | None = None
     replicas: int | None = None
     label_smoothing: float | None = None
+    muon_rate: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

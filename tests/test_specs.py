@@ -70,6 +70,7 @@ def test_a_setting_that_came_later_leaves_older_ids_alone(tiny_spec):
     assert mirrored.network_id != tiny_spec.network_id
     for part, change in (
         ("solver", {"label_smoothing": 0.1}),
+        ("solver", {"muon_rate": 0.2}),
         ("model", {"norm_momentum": 0.8}),
         ("base_solver", {"label_smoothing": 0.1}),
     ):

@@ -170,7 +170,10 @@ def test_resume_is_bit_identical(
         # Dropout's seed states are what a plain checkpoint would lose.
         model=dataclasses.replace(tiny_spec.model, dropout=0.5),
         solver=dataclasses.replace(
-            tiny_spec.solver, schedule="linear", label_smoothing=0.1
+            tiny_spec.solver,
+            schedule="linear",
+            label_smoothing=0.1,
+            muon_rate=0.2,
         ),
     )
     source_spec = spec.source
