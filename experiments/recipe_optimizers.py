@@ -3,6 +3,7 @@
 import keras
 
 from keras_transfer import optimizers
+from keras_transfer.errors import UserError
 from keras_transfer.specs import SolverSpec
 
 
@@ -10,26 +11,26 @@ def find_builder(name: str):
     """Returns a function with the arguments of `build_optimizer`.
 
     Args:
-        name: String: `"sgd"`; `"ema:0.99"`, whose weights are averaged;
-            `"keras-muon"` and `"adamw"`, Keras's own.
+        name: String: `"sgd"` for the solver's own, or Keras's own
+            `"keras-muon"` and `"adamw"`.
+
+    Returns:
+        Callable.
+
+    Raises:
+        UserError: If the name is unknown.
     """
-    kind, _, value = name.partition(":")
+    if name not in ("sgd", "keras-muon", "adamw"):
+        raise UserError(
+            "Expected `optimizer` of a trial to be 'sgd', 'keras-muon' or "
+            f"'adamw'. Received: {name!r}."
+        )
 
     def build(solver: SolverSpec, total_steps: int, copied_layers=()):
         schedule = optimizers.build_schedule(solver, total_steps)
-        common = {
-            "momentum": solver.momentum,
-            "nesterov": solver.nesterov,
-            "kernel_decay": solver.weight_decay,
-            "bias_rate": solver.bias_rate,
-        }
-        if kind == "ema":
-            return optimizers.CaffeSGD(
-                schedule, use_ema=True, ema_momentum=float(value), **common
-            )
-        if kind == "keras-muon":
+        if name == "keras-muon":
             return keras.optimizers.Muon(schedule, exclude_layers=["fc8"])
-        if kind == "adamw":
+        if name == "adamw":
             return keras.optimizers.AdamW(
                 schedule, weight_decay=solver.weight_decay
             )
