@@ -33,8 +33,9 @@ class Settings:
     """Folder of prepared TFDS data sets (TFDS's own if not given)."""
     log_dir: str = "logs"
     """Folder that networks, results and figures are written to."""
-    preset: Literal["smoke", "default", "paper"] = "default"
-    """smoke: does it run; default: minutes to hours; paper: as in 2014."""
+    preset: Literal["smoke", "default", "paper", "earlier"] = "default"
+    """smoke: does it run; default: minutes to hours; paper: as in 2014;
+    earlier: the default before label smoothing and the linear schedule."""
     seeds: tuple[int, ...] = (0,)
     """Seeds; each repeats the whole study with other random numbers."""
     mean: Literal["base", "target"] = "base"

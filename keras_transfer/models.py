@@ -185,7 +185,9 @@ def build_network(
             # Keras's momentum of 0.99 lags behind in runs of a few hundred
             # steps, and the moments are what evaluation uses.
             norm = FusedBatchNormalization(
-                momentum=0.9,
+                momentum=(
+                    0.9 if model.norm_momentum is None else model.norm_momentum
+                ),
                 # Each replica's own would drift apart, and only the first
                 # one's be saved.
                 synchronized=replicas > 1,

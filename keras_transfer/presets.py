@@ -70,7 +70,7 @@ class Preset:
         )
 
 
-PRESETS = ("smoke", "default", "paper")
+PRESETS = ("smoke", "default", "paper", "earlier")
 
 # The authors' 158 networks: 450,000 steps of 256 images, a tenth of the rate
 # every 100,000 steps, a look at the validation images every 1,000.
@@ -86,6 +86,26 @@ _PAPER_SOLVER = SolverSpec(
 _PAPER_MODEL = ModelSpec(
     "caffenet", width=96, normalization="lrn", dropout=0.5, outputs=1000
 )
+
+
+# Chosen for accuracy in little time on CIFAR-100 halves: a narrower network
+# whose hidden kernels take orthogonal steps needs fewer epochs.
+_MODEL = ModelSpec("cnn8", width=24, dropout=0.0)
+_SOLVER = SolverSpec(
+    learning_rate=0.25,
+    schedule="linear",
+    warmup=0.2,
+    weight_decay=1e-3,
+    epochs=8,
+    label_smoothing=0.1,
+    muon_rate=0.24,
+)
+# The default until then: results filed under it keep a command.
+_EARLIER_MODEL = ModelSpec("cnn8", width=32)
+_EARLIER_SOLVER = SolverSpec(learning_rate=0.1, epochs=12)
+# Too few images for a rate so high.
+_SHAPES_MODEL = ModelSpec("cnn8", width=16)
+_SHAPES_SOLVER = SolverSpec(learning_rate=0.05, batch_size=32, epochs=8)
 
 
 def find_preset(dataset: str, preset: str, image_size: int | None) -> Preset:
@@ -120,20 +140,22 @@ def find_preset(dataset: str, preset: str, image_size: int | None) -> Preset:
         # Brings pixels near unit variance, which He's filler expects.
         scale=1 / 64,
         validation_fraction=0.1,
-        model=ModelSpec("cnn8"),
-        solver=SolverSpec(learning_rate=0.1, epochs=12),
+        model=_MODEL,
+        solver=_SOLVER,
         layers=(1, 2, 3, 4, 5, 6, 7),
         splits=(0,),
         # As accurate as new views in every pass (63.1 %); 4 lose a point.
         views=6,
     )
+    if preset == "earlier":
+        recipe = dataclasses.replace(
+            recipe, model=_EARLIER_MODEL, solver=_EARLIER_SOLVER
+        )
     if dataset == "synthetic_shapes":
         recipe = dataclasses.replace(
             recipe,
-            model=dataclasses.replace(recipe.model, width=16),
-            solver=dataclasses.replace(
-                recipe.solver, learning_rate=0.05, batch_size=32, epochs=8
-            ),
+            model=_SHAPES_MODEL,
+            solver=_SHAPES_SOLVER,
             layers=(1, 3, 5, 7),
             views=4,
         )

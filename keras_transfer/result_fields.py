@@ -8,12 +8,15 @@ from numbers import Real
 
 from keras_transfer.specs import LAYER_NAMES
 
+# Looks at the validation images from which on `val_best10` is a peak.
+LEAST_LOOKS = 100
+
 _TEXT, _NONE = (str,), type(None)
 _FIELDS = {
     "test_accuracy": (Real,),
     "test_loss": (Real,),
     "val_accuracy": (Real,),
-    "val_best10": (Real,),
+    "val_best10": (Real, type(None)),
     "train_accuracy": (Real,),
     "train_loss": (Real,),
     "seconds": (Real,),

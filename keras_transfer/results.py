@@ -14,6 +14,7 @@ from keras_transfer.intervals import (
     estimate,
     t_interval,
 )
+from keras_transfer.result_fields import LEAST_LOOKS
 from keras_transfer.specs import NetworkSpec, from_dict
 from keras_transfer.store import RunStore
 
@@ -224,7 +225,7 @@ def results_csv(rows: list[Row]) -> str:
                 "test_accuracy": f"{row.accuracy:.4f}",
                 "minus_own_base": "" if gain is None else f"{gain:+.4f}",
                 "val_accuracy": f"{result['val_accuracy']:.4f}",
-                "val_best10": f"{result['val_best10']:.4f}",
+                "val_best10": _best10(row),
                 "train_accuracy": f"{result['train_accuracy']:.4f}",
                 "train_loss": f"{result['train_loss']:.4f}",
                 "test_loss": f"{result['test_loss']:.4f}",
@@ -236,6 +237,13 @@ def results_csv(rows: list[Row]) -> str:
             }
         )
     return text.getvalue()
+
+
+def _best10(row: Row) -> str:
+    # Results of earlier versions hold it for any number of looks.
+    value = row.result["val_best10"]
+    few = row.spec.solver.epochs < LEAST_LOOKS
+    return "" if few or value is None else f"{value:.4f}"
 
 
 @dataclasses.dataclass(frozen=True)

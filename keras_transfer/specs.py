@@ -25,6 +25,7 @@ TREATMENTS = ("BnB", "AnB", "BnB+", "AnB+")
 MODES = ("frozen", "finetuned")
 INITIALIZATIONS = ("he", "gaussian", "mean-var")
 PRECISIONS = ("float32", "bfloat16")
+SCHEDULES = ("cosine", "linear", "step")
 
 # Raised by one whenever the same settings would give other weights, so that
 # results of two versions of the computation never mix.
@@ -36,13 +37,18 @@ _CAME_LATER = (
     ("data", "images_per_class"),
     ("data", "halves"),
     ("data", "channels"),
+    ("model", "norm_momentum"),
     (None, "initialization"),
     (None, "target_images"),
     (None, "draw"),
     (None, "preserved"),
     ("solver", "copied_rate"),
     ("solver", "replicas"),
+    ("solver", "label_smoothing"),
     ("base_solver", "replicas"),
+    ("base_solver", "label_smoothing"),
+    ("solver", "muon_rate"),
+    ("base_solver", "muon_rate"),
     (None, "base_solver"),
 )
 
@@ -99,6 +105,8 @@ class ModelSpec:
             authors kept 1000 in every network.
         precision: String, `"float32"`, or `"bfloat16"` for products and
             activations (weights, moments and logits stay float32).
+        norm_momentum: Float or `None`, share of the moving moments of batch
+            normalisation that a step keeps; `None` for 0.9.
     """
 
     name: str
@@ -107,6 +115,7 @@ class ModelSpec:
     dropout: float = 0.1
     outputs: int | None = None
     precision: str = "float32"
+    norm_momentum: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +124,8 @@ class SolverSpec:
 
     Args:
         learning_rate: Float, the highest rate of the schedule.
-        schedule: String, `"cosine"` (after a linear warm-up) or `"step"`.
+        schedule: String, `"cosine"` or `"linear"`, which fall to zero after a
+            linear warm-up, or `"step"`.
         warmup: Float, share of the steps over which the rate rises.
         step_decay: Float, factor at each step of the `"step"` schedule.
         step_every: Integer, training steps between two of those.
@@ -131,6 +141,12 @@ class SolverSpec:
             layers that are fine-tuned; `None` for 1.
         replicas: Integer or `None`, devices that share each batch; `None`
             for 1. Dropout draws other masks on several.
+        label_smoothing: Float or `None`, share of each training label that is
+            spread over all outputs; `None` for 0. Losses are reported
+            without.
+        muon_rate: Float or `None`, learning-rate multiplier of the kernels
+            below fc8 whose steps are made orthogonal, as in
+            `optimizers.Muon`; `None` for plain steps.
     """
 
     learning_rate: float
@@ -147,6 +163,8 @@ class SolverSpec:
     steps_per_epoch: int | None = None
     copied_rate: float | None = None
     replicas: int | None = None
+    label_smoothing: float | None = None
+    muon_rate: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from keras_transfer import (
     devices,
+    losses,
     models,
     optimizers,
     random_layers,
@@ -31,6 +32,7 @@ from keras_transfer.callbacks import (
     EpochRows,
     FailOnNonFinite,
 )
+from keras_transfer.correctness import pack
 from keras_transfer.errors import NetworkFailed
 from keras_transfer.features import (
     FeatureStore,
@@ -48,11 +50,13 @@ from keras_transfer.network_folder import Network
 from keras_transfer.observation import Observer
 from keras_transfer.pools import ImagePool
 from keras_transfer.process_settings import keras_values
+from keras_transfer.result_fields import LEAST_LOOKS
 from keras_transfer.reuse import count_images, weigh_reuse
 from keras_transfer.specs import NetworkSpec, SolverSpec
 from keras_transfer.splits import derive_seed
 
 BEST_EPOCHS = 10  # the paper's statistic: mean of the 10 highest
+_UNTESTED = dict.fromkeys(("test_accuracy", "test_loss", "test_correct"))
 _STEPS_PER_CALL = 32  # at most; Keras's own work a call is a millisecond
 
 
@@ -78,6 +82,7 @@ def train_network(
     notice: Callable[[str], None] | None = None,
     strategy: strategies.Strategy | None = None,
     observe: str = "default",
+    build_optimizer: Callable = optimizers.build_optimizer,
 ) -> dict:
     """Trains one network to its end and files its result.
 
@@ -98,6 +103,9 @@ def train_network(
             `replicas` ask for. A process has one of several replicas at most.
         observe: String, how much TensorBoard is told of the layers, one of
             `observation.LEVELS`; the result is the same.
+        build_optimizer: Callable with the arguments of
+            `optimizers.build_optimizer`, its default: a search may try
+            another optimizer, of which the network's id knows nothing.
 
     Returns:
         Dict, the content of `result.json`.
@@ -118,12 +126,14 @@ def train_network(
         # Outside of the scope: the base is only read, on one device.
         base_model = load_model(source) if source is not None else None
         with strategy.scope():
-            training = _Training(network, pool, base_model, strategy)
+            training = _Training(
+                network, pool, base_model, strategy, build_optimizer
+            )
             if feature_store is not None:
                 training.reuse(feature_store)
             training.fit(report, notice, observe)
-            tested = training.test_and_save() if test else (None, None)
-            return training.file_result(*tested)
+            tested = training.test_and_save() if test else _UNTESTED
+            return training.file_result(tested)
 
 
 class _Training:
@@ -133,11 +143,12 @@ class _Training:
     statistics; `fit` follows, after `reuse` if that pays.
 
     Args:
-        network, pool, strategy: See `train_network`.
+        network, pool, strategy, build_optimizer: See `train_network`.
         base_model: `keras.Sequential` or `None`, to copy from.
     """
 
-    def __init__(self, network, pool, base_model, strategy):
+    def __init__(self, network, pool, base_model, strategy, build_optimizer):
+        self.build_optimizer = build_optimizer
         self.started = time.monotonic()
         self.network, self.spec = network, network.spec
         self.pool, self.strategy = pool, strategy
@@ -214,7 +225,13 @@ class _Training:
             validation=len(half.validation),
             test=len(half.test),
         )
-        compile_network(self.trained, solver, self.steps, self.copied)
+        compile_network(
+            self.trained,
+            solver,
+            self.steps,
+            self.copied,
+            self.build_optimizer,
+        )
         fingerprint = self.pool.fingerprint
         self.rows = Checkpoint.restore(
             network.checkpoint_path,
@@ -237,6 +254,7 @@ class _Training:
                 validation_data=looks,
                 callbacks=[
                     FailOnNonFinite(),
+                    losses.ReportPlainLoss(),
                     EpochRows(
                         network.folder / "epochs.jsonl", self.rows, report
                     ),
@@ -299,33 +317,38 @@ class _Training:
             ),
         )
 
-    def test_and_save(self) -> tuple[float, float]:
+    def test_and_save(self) -> dict:
         """Tests the whole network, however it was trained, and saves it."""
         if self.trained is not self.model:
-            self.model.compile(
-                loss=_loss(), metrics=_metrics(), jit_compile=False
-            )
+            # To be asked for its outputs; it is not trained.
+            self.model.compile(jit_compile=False)
         batches = evaluation_batches(
             self.half.test,
             self.mean,
             self.spec.data,
             replicas=self.strategy.replicas,
         )
-        loss, accuracy = self.model.evaluate(batches, verbose=0)
+        logits = self.model.predict(batches, verbose=0)
         save_model(self.network, self.model, self.mean)
-        return loss, accuracy
+        labels = self.half.test.labels
+        loss = losses.training_loss(None)(labels, logits)
+        correct = logits.argmax(axis=-1) == labels
+        return {
+            "test_accuracy": float(correct.mean()),
+            "test_loss": float(loss),
+            "test_correct": pack(correct),
+        }
 
-    def file_result(self, test_loss, test_accuracy) -> dict:
+    def file_result(self, tested: dict) -> dict:
         """Writes `result.json` and returns its content."""
         spec, half, rows = self.spec, self.half, self.rows
         validation = [row["val_accuracy"] for row in rows]
         result = {
             "label": spec.label,
             "treatment": spec.treatment,
-            "test_accuracy": test_accuracy,
-            "test_loss": test_loss,
+            **tested,
             "val_accuracy": validation[-1],
-            "val_best10": float(np.mean(sorted(validation)[-BEST_EPOCHS:])),
+            "val_best10": _best10(validation),
             "train_accuracy": rows[-1]["accuracy"],
             "train_loss": rows[-1]["loss"],
             "images": {
@@ -353,6 +376,13 @@ class _Training:
         return result
 
 
+def _best10(validation: list[float]) -> float | None:
+    # Of few looks the ten highest are most of them: a mean over training.
+    if len(validation) < LEAST_LOOKS:
+        return None
+    return float(np.mean(sorted(validation)[-BEST_EPOCHS:]))
+
+
 def _network_seed(spec: NetworkSpec) -> int:
     # Each network draws its own start, order and views, as the authors' did.
     words = (spec.seed, spec.data.split, spec.label)
@@ -372,6 +402,7 @@ def compile_network(
     solver: SolverSpec,
     steps: int,
     copied_layers: list[str] | tuple[str, ...] = (),
+    build_optimizer: Callable = optimizers.build_optimizer,
 ) -> None:
     """Compiles a network for training as a `SolverSpec` says.
 
@@ -380,27 +411,16 @@ def compile_network(
         solver: `SolverSpec`.
         steps: Integer, training steps an epoch.
         copied_layers: Sequence of strings, layers that `copied_rate` is for.
+        build_optimizer: Callable, see `train_network`.
     """
     model.compile(
-        optimizer=optimizers.build_optimizer(
-            solver, steps * solver.epochs, copied_layers
-        ),
-        loss=_loss(),
-        metrics=_metrics(),
+        optimizer=build_optimizer(solver, steps * solver.epochs, copied_layers),
+        loss=losses.training_loss(solver.label_smoothing),
+        metrics=losses.training_metrics(solver.label_smoothing),
         jit_compile=False,  # XLA on a CPU measured slower, and breaks replicas
         # Several steps a call fail under replicas.
         steps_per_execution=1 if solver.replicas else _steps_per_call(steps),
     )
-
-
-def _loss() -> keras.losses.Loss:
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-
-def _metrics() -> list[keras.metrics.Metric]:
-    # By its name alone it would be made while the step is traced, which is
-    # then traced again: a fifth of the start-up of a network.
-    return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
 
 def _steps_per_call(steps: int) -> int:

@@ -79,3 +79,57 @@ def made_up_study(spec, layers=(1, 5, 7), splits=(0, 1)):
                         )
                     )
     return rows
+
+
+# As `settings.json` of a base of the default recipe held them before label
+# smoothing, the linear schedule and the momentum of batch normalisation.
+EARLIER_SETTINGS = {
+    "data": {
+        "name": "cifar100",
+        "split": 0,
+        "image_size": 32,
+        "crop": 28,
+        "mirror": True,
+        "views": 6,
+        "images_per_class": None,
+        "halves": None,
+        "validation_fraction": 0.1,
+        "mean": "base",
+        "scale": 0.015625,
+        "channels": None,
+    },
+    "model": {
+        "name": "cnn8",
+        "width": 32,
+        "normalization": "batch",
+        "dropout": 0.1,
+        "outputs": None,
+        "precision": "float32",
+    },
+    "solver": {
+        "learning_rate": 0.1,
+        "schedule": "cosine",
+        "warmup": 0.15,
+        "step_decay": 0.1,
+        "step_every": 100_000,
+        "momentum": 0.9,
+        "nesterov": True,
+        "weight_decay": 0.0005,
+        "bias_rate": 2.0,
+        "batch_size": 128,
+        "epochs": 12,
+        "steps_per_epoch": None,
+        "copied_rate": None,
+        "replicas": None,
+    },
+    "target": "A",
+    "base": None,
+    "n": 0,
+    "mode": "frozen",
+    "seed": 0,
+    "initialization": None,
+    "target_images": None,
+    "draw": None,
+    "preserved": None,
+    "base_solver": None,
+}

@@ -3,9 +3,11 @@ import json
 
 import pytest
 
-from keras_transfer import networks
+from keras_transfer import commands, networks
 from keras_transfer.errors import UserError
-from keras_transfer.specs import SolverSpec, from_dict, to_dict
+from keras_transfer.presets import find_preset
+from keras_transfer.specs import NetworkSpec, SolverSpec, from_dict, to_dict
+from tests.helpers import EARLIER_SETTINGS
 
 
 @pytest.mark.parametrize(
@@ -66,6 +68,16 @@ def test_a_setting_that_came_later_leaves_older_ids_alone(tiny_spec):
     solver = dataclasses.replace(tiny_spec.solver, replicas=2)
     mirrored = dataclasses.replace(tiny_spec, solver=solver)
     assert mirrored.network_id != tiny_spec.network_id
+    for part, change in (
+        ("solver", {"label_smoothing": 0.1}),
+        ("solver", {"muon_rate": 0.2}),
+        ("model", {"norm_momentum": 0.8}),
+        ("base_solver", {"label_smoothing": 0.1}),
+    ):
+        old = tuned if part == "base_solver" else tiny_spec
+        changed = dataclasses.replace(getattr(old, part), **change)
+        new = dataclasses.replace(old, **{part: changed})
+        assert new.network_id != old.network_id
 
 
 @pytest.mark.parametrize(
@@ -159,3 +171,24 @@ def test_settings_survive_json(tiny_spec):
     assert spec.division == "kinds"
     with pytest.raises(UserError, match="settings of a network"):
         from_dict({"data": {}, "model": {}, "solver": {}, "colour": 1})
+
+
+def test_the_earlier_recipe_keeps_its_id_and_its_command():
+    spec = from_dict(EARLIER_SETTINGS)
+    assert spec.network_id == "70fc776ae8"
+    command = commands.network_command(spec)
+    assert command.unset == ()
+    assert "--preset earlier" in str(command)
+    recipe = find_preset("cifar100", "default", None)
+    new = NetworkSpec(
+        recipe.data("cifar100", 0), recipe.model, recipe.solver, "A"
+    )
+    assert new.network_id != spec.network_id
+    assert "--preset" not in str(commands.network_command(new))
+
+
+def test_the_embedded_data_set_keeps_its_recipe():
+    recipe = find_preset("synthetic_shapes", "default", None)
+    data = recipe.data("synthetic_shapes", 0)
+    spec = NetworkSpec(data, recipe.model, recipe.solver, "A")
+    assert spec.network_id == "711e29ab11"

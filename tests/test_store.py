@@ -1,13 +1,20 @@
 import dataclasses
+import hashlib
 import json
 
 import pytest
 
 from experiments import report, similar_datasets
 from experiments.settings import GridSettings, parse
+from keras_transfer.correctness import correctness
 from keras_transfer.errors import UserError
+from keras_transfer.presets import find_preset
+from keras_transfer.results import results_csv
+from keras_transfer.specs import NetworkSpec, from_dict
 from keras_transfer.store import RunStore
+from keras_transfer.survey import group_rows, take_survey
 from tests.conftest import TINY, write_tiny_pool
+from tests.helpers import EARLIER_SETTINGS, made_up_row
 
 RESULT = {"test_accuracy": 0.5, "resumed_at_epoch": []}
 
@@ -172,3 +179,32 @@ def test_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="Cannot write.*--log-dir"):
         RunStore(tmp_path / "file", "study").check_writable()
+
+
+def test_a_result_of_the_earlier_recipe_is_reported_under_its_own(tmp_path):
+    # A file as it was written before settings and bits that came since.
+    spec = from_dict(EARLIER_SETTINGS)
+    content = {
+        "network_id": "70fc776ae8",
+        "settings": EARLIER_SETTINGS,
+        "model_sha256": None,
+        **made_up_row(spec, 0.598).result,
+    }
+    text = json.dumps(content, sort_keys=True)
+    content["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    folder = tmp_path / "similar_datasets/cifar100/split0/baseA"
+    folder = folder / "seed0-70fc776ae8"
+    folder.mkdir(parents=True)
+    (folder / "settings.json").write_text(json.dumps(EARLIER_SETTINGS))
+    (folder / "result.json").write_text(json.dumps(content))
+    (row,) = take_survey(RunStore(tmp_path, "any")).rows
+    assert row.spec == spec and correctness(row.result) is None
+    # It holds a `val_best10` of 12 looks, which is not printed.
+    (line,) = results_csv([row]).splitlines()[1:]
+    assert "0.5980,+0.0000,0.5980,,0.9000" in line
+    recipe = find_preset("cifar100", "default", None)
+    new = NetworkSpec(
+        recipe.data("cifar100", 0), recipe.model, recipe.solver, "A"
+    )
+    groups = group_rows([row, made_up_row(new, 0.61)])
+    assert {group.recipe for group in groups} == {spec, new}

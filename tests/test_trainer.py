@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from keras_transfer import trainer
+from keras_transfer.correctness import correctness
 from keras_transfer.errors import NetworkFailed
 from keras_transfer.files import file_sha256
+from keras_transfer.halves import load_half
 from keras_transfer.store import RunStore
 
 
@@ -47,9 +49,59 @@ def test_base_learns_and_files_everything(store, base, tiny_spec):
     assert 0 <= result["test_accuracy"] <= 1
     rows = (base.folder / "epochs.jsonl").read_text().splitlines()
     assert [json.loads(row)["epoch"] for row in rows] == [0, 1, 2]
-    accuracies = [json.loads(row)["val_accuracy"] for row in rows]
-    assert result["val_best10"] == pytest.approx(np.mean(accuracies))
+    # The mean of the ten highest of three looks would be one of all.
+    assert result["val_best10"] is None
+    hits = correctness(result)
+    assert hits.shape == (20,) and hits.mean() == result["test_accuracy"]
     assert np.load(base.folder / "mean.npy").shape == (20, 20, 3)
+
+
+def test_best10_is_the_mean_of_the_ten_highest_of_100_looks(
+    store, tiny_pool, tiny_spec
+):
+    solver = dataclasses.replace(
+        tiny_spec.solver, epochs=100, steps_per_epoch=1
+    )
+    network = store.network(dataclasses.replace(tiny_spec, solver=solver))
+    result = trainer.train_network(network, tiny_pool, observe="off")
+    rows = (network.folder / "epochs.jsonl").read_text().splitlines()
+    looks = sorted(json.loads(row)["val_accuracy"] for row in rows)
+    assert result["val_best10"] == pytest.approx(np.mean(looks[-10:]))
+
+
+def judged_by_hand(network, pool):
+    """Returns loss and hits of a saved network on its half's test images."""
+    half = load_half(pool, network.spec.data, network.spec.target)
+    mean = np.load(network.folder / "mean.npy")
+    data = network.spec.data
+    first = (data.image_size - data.crop) // 2
+    pixels = half.test.images[half.test.indices] - mean
+    cut = slice(first, first + data.crop)
+    logits = trainer.load_model(network).predict(
+        (pixels[:, cut, cut] * data.scale).astype("float32"), verbose=0
+    )
+    logs = logits - logits.max(axis=1, keepdims=True)
+    logs = logs - np.log(np.exp(logs).sum(axis=1, keepdims=True))
+    labels = half.test.labels
+    loss = -logs[np.arange(len(labels)), labels].mean()
+    return loss, logits.argmax(axis=1) == labels
+
+
+def test_smoothing_trains_otherwise_but_reports_the_plain_loss(
+    store, base, tiny_pool, tiny_spec
+):
+    solver = dataclasses.replace(tiny_spec.solver, label_smoothing=0.2)
+    network = store.network(dataclasses.replace(tiny_spec, solver=solver))
+    result = trainer.train_network(network, tiny_pool)
+    for trained in (base, network):
+        loss, hits = judged_by_hand(trained, tiny_pool)
+        filed = trained.read_result()
+        assert filed["test_loss"] == pytest.approx(loss, rel=1e-4)
+        np.testing.assert_array_equal(correctness(filed), hits)
+    last = (network.folder / "epochs.jsonl").read_text().splitlines()[-1]
+    row = json.loads(last)
+    assert row["loss"] == result["train_loss"] != row["smoothed_loss"]
+    assert not np.array_equal(weights_of(base)[0], weights_of(network)[0])
 
 
 def test_events_hold_each_epoch_once(base):
@@ -117,6 +169,12 @@ def test_resume_is_bit_identical(
         n=2,
         # Dropout's seed states are what a plain checkpoint would lose.
         model=dataclasses.replace(tiny_spec.model, dropout=0.5),
+        solver=dataclasses.replace(
+            tiny_spec.solver,
+            schedule="linear",
+            label_smoothing=0.1,
+            muon_rate=0.2,
+        ),
     )
     source_spec = spec.source
     source = store.network(source_spec)
@@ -135,7 +193,7 @@ def test_resume_is_bit_identical(
     resumed = trainer.train_network(broken, tiny_pool, source)
     assert resumed["resumed_at_epoch"] == [after_epoch + 1]
     assert_same_bits(whole, broken)
-    for key in ("test_accuracy", "test_loss", "val_best10", "train_loss"):
+    for key in ("test_accuracy", "test_loss", "test_correct", "train_loss"):
         assert resumed[key] == expected[key]
     rows = [
         (network.folder / "epochs.jsonl").read_text()

@@ -1,0 +1,123 @@
+"""Times the training steps of recipes in turns, on one core.
+
+    python -m experiments.recipe_timing --trials trials.json --rounds 15
+
+A whole training on a busy machine costs more or less of the processor from
+one hour to the next. So each recipe of a file of trials (see
+`recipe_search`) trains a few steps, then the next one does, round after
+round: what slows one slows its neighbours. A training costs its median step
+times its number of steps; looks at the validation images come on top, as
+often as there are epochs.
+"""
+
+import csv
+import dataclasses
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from experiments.recipe_search import read_trials, trial_spec
+from experiments.running import DONE, guarded_main
+from keras_transfer.store import RunStore
+
+
+@dataclasses.dataclass(frozen=True)
+class TimingSettings:
+    """What this script can be told."""
+
+    trials: str
+    """JSON file, a list of trials."""
+    dataset: str = "cifar100"
+    """TFDS name of an image-classification data set."""
+    data_dir: str | None = None
+    """Folder of prepared TFDS data sets (TFDS's own if not given)."""
+    log_dir: str = "logs"
+    """Folder that timing.csv is written to, under recipe_search."""
+    rounds: int = 15
+    """Rounds, of each recipe once."""
+    steps: int = 16
+    """Training steps of a recipe in a round."""
+    threads: int = 1
+    """Threads of an operation; CPU seconds are those of all."""
+
+
+COLUMNS = ("round", "name", "steps", "cpu_seconds", "wall_seconds")
+
+
+class Entrant:
+    """A recipe whose network is built, compiled and warmed up.
+
+    Args:
+        trial: Dict, see `recipe_search.trial_spec`.
+        pool: `ImagePool`.
+        settings: `TimingSettings`.
+    """
+
+    def __init__(self, trial: dict, pool, settings: TimingSettings):
+        from keras_transfer import batches, halves, models, trainer
+
+        spec = trial_spec(trial, settings.dataset, "B", 0)
+        half = halves.load_half(pool, spec.data, "B")
+        size, count = spec.solver.batch_size, len(half.train)
+        self.name, self.steps = trial["name"], settings.steps
+        self.model = models.build_network(
+            spec.model, spec.data.crop, half.num_classes
+        )
+        # Rates of the whole training: the first steps are as any other.
+        trainer.compile_network(self.model, spec.solver, settings.steps)
+        course = batches.Course(count, size, 0, 0, settings.steps)
+        mean = pool.mean_image(half.train.indices)
+        self.batches = batches.train_batches(
+            half.train, mean, spec.data, course
+        )
+        self.turn()
+
+    def turn(self) -> tuple[float, float]:
+        """Trains some steps and returns CPU and wall seconds."""
+        cpu, wall = time.process_time(), time.perf_counter()
+        self.model.fit(
+            self.batches,
+            steps_per_epoch=self.steps,
+            verbose=0,
+            shuffle=False,
+        )
+        return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def run(settings: TimingSettings, console: Console) -> int:
+    """Times each recipe in turns; see the file's own text."""
+    trials = read_trials(settings.trials)
+    from keras_transfer import pools, trainer
+
+    trainer.set_threads(settings.threads)
+    cache = RunStore(settings.log_dir, "recipe_search").cache_dir
+    size = trial_spec(trials[0], settings.dataset, "B", 0).data.image_size
+    pool = pools.prepare_pool(cache, settings.dataset, size, settings.data_dir)
+    entrants = [Entrant(trial, pool, settings) for trial in trials]
+    path = Path(settings.log_dir) / "recipe_search" / "timing.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for number in range(settings.rounds):
+            for entrant in entrants:
+                cpu, wall = entrant.turn()
+                row = [number, entrant.name, settings.steps]
+                writer.writerow([*row, f"{cpu:.4f}", f"{wall:.4f}"])
+            file.flush()
+            console.print(f"round {number + 1} of {settings.rounds}")
+    console.print(f"rows: {path}", soft_wrap=True)
+    return DONE
+
+
+def main(arguments=None) -> int:
+    """Runs the script; see `experiments.running.main_of`."""
+    return guarded_main(
+        "recipe_timing", __doc__, run, arguments, TimingSettings
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
