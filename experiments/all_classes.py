@@ -9,10 +9,12 @@ Claim: a network on half of the classes errs less than one on all of them
 import dataclasses
 import sys
 
-from experiments.bases import base_specs
-from experiments.running import Study, main_of
-from experiments.settings import Splits, StudySettings
-from keras_transfer import claims, networks, summary
+from experiments.common.bases import base_specs
+from experiments.common.running import Study, main_of
+from experiments.common.settings import Splits, StudySettings
+from keras_transfer.analysis import claims
+from keras_transfer.reports import summary
+from keras_transfer.studies import grids
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +33,7 @@ def study(settings: AllClassesSettings) -> Study:
     """
     recipe = settings.resolve()
     bases = base_specs(settings, recipe)
-    specs = bases + networks.all_class_networks(bases)
+    specs = bases + grids.all_class_networks(bases)
 
     def write(rows, command, folder):
         title = f"All classes of {settings.dataset} against halves"
@@ -43,7 +45,7 @@ def study(settings: AllClassesSettings) -> Study:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
+    """Runs the script; see `experiments.common.running.main_of`."""
     return main_of("all_classes", __doc__, study, arguments, AllClassesSettings)
 
 

@@ -20,15 +20,15 @@ import tyro
 from rich.console import Console
 from rich.progress import track
 
-from keras_transfer import contrasts, mixed_model
-from keras_transfer.contrasts import FEWEST_SPLITS, Observation
+from keras_transfer.analysis import contrasts, mixed_model
+from keras_transfer.analysis.contrasts import FEWEST_SPLITS, Observation
+from keras_transfer.analysis.intervals import t_interval
 from keras_transfer.errors import UserError
-from keras_transfer.files import write_atomically
-from keras_transfer.intervals import t_interval
+from keras_transfer.storage.files import write_atomically
 
 LAYERS = (3, 5, 7)
 TREATMENTS = ("BnB", "AnB", "BnB+", "AnB+")
-NOISE = 0.47  # points, of a network; see `keras_transfer.power`
+NOISE = 0.47  # points, of a network; see `keras_transfer.analysis.power`
 HALF = 2.0  # points, of the difficulty of a half
 COLUMNS = (
     "scenario",

@@ -19,10 +19,10 @@ import tyro
 from rich.console import Console
 from rich.progress import track
 
-from keras_transfer.decision import Candidate, decide
 from keras_transfer.errors import UserError
-from keras_transfer.files import write_atomically
-from keras_transfer.told import tell
+from keras_transfer.recommendation.decision import Candidate, decide
+from keras_transfer.recommendation.told import tell
+from keras_transfer.storage.files import write_atomically
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,20 +14,21 @@ drawn beside, where they are finished.
 import dataclasses
 import sys
 
-from experiments.distances import distance_writer
-from experiments.running import Study, main_of
-from experiments.settings import (
+from experiments.common.distances import distance_writer
+from experiments.common.running import Study, main_of
+from experiments.common.settings import (
     Layers,
     Overlay,
     StudySettings,
     Treatments,
 )
-from keras_transfer import kinds, networks, planning
+from keras_transfer.datasets import class_kinds
 from keras_transfer.errors import UserError
-from keras_transfer.presets import Preset
-from keras_transfer.specs import NetworkSpec
-from keras_transfer.store import RunStore
-from keras_transfer.study import Reporter, prepare_data
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.presets import Preset
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import grids, planning
+from keras_transfer.studies.scheduler import Reporter, prepare_data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,9 +65,9 @@ def find_halves(
             "Expected `--balance-draw` of 0 or more. "
             f"Received: {settings.balance_draw}."
         )
-    sides = kinds.KINDS
+    sides = class_kinds.KINDS
     if settings.classes is None:
-        halves = kinds.known_kinds(settings.dataset)
+        halves = class_kinds.known_kinds(settings.dataset)
     else:
         store = RunStore(settings.log_dir, "dissimilar_datasets")
         place = (store, settings.dataset, image_size, settings.data_dir)
@@ -74,9 +75,9 @@ def find_halves(
         if names is None:
             store.check_writable()
             names = prepare_data(*place, Reporter()).class_names
-        halves, sides = kinds.read_kinds(settings.classes, names)
+        halves, sides = class_kinds.read_kinds(settings.classes, names)
     if settings.balanced:
-        halves = kinds.balance(halves, settings.balance_draw)
+        halves = class_kinds.balance(halves, settings.balance_draw)
     return halves, sides
 
 
@@ -84,7 +85,7 @@ def dissimilar_specs(
     settings: DissimilarSettings, recipe: Preset, halves: tuple
 ) -> list[NetworkSpec]:
     """Lists the networks of this study, bases first."""
-    return networks.similar_networks(
+    return grids.similar_networks(
         settings.dataset,
         recipe,
         (0,),
@@ -114,7 +115,7 @@ def study(settings: DissimilarSettings) -> Study:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
+    """Runs the script; see `experiments.common.running.main_of`."""
     return main_of(
         "dissimilar_datasets", __doc__, study, arguments, DissimilarSettings
     )

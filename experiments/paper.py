@@ -21,11 +21,12 @@ from experiments import (
     similar_datasets,
     target_size,
 )
-from experiments.distances import distance_writer
-from experiments.running import Study, main_of, write_study
-from experiments.settings import GridSettings, Settings
-from keras_transfer import networks, results
-from keras_transfer.store import RunStore
+from experiments.common.distances import distance_writer
+from experiments.common.running import Study, main_of, write_study
+from experiments.common.settings import GridSettings, Settings
+from keras_transfer.analysis import results
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import grids
 
 # Each script's plan with the settings that it takes.
 _EVERY = (
@@ -66,11 +67,11 @@ def published_studies(settings: GridSettings) -> list[Study]:
     )
     layers = settings.resolve().layers
     # Theirs were on all classes, with the paper's filler.
-    random = netbase + networks.random_networks(netbase, layers, ("gaussian",))
+    random = netbase + grids.random_networks(netbase, layers, ("gaussian",))
     title = f"Random weights: untrained layers on {settings.dataset}"
     return [
         dataclasses.replace(
-            similar, specs=networks.published_networks(similar.specs)
+            similar, specs=grids.published_networks(similar.specs)
         ),
         dataclasses.replace(whole, specs=bases + netbase),
         dissimilar,
@@ -111,7 +112,7 @@ def study(settings: GridSettings) -> Study:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
+    """Runs the script; see `experiments.common.running.main_of`."""
     return main_of("paper", __doc__, study, arguments, GridSettings)
 
 

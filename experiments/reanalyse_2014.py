@@ -14,12 +14,13 @@ from pathlib import Path
 
 import tyro
 
-from experiments.terminal import open_console
-from keras_transfer import pairs, reference, results, summary, verdicts
+from experiments.common.terminal import open_console
+from keras_transfer.analysis import pairs, published_2014, results, verdicts
+from keras_transfer.analysis.results import RANGES, Row
 from keras_transfer.errors import UserError
-from keras_transfer.files import write_atomically
-from keras_transfer.paths import user_path
-from keras_transfer.results import RANGES, Row
+from keras_transfer.reports import summary
+from keras_transfer.specs.paths import user_path
+from keras_transfer.storage.files import write_atomically
 
 TITLE = "Yosinski et al. 2014, from the published logs"
 BOOSTS = ("BnB+", "AnB+")
@@ -80,14 +81,14 @@ def boost_table(rows: list[Row]) -> list[str]:
 
 def effects_table() -> list[str]:
     """Returns the effects of section 4.1 with 95 % intervals, in points."""
-    evidence = reference.published_evidence()
+    evidence = published_2014.published_evidence()
     lines = [
         "| effect | over splits | mixed model | verdict of the model |",
         "| --- | --- | --- | --- |",
     ]
-    for comparison in reference.EFFECTS:
+    for comparison in published_2014.EFFECTS:
         name = comparison.name(evidence.layers(comparison))
-        check = reference.published_over_splits(comparison)
+        check = published_2014.published_over_splits(comparison)
         found = evidence.estimate(comparison).in_points(2)
         verdict = verdicts.judge_one(evidence.part(comparison)).name
         lines.append(f"| {name} | {check.in_points(2)} | {found} | {verdict} |")
@@ -96,7 +97,7 @@ def effects_table() -> list[str]:
 
 def boost_lines(pooled: float) -> list[str]:
     """Returns the boost by yardstick, and what that says, in Markdown."""
-    found = reference.boost_by_yardstick()
+    found = published_2014.boost_by_yardstick()
     lines = ["| halves judged by | AnB+ - BnB+, n 1 to 7 |", "| --- | --- |"]
     lines += [f"| {k} | {e.in_points(2)} |" for k, e in found.items()]
     means = [100 * e.mean for e in found.values()]
@@ -122,13 +123,15 @@ def summary_text(rows: list[Row]) -> str:
     """Returns the reanalysis in words and tables."""
     drops = {
         name: dict(points)
-        for name, points in reference.published_drops().items()
+        for name, points in published_2014.published_drops().items()
     }
     bases = {
         f"{row.spec.data.split}{row.spec.target}": row.accuracy
         for row in results.select(rows, "base")
     }
-    whole = dict(reference.random_curve())[0]
+    random = published_2014.random_curve()
+    whole = dict(random)[0]
+    deep = max(value for n, value in random if n > 2)
     mean = math.fsum(bases.values()) / len(bases)
     similar = -100 * drops["random halves"][7]
     dissimilar = -100 * drops["man-made / natural"][7]
@@ -145,7 +148,7 @@ def summary_text(rows: list[Row]) -> str:
         f"- Freezing 7 layers costs {similar:.1f} points between random "
         f"halves and {dissimilar:.1f} between natural and man-made classes.",
         "- Three and more random layers score at most "
-        f"{100 * max(v for n, v in reference.random_curve() if n > 2):.1f} %. "
+        f"{100 * deep:.1f} %. "
         "The network with three ended at a training loss of 6.906, where it "
         "began (ln 1000 = 6.908), as did those of figure S1 with 5 to 100 "
         "images a class: failures of optimisation, which say nothing about "
@@ -189,12 +192,12 @@ def course_panels() -> dict:
     """Returns the published learning curves, a panel for each treatment."""
     import numpy as np
 
-    from keras_transfer.learning_curves import Course, image_count
+    from keras_transfer.reports.learning_curves import Course, image_count
 
     panels: dict[str, list] = {
         name: [] for name in ("base", "BnB", "AnB", "BnB+", "AnB+")
     }
-    for course in reference.published_courses():
+    for course in published_2014.published_courses():
         few = course.images is not None
         name = course.group
         if course.target:
@@ -226,22 +229,25 @@ def write(folder: Path) -> list[Path]:
     Returns:
         List of the paths written, the summary last.
     """
-    from keras_transfer import figure3, figures, learning_curves, schematic
+    from keras_transfer.reports import figure2 as figures
+    from keras_transfer.reports import figure3, learning_curves, schematic
 
-    rows = reference.published_rows()
+    rows = published_2014.published_rows()
     folder.mkdir(parents=True, exist_ok=True)
     paths = schematic.plot_treatments(3, folder / "figure1")
     paths += figures.plot_figure2(rows, TITLE, folder / "figure2")
     paths += figures.plot_losses(rows, TITLE, folder / "losses")
     paths += figure3.plot_figure3(
-        reference.dissimilar_curves(),
-        {"random layers, base on all classes": reference.random_curve()},
-        reference.published_drops(),
+        published_2014.dissimilar_curves(),
+        {"random layers, base on all classes": published_2014.random_curve()},
+        published_2014.published_drops(),
         TITLE,
         folder / "figure3",
     )
     paths += figure3.plot_reduced(
-        reference.reduced_curve(), f"{TITLE}: fewer images", folder / "figureS1"
+        published_2014.reduced_curve(),
+        f"{TITLE}: fewer images",
+        folder / "figureS1",
     )
     paths += figure3.plot_boost(
         {

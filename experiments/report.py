@@ -14,12 +14,12 @@ from pathlib import Path
 
 import tyro
 
-from experiments.terminal import open_console
+from experiments.common.terminal import open_console
+from keras_transfer.analysis.log_folder import Survey, group_rows, take_survey
 from keras_transfer.errors import UserError
-from keras_transfer.html_report import write_html
-from keras_transfer.paths import user_path
-from keras_transfer.store import RunStore
-from keras_transfer.survey import Survey, group_rows, take_survey
+from keras_transfer.reports.html.report_page import write_html
+from keras_transfer.specs.paths import user_path
+from keras_transfer.storage.store import RunStore
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,9 +11,11 @@ task (AnB minus BnB); fine-tuning recovers both (BnB+, AnB+).
 
 import sys
 
-from experiments.running import Study, main_of
-from experiments.settings import ImageSettings
-from keras_transfer import claims, networks, reference, summary
+from experiments.common.running import Study, main_of
+from experiments.common.settings import ImageSettings
+from keras_transfer.analysis import claims, published_2014
+from keras_transfer.reports import summary
+from keras_transfer.studies import grids
 
 
 def study(settings: ImageSettings) -> Study:
@@ -26,7 +28,7 @@ def study(settings: ImageSettings) -> Study:
         `Study`.
     """
     recipe = settings.resolve()
-    specs = networks.similar_networks(
+    specs = grids.similar_networks(
         settings.dataset,
         recipe,
         recipe.splits,
@@ -40,7 +42,7 @@ def study(settings: ImageSettings) -> Study:
         title = f"Similar data sets: random halves of {settings.dataset}"
         published = None
         if settings.overlay_2014:
-            published = reference.published_rows()
+            published = published_2014.published_rows()
         paths = summary.write_report(rows, title, command, folder, published)
         lines = [
             f"{claim.number}. {claim.text} {claim.verdict.upper()}: "
@@ -53,7 +55,7 @@ def study(settings: ImageSettings) -> Study:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
+    """Runs the script; see `experiments.common.running.main_of`."""
     return main_of("similar_datasets", __doc__, study, arguments, ImageSettings)
 
 

@@ -17,13 +17,14 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
-from experiments.running import DONE, guarded_main
-from experiments.settings import Layers, Settings, Splits, Treatments
-from experiments.training import open_executor, training
-from keras_transfer import locks, networks, planning, tuning
+from experiments.common.running import DONE, guarded_main
+from experiments.common.settings import Layers, Settings, Splits, Treatments
+from experiments.common.training import open_executor, training
 from keras_transfer.errors import UserError
-from keras_transfer.rates import task_of
-from keras_transfer.store import RunStore
+from keras_transfer.specs.rates import task_of
+from keras_transfer.storage import locks
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import grids, planning, tuning
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +68,7 @@ def tasks(settings: TuneSettings) -> dict[str, list]:
             "Expected 0 < `--lowest` < `--highest`. "
             f"Received: {settings.lowest} and {settings.highest}."
         )
-    specs = networks.similar_networks(
+    specs = grids.similar_networks(
         settings.dataset,
         recipe,
         recipe.splits,
@@ -202,7 +203,7 @@ def _print_best(results: dict, console: Console) -> None:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
+    """Runs the script; see `experiments.common.running.main_of`."""
     return guarded_main(
         "tune_learning_rate", __doc__, run, arguments, TuneSettings
     )

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_transfer import integrity, pools, records
+from keras_transfer.datasets import checksums, pools, tfds_records
 from keras_transfer.errors import UserError
-from keras_transfer.store import RunStore
-from keras_transfer.study import run_study
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies.scheduler import run_study
 from tests.test_pools import example_set
 
 
@@ -21,12 +21,12 @@ def examples(labels):
 
 def test_label_out_of_range_is_named_with_its_place():
     with pytest.raises(UserError) as error:
-        records.read_labels(examples([0, 3, -1, 4, -2]), 4, "odd", "train")
+        tfds_records.read_labels(examples([0, 3, -1, 4, -2]), 4, "odd", "train")
     assert str(error.value) == (
         "Record 3 of part 'train' of 'odd' has label 4: expected 0 to 3, or "
         "-1 for none (2 such records in all)."
     )
-    labels = records.read_labels(examples([0, 3, -1]), 4, "odd", "train")
+    labels = tfds_records.read_labels(examples([0, 3, -1]), 4, "odd", "train")
     assert labels.tolist() == [0, 3, -1]
 
 
@@ -172,7 +172,7 @@ def test_features_that_are_no_image_and_label_are_named(tmp_path, name):
 def test_images_of_other_numbers_are_refused(shape, dtype, received):
     feature = tfds.features.Image(shape=shape, dtype=dtype)
     with pytest.raises(UserError, match=f"'deep'.*of uint8.*{received}"):
-        records.check_image_feature("deep", feature)
+        tfds_records.check_image_feature("deep", feature)
 
 
 def test_images_with_an_alpha_channel_lose_it(tmp_path):
@@ -238,9 +238,9 @@ def test_class_without_an_image_is_named_before_training(
     path = tiny_pool.folder / "pool.json"
     meta = json.loads(path.read_text())
     del meta["sha256"]
-    fingerprint, blocks = integrity.take_checksums(tiny_pool.folder)
+    fingerprint, blocks = checksums.take_checksums(tiny_pool.folder)
     meta.update(fingerprint=fingerprint, blocks=blocks)
-    path.write_text(json.dumps(integrity.seal(meta)))
+    path.write_text(json.dumps(checksums.seal(meta)))
     store = RunStore(tmp_path / "logs", "study")
     specs = [dataclasses.replace(tiny_spec, target=half) for half in "AB"]
     with pytest.raises(UserError, match="colour5"):

@@ -10,9 +10,11 @@ from experiments import (
     target_size,
     tune_learning_rate,
 )
-from keras_transfer import catalogue, planning, rates
+from keras_transfer.datasets import catalogue
 from keras_transfer.errors import UserError
-from keras_transfer.store import RunStore
+from keras_transfer.specs import rates
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import planning
 
 
 @pytest.mark.parametrize(

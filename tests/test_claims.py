@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from keras_transfer import claims, comparisons
-from keras_transfer.comparisons import (
+from keras_transfer.analysis import claims, comparisons
+from keras_transfer.analysis.comparisons import (
     ACCURACY,
     TRAIN_LOSS,
     TWICE,
@@ -14,8 +14,8 @@ from keras_transfer.comparisons import (
     Evidence,
     evidence_of,
 )
-from keras_transfer.contrasts import OTHERS, THESE, read_observations
-from keras_transfer.specs import TREATMENTS
+from keras_transfer.analysis.contrasts import OTHERS, THESE, read_observations
+from keras_transfer.specs.treatments import TREATMENTS
 from tests.helpers import made_up_row, made_up_study
 
 PUBLISHED = Path(__file__).parents[1] / "logs" / "published"

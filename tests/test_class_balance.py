@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
-from keras_transfer.class_balance import balanced_accuracy, class_weights
+from keras_transfer.datasets.class_balance import (
+    balanced_accuracy,
+    class_weights,
+)
 from keras_transfer.errors import UserError
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from experiments import coverage
 from experiments.coverage import EVERY, Case
-from keras_transfer.contrasts import OTHERS, THESE
+from keras_transfer.analysis.contrasts import OTHERS, THESE
 
 COMMITTED = Path(__file__).parents[1] / "logs/published/coverage"
 

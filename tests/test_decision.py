@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from experiments.coverage_recommend import Setting, draw, measure
-from keras_transfer.decision import Candidate, decide
 from keras_transfer.errors import UserError
-from keras_transfer.simultaneous import spread_of
-from keras_transfer.told import tell
+from keras_transfer.recommendation.decision import Candidate, decide
+from keras_transfer.recommendation.simultaneous import spread_of
+from keras_transfer.recommendation.told import tell
 
 STAGES = [
     Candidate("fine-tune all", 0, 100.0),

@@ -2,10 +2,12 @@ import dataclasses
 
 import pytest
 
-from experiments.distances import finished_beside
-from keras_transfer import distance, figure3, intervals, recipes
-from keras_transfer.rates import with_rates
-from keras_transfer.store import RunStore
+from experiments.common.distances import finished_beside
+from keras_transfer.analysis import intervals
+from keras_transfer.reports import distance, figure3
+from keras_transfer.specs import recipes
+from keras_transfer.specs.rates import with_rates
+from keras_transfer.storage.store import RunStore
 from tests.helpers import made_up_row, made_up_study
 
 

@@ -12,9 +12,9 @@ from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
-from keras_transfer.events import EventFile, read_events
-from keras_transfer.store import RunStore
-from keras_transfer.study_events import write_study_events
+from keras_transfer.reports.study_events import write_study_events
+from keras_transfer.storage.event_files import EventFile, read_events
+from keras_transfer.storage.store import RunStore
 from tests.conftest import TINY
 from tests.helpers import made_up_study
 
@@ -158,7 +158,7 @@ def test_recipes_are_not_joined_to_one_curve(tiny_spec, tmp_path):
 
 def test_a_study_is_written_without_tensorflow():
     code = "import sys, tempfile, pathlib, keras_transfer.study_events as s\n"
-    code += "from keras_transfer.store import RunStore\n"
+    code += "from keras_transfer.storage.store import RunStore\n"
     code += "folder = pathlib.Path(tempfile.mkdtemp())\n"
     code += "store = RunStore(folder, 's')\n"
     code += "s.write_study_events([], [], folder / 'r', store)\n"

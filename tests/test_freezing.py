@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_transfer import freezing
+from keras_transfer.transfer import freezing
 
 X = np.random.default_rng(0).normal(5, 1, (16, 4)).astype("float32")
 Y = np.arange(16) % 3

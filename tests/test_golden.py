@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from conftest import write_tiny_pool
 
-from keras_transfer import trainer
-from keras_transfer.specs import from_dict
-from keras_transfer.store import RunStore
+from keras_transfer.models import saving
+from keras_transfer.specs.network import from_dict
+from keras_transfer.storage.store import RunStore
+from keras_transfer.training import trainer
 
 FIXTURES = Path(__file__).parent / "fixtures" / "e390b6d"
 GOLDEN = json.loads((FIXTURES / "golden.json").read_text())
@@ -81,7 +82,7 @@ def test_an_old_base_is_found_finished_and_its_weights_load(store):
     place("baseA", network)
     result = store.result(spec)
     assert_reached(result, GOLDEN[0])
-    model = trainer.load_model(network)
+    model = saving.load_model(network)
     proof = {t["target_path"]: t["after_sha256"] for t in result["proof"]}
     # Keras drops the model's name, "cnn8/", from the paths of a loaded file.
     kernel = np.ascontiguousarray(model.get_layer("conv1").kernel.numpy())

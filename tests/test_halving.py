@@ -3,7 +3,7 @@ import math
 import pytest
 
 from keras_transfer.errors import UserError
-from keras_transfer.halving import (
+from keras_transfer.recommendation.halving import (
     Entrant,
     Result,
     Step,

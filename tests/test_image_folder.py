@@ -8,15 +8,16 @@ import pytest
 from PIL import Image
 
 from experiments import similar_datasets
-from experiments.settings import ImageSettings
-from keras_transfer import halves, image_folder, planning, pools
+from experiments.common.settings import ImageSettings
+from keras_transfer.datasets import halves, image_folder, pools
+from keras_transfer.datasets.image_files import fit_image, read_image
+from keras_transfer.datasets.image_folder import ImageFolder, cut_by_content
+from keras_transfer.datasets.image_listing import list_images
 from keras_transfer.errors import UserError
-from keras_transfer.image_files import fit_image, read_image
-from keras_transfer.image_folder import ImageFolder, cut_by_content
-from keras_transfer.image_listing import list_images
-from keras_transfer.specs import DataSpec
-from keras_transfer.store import RunStore
-from keras_transfer.study import Reporter, prepare_data
+from keras_transfer.specs.network import DataSpec
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import planning
+from keras_transfer.studies.scheduler import Reporter, prepare_data
 
 
 def save(path, value=0, mode="RGB", size=(8, 6), **options):

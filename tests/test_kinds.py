@@ -3,15 +3,16 @@ import dataclasses
 import pytest
 
 from experiments import dissimilar_datasets, random_weights
-from experiments.settings import parse
-from keras_transfer import distance, halves, kinds
+from experiments.common.settings import parse
+from keras_transfer.datasets import class_kinds, halves
 from keras_transfer.errors import UserError
+from keras_transfer.reports import distance
 from tests.conftest import TINY, write_tiny_pool
 from tests.helpers import made_up_row
 
 
 def test_imagenet_has_the_papers_449_natural_and_551_man_made_classes():
-    man_made, natural = kinds.known_kinds("imagenet2012")
+    man_made, natural = class_kinds.known_kinds("imagenet2012")
     assert (len(man_made), len(natural)) == (551, 449)
     assert sorted(man_made + natural) == list(range(1000))
     # Ball player, groom and scuba diver are natural, a bubble is man-made.
@@ -19,7 +20,7 @@ def test_imagenet_has_the_papers_449_natural_and_551_man_made_classes():
 
 
 def test_cifar100_is_divided_by_superclass():
-    man_made, natural = kinds.known_kinds("cifar100")
+    man_made, natural = class_kinds.known_kinds("cifar100")
     assert (len(man_made), len(natural)) == (30, 70)
     # The first and last classes of the alphabet: apple, worm.
     assert {0, 99} <= set(natural)
@@ -31,7 +32,7 @@ def test_cifar100s_names_are_those_of_the_data_set(shared_data):
     names = path.read_text().split()
     ours = [
         name
-        for groups in kinds._CIFAR100.values()
+        for groups in class_kinds._CIFAR100.values()
         for group in groups.values()
         for name in group.split()
     ]
@@ -39,20 +40,20 @@ def test_cifar100s_names_are_those_of_the_data_set(shared_data):
 
 
 def test_synthetic_shapes_by_its_own_kinds():
-    from keras_transfer import synthetic_shapes
+    from keras_transfer.datasets import synthetic_shapes
 
-    man_made, natural = kinds.known_kinds("synthetic_shapes")
+    man_made, natural = class_kinds.known_kinds("synthetic_shapes")
     names = list(synthetic_shapes.CLASSES)
     assert [names[c] for c in natural] == list(synthetic_shapes.NATURAL)
     assert [names[c] for c in man_made] == list(synthetic_shapes.MAN_MADE)
 
 
 def test_balanced_sides_have_as_many_classes():
-    halves = kinds.known_kinds("cifar100")
-    first, second = kinds.balance(halves, 0)
+    halves = class_kinds.known_kinds("cifar100")
+    first, second = class_kinds.balance(halves, 0)
     assert len(first) == len(second) == 30
     assert first == halves[0] and set(second) < set(halves[1])
-    assert kinds.balance(halves, 1)[1] != second
+    assert class_kinds.balance(halves, 1)[1] != second
 
 
 NAMES = [f"colour{i}" for i in range(8)]
@@ -61,7 +62,7 @@ NAMES = [f"colour{i}" for i in range(8)]
 def read(tmp_path, text):
     path = tmp_path / "classes.txt"
     path.write_text(text)
-    return kinds.read_kinds(str(path), NAMES)
+    return class_kinds.read_kinds(str(path), NAMES)
 
 
 def test_a_class_file(tmp_path):
@@ -72,11 +73,11 @@ def test_a_class_file(tmp_path):
 
 
 def test_sides_are_named_by_what_they_hold(tmp_path):
-    man_made, natural = kinds.known_kinds("cifar100")
-    named = kinds.name_sides
+    man_made, natural = class_kinds.known_kinds("cifar100")
+    named = class_kinds.name_sides
     assert named("cifar100", (man_made, natural)) == ("man-made", "natural")
     assert named("cifar100", (natural, man_made)) == ("natural", "man-made")
-    balanced = kinds.balance((man_made, natural), 3)
+    balanced = class_kinds.balance((man_made, natural), 3)
     assert named("cifar100", balanced) == ("man-made", "natural")
     # A class of the other kind on a side, or a set that is not known.
     mixed = (man_made + natural[:1], natural[1:])
@@ -86,8 +87,8 @@ def test_sides_are_named_by_what_they_hold(tmp_path):
 
 def test_filed_names_are_read_for_their_division_alone(tmp_path):
     halves = ((0, 1), (2, 3))
-    kinds.write_names(tmp_path / "x", TINY, halves, ("cats", "dogs"))
-    read = kinds.read_names
+    class_kinds.write_names(tmp_path / "x", TINY, halves, ("cats", "dogs"))
+    read = class_kinds.read_names
     assert read(tmp_path / "x", TINY, halves) == ("cats", "dogs")
     assert read(tmp_path / "x", TINY, halves[::-1]) == ("side A", "side B")
 
@@ -115,8 +116,8 @@ def test_sections_names_reach_figure_and_table(tmp_path, tiny_spec):
         assert words in figure
     assert "| natural / man-made | 2 |" in paths[-1].read_text()
     # Another study's figure finds the names beside the results.
-    sides = kinds.read_names(
-        tmp_path / kinds.NAMES_FOLDER, TINY, rows[0].spec.data.halves
+    sides = class_kinds.read_names(
+        tmp_path / class_kinds.NAMES_FOLDER, TINY, rows[0].spec.data.halves
     )
     assert sides == ("natural", "man-made")
     dissimilar, _, _ = distance.figure3_data(
@@ -199,7 +200,7 @@ def test_a_class_file_with_a_byte_order_mark(tmp_path):
     path = tmp_path / "classes.txt"
     text = "[warm]\r\ncolour5\r\ncolour1\r\n[cold]\r\ncolour0\r\ncolour7\r\n"
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())
-    assert kinds.read_kinds(str(path), NAMES) == ((1, 5), (0, 7))
+    assert class_kinds.read_kinds(str(path), NAMES) == ((1, 5), (0, 7))
 
 
 def test_class_names_of_signs(tmp_path):
@@ -210,11 +211,11 @@ def test_class_names_of_signs(tmp_path):
         "# ours\n[one]\nc#4\n[red] # a class\n#1\n# a comment\n"
         "[two]\na # b\n[blue] #2\ncafe\u0301\nd\t# the last\n"
     )
-    assert kinds.read_kinds(str(path), names) == ((0, 1, 2), (3, 4, 5, 6))
+    assert class_kinds.read_kinds(str(path), names) == ((0, 1, 2), (3, 4, 5, 6))
 
 
 def test_a_class_file_that_is_not_utf8(tmp_path):
     path = tmp_path / "classes.txt"
     path.write_text("[a]\ncolour1\n", encoding="utf-16")
     with pytest.raises(UserError, match="classes.txt: .* Save it as UTF-8"):
-        kinds.read_kinds(str(path), NAMES)
+        class_kinds.read_kinds(str(path), NAMES)

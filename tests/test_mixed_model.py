@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from keras_transfer.contrasts import (
+from keras_transfer.analysis.contrasts import (
     OTHERS,
     THESE,
     Observation,
@@ -17,8 +17,8 @@ from keras_transfer.contrasts import (
     read_observations,
     trend,
 )
+from keras_transfer.analysis.mixed_model import fit_model
 from keras_transfer.errors import UserError
-from keras_transfer.mixed_model import fit_model
 
 PUBLISHED = Path(__file__).parents[1] / "logs" / "published"
 BASE = [("base", 0, None)]

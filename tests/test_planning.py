@@ -2,11 +2,11 @@ import dataclasses
 
 import pytest
 
-from keras_transfer import networks, planning
 from keras_transfer.errors import UserError
-from keras_transfer.presets import find_preset
-from keras_transfer.specs import TREATMENTS
-from keras_transfer.store import RunStore
+from keras_transfer.specs.presets import find_preset
+from keras_transfer.specs.treatments import TREATMENTS
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import grids, planning
 
 
 def study(**changes):
@@ -17,7 +17,7 @@ def study(**changes):
         "treatments": TREATMENTS,
     }
     preset = find_preset("cifar100", "default", None)
-    return networks.similar_networks(
+    return grids.similar_networks(
         "cifar100", preset, **{**arguments, **changes}
     )
 

@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from keras_transfer import power
-from keras_transfer.contrasts import THESE, difference, read_observations
-from keras_transfer.mixed_model import fit_model
+from keras_transfer.analysis import power
+from keras_transfer.analysis.contrasts import (
+    THESE,
+    difference,
+    read_observations,
+)
+from keras_transfer.analysis.mixed_model import fit_model
 
 SIMILAR = (
     Path(__file__).parents[1] / "logs/published/cifar100-similar/results.csv"

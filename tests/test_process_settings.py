@@ -12,10 +12,10 @@ import pytest
 import tensorflow as tf
 
 from experiments import similar_datasets
-from keras_transfer import process_settings, trainer
 from keras_transfer.errors import NetworkFailed, UserError
-from keras_transfer.store import RunStore
-from keras_transfer.study import run_study
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies.scheduler import run_study
+from keras_transfer.training import process_settings, trainer
 
 ROOT = Path(__file__).resolve().parents[1]
 CHANGED = {
@@ -42,8 +42,8 @@ def test_a_worker_trains_what_the_settings_say(tmp_path, tiny_pool, tiny_spec):
         import json, os
         from pathlib import Path
         from keras_transfer.specs import from_dict
-        from keras_transfer.store import RunStore
-        from keras_transfer.study import Reporter, run_study
+        from keras_transfer.storage.store import RunStore
+        from keras_transfer.studies.scheduler import Reporter, run_study
         class Told(Reporter):
             def notice(self, text):
                 print(text)

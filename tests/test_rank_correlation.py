@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
+from keras_transfer.analysis.rank_correlation import rank_correlation
 from keras_transfer.errors import UserError
-from keras_transfer.rank_correlation import rank_correlation
 
 
 def test_kendall_and_spearman_of_five_stages():

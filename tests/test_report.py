@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from experiments import report, settings
-from keras_transfer import commands, html_report
-from keras_transfer.presets import find_preset
-from keras_transfer.rates import read_rates, with_rates
-from keras_transfer.specs import ModelSpec, NetworkSpec
-from keras_transfer.store import RunStore
-from keras_transfer.survey import Survey, group_rows, take_survey
+from experiments import report
+from experiments.common import settings
+from keras_transfer.analysis.log_folder import Survey, group_rows, take_survey
+from keras_transfer.reports.html import report_page
+from keras_transfer.specs.network import ModelSpec, NetworkSpec
+from keras_transfer.specs.presets import find_preset
+from keras_transfer.specs.rates import read_rates, with_rates
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import commands
 from tests.helpers import made_up_row, made_up_study
 
 VOID = {"meta", "input", "br", "hr", "link", "img"}
@@ -223,7 +225,7 @@ def test_broken_proof_and_networks_that_did_not_learn_are_told(
     row = next(row for row in rows if row.spec.label == "A5B")
     row.result["proof"][0]["after_sha256"] = "other"
     rows[0].result["train_accuracy"] = 0.26
-    text = html_report.html_page(survey_of(rows, tmp_path))
+    text = report_page.html_page(survey_of(rows, tmp_path))
     assert "THE PROOF DOES NOT HOLD" in text
     assert "1 networks did not learn at all" in text
 
@@ -252,13 +254,13 @@ def test_empty_folder_says_what_to_run(tmp_path, capsys):
 
 def test_bases_alone_and_failures_alone_make_a_page(tiny_spec, tmp_path):
     rows = [made_up_row(tiny_spec, 0.6, base=None)]
-    text = html_report.html_page(survey_of(rows, tmp_path))
+    text = report_page.html_page(survey_of(rows, tmp_path))
     Page(text)
     assert "<h3>The five" not in text
     # Halves of a split are averaged, so both are needed.
     rows.append(made_up_row(tiny_spec, 0.6, target="B", base=None))
     rows.append(made_up_row(tiny_spec, 0.5, target="all", base=None))
-    text = html_report.html_page(survey_of(rows, tmp_path))
+    text = report_page.html_page(survey_of(rows, tmp_path))
     assert "halves - all classes: +10.0" in text
     network = RunStore(tmp_path, "similar_datasets").network(tiny_spec)
     network.fail("killed before it wrote its settings", {}, "")
@@ -278,7 +280,7 @@ def test_five_hundred_networks_stay_light(tiny_spec, tmp_path):
         row.result["classes"] = [f"class number {i}" for i in range(50)]
     assert len(rows) == 522
     started = time.monotonic()
-    text = html_report.html_page(survey_of(rows, tmp_path))
+    text = report_page.html_page(survey_of(rows, tmp_path))
     assert time.monotonic() - started < 30
     assert len(text.encode()) < 6e6
     Page(text)
@@ -398,7 +400,7 @@ def test_networks_of_every_study_make_a_page(tiny_spec, tmp_path):
     assert sorted(len(group.rows) for group in groups) == [1, 3, 9, 29]
     tuned = next(group for group in groups if group.tuned)
     assert [row.accuracy for row in tuned.shared][:2] == [0.60, 0.70]
-    text = html_report.html_page(survey_of(rows, tmp_path))
+    text = report_page.html_page(survey_of(rows, tmp_path))
     Page(text)
     assert "random3A-he, split0, seed 0: 30.0 %, -30.0 points" in text
     assert "A3A-keep1, split0, seed 0: 61.0 %" in text

@@ -5,8 +5,9 @@ import io
 import numpy as np
 import pytest
 
-from keras_transfer import figures, intervals, results, summary, survey
+from keras_transfer.analysis import curves, intervals, log_folder, results
 from keras_transfer.errors import UserError
+from keras_transfer.reports import figure2, summary
 from tests.helpers import made_up_row, made_up_study
 
 
@@ -112,7 +113,7 @@ def test_two_networks_of_one_key_are_named_not_the_last_taken(tiny_spec):
     with pytest.raises(UserError, match=f"{ids[0]}.* and .*{ids[1]}"):
         results.paired_difference(rows, "AnB", "base", 3, 3)
     # The report keeps them apart, each beside the base of both.
-    groups = survey.group_rows(rows)
+    groups = log_folder.group_rows(rows)
     found = [
         results.paired_difference(group.compared, "AnB", "base", 3, 3).mean
         for group in groups
@@ -121,7 +122,7 @@ def test_two_networks_of_one_key_are_named_not_the_last_taken(tiny_spec):
     fastest = dataclasses.replace(
         faster, solver=dataclasses.replace(faster.solver, learning_rate=0.2)
     )
-    groups = survey.group_rows([*rows, made_up_row(fastest, 0.3)])
+    groups = log_folder.group_rows([*rows, made_up_row(fastest, 0.3)])
     found = [
         results.paired_difference(group.compared, "AnB", "base", 3, 3).mean
         for group in groups
@@ -174,7 +175,7 @@ def test_csv_has_a_line_a_network_and_its_own_difference(tiny_spec):
 
 def test_figure_draws_the_means_of_the_table(tiny_spec):
     rows = made_up_study(tiny_spec)
-    data = figures.figure_data(rows)
+    data = curves.figure_data(rows)
     assert data["base"][0][:2] == (0, pytest.approx(0.66))
     curve = {n: (mean, low, high) for n, mean, low, high in data["AnB"]}
     assert curve[7][0] == pytest.approx(0.66 - 0.06)
@@ -188,8 +189,8 @@ def test_figure_draws_the_means_of_the_table(tiny_spec):
 def test_figures_are_written_and_reproducible(tiny_spec, tmp_path):
     rows = made_up_study(tiny_spec)
     for name in ("one", "two"):
-        paths = figures.plot_figure2(rows, "Title", tmp_path / name)
-        paths += figures.plot_losses(rows, "Title", tmp_path / f"{name}l")
+        paths = figure2.plot_figure2(rows, "Title", tmp_path / name)
+        paths += figure2.plot_losses(rows, "Title", tmp_path / f"{name}l")
         assert all(path.stat().st_size > 5_000 for path in paths)
     one, two = (
         (tmp_path / f"{name}.svg").read_bytes() for name in ("one", "two")

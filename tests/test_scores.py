@@ -4,25 +4,25 @@ import numpy as np
 import pytest
 
 from keras_transfer.errors import UserError
-from keras_transfer.score_accuracy import (
+from keras_transfer.recommendation.score_accuracy import (
     fit_linear_probe,
     linear_probe,
     nearest_class_mean,
     nearest_neighbours,
 )
-from keras_transfer.score_evidence import (
+from keras_transfer.recommendation.score_evidence import (
     h_score,
     leep,
     logme,
     n_leep,
     transrate,
 )
-from keras_transfer.score_similarity import (
+from keras_transfer.recommendation.score_similarity import (
     cka_between_stages,
     cka_with_labels,
     linear_cka,
 )
-from keras_transfer.scores import SCORES, score_stage
+from keras_transfer.recommendation.scores import SCORES, score_stage
 
 
 def noisy_classes(images=60, features=8, classes=3, distance=1.5, seed=0):

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from experiments.random_kills.comparing import compare
-from keras_transfer import study
-from keras_transfer.store import RunStore
-from keras_transfer.study import Reporter
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import scheduler
+from keras_transfer.studies.scheduler import Reporter
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -129,12 +129,12 @@ class Listener(Reporter):
 def test_what_becomes_of_networks_that_others_had(
     tmp_path, tiny_pool, tiny_spec, monkeypatch
 ):
-    monkeypatch.setattr(study, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(scheduler, "LOOK_SECONDS", 0.0)
     store = RunStore(tmp_path / "logs", "mine")
-    listener, outcome = Listener(), study.Outcome([], [], {})
+    listener, outcome = Listener(), scheduler.Outcome([], [], {})
     specs = [dataclasses.replace(tiny_spec, seed=seed) for seed in range(5)]
     finished, failed, died, killed, free = specs
-    schedule = study._Schedule(
+    schedule = scheduler._Schedule(
         specs, set(), listener, outcome, store, tiny_pool
     )
     # Another process, another study: the lock is the network's, not theirs.

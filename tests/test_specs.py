@@ -3,10 +3,15 @@ import json
 
 import pytest
 
-from keras_transfer import commands, networks
 from keras_transfer.errors import UserError
-from keras_transfer.presets import find_preset
-from keras_transfer.specs import NetworkSpec, SolverSpec, from_dict, to_dict
+from keras_transfer.specs.network import (
+    NetworkSpec,
+    SolverSpec,
+    from_dict,
+    to_dict,
+)
+from keras_transfer.specs.presets import find_preset
+from keras_transfer.studies import commands, grids
 from tests.helpers import EARLIER_SETTINGS
 
 
@@ -160,7 +165,7 @@ def test_the_authors_selffers_are_on_a_halves(tiny_spec):
     for target in ("A", "B"):
         base = dataclasses.replace(tiny_spec, target=target)
         specs += [base, dataclasses.replace(base, base=target, n=3)]
-    kept = networks.published_networks(specs)
+    kept = grids.published_networks(specs)
     assert [spec.label for spec in kept] == ["baseA", "A3A", "baseB"]
 
 

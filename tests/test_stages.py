@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_transfer import transfer
 from keras_transfer.errors import UserError
-from keras_transfer.layer_costs import starts_stage
-from keras_transfer.model_graph import read_graph
-from keras_transfer.stages import possible_cuts, prefix, stages, suffix
+from keras_transfer.models.layer_costs import starts_stage
+from keras_transfer.models.model_graph import read_graph
+from keras_transfer.models.stages import possible_cuts, prefix, stages, suffix
+from keras_transfer.transfer import actions
 
 IMAGES = np.random.default_rng(0).uniform(0, 1, (2, 8, 8, 3)).astype("float32")
 
@@ -200,7 +200,7 @@ def test_sequential_is_numbered_as_the_paper_does():
     model = keras.Sequential([keras.Input((8, 8, 3)), *rows])
     table = stages(model)
     assert [s.name for s in table] == [f"conv{i}" for i in range(14)]
-    numbers = transfer.number_layers(model)
+    numbers = actions.number_layers(model)
     counted = [len(stage.layers) for stage in table]
     # Rescaling, number 0, travels with the first layer.
     assert counted == [3, *[numbers.count(i) for i in range(2, 15)]]

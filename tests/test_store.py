@@ -5,14 +5,14 @@ import json
 import pytest
 
 from experiments import report, similar_datasets
-from experiments.settings import GridSettings, parse
-from keras_transfer.correctness import correctness
+from experiments.common.settings import GridSettings, parse
+from keras_transfer.analysis.log_folder import group_rows, take_survey
+from keras_transfer.analysis.results import results_csv
 from keras_transfer.errors import UserError
-from keras_transfer.presets import find_preset
-from keras_transfer.results import results_csv
-from keras_transfer.specs import NetworkSpec, from_dict
-from keras_transfer.store import RunStore
-from keras_transfer.survey import group_rows, take_survey
+from keras_transfer.specs.network import NetworkSpec, from_dict
+from keras_transfer.specs.presets import find_preset
+from keras_transfer.storage.correctness import correctness
+from keras_transfer.storage.store import RunStore
 from tests.conftest import TINY, write_tiny_pool
 from tests.helpers import EARLIER_SETTINGS, made_up_row
 

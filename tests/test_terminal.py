@@ -9,17 +9,19 @@ import pytest
 from rich.table import Table
 
 from experiments import report, similar_datasets, tune_learning_rate
-from experiments.terminal import open_console
+from experiments.common.terminal import open_console
+from keras_transfer.datasets.class_kinds import read_kinds
 from keras_transfer.errors import UserError
-from keras_transfer.kinds import read_kinds
-from keras_transfer.paths import user_path
-from keras_transfer.rates import read_rates
-from keras_transfer.store import RunStore
+from keras_transfer.specs.paths import user_path
+from keras_transfer.specs.rates import read_rates
+from keras_transfer.storage.store import RunStore
 from tests.conftest import TINY, write_tiny_pool
 
 ROOT = Path(__file__).resolve().parents[1]
 ODD = "sweep[lr=0.1] [red] :cat: [/]"
 ONE = ["--dataset", TINY, "--image-size", "20", "--preset", "smoke"]
+
+
 ONE += ["--width", "4", "--epochs", "1", "--batch-size", "8"]
 
 
@@ -130,7 +132,7 @@ def test_a_search_names_its_bases_as_such(tmp_path, capsys):
 def test_only_our_own_words_reach_the_terminal():
     code = """if True:
         import os, subprocess, sys
-        from keras_transfer.quiet import only_python_output
+        from keras_transfer.studies.executors.quiet import only_python_output
         print("before")
         with only_python_output():
             os.write(1, b"native\\n")

@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 from experiments import similar_datasets, tune_learning_rate
-from experiments.settings import GridSettings as Settings
-from experiments.settings import parse
-from keras_transfer import locks, networks, rates, tuning
+from experiments.common.settings import GridSettings as Settings
+from experiments.common.settings import parse
 from keras_transfer.errors import UserError
-from keras_transfer.presets import find_preset
-from keras_transfer.specs import from_dict
-from keras_transfer.store import RunStore
+from keras_transfer.specs import rates
+from keras_transfer.specs.network import from_dict
+from keras_transfer.specs.presets import find_preset
+from keras_transfer.storage import locks
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import grids, tuning
 from tests.conftest import TINY, write_tiny_pool
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,7 +88,7 @@ def test_a_killed_search_goes_on_without_repeating_a_trial(tmp_path):
 
 
 def study():
-    return networks.similar_networks(
+    return grids.similar_networks(
         "cifar100",
         find_preset("cifar100", "default", None),
         (0,),

@@ -3,9 +3,15 @@
 import pytest
 from scipy import stats
 
-from keras_transfer import verdicts
-from keras_transfer.contrasts import OTHERS, THESE, ModelEstimate
-from keras_transfer.verdicts import Part, holm, judge, judge_one, more_splits
+from keras_transfer.analysis import verdicts
+from keras_transfer.analysis.contrasts import OTHERS, THESE, ModelEstimate
+from keras_transfer.analysis.verdicts import (
+    Part,
+    holm,
+    judge,
+    judge_one,
+    more_splits,
+)
 
 
 def effect(mean, error, df=30.0, scope=OTHERS, splits=4):

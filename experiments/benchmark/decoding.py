@@ -12,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_transfer import batches, halves, tfds_source, trainer
-from keras_transfer.presets import Preset
+from keras_transfer.datasets import batches, halves, tfds_source
+from keras_transfer.specs.presets import Preset
+from keras_transfer.training import trainer
 
 _IMAGES = 128  # decoded in a round
 _POOL = 1024  # images of the map that is read, 200 MB at 256 px

@@ -28,15 +28,12 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
+from experiments.common.terminal import open_console
 from experiments.random_kills.aims import ANY_TIME, KINDS, choose_aim
 from experiments.random_kills.comparing import OF_TIME, compare, results_of
-from experiments.random_kills.studies import (
-    register_tiny_squares,
-    start_study,
-)
-from experiments.terminal import open_console
-from keras_transfer.files import file_sha256, write_atomically
-from keras_transfer.quiet import quiet_import
+from experiments.random_kills.studies import register_tiny_squares, start_study
+from keras_transfer.storage.files import file_sha256, write_atomically
+from keras_transfer.studies.executors.quiet import quiet_import
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,9 +106,6 @@ def run(
         `Record`.
     """
     with quiet_import():
-        from experiments import similar_datasets  # noqa: F401
-        from keras_transfer import preload  # noqa: F401
-
         register_tiny_squares()
     rng = random.Random(seed)
     reference, data_dir = work / "reference", work / "tfds"

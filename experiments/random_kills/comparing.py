@@ -17,9 +17,9 @@ def results_of(log_dir: Path) -> dict[str, Path]:
 
 
 def _events(folder: Path) -> list:
-    from keras_transfer.events import read_events
-    from keras_transfer.network_folder import Network
-    from keras_transfer.specs import from_dict
+    from keras_transfer.specs.network import from_dict
+    from keras_transfer.storage.event_files import read_events
+    from keras_transfer.storage.network_folder import Network
 
     settings = json.loads((folder / "settings.json").read_text())
     network = Network(from_dict(settings), folder)
