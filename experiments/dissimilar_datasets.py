@@ -25,7 +25,7 @@ from experiments.common.settings import (
 from keras_transfer.datasets import class_kinds
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
-from keras_transfer.specs.presets import Preset
+from keras_transfer.specs.presets import Recipe
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids, planning
 from keras_transfer.studies.scheduler import Reporter, prepare_data
@@ -82,7 +82,7 @@ def find_halves(
 
 
 def dissimilar_specs(
-    settings: DissimilarSettings, recipe: Preset, halves: tuple
+    settings: DissimilarSettings, recipe: Recipe, halves: tuple
 ) -> list[NetworkSpec]:
     """Lists the networks of this study, bases first."""
     return grids.similar_networks(

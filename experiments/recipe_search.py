@@ -56,9 +56,9 @@ class SearchSettings:
 _PARTS = ("data", "model", "solver")
 
 
-def earlier_default(dataset: str) -> presets.Preset:
+def earlier_default(dataset: str) -> presets.Recipe:
     """Returns the recipe that was the default before this search."""
-    return presets.find_preset(dataset, "earlier", None)
+    return presets.find_recipe(dataset, "earlier", None)
 
 
 def trial_spec(

@@ -6,7 +6,7 @@ import tarfile
 
 from experiments.benchmark import __main__ as benchmark
 from experiments.benchmark import decoding, tables
-from keras_transfer.specs.presets import find_preset
+from keras_transfer.specs.presets import find_recipe
 
 
 def test_jpegs_come_out_of_a_tar_of_tars(tmp_path):
@@ -36,7 +36,7 @@ def test_made_up_jpegs_weigh_what_imagenets_do():
 def test_reading_counts_every_image(monkeypatch):
     monkeypatch.setattr(decoding, "_POOL", 64)
     monkeypatch.setattr(decoding.trainer, "set_threads", lambda threads: None)
-    recipe = find_preset("imagenet2012", "paper", 80)
+    recipe = find_recipe("imagenet2012", "paper", 80)
     solver = dataclasses.replace(recipe.solver, batch_size=32)
     works = decoding.reading(1, dataclasses.replace(recipe, solver=solver))
     assert {name: work() for name, work in works.items()} == {

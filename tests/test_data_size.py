@@ -6,7 +6,7 @@ from experiments import reduced_data, target_size
 from keras_transfer.datasets import halves
 from keras_transfer.errors import UserError
 from keras_transfer.reports import data_size
-from keras_transfer.specs.presets import find_preset
+from keras_transfer.specs.presets import find_recipe
 from keras_transfer.studies import grids
 from tests.helpers import made_up_row
 
@@ -126,12 +126,12 @@ def test_draws_differ_and_larger_draws_hold_smaller_ones(tiny_pool, tiny_spec):
 
 
 def test_schedule_of_the_supplement():
-    solver = find_preset("imagenet2012", "paper", None).solver
+    solver = find_recipe("imagenet2012", "paper", None).solver
     faster = reduced_data.faster(solver)
     assert faster.learning_rate == pytest.approx(0.0125)
     assert faster.step_every == 64_000
     assert faster.epochs * faster.steps_per_epoch == 200_000
-    modern = find_preset("cifar100", "default", None).solver
+    modern = find_recipe("cifar100", "default", None).solver
     assert reduced_data.faster(modern) == modern
 
 

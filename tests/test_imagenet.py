@@ -11,7 +11,7 @@ from experiments import similar_datasets
 from keras_transfer.datasets import halves, pools, tfds_sets
 from keras_transfer.datasets.class_kinds import known_kinds
 from keras_transfer.errors import UserError
-from keras_transfer.specs.presets import find_preset
+from keras_transfer.specs.presets import find_recipe
 from keras_transfer.storage.store import RunStore
 
 # Small enough for a test; the paper's network takes crops of 67 px and more.
@@ -108,7 +108,7 @@ def test_prepared_folder_serves_without_tars(folder, trained, tmp_path):
 def test_kinds_are_divided_by_class_index(trained):
     # 449 natural and 551 man-made classes: 0-397, 936-958, 970, 972-998.
     pool = pools.find_pool(trained.cache_dir, "imagenet2012", SIZE)
-    recipe = find_preset("imagenet2012", "paper", SIZE)
+    recipe = find_recipe("imagenet2012", "paper", SIZE)
     spec = recipe.data("imagenet2012", 0, halves=known_kinds("imagenet2012"))
     man_made, natural = (halves.load_half(pool, spec, half) for half in "AB")
     assert [man_made.num_classes, natural.num_classes] == [551, 449]

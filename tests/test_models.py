@@ -8,7 +8,7 @@ from keras_transfer.models import cnn, layers
 from keras_transfer.specs.architectures import layer_rows
 from keras_transfer.specs.costs import layer_costs, training_flops
 from keras_transfer.specs.network import LAYER_NAMES, ModelSpec, SolverSpec
-from keras_transfer.specs.presets import find_preset
+from keras_transfer.specs.presets import find_recipe
 from keras_transfer.training import optimizers
 
 
@@ -18,7 +18,7 @@ def build(normalization="batch", seed=0, crop=18):
 
 
 def test_caffenet_is_the_papers_network():
-    preset = find_preset("imagenet2012", "paper", None)
+    preset = find_recipe("imagenet2012", "paper", None)
     network = cnn.build_network(preset.model, preset.crop, 500)
     assert preset.crop == 227
     assert network.count_params() == 60_965_224

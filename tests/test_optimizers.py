@@ -4,7 +4,7 @@ import pytest
 
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import SolverSpec
-from keras_transfer.specs.presets import find_preset
+from keras_transfer.specs.presets import find_recipe
 from keras_transfer.training.optimizers import (
     build_optimizer,
     build_schedule,
@@ -48,7 +48,7 @@ def test_batch_normalisation_weights_do_not_decay():
 
 
 def test_papers_schedule_drops_tenfold_every_100_000_steps():
-    solver = find_preset("imagenet2012", "paper", None).solver
+    solver = find_recipe("imagenet2012", "paper", None).solver
     schedule = build_schedule(solver, 450_000)
     rates = [float(schedule(s)) for s in (0, 99_999, 100_000, 449_999)]
     np.testing.assert_allclose(rates, [1e-2, 1e-2, 1e-3, 1e-6], rtol=1e-5)

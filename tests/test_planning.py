@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs.presets import find_preset
+from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.treatments import TREATMENTS
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids, planning
@@ -16,7 +16,7 @@ def study(**changes):
         "layers": (1, 2, 3, 4, 5, 6, 7),
         "treatments": TREATMENTS,
     }
-    preset = find_preset("cifar100", "default", None)
+    preset = find_recipe("cifar100", "default", None)
     return grids.similar_networks(
         "cifar100", preset, **{**arguments, **changes}
     )

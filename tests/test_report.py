@@ -18,7 +18,7 @@ from experiments.common import settings
 from keras_transfer.analysis.log_folder import Survey, group_rows, take_survey
 from keras_transfer.reports.html import report_page
 from keras_transfer.specs.network import ModelSpec, NetworkSpec
-from keras_transfer.specs.presets import find_preset
+from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.rates import read_rates, with_rates
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import commands
@@ -364,7 +364,7 @@ def test_command_of_a_tuned_network_comes_with_its_file(tmp_path, monkeypatch):
 
 
 def test_what_no_flag_gives_is_told():
-    recipe = find_preset("cifar100", "default", None)
+    recipe = find_recipe("cifar100", "default", None)
     data = dataclasses.replace(recipe.data("cifar100", 0), views=None)
     solver = dataclasses.replace(recipe.solver, momentum=0.8)
     command = commands.network_command(

@@ -8,7 +8,7 @@ from keras_transfer.specs.network import NetworkSpec
 
 @pytest.fixture
 def spec():
-    preset = presets.find_preset("cifar100", "earlier", None)
+    preset = presets.find_recipe("cifar100", "earlier", None)
     data = dataclasses.replace(preset.data("cifar100", 0), views=4)
     return NetworkSpec(data, preset.model, preset.solver, "B", "A", 5)
 

@@ -10,7 +10,7 @@ from keras_transfer.specs.network import (
     from_dict,
     to_dict,
 )
-from keras_transfer.specs.presets import find_preset
+from keras_transfer.specs.presets import find_recipe
 from keras_transfer.studies import commands, grids
 from tests.helpers import EARLIER_SETTINGS
 
@@ -184,7 +184,7 @@ def test_the_earlier_recipe_keeps_its_id_and_its_command():
     command = commands.network_command(spec)
     assert command.unset == ()
     assert "--preset earlier" in str(command)
-    recipe = find_preset("cifar100", "default", None)
+    recipe = find_recipe("cifar100", "default", None)
     new = NetworkSpec(
         recipe.data("cifar100", 0), recipe.model, recipe.solver, "A"
     )
@@ -193,7 +193,7 @@ def test_the_earlier_recipe_keeps_its_id_and_its_command():
 
 
 def test_the_embedded_data_set_keeps_its_recipe():
-    recipe = find_preset("synthetic_shapes", "default", None)
+    recipe = find_recipe("synthetic_shapes", "default", None)
     data = recipe.data("synthetic_shapes", 0)
     spec = NetworkSpec(data, recipe.model, recipe.solver, "A")
     assert spec.network_id == "711e29ab11"

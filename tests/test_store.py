@@ -10,7 +10,7 @@ from keras_transfer.analysis.log_folder import group_rows, take_survey
 from keras_transfer.analysis.results import results_csv
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec, from_dict
-from keras_transfer.specs.presets import find_preset
+from keras_transfer.specs.presets import find_recipe
 from keras_transfer.storage.correctness import correctness
 from keras_transfer.storage.store import RunStore
 from tests.conftest import TINY, write_tiny_pool
@@ -202,7 +202,7 @@ def test_a_result_of_the_earlier_recipe_is_reported_under_its_own(tmp_path):
     # It holds a `val_best10` of 12 looks, which is not printed.
     (line,) = results_csv([row]).splitlines()[1:]
     assert "0.5980,+0.0000,0.5980,,0.9000" in line
-    recipe = find_preset("cifar100", "default", None)
+    recipe = find_recipe("cifar100", "default", None)
     new = NetworkSpec(
         recipe.data("cifar100", 0), recipe.model, recipe.solver, "A"
     )

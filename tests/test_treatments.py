@@ -9,7 +9,7 @@ from keras_transfer.reports import schematic
 from keras_transfer.reports.html import treatment_css
 from keras_transfer.specs import origins, treatments
 from keras_transfer.specs.origins import Copied, Random, Scratch
-from keras_transfer.specs.presets import find_preset
+from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.treatments import TABLE, find_treatment
 from keras_transfer.studies import grids
 
@@ -46,7 +46,7 @@ def test_section_4_1_has_four_treatments():
 
 @pytest.mark.parametrize("name", treatments.CHOICES)
 def test_networks_of_a_row_are_read_back_as_that_row(name):
-    recipe = find_preset("cifar100", "smoke", None)
+    recipe = find_recipe("cifar100", "smoke", None)
     row = find_treatment(name)
     networks = grids.similar_networks(
         "cifar100", recipe, (0,), (0,), (3,), (name,)

@@ -16,7 +16,7 @@ from experiments.common.settings import parse
 from keras_transfer.errors import UserError
 from keras_transfer.specs import rates
 from keras_transfer.specs.network import from_dict
-from keras_transfer.specs.presets import find_preset
+from keras_transfer.specs.presets import find_recipe
 from keras_transfer.storage import locks
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids, tuning
@@ -90,7 +90,7 @@ def test_a_killed_search_goes_on_without_repeating_a_trial(tmp_path):
 def study():
     return grids.similar_networks(
         "cifar100",
-        find_preset("cifar100", "default", None),
+        find_recipe("cifar100", "default", None),
         (0,),
         (0,),
         (5,),

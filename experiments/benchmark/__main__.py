@@ -89,8 +89,8 @@ class Benchmark:
         self.options = options
         self.console = console
         self.threads = available_cores()
-        self.default = presets.find_preset("cifar100", "default", None)
-        paper = presets.find_preset("imagenet2012", "paper", None)
+        self.default = presets.find_recipe("cifar100", "default", None)
+        paper = presets.find_recipe("imagenet2012", "paper", None)
         solver = dataclasses.replace(
             paper.solver, batch_size=options.caffenet_batch
         )
@@ -122,7 +122,7 @@ class Benchmark:
             "caffenet": self._training(self.caffenet, 3),
         }
 
-    def _training(self, recipe: presets.Preset, steps: int) -> dict:
+    def _training(self, recipe: presets.Recipe, steps: int) -> dict:
         entrants = []
         for precision in ("float32", "bfloat16"):
             model = dataclasses.replace(recipe.model, precision=precision)

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from keras_transfer.specs.presets import Preset
+from keras_transfer.specs.presets import Recipe
 
 
 def describe_machine(threads: int) -> dict:
@@ -48,7 +48,7 @@ EPOCH_IMAGES = 22_500  # of the default network: a half of CIFAR-100
 _TIMED_STEPS = 10
 
 
-def observation(threads: int, recipe: Preset, rounds: int) -> dict:
+def observation(threads: int, recipe: Recipe, rounds: int) -> dict:
     """Times all that observing a network costs, beside its training.
 
     Each callback is timed by itself, because its share of an epoch is below
@@ -57,7 +57,7 @@ def observation(threads: int, recipe: Preset, rounds: int) -> dict:
 
     Args:
         threads: Integer.
-        recipe: `Preset`.
+        recipe: `Recipe`.
         rounds: Integer; each trains a few steps and ends an epoch.
 
     Returns:

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from keras_transfer.datasets import batches, halves, tfds_source
-from keras_transfer.specs.presets import Preset
+from keras_transfer.specs.presets import Recipe
 from keras_transfer.training import trainer
 
 _IMAGES = 128  # decoded in a round
@@ -64,12 +64,12 @@ def made_up_jpegs(count: int) -> list[bytes]:
     return jpegs
 
 
-def decoding(threads: int, recipe: Preset, tar: str | None) -> dict:
+def decoding(threads: int, recipe: Recipe, tar: str | None) -> dict:
     """Returns works that decode JPEGs into square images of a pool.
 
     Args:
         threads: Integer.
-        recipe: `Preset`, whose image size is decoded to.
+        recipe: `Recipe`, whose image size is decoded to.
         tar: String or `None`, path of ImageNet's `ILSVRC2012_img_train.tar`;
             made-up JPEGs without.
 
@@ -111,12 +111,12 @@ def _map_of_noise(side: int) -> np.ndarray:
         return np.load(path, mmap_mode="r")  # outlives the file's name
 
 
-def reading(threads: int, recipe: Preset) -> dict:
+def reading(threads: int, recipe: Recipe) -> dict:
     """Returns works that read training and test batches from a memory map.
 
     Args:
         threads: Integer.
-        recipe: `Preset` of the crop and the batch.
+        recipe: `Recipe` of the crop and the batch.
 
     Returns:
         Dict from names to callables that return the number of images.

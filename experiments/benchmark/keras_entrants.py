@@ -12,19 +12,19 @@ from keras_transfer.models import cnn
 from keras_transfer.specs.architectures import layer_rows
 from keras_transfer.specs.costs import layer_costs
 from keras_transfer.specs.network import DataSpec
-from keras_transfer.specs.presets import Preset
+from keras_transfer.specs.presets import Recipe
 from keras_transfer.training import trainer
 from keras_transfer.transfer import actions, frozen_features
 
 CLASSES = 50
 
 
-def machine(threads: int, recipe: Preset) -> dict:
+def machine(threads: int, recipe: Recipe) -> dict:
     """Returns works that find the machine's peaks.
 
     Args:
         threads: Integer.
-        recipe: `Preset`, whose convolutions are timed.
+        recipe: `Recipe`, whose convolutions are timed.
 
     Returns:
         Dict from names to callables that return operations or bytes.
@@ -61,7 +61,7 @@ def _matmul(dtype):
     return work
 
 
-def _convolutions(recipe: Preset, dtype: str) -> dict:
+def _convolutions(recipe: Recipe, dtype: str) -> dict:
     rows = layer_rows(recipe.model, CLASSES)
     costs = layer_costs(rows, recipe.crop)
     model = cnn.build_network(recipe.model, recipe.crop, CLASSES)
@@ -103,7 +103,7 @@ def _repeat(function, arguments, flops_an_image, times: int = 5):
     return work
 
 
-def _data(recipe: Preset, images: int) -> tuple[halves.Part, DataSpec]:
+def _data(recipe: Recipe, images: int) -> tuple[halves.Part, DataSpec]:
     generator = np.random.default_rng(0)
     size = recipe.image_size
     pixels = generator.integers(0, 256, (images, size, size, 3), np.uint8)
@@ -112,12 +112,12 @@ def _data(recipe: Preset, images: int) -> tuple[halves.Part, DataSpec]:
     return part, recipe.data("random", 0)
 
 
-def our_training(threads: int, recipe: Preset, steps: int) -> dict:
+def our_training(threads: int, recipe: Recipe, steps: int) -> dict:
     """Returns our trainer's `fit`, augmentation included, on random images.
 
     Args:
         threads: Integer.
-        recipe: `Preset`.
+        recipe: `Recipe`.
         steps: Integer, training steps a work.
 
     Returns:
@@ -140,7 +140,7 @@ def our_training(threads: int, recipe: Preset, steps: int) -> dict:
 
 
 def plain_fit(
-    threads: int, recipe: Preset, steps: int, source: str, frozen: int = 0
+    threads: int, recipe: Recipe, steps: int, source: str, frozen: int = 0
 ) -> dict:
     """Returns plain `fit` of the same layers on ready-made float images.
 
@@ -148,7 +148,7 @@ def plain_fit(
 
     Args:
         threads: Integer.
-        recipe: `Preset`.
+        recipe: `Recipe`.
         steps: Integer, training steps a work.
         source: String, `"numpy"` or `"tf.data"`.
         frozen: Integer, layers frozen at the start. Defaults to `0`.
@@ -192,13 +192,13 @@ def plain_fit(
 
 
 def stored_features(
-    threads: int, recipe: Preset, steps: int, frozen: int
+    threads: int, recipe: Recipe, steps: int, frozen: int
 ) -> dict:
     """Returns our `fit` above stored output of a frozen prefix.
 
     Args:
         threads: Integer.
-        recipe: `Preset`.
+        recipe: `Recipe`.
         steps: Integer, training steps a work.
         frozen: Integer, layers frozen at the start.
 

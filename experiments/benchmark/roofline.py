@@ -4,7 +4,7 @@ import dataclasses
 
 from keras_transfer.specs.architectures import LayerRow, layer_rows
 from keras_transfer.specs.costs import layer_costs, training_flops
-from keras_transfer.specs.presets import Preset
+from keras_transfer.specs.presets import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,12 +40,12 @@ def _values_moved(row: LayerRow, before: int, after: int) -> int:
 
 
 def roofline(
-    recipe: Preset, num_classes: int, flops_a_second: float, bytes_a_second
+    recipe: Recipe, num_classes: int, flops_a_second: float, bytes_a_second
 ) -> list[LayerTime]:
     """Lists the least time of each layer in training.
 
     Args:
-        recipe: `Preset`.
+        recipe: `Recipe`.
         num_classes: Integer.
         flops_a_second: Float, the machine's convolution peak.
         bytes_a_second: Float, its memory bandwidth.

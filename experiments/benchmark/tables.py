@@ -6,8 +6,8 @@ from keras_transfer.specs.costs import layer_costs, training_flops
 
 # What is trained, as `__main__` does; a half of CIFAR-100 has 50 classes.
 _RECIPES = {
-    "cnn8": presets.find_preset("cifar100", "default", None),
-    "caffenet": presets.find_preset("imagenet2012", "paper", None),
+    "cnn8": presets.find_recipe("cifar100", "default", None),
+    "caffenet": presets.find_recipe("imagenet2012", "paper", None),
 }
 _CLASSES = 50
 

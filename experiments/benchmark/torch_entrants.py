@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from keras_transfer.specs.architectures import LayerRow, layer_rows
-from keras_transfer.specs.presets import Preset
+from keras_transfer.specs.presets import Recipe
 
 CLASSES = 50
 
@@ -43,7 +43,7 @@ def _block(row: LayerRow, channels: int, last: bool) -> list[nn.Module]:
     return block
 
 
-def _network(recipe: Preset) -> nn.Sequential:
+def _network(recipe: Recipe) -> nn.Sequential:
     rows = layer_rows(recipe.model, CLASSES)
     blocks, channels = [], 3
     for index, row in enumerate(rows):
@@ -57,13 +57,13 @@ def _network(recipe: Preset) -> nn.Sequential:
 
 
 def training(
-    threads: int, recipe: Preset, steps: int, precision: str, compiled: bool
+    threads: int, recipe: Recipe, steps: int, precision: str, compiled: bool
 ) -> dict:
     """Returns training steps on ready-made images, channels last.
 
     Args:
         threads: Integer.
-        recipe: `Preset`.
+        recipe: `Recipe`.
         steps: Integer, training steps a work.
         precision: String, `"float32"` or `"bfloat16"`.
         compiled: Boolean, whether `torch.compile` is used.

@@ -5,13 +5,13 @@ import dataclasses
 from experiments.common.settings import Settings
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
-from keras_transfer.specs.presets import Preset
+from keras_transfer.specs.presets import Recipe
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids, planning
 from keras_transfer.studies.scheduler import Reporter, prepare_data
 
 
-def base_specs(settings: Settings, recipe: Preset) -> list[NetworkSpec]:
+def base_specs(settings: Settings, recipe: Recipe) -> list[NetworkSpec]:
     """Lists the base networks of the settings' splits and seeds."""
     return grids.similar_networks(
         settings.dataset,
@@ -25,13 +25,13 @@ def base_specs(settings: Settings, recipe: Preset) -> list[NetworkSpec]:
 
 
 def few_image_bases(
-    settings: Settings, recipe: Preset
+    settings: Settings, recipe: Recipe
 ) -> tuple[list[NetworkSpec], int]:
     """Lists bases whose number of steps is that on all images.
 
     Args:
         settings: `Settings`.
-        recipe: `Preset`.
+        recipe: `Recipe`.
 
     Returns:
         Tuple of the list of `NetworkSpec`, and the training images of each

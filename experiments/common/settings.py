@@ -83,9 +83,9 @@ class Settings:
         in another way."""
         return self
 
-    def resolve(self) -> presets.Preset:
+    def resolve(self) -> presets.Recipe:
         """Returns the preset's recipe with this command line's changes."""
-        recipe = presets.find_preset(self.dataset, self.preset, self.image_size)
+        recipe = presets.find_recipe(self.dataset, self.preset, self.image_size)
         model = _replace(
             recipe.model,
             name=self.model,
@@ -127,7 +127,7 @@ class Settings:
     def report_name(self) -> str:
         """Names the report's folder: no recipe overwrites another's."""
         chosen = self.resolve()
-        preset = presets.find_preset(self.dataset, self.preset, None)
+        preset = presets.find_recipe(self.dataset, self.preset, None)
         changed = (chosen.data("", 0, self.mean), chosen.model, chosen.solver)
         usual = (preset.data("", 0), preset.model, preset.solver)
         rates = self.rates()
@@ -141,7 +141,7 @@ class Settings:
         recipe = {"recipe": settings} | ({"rates": rates} if rates else {})
         return f"report-{self.preset}-{spec_hash(recipe)[:6]}"
 
-    def _check(self, recipe: presets.Preset) -> None:
+    def _check(self, recipe: presets.Recipe) -> None:
         check_dataset_name(self.dataset)
         for flag, value in (
             ("--epochs", recipe.solver.epochs),

@@ -21,7 +21,7 @@ from keras_transfer.analysis.contrasts import (
 )
 from keras_transfer.analysis.results import Row, pooled_difference
 from keras_transfer.specs.network import NetworkSpec
-from keras_transfer.specs.presets import find_preset
+from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.treatments import BASE, TREATMENTS
 
 _FILE = Path(__file__).with_name("yosinski2014.csv")
@@ -126,7 +126,7 @@ def published_nets() -> list[PublishedNet]:
 
 def published_rows() -> list[Row]:
     """Returns section 4.1's networks as rows of a study of our own."""
-    recipe = find_preset("imagenet2012", "paper", None)
+    recipe = find_recipe("imagenet2012", "paper", None)
     rows = []
     for net in published_nets():
         if net.group not in (BASE, *TREATMENTS):

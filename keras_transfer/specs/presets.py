@@ -20,7 +20,7 @@ OTHER_SIZE = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class Preset:
+class Recipe:
     """Settings that a data set and a preset stand for.
 
     Args:
@@ -108,7 +108,7 @@ _SHAPES_MODEL = ModelSpec("cnn8", width=16)
 _SHAPES_SOLVER = SolverSpec(learning_rate=0.05, batch_size=32, epochs=8)
 
 
-def find_preset(dataset: str, preset: str, image_size: int | None) -> Preset:
+def find_recipe(dataset: str, preset: str, image_size: int | None) -> Recipe:
     """Returns the settings of a preset for a data set.
 
     Args:
@@ -117,11 +117,11 @@ def find_preset(dataset: str, preset: str, image_size: int | None) -> Preset:
         image_size: Integer or `None` for the data set's own.
 
     Returns:
-        `Preset`.
+        `Recipe`.
     """
     if preset == "paper":
         size = image_size or 256
-        return Preset(
+        return Recipe(
             image_size=size,
             crop=round(size * 227 / 256),
             scale=1.0,
@@ -133,7 +133,7 @@ def find_preset(dataset: str, preset: str, image_size: int | None) -> Preset:
             splits=(0, 1, 2, 3),
         )
     size = image_size or NATIVE_SIZES.get(dataset, OTHER_SIZE)
-    recipe = Preset(
+    recipe = Recipe(
         image_size=size,
         # The share of the image that the paper's 227 of 256 pixels are.
         crop=round(size * 227 / 256),

@@ -10,7 +10,7 @@ from keras_transfer.errors import UserError
 from keras_transfer.specs import presets, rates
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.origins import Random
-from keras_transfer.specs.presets import Preset
+from keras_transfer.specs.presets import Recipe
 
 # Where a study's command line sets a field: part of the recipe, field, flag.
 FLAGS = (
@@ -177,11 +177,11 @@ def recipe_flags(spec: NetworkSpec) -> tuple[list[str], list[str]]:
 
 
 def _with_preset(spec: NetworkSpec, name: str) -> tuple[list, list]:
-    usual = presets.find_preset(spec.data.name, name, None)
+    usual = presets.find_recipe(spec.data.name, name, None)
     flags = [] if name == "default" else ["--preset", name]
     if usual.image_size != spec.data.image_size:
         flags += ["--image-size", str(spec.data.image_size)]
-        usual = presets.find_preset(spec.data.name, name, spec.data.image_size)
+        usual = presets.find_recipe(spec.data.name, name, spec.data.image_size)
     given = {(part, field): flag for part, field, flag in FLAGS}
     unset = []
     for part, field, expected, value in _differences(spec, usual):
@@ -195,7 +195,7 @@ def _with_preset(spec: NetworkSpec, name: str) -> tuple[list, list]:
     return flags, unset
 
 
-def _differences(spec: NetworkSpec, usual: Preset):
+def _differences(spec: NetworkSpec, usual: Recipe):
     """Yields part, field, the preset's value and the network's own."""
     expected = {
         "model": usual.model,

@@ -5,7 +5,7 @@ import dataclasses
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.origins import ABOVE, HALVES, INITIALIZATIONS
-from keras_transfer.specs.presets import Preset
+from keras_transfer.specs.presets import Recipe
 from keras_transfer.specs.treatments import (
     CHOICES,
     OWN,
@@ -36,7 +36,7 @@ def long_bases(bases: list[NetworkSpec]) -> list[NetworkSpec]:
 
 def similar_networks(
     dataset: str,
-    preset: Preset,
+    recipe: Recipe,
     splits: tuple[int, ...],
     seeds: tuple[int, ...],
     layers: tuple[int, ...],
@@ -48,7 +48,7 @@ def similar_networks(
 
     Args:
         dataset: String, TFDS name.
-        preset: `Preset`.
+        recipe: `Recipe`.
         splits: Tuple of integers, numbers of random splits.
         seeds: Tuple of integers.
         layers: Tuple of integers, the `n`, each 1 to 7.
@@ -84,9 +84,9 @@ def similar_networks(
             for target in HALVES:
                 networks.append(
                     NetworkSpec(
-                        data=preset.data(dataset, split, mean, halves),
-                        model=preset.model,
-                        solver=preset.solver,
+                        data=recipe.data(dataset, split, mean, halves),
+                        model=recipe.model,
+                        solver=recipe.solver,
                         target=target,
                         seed=seed,
                     )
