@@ -5,9 +5,11 @@ import pytest
 
 from keras_transfer.errors import UserError
 from keras_transfer.models import cnn
-from keras_transfer.reports import preserved_layers
-from keras_transfer.specs.network import ModelSpec
-from keras_transfer.studies import grids
+from keras_transfer.reports import preserved_layers, summary
+from keras_transfer.specs.network import ModelSpec, from_dict, to_dict
+from keras_transfer.specs.presets import find_recipe
+from keras_transfer.specs.treatments import TREATMENTS
+from keras_transfer.studies import commands, grids
 from keras_transfer.transfer import actions
 from tests.helpers import made_up_row
 
@@ -74,3 +76,48 @@ def test_report_says_what_keeping_mends(tiny_spec, tmp_path):
     text = paths[-1].read_text()
     assert "| BnB | 0 | 4 | -5.1 [" in text
     assert "| BnB | 1 | 4 | -2.1 [" in text and "| +3.0 [" in text
+
+
+def test_all_layers_above_the_cut_are_kept(tiny_spec):
+    spec = dataclasses.replace(tiny_spec, base="B", n=3, preserved="all")
+    assert (spec.label, spec.treatment) == ("B3A-keep", "AnB-keep")
+    own = dataclasses.replace(spec, base="A")
+    assert (own.label, own.treatment) == ("A3A-keep", "BnB-keep")
+    assert own.source == own.own_base == tiny_spec
+    assert from_dict(to_dict(spec)) == spec
+    # Another network than the same with as many kept by number.
+    some = dataclasses.replace(spec, preserved=4)
+    assert len({spec.network_id, some.network_id}) == 2
+    source = cnn.build_network(spec.model, 18, 4, seed=1)
+    target = cnn.build_network(spec.model, 18, 4, seed=2)
+    plan = actions.plan_network(spec, target, source)
+    copied = {action.number for action in plan if action.copy}
+    assert copied == {1, 2, 3, 4, 5, 6, 7}
+    frozen = {action.number for action in plan if not action.trainable}
+    assert frozen == {1, 2, 3}
+
+
+def test_the_grid_keeps_all_layers_above():
+    recipe = find_recipe("cifar100", "smoke", None)
+    specs = grids.similar_networks(
+        "cifar100", recipe, (0,), (0,), (3, 7), ("BnB", "BnB-keep")
+    )
+    # There is nothing to keep above n = 7.
+    labels = ["A3A", "A3A-keep", "A7A", "B3B", "B3B-keep", "B7B"]
+    assert [spec.label for spec in specs[2:]] == labels
+    assert "BnB-keep" not in TREATMENTS and "AnB-keep" not in TREATMENTS
+
+
+def test_tables_and_commands_have_the_kept_ones(tiny_spec):
+    rows = [
+        made_up_row(tiny_spec, 0.60),
+        made_up_row(tiny_spec, 0.55, base="A", n=3),
+        made_up_row(tiny_spec, 0.58, base="A", n=3, preserved="all"),
+    ]
+    assert ["BnB-keep", "58.0"] in summary.accuracy_cells(rows)[1]
+    cells = {row[0]: row[2] for row in summary.difference_cells(rows)[1]}
+    assert cells["BnB-keep - BnB"].startswith("+3.0")
+    assert cells["BnB-keep - base"].startswith("-2.0")
+    command = str(commands.network_command(rows[2].spec))
+    assert "similar_datasets" in command
+    assert "--layers 3 --treatments BnB-keep" in command

@@ -210,6 +210,33 @@ TABLE = (
         questions=(Question("AnB+", "base"), Question("AnB+", "BnB+")),
     ),
     Treatment(
+        "BnB-keep",
+        "{base}{n}{target}-keep",
+        OWN,
+        EVERY,
+        "n",
+        "frozen selffer, all layers above copied too",
+        look=Look("^", "#1d7a5f", "#62c9a8", True, ":", -0.33),
+        questions=(
+            Question("BnB-keep", "base"),
+            Question("BnB-keep", "BnB"),
+        ),
+    ),
+    Treatment(
+        "AnB-keep",
+        "{base}{n}{target}-keep",
+        OTHER,
+        EVERY,
+        "n",
+        "frozen transfer, all layers above copied too",
+        look=Look("s", "#7a4a9c", "#c49be0", True, ":", 0.33),
+        questions=(
+            Question("AnB-keep", "base"),
+            Question("AnB-keep", "AnB"),
+            Question("BnB-keep", "AnB-keep"),
+        ),
+    ),
+    Treatment(
         "BnB, {kept} kept",
         "{base}{n}{target}-keep{kept}",
         OWN,
