@@ -16,7 +16,8 @@ from experiments.common.bases import base_specs
 from experiments.common.distances import distance_writer
 from experiments.common.running import Study, main_of
 from experiments.common.settings import Layers, Overlay, Splits, StudySettings
-from keras_transfer.specs.network import INITIALIZATIONS, NetworkSpec
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.origins import INITIALIZATIONS
 from keras_transfer.studies import grids
 
 

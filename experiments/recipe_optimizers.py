@@ -3,7 +3,7 @@
 import keras
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs.network import SolverSpec
+from keras_transfer.specs.settings import SolverSpec
 from keras_transfer.training import optimizers
 
 

@@ -15,7 +15,7 @@ from experiments.common.running import Study, main_of
 from experiments.common.settings import Overlay, StudySettings
 from keras_transfer.analysis import published_2014
 from keras_transfer.reports import data_size
-from keras_transfer.specs.network import SolverSpec
+from keras_transfer.specs.settings import SolverSpec
 from keras_transfer.studies import grids
 
 # The paper's sizes; those that a set does not have are left out.

@@ -13,7 +13,7 @@ from experiments.common.bases import check_images, few_image_bases
 from experiments.common.running import Study, main_of
 from experiments.common.settings import Splits, StudySettings
 from keras_transfer.reports import data_size
-from keras_transfer.specs.network import MODES
+from keras_transfer.specs.origins import MODES
 from keras_transfer.studies import grids
 
 

@@ -9,12 +9,8 @@ import pytest
 
 from keras_transfer.datasets import checksums
 from keras_transfer.datasets.pools import ImagePool
-from keras_transfer.specs.network import (
-    DataSpec,
-    ModelSpec,
-    NetworkSpec,
-    SolverSpec,
-)
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.settings import DataSpec, ModelSpec, SolverSpec
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

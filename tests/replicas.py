@@ -19,12 +19,8 @@ import tensorflow as tf
 
 from keras_transfer.datasets.batches import Course
 from keras_transfer.errors import NetworkFailed
-from keras_transfer.specs.network import (
-    DataSpec,
-    ModelSpec,
-    NetworkSpec,
-    SolverSpec,
-)
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.settings import DataSpec, ModelSpec, SolverSpec
 from keras_transfer.storage.store import RunStore
 from keras_transfer.training import strategies, trainer
 from keras_transfer.transfer.frozen_features import FeatureStore

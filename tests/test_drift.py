@@ -7,7 +7,7 @@ import pytest
 from keras_transfer.analysis import layer_movement
 from keras_transfer.reports import boost, summary
 from keras_transfer.reports.html import layers
-from keras_transfer.specs.network import LAYER_NAMES
+from keras_transfer.specs.origins import LAYER_NAMES
 from keras_transfer.studies import grids
 from tests.helpers import made_up_study
 

@@ -23,12 +23,8 @@ import pytest
 from keras_transfer.datasets import checksums
 from keras_transfer.errors import UserError
 from keras_transfer.models import saving
-from keras_transfer.specs.network import (
-    DataSpec,
-    ModelSpec,
-    NetworkSpec,
-    SolverSpec,
-)
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.settings import DataSpec, ModelSpec, SolverSpec
 from keras_transfer.storage.files import remove_leftovers
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies.scheduler import Reporter, run_study

@@ -9,7 +9,7 @@ import pytest
 from keras_transfer.datasets.batches import Course, train_batches
 from keras_transfer.datasets.halves import load_half
 from keras_transfer.models import cnn, saving
-from keras_transfer.specs.network import ModelSpec
+from keras_transfer.specs.settings import ModelSpec
 from keras_transfer.storage.store import RunStore
 from keras_transfer.training import trainer
 from keras_transfer.transfer import actions, frozen_features

@@ -14,7 +14,7 @@ from keras_transfer.datasets.image_files import fit_image, read_image
 from keras_transfer.datasets.image_folder import ImageFolder, cut_by_content
 from keras_transfer.datasets.image_listing import list_images
 from keras_transfer.errors import UserError
-from keras_transfer.specs.network import DataSpec
+from keras_transfer.specs.settings import DataSpec
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import planning
 from keras_transfer.studies.scheduler import Reporter, prepare_data

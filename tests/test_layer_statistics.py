@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_transfer.datasets.halves import Part
-from keras_transfer.specs.network import DataSpec
+from keras_transfer.specs.settings import DataSpec
 from keras_transfer.storage.store import RunStore
 from keras_transfer.training import trainer
 from keras_transfer.training.layer_statistics import (

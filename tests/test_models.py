@@ -7,8 +7,9 @@ from keras_transfer.errors import UserError
 from keras_transfer.models import cnn, layers
 from keras_transfer.specs.architectures import layer_rows
 from keras_transfer.specs.costs import layer_costs, training_flops
-from keras_transfer.specs.network import LAYER_NAMES, ModelSpec, SolverSpec
+from keras_transfer.specs.origins import LAYER_NAMES
 from keras_transfer.specs.presets import find_recipe
+from keras_transfer.specs.settings import ModelSpec, SolverSpec
 from keras_transfer.training import optimizers
 
 

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs.network import SolverSpec
 from keras_transfer.specs.presets import find_recipe
+from keras_transfer.specs.settings import SolverSpec
 from keras_transfer.training.optimizers import (
     build_optimizer,
     build_schedule,
@@ -87,7 +87,7 @@ def test_optimizer_survives_its_config():
 
 def test_copied_layers_have_their_own_rate():
     from keras_transfer.models.cnn import build_network
-    from keras_transfer.specs.network import ModelSpec
+    from keras_transfer.specs.settings import ModelSpec
 
     solver = SolverSpec(
         0.1,

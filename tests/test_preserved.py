@@ -6,8 +6,10 @@ import pytest
 from keras_transfer.errors import UserError
 from keras_transfer.models import cnn
 from keras_transfer.reports import preserved_layers, summary
-from keras_transfer.specs.network import ModelSpec, from_dict, to_dict
+from keras_transfer.specs.identity import to_dict
+from keras_transfer.specs.network import from_dict
 from keras_transfer.specs.presets import find_recipe
+from keras_transfer.specs.settings import ModelSpec
 from keras_transfer.specs.treatments import TREATMENTS
 from keras_transfer.studies import commands, grids
 from keras_transfer.transfer import actions

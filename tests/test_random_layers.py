@@ -5,7 +5,7 @@ import pytest
 
 from keras_transfer.errors import UserError
 from keras_transfer.models import cnn
-from keras_transfer.specs.network import ModelSpec
+from keras_transfer.specs.settings import ModelSpec
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies.grids import all_class_networks, random_networks
 from keras_transfer.training import trainer

@@ -17,9 +17,10 @@ from experiments import report
 from experiments.common import settings
 from keras_transfer.analysis.log_folder import Survey, group_rows, take_survey
 from keras_transfer.reports.html import report_page
-from keras_transfer.specs.network import ModelSpec, NetworkSpec
+from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.rates import read_rates, with_rates
+from keras_transfer.specs.settings import ModelSpec
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import commands
 from tests.helpers import made_up_row, made_up_study

@@ -17,7 +17,9 @@ from keras_transfer.errors import NetworkFailed, UserError
 from keras_transfer.models import cnn, saving
 from keras_transfer.models.archives import check_archive
 from keras_transfer.reports.html import report_page
-from keras_transfer.specs.network import ModelSpec, from_dict, to_dict
+from keras_transfer.specs.identity import to_dict
+from keras_transfer.specs.network import from_dict
+from keras_transfer.specs.settings import ModelSpec
 from keras_transfer.storage.files import file_sha256, load_arrays
 from keras_transfer.storage.store import RunStore
 from keras_transfer.transfer.frozen_features import FeatureStore

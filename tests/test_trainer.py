@@ -221,7 +221,7 @@ SCRIPT = """
 
 
 def test_sigkill_loses_at_most_an_epoch(tmp_path, tiny_pool, tiny_spec):
-    from keras_transfer.specs.network import to_dict
+    from keras_transfer.specs.identity import to_dict
 
     settings = json.dumps(to_dict(tiny_spec))
 

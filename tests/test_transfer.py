@@ -4,7 +4,7 @@ import pytest
 
 from keras_transfer.errors import NetworkFailed, UserError
 from keras_transfer.models import cnn
-from keras_transfer.specs.network import ModelSpec
+from keras_transfer.specs.settings import ModelSpec
 from keras_transfer.transfer import actions, proof
 
 IMAGES = np.random.default_rng(0).normal(size=(8, 18, 18, 3)).astype("f")

@@ -11,8 +11,8 @@ from keras_transfer.datasets import batches, halves
 from keras_transfer.models import cnn
 from keras_transfer.specs.architectures import layer_rows
 from keras_transfer.specs.costs import layer_costs
-from keras_transfer.specs.network import DataSpec
 from keras_transfer.specs.presets import Recipe
+from keras_transfer.specs.settings import DataSpec
 from keras_transfer.training import trainer
 from keras_transfer.transfer import actions, frozen_features
 

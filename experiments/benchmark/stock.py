@@ -3,7 +3,7 @@
 import keras
 
 from keras_transfer.models import cnn, layers
-from keras_transfer.specs.network import ModelSpec
+from keras_transfer.specs.settings import ModelSpec
 
 _STOCK = {
     layers.FusedBatchNormalization: keras.layers.BatchNormalization,

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from experiments.common.settings import GridSettings as Settings
-from keras_transfer.specs.network import to_dict
+from keras_transfer.specs.identity import to_dict
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids
 from keras_transfer.studies.scheduler import Reporter, prepare_data

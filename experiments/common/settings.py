@@ -9,8 +9,9 @@ from keras_transfer.datasets.image_folder import ImageFolder
 from keras_transfer.errors import UserError
 from keras_transfer.specs import presets
 from keras_transfer.specs.architectures import smallest_crop
-from keras_transfer.specs.network import check_dataset_name, spec_hash
+from keras_transfer.specs.identity import spec_hash
 from keras_transfer.specs.rates import read_rates
+from keras_transfer.specs.settings import check_dataset_name
 from keras_transfer.specs.treatments import CHOICES, TREATMENTS
 from keras_transfer.studies.scheduler import REUSE_GIGABYTES
 from keras_transfer.training.devices import StrategyName, choose_replicas

@@ -10,7 +10,7 @@ from keras_transfer.datasets import views
 from keras_transfer.datasets.crops import cut_crops
 from keras_transfer.datasets.halves import Part
 from keras_transfer.specs import seeds
-from keras_transfer.specs.network import DataSpec
+from keras_transfer.specs.settings import DataSpec
 
 # A half larger than this share of the free memory is read from its map.
 MEMORY_SHARE = 0.4

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs.network import spec_hash
+from keras_transfer.specs.identity import spec_hash
 from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.files import read_json, write_atomically
 

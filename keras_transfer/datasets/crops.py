@@ -8,7 +8,7 @@ meanwhile, so several batches are cut at the same time.
 
 import numpy as np
 
-from keras_transfer.specs.network import DataSpec
+from keras_transfer.specs.settings import DataSpec
 
 
 def cut_crops(

@@ -10,8 +10,8 @@ import numpy as np
 from keras_transfer.datasets import splits
 from keras_transfer.datasets.pools import ImagePool
 from keras_transfer.errors import UserError
-from keras_transfer.specs import network
-from keras_transfer.specs.network import DataSpec
+from keras_transfer.specs.origins import HALVES
+from keras_transfer.specs.settings import DataSpec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +90,7 @@ def classes_of(spec: DataSpec, half: str, num_classes: int) -> np.ndarray:
         return np.arange(num_classes)
     if spec.halves is None:
         return splits.class_halves(num_classes, spec.split)[half]
-    classes = np.sort(spec.halves[network.HALVES.index(half)])
+    classes = np.sort(spec.halves[HALVES.index(half)])
     if classes[-1] >= num_classes:
         raise UserError(
             f"Half {half} names class {classes[-1]}, but {spec.name} has "

@@ -6,8 +6,8 @@ frozen layers make of it can be computed once and used again.
 
 import tensorflow as tf
 
-from keras_transfer.specs.network import DataSpec
 from keras_transfer.specs.seeds import derive_seed
+from keras_transfer.specs.settings import DataSpec
 
 # Views of endless augmentation are numbered from here on, by seed and pass.
 _ENDLESS = 2**32

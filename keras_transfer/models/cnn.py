@@ -13,8 +13,8 @@ from keras_transfer.specs.architectures import (
     layer_rows,
     smallest_crop,
 )
-from keras_transfer.specs.network import ModelSpec
 from keras_transfer.specs.seeds import derive_seed
+from keras_transfer.specs.settings import ModelSpec
 
 
 def build_network(

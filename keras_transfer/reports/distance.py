@@ -14,7 +14,7 @@ from keras_transfer.analysis.intervals import Estimate, welch_difference
 from keras_transfer.analysis.results import Claim, Row
 from keras_transfer.datasets.class_kinds import name_sides
 from keras_transfer.reports.summary import absent_classes, write_texts
-from keras_transfer.specs.network import HALVES, INITIALIZATIONS
+from keras_transfer.specs.origins import HALVES, INITIALIZATIONS
 
 SIMILAR = "random halves"
 # From halves, a pair of tuples of class indices, to the names of A and B.

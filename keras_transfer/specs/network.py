@@ -8,17 +8,8 @@ import dataclasses
 
 from keras_transfer.errors import UserError
 from keras_transfer.specs import treatments
-from keras_transfer.specs.identity import (  # noqa: F401
-    COMPUTATION,
-    hash_network,
-    spec_hash,
-    to_dict,
-)
-from keras_transfer.specs.origins import (  # noqa: F401
-    HALVES,
-    INITIALIZATIONS,
-    LAYER_NAMES,
-    MODES,
+from keras_transfer.specs.identity import hash_network, to_dict
+from keras_transfer.specs.origins import (
     Copied,
     Origin,
     Random,
@@ -27,9 +18,7 @@ from keras_transfer.specs.origins import (  # noqa: F401
     check_count,
     origin_of,
 )
-from keras_transfer.specs.settings import (  # noqa: F401
-    PRECISIONS,
-    SCHEDULES,
+from keras_transfer.specs.settings import (
     DataSpec,
     ModelSpec,
     SolverSpec,

@@ -26,7 +26,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs.network import NetworkSpec, from_dict, to_dict
+from keras_transfer.specs.identity import to_dict
+from keras_transfer.specs.network import NetworkSpec, from_dict
 from keras_transfer.storage import locks
 from keras_transfer.storage.files import (
     file_sha256,

@@ -6,7 +6,7 @@ that a stranger sends may lack anything.
 
 from numbers import Real
 
-from keras_transfer.specs.network import LAYER_NAMES
+from keras_transfer.specs.origins import LAYER_NAMES
 
 # Looks at the validation images from which on `val_best10` is a peak.
 LEAST_LOOKS = 100

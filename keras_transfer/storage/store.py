@@ -10,12 +10,9 @@ import re
 from pathlib import Path
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs.network import (
-    NetworkSpec,
-    check_dataset_name,
-    from_dict,
-)
+from keras_transfer.specs.network import NetworkSpec, from_dict
 from keras_transfer.specs.paths import user_path
+from keras_transfer.specs.settings import check_dataset_name
 from keras_transfer.storage.files import (
     file_sha256,
     read_json,

@@ -21,7 +21,8 @@ from keras_transfer.specs.costs import (
     training_flops,
     weigh_reuse,
 )
-from keras_transfer.specs.network import HALVES, NetworkSpec
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.origins import HALVES
 from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.store import RunStore
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from keras_transfer.datasets import views
 from keras_transfer.datasets.halves import Part
-from keras_transfer.specs.network import DataSpec
+from keras_transfer.specs.settings import DataSpec
 from keras_transfer.training.strategies import first_replica
 from keras_transfer.transfer.actions import number_layers
 from keras_transfer.transfer.frozen_features import reusable_layers

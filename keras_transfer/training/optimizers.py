@@ -5,7 +5,8 @@ import numpy as np
 from keras import ops
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs.network import LAYER_NAMES, SCHEDULES, SolverSpec
+from keras_transfer.specs.origins import LAYER_NAMES
+from keras_transfer.specs.settings import SCHEDULES, SolverSpec
 
 # Muon's quintic iteration: steep at zero, so that few rounds bring singular
 # values near 1.

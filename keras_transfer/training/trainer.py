@@ -21,9 +21,10 @@ from keras_transfer.errors import NetworkFailed
 from keras_transfer.models import cnn
 from keras_transfer.models.saving import load_model, save_model
 from keras_transfer.specs.costs import count_images, weigh_reuse
-from keras_transfer.specs.network import NetworkSpec, SolverSpec
+from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.origins import Copied, Random
 from keras_transfer.specs.seeds import derive_seed
+from keras_transfer.specs.settings import SolverSpec
 from keras_transfer.storage.correctness import pack
 from keras_transfer.storage.network_folder import Network
 from keras_transfer.storage.result_fields import LEAST_LOOKS

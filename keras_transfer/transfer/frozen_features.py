@@ -20,7 +20,7 @@ import tensorflow as tf
 from keras_transfer.datasets import views
 from keras_transfer.datasets.batches import Course, in_order, row_source
 from keras_transfer.datasets.halves import HalfData, Part
-from keras_transfer.specs.network import DataSpec
+from keras_transfer.specs.settings import DataSpec
 from keras_transfer.storage import locks
 from keras_transfer.storage.files import (
     file_sha256,

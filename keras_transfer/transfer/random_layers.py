@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs.network import INITIALIZATIONS
+from keras_transfer.specs.origins import INITIALIZATIONS
 from keras_transfer.specs.seeds import derive_seed
 from keras_transfer.transfer.actions import number_layers
 

@@ -17,7 +17,7 @@ from keras_transfer.reports.html.parts import (
     study_of,
     table,
 )
-from keras_transfer.specs.network import COMPUTATION, to_dict
+from keras_transfer.specs.identity import COMPUTATION, to_dict
 from keras_transfer.studies.commands import recipe_flags
 
 # Environment of a result, in this order; what is not listed comes after.

@@ -8,7 +8,7 @@ from keras_transfer.analysis.results import Row
 from keras_transfer.reports import summary
 from keras_transfer.reports.html.parts import code, count, link
 from keras_transfer.reports.html.proofs import proof_counts
-from keras_transfer.specs.network import COMPUTATION
+from keras_transfer.specs.identity import COMPUTATION
 from keras_transfer.specs.treatments import CHOICES
 
 _SHOWN = 20  # warnings of one kind; the rest is counted
