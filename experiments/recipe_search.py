@@ -207,6 +207,7 @@ def train_trial(trial: dict, spec: NetworkSpec, pool, test: bool) -> dict:
         "optimizer": optimizer,
         "half": spec.target,
         "seed": spec.seed,
+        "steps": result["steps"],
         "changes": {k: v for k, v in trial.items() if k != "name"},
         **{key: result[key] for key in kept + tested},
         "cpu_seconds": seconds,
