@@ -19,7 +19,6 @@ from rich.console import Console
 
 from experiments.recipe_search import read_rows
 from experiments.running import DONE, guarded_main
-from keras_transfer.errors import UserError
 from keras_transfer.files import write_atomically
 
 COLUMNS = (
@@ -87,14 +86,14 @@ class Gain:
         name: String.
         mean: Float, mean paired difference of validation accuracy from the
             reference.
-        reach: Float, half of the 95 % interval.
+        reach: Float or `None`, half of the 95 % interval.
         pairs: Integer, halves and seeds.
         cost: Float, CPU seconds of training relative to the reference.
     """
 
     name: str
     mean: float
-    reach: float
+    reach: float | None
     pairs: int
     cost: float
 
@@ -140,19 +139,26 @@ def pooled_reach(groups: list[np.ndarray]):
     Args:
         groups: List of arrays of differences, whose variance is taken to be
             the same in each.
+
+    Returns:
+        Callable; its value is `None` if no array holds two differences.
     """
     from scipy import stats
 
     freedom = sum(len(group) - 1 for group in groups)
     squares = sum(float(((g - g.mean()) ** 2).sum()) for g in groups)
     if not freedom:
-        raise UserError(
-            "Expected a trial of at least two halves or seeds. "
-            f"Received: {len(groups)} trials of one each."
-        )
+        return lambda count: None
     deviation = np.sqrt(squares / freedom)
     quantile = stats.t.ppf(0.975, freedom)
     return lambda count: float(quantile * deviation / np.sqrt(count))
+
+
+def _interval(gain: Gain) -> str:
+    if gain.reach is None:
+        return "none of one pair"
+    low, high = gain.mean - gain.reach, gain.mean + gain.reach
+    return f"[{100 * low:+.1f}, {100 * high:+.1f}]"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -255,10 +261,9 @@ def _levers(trials: list[dict]) -> Iterable[str]:
     yield "| change | pairs | points | interval | relative cost |"
     yield "| --- | --- | --- | --- | --- |"
     for gain in sorted(gains(trials), key=lambda gain: gain.mean):
-        low, high = gain.mean - gain.reach, gain.mean + gain.reach
         yield (
             f"| {gain.name} | {gain.pairs} | {100 * gain.mean:+.1f} | "
-            f"[{100 * low:+.1f}, {100 * high:+.1f}] | {gain.cost:.2f} |"
+            f"{_interval(gain)} | {gain.cost:.2f} |"
         )
     yield ""
 

@@ -106,6 +106,8 @@ def read_trials(path: str) -> list[dict]:
     try:
         trials = json.loads(Path(path).read_text())
         names = [trial["name"] for trial in trials]
+        if not names or not isinstance(trials, list):
+            raise ValueError("no list, or an empty one")
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
             "Expected `trials` to be a JSON file with a list of trials, each "
@@ -137,6 +139,7 @@ def missing_of(settings: SearchSettings, rows: list[dict]) -> list[tuple]:
                 optimizer = trial.get("optimizer", "sgd")
                 if (spec.network_id, optimizer) not in done:
                     missing.append((trial, spec))
+                    done.add((spec.network_id, optimizer))
     return missing
 
 
