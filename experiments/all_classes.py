@@ -6,39 +6,47 @@ Claim: a network on half of the classes errs less than one on all of them
     python -m experiments.all_classes --dataset cifar100
 """
 
+import dataclasses
 import sys
 
-from experiments.bases import base_specs
-from experiments.running import Study, main_of
-from experiments.settings import Settings
-from keras_transfer import networks, results, summary
+from experiments.common.bases import base_specs
+from experiments.common.running import Study, main_of
+from experiments.common.settings import Splits, StudySettings
+from keras_transfer.analysis import claims
+from keras_transfer.reports import summary
+from keras_transfer.studies import grids
 
 
-def study(settings: Settings) -> Study:
+@dataclasses.dataclass(frozen=True)
+class AllClassesSettings(Splits, StudySettings):
+    """What this study can be told; it has base networks alone."""
+
+
+def study(settings: AllClassesSettings) -> Study:
     """Lists the networks and says how they are reported.
 
     Args:
-        settings: `Settings`.
+        settings: `AllClassesSettings`.
 
     Returns:
         `Study`.
     """
     recipe = settings.resolve()
     bases = base_specs(settings, recipe)
-    specs = bases + networks.all_class_networks(bases)
+    specs = bases + grids.all_class_networks(bases)
 
     def write(rows, command, folder):
         title = f"All classes of {settings.dataset} against halves"
         paths = summary.write_bases(rows, title, command, folder)
-        claim = results.claims(rows)[0]
+        claim = claims.judge_rows(rows)[0]
         return paths, [f"{claim.text} {claim.verdict.upper()}: {claim.effect}"]
 
     return Study("all_classes", specs, write)
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
-    return main_of("all_classes", __doc__, study, arguments)
+    """Runs the script; see `experiments.common.running.main_of`."""
+    return main_of("all_classes", __doc__, study, arguments, AllClassesSettings)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,14 @@ in both directions, beside a base trained as long.
 import dataclasses
 import sys
 
-from experiments.running import Study, main_of
-from experiments.settings import Settings
-from keras_transfer import boost, networks
+from experiments.common.running import Study, main_of
+from experiments.common.settings import StudySettings
+from keras_transfer.reports import boost
+from keras_transfer.studies import grids
 
 
 @dataclasses.dataclass(frozen=True)
-class BoostSettings(Settings):
+class BoostSettings(StudySettings):
     """What this study can be told; its treatments are BnB+ and AnB+."""
 
     splits: tuple[int, ...] | None = None
@@ -37,7 +38,7 @@ def study(settings: BoostSettings) -> Study:
     """
     recipe = settings.resolve()
     smoke = settings.preset == "smoke"
-    specs = networks.similar_networks(
+    specs = grids.similar_networks(
         settings.dataset,
         recipe,
         settings.splits or ((0,) if smoke else (0, 1, 2, 3)),
@@ -53,11 +54,11 @@ def study(settings: BoostSettings) -> Study:
         paths = boost.write_report(rows, title, command, folder)
         return paths, [boost.verdict(rows)]
 
-    return Study("boost", specs + boost.long_bases(bases), write)
+    return Study("boost", specs + grids.long_bases(bases), write)
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
+    """Runs the script; see `experiments.common.running.main_of`."""
     return main_of("boost", __doc__, study, arguments, BoostSettings)
 
 

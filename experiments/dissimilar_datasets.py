@@ -6,45 +6,68 @@ one for the other, the more so the higher the layer.
     python -m experiments.dissimilar_datasets --dataset cifar100
     python -m experiments.dissimilar_datasets --dataset SET --classes FILE
 
-A is man-made and B natural. Networks of `similar_datasets` and
-`random_weights` with the same recipe are drawn beside, where they are
-finished.
+A is man-made and B natural, or the first and second section of the file.
+Networks of `similar_datasets` and `random_weights` with the same recipe are
+drawn beside, where they are finished.
 """
 
 import dataclasses
 import sys
 
-from experiments.distances import distance_writer
-from experiments.running import Study, main_of
-from experiments.settings import OverlaySettings
-from keras_transfer import kinds, networks, planning
-from keras_transfer.specs import NetworkSpec
-from keras_transfer.store import RunStore
-from keras_transfer.study import Reporter, prepare_data
+from experiments.common.distances import distance_writer
+from experiments.common.running import Study, main_of
+from experiments.common.settings import (
+    Layers,
+    Overlay,
+    StudySettings,
+    Treatments,
+)
+from keras_transfer.datasets import class_kinds
+from keras_transfer.errors import UserError
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.presets import Preset
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import grids, planning
+from keras_transfer.studies.scheduler import Reporter, prepare_data
 
 
 @dataclasses.dataclass(frozen=True)
-class DissimilarSettings(OverlaySettings):
+class DissimilarSettings(Overlay, Treatments, Layers, StudySettings):
     """What this study can be told."""
 
     classes: str | None = None
-    """Text file: [man-made] and [natural], a class name a line."""
+    """Text file: two sections such as [cats] and [dogs], a class a line."""
     balanced: bool = False
     """Drop classes of the larger side until both have as many."""
+    balance_draw: int = 0
+    """Which classes `--balanced` drops: the number of a random draw."""
 
 
-def find_halves(settings: DissimilarSettings, image_size: int):
-    """Returns the classes of both sides.
+def find_halves(
+    settings: DissimilarSettings, image_size: int
+) -> tuple[tuple, tuple[str, str]]:
+    """Returns the classes of both sides, and what the sides are called.
 
     Args:
         settings: `DissimilarSettings`.
         image_size: Integer, side in pixels that images are kept at.
 
     Returns:
-        Pair of tuples of class indices.
+        Tuple of the pair of tuples of class indices, and the pair of names.
     """
+    if settings.balance_draw and not settings.balanced:
+        raise UserError(
+            "Expected `--balance-draw` only with `--balanced`. Received: "
+            f"{settings.balance_draw} without it."
+        )
+    if settings.balance_draw < 0:
+        raise UserError(
+            "Expected `--balance-draw` of 0 or more. "
+            f"Received: {settings.balance_draw}."
+        )
+    sides = class_kinds.KINDS
     if settings.classes is None:
-        halves = kinds.known_kinds(settings.dataset)
+        halves = class_kinds.known_kinds(settings.dataset)
     else:
         store = RunStore(settings.log_dir, "dissimilar_datasets")
         place = (store, settings.dataset, image_size, settings.data_dir)
@@ -52,17 +75,17 @@ def find_halves(settings: DissimilarSettings, image_size: int):
         if names is None:
             store.check_writable()
             names = prepare_data(*place, Reporter()).class_names
-        halves = kinds.read_kinds(settings.classes, names)
+        halves, sides = class_kinds.read_kinds(settings.classes, names)
     if settings.balanced:
-        splits = settings.splits or (0,)
-        halves = kinds.balance(halves, splits[0])
-    return halves
+        halves = class_kinds.balance(halves, settings.balance_draw)
+    return halves, sides
 
 
-def dissimilar_specs(settings: DissimilarSettings) -> list[NetworkSpec]:
+def dissimilar_specs(
+    settings: DissimilarSettings, recipe: Preset, halves: tuple
+) -> list[NetworkSpec]:
     """Lists the networks of this study, bases first."""
-    recipe = settings.resolve()
-    return networks.similar_networks(
+    return grids.similar_networks(
         settings.dataset,
         recipe,
         (0,),
@@ -70,7 +93,7 @@ def dissimilar_specs(settings: DissimilarSettings) -> list[NetworkSpec]:
         recipe.layers,
         settings.treatments,
         settings.mean,
-        find_halves(settings, recipe.image_size),
+        halves,
     )
 
 
@@ -83,14 +106,16 @@ def study(settings: DissimilarSettings) -> Study:
     Returns:
         `Study`.
     """
-    specs = dissimilar_specs(settings)
-    title = f"Dissimilar data sets: man-made and natural {settings.dataset}"
-    write = distance_writer(settings, specs, title)
+    recipe = settings.resolve()
+    halves, sides = find_halves(settings, recipe.image_size)
+    specs = dissimilar_specs(settings, recipe, halves)
+    title = f"Dissimilar data sets: {' and '.join(sides)} {settings.dataset}"
+    write = distance_writer(settings, title, {halves: sides})
     return Study("dissimilar_datasets", specs, write)
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
+    """Runs the script; see `experiments.common.running.main_of`."""
     return main_of(
         "dissimilar_datasets", __doc__, study, arguments, DissimilarSettings
     )

@@ -21,16 +21,17 @@ from experiments import (
     similar_datasets,
     target_size,
 )
-from experiments.distances import distance_writer
-from experiments.running import Study, main_of, write_study
-from experiments.settings import OverlaySettings, Settings
-from keras_transfer import networks, results
-from keras_transfer.store import RunStore
+from experiments.common.distances import distance_writer
+from experiments.common.running import Study, main_of, write_study
+from experiments.common.settings import GridSettings, Settings
+from keras_transfer.analysis import results
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import grids
 
 # Each script's plan with the settings that it takes.
 _EVERY = (
-    (similar_datasets.study, OverlaySettings),
-    (all_classes.study, Settings),
+    (similar_datasets.study, GridSettings),
+    (all_classes.study, all_classes.AllClassesSettings),
     (dissimilar_datasets.study, dissimilar_datasets.DissimilarSettings),
     (random_weights.study, random_weights.RandomSettings),
     (reduced_data.study, reduced_data.ReducedSettings),
@@ -45,16 +46,16 @@ def _as(kind: type, settings: Settings, **changes) -> Settings:
     known = {field.name for field in dataclasses.fields(kind)}
     values = {
         field.name: getattr(settings, field.name)
-        for field in dataclasses.fields(OverlaySettings)
+        for field in dataclasses.fields(GridSettings)
         if field.name in known
     }
     return kind(**{**values, **changes})
 
 
-def published_studies(settings: OverlaySettings) -> list[Study]:
+def published_studies(settings: GridSettings) -> list[Study]:
     """Lists the authors' 170 networks, section by section."""
     similar = similar_datasets.study(settings)
-    whole = all_classes.study(settings)
+    whole = all_classes.study(_as(all_classes.AllClassesSettings, settings))
     netbase = [spec for spec in whole.specs if spec.target == "all"]
     bases = [spec for spec in whole.specs if spec.target != "all"]
     dissimilar = dissimilar_datasets.study(
@@ -66,26 +67,24 @@ def published_studies(settings: OverlaySettings) -> list[Study]:
     )
     layers = settings.resolve().layers
     # Theirs were on all classes, with the paper's filler.
-    random = netbase + networks.random_networks(netbase, layers, ("gaussian",))
+    random = netbase + grids.random_networks(netbase, layers, ("gaussian",))
     title = f"Random weights: untrained layers on {settings.dataset}"
     return [
         dataclasses.replace(
-            similar, specs=networks.published_networks(similar.specs)
+            similar, specs=grids.published_networks(similar.specs)
         ),
         dataclasses.replace(whole, specs=bases + netbase),
         dissimilar,
-        Study(
-            "random_weights", random, distance_writer(settings, random, title)
-        ),
+        Study("random_weights", random, distance_writer(settings, title)),
         reduced_data.study(_as(reduced_data.ReducedSettings, settings)),
     ]
 
 
-def study(settings: OverlaySettings) -> Study:
+def study(settings: GridSettings) -> Study:
     """Lists the networks of all studies and says how they are reported.
 
     Args:
-        settings: `OverlaySettings`.
+        settings: `GridSettings`.
 
     Returns:
         `Study`.
@@ -113,8 +112,8 @@ def study(settings: OverlaySettings) -> Study:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
-    return main_of("paper", __doc__, study, arguments, OverlaySettings)
+    """Runs the script; see `experiments.common.running.main_of`."""
+    return main_of("paper", __doc__, study, arguments, GridSettings)
 
 
 if __name__ == "__main__":

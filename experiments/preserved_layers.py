@@ -10,17 +10,18 @@ not mend it.
 import dataclasses
 import sys
 
-from experiments.bases import base_specs
-from experiments.running import Study, main_of
-from experiments.settings import Settings
-from keras_transfer import networks, preserved
+from experiments.common.bases import base_specs
+from experiments.common.running import Study, main_of
+from experiments.common.settings import Layers, Splits, StudySettings
+from keras_transfer.reports import preserved_layers
+from keras_transfer.studies import grids
 
 
 @dataclasses.dataclass(frozen=True)
-class PreservedSettings(Settings):
+class PreservedSettings(Layers, Splits, StudySettings):
     """What this study can be told; its treatments are BnB and AnB."""
 
-    preserved: tuple[int, ...] = (0, 1, 2)
+    preserved_layers: tuple[int, ...] = (0, 1, 2)
     """Layers above the frozen ones that are copied and fine-tuned."""
 
 
@@ -35,19 +36,19 @@ def study(settings: PreservedSettings) -> Study:
     """
     recipe = settings.resolve()
     bases = base_specs(settings, recipe)
-    specs = bases + networks.preserved_networks(
+    specs = bases + grids.preserved_networks(
         bases, recipe.layers, settings.preserved
     )
     title = f"Preserved layers above the cut on {settings.dataset}"
 
     def write(rows, command, folder):
-        return preserved.write_report(rows, title, command, folder), []
+        return preserved_layers.write_report(rows, title, command, folder), []
 
     return Study("preserved_layers", specs, write)
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
+    """Runs the script; see `experiments.common.running.main_of`."""
     return main_of(
         "preserved_layers", __doc__, study, arguments, PreservedSettings
     )

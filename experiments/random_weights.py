@@ -12,16 +12,16 @@ are drawn beside, where they are finished.
 import dataclasses
 import sys
 
-from experiments.bases import base_specs
-from experiments.distances import distance_writer
-from experiments.running import Study, main_of
-from experiments.settings import OverlaySettings
-from keras_transfer import networks
-from keras_transfer.specs import INITIALIZATIONS, NetworkSpec
+from experiments.common.bases import base_specs
+from experiments.common.distances import distance_writer
+from experiments.common.running import Study, main_of
+from experiments.common.settings import Layers, Overlay, Splits, StudySettings
+from keras_transfer.specs.network import INITIALIZATIONS, NetworkSpec
+from keras_transfer.studies import grids
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomSettings(OverlaySettings):
+class RandomSettings(Overlay, Layers, Splits, StudySettings):
     """What this study can be told; it has no treatments."""
 
     initializations: tuple[str, ...] = INITIALIZATIONS
@@ -32,7 +32,7 @@ def random_specs(settings: RandomSettings) -> list[NetworkSpec]:
     """Lists the networks of this study, bases first."""
     recipe = settings.resolve()
     bases = base_specs(settings, recipe)
-    return bases + networks.random_networks(
+    return bases + grids.random_networks(
         bases, recipe.layers, settings.initializations
     )
 
@@ -48,12 +48,12 @@ def study(settings: RandomSettings) -> Study:
     """
     specs = random_specs(settings)
     title = f"Random weights: untrained layers on {settings.dataset}"
-    write = distance_writer(settings, specs, title)
+    write = distance_writer(settings, title)
     return Study("random_weights", specs, write)
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
+    """Runs the script; see `experiments.common.running.main_of`."""
     return main_of("random_weights", __doc__, study, arguments, RandomSettings)
 
 

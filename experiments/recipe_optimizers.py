@@ -2,9 +2,9 @@
 
 import keras
 
-from keras_transfer import optimizers
 from keras_transfer.errors import UserError
-from keras_transfer.specs import SolverSpec
+from keras_transfer.specs.network import SolverSpec
+from keras_transfer.training import optimizers
 
 
 def find_builder(name: str):

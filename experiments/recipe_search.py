@@ -20,11 +20,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from experiments.running import DONE, guarded_main
-from keras_transfer import presets
+from experiments.common.running import DONE, guarded_main
 from keras_transfer.errors import UserError
-from keras_transfer.specs import NetworkSpec
-from keras_transfer.store import RunStore
+from keras_transfer.specs import presets
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.storage.store import RunStore
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +150,8 @@ def run(settings: SearchSettings, console: Console) -> int:
     console.print(f"{len(missing)} networks to train, rows in {path}")
     if settings.plan or not missing:
         return DONE
-    from keras_transfer import pools, trainer
+    from keras_transfer.datasets import pools
+    from keras_transfer.training import trainer
 
     trainer.set_threads(settings.threads)
     cache = RunStore(settings.log_dir, "recipe_search").cache_dir
@@ -187,7 +188,7 @@ def train_trial(trial: dict, spec: NetworkSpec, pool, test: bool) -> dict:
     import keras
 
     from experiments.recipe_optimizers import find_builder
-    from keras_transfer.trainer import train_network
+    from keras_transfer.training.trainer import train_network
 
     optimizer = trial.get("optimizer", "sgd")
     keras.backend.clear_session()
@@ -219,7 +220,7 @@ def train_trial(trial: dict, spec: NetworkSpec, pool, test: bool) -> dict:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
+    """Runs the script; see `experiments.common.running.main_of`."""
     return guarded_main(
         "recipe_search", __doc__, run, arguments, SearchSettings
     )

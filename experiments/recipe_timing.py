@@ -18,9 +18,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from experiments.common.running import DONE, guarded_main
 from experiments.recipe_search import read_trials, trial_spec
-from experiments.running import DONE, guarded_main
-from keras_transfer.store import RunStore
+from keras_transfer.storage.store import RunStore
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,9 @@ class Entrant:
     """
 
     def __init__(self, trial: dict, pool, settings: TimingSettings):
-        from keras_transfer import batches, halves, models, trainer
+        from keras_transfer.datasets import batches, halves
+        from keras_transfer.models import cnn as models
+        from keras_transfer.training import trainer
 
         spec = trial_spec(trial, settings.dataset, "B", 0)
         half = halves.load_half(pool, spec.data, "B")
@@ -89,7 +91,8 @@ class Entrant:
 def run(settings: TimingSettings, console: Console) -> int:
     """Times each recipe in turns; see the file's own text."""
     trials = read_trials(settings.trials)
-    from keras_transfer import pools, trainer
+    from keras_transfer.datasets import pools
+    from keras_transfer.training import trainer
 
     trainer.set_threads(settings.threads)
     cache = RunStore(settings.log_dir, "recipe_search").cache_dir
@@ -113,7 +116,7 @@ def run(settings: TimingSettings, console: Console) -> int:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
+    """Runs the script; see `experiments.common.running.main_of`."""
     return guarded_main(
         "recipe_timing", __doc__, run, arguments, TimingSettings
     )

@@ -10,19 +10,21 @@ images, at the paper's faster schedule.
 import dataclasses
 import sys
 
-from experiments.bases import check_images, few_image_bases
-from experiments.running import Study, main_of
-from experiments.settings import OverlaySettings
-from keras_transfer import data_size, networks, reference
-from keras_transfer.specs import SolverSpec
+from experiments.common.bases import check_images, few_image_bases
+from experiments.common.running import Study, main_of
+from experiments.common.settings import Overlay, StudySettings
+from keras_transfer.analysis import published_2014
+from keras_transfer.reports import data_size
+from keras_transfer.specs.network import SolverSpec
+from keras_transfer.studies import grids
 
 # The paper's sizes; those that a set does not have are left out.
 SIZES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 750, 1000, 1300)
 
 
 @dataclasses.dataclass(frozen=True)
-class ReducedSettings(OverlaySettings):
-    """What this study can be told; it has no layers or treatments."""
+class ReducedSettings(Overlay, StudySettings):
+    """What this study can be told; it has no splits, layers or treatments."""
 
     images: tuple[int, ...] | None = None
     """Training images of each class (the paper's 12 sizes)."""
@@ -55,20 +57,20 @@ def study(settings: ReducedSettings) -> Study:
     recipe = settings.resolve()
     recipe = dataclasses.replace(recipe, solver=faster(recipe.solver))
     bases, most = few_image_bases(settings, recipe)
-    whole = networks.all_class_networks(bases)
+    whole = grids.all_class_networks(bases)
     if settings.images is None:
         offered = SIZES[:: 5 if settings.preset == "smoke" else 1]
         sizes = tuple(size for size in offered if size < most)
     else:
         sizes = settings.images
         check_images(sizes, most, settings.dataset)
-    specs = networks.limited_networks(whole, sizes) + whole
+    specs = grids.limited_networks(whole, sizes) + whole
     title = f"Reduced data: fewer images a class of {settings.dataset}"
 
     def write(rows, command, folder):
         published = None
         if settings.overlay_2014:
-            published = reference.reduced_curve()
+            published = published_2014.reduced_curve()
         paths = data_size.write_reduced(rows, title, command, folder, published)
         return paths, []
 
@@ -76,7 +78,7 @@ def study(settings: ReducedSettings) -> Study:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
+    """Runs the script; see `experiments.common.running.main_of`."""
     return main_of("reduced_data", __doc__, study, arguments, ReducedSettings)
 
 

@@ -13,12 +13,13 @@ import sys
 from pathlib import Path
 
 import tyro
-from rich.console import Console
 
+from experiments.common.terminal import open_console
+from keras_transfer.analysis.log_folder import Survey, group_rows, take_survey
 from keras_transfer.errors import UserError
-from keras_transfer.html_report import write_html
-from keras_transfer.store import RunStore
-from keras_transfer.survey import Survey, group_rows, take_survey
+from keras_transfer.reports.html.report_page import write_html
+from keras_transfer.specs.paths import user_path
+from keras_transfer.storage.store import RunStore
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +42,7 @@ def write(log_dir: Path) -> tuple[Path, Survey]:
     Raises:
         UserError: If the folder holds no network or cannot be written.
     """
+    log_dir = user_path(log_dir)
     survey = take_survey(RunStore(log_dir, "report"))
     if not survey.rows and not survey.unfinished:
         others = ""
@@ -74,7 +76,7 @@ def main(arguments=None) -> int:
         description=__doc__,
         args=arguments,
     )
-    console = Console()
+    console = open_console()
     try:
         path, survey = write(Path(options.log_dir))
     except UserError as error:

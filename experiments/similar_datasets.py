@@ -6,26 +6,29 @@ task (AnB minus BnB); fine-tuning recovers both (BnB+, AnB+).
 
     python -m experiments.similar_datasets
     python -m experiments.similar_datasets --dataset cifar100
+    python -m experiments.similar_datasets --images DIR
 """
 
 import sys
 
-from experiments.running import Study, main_of
-from experiments.settings import OverlaySettings
-from keras_transfer import networks, reference, results, summary
+from experiments.common.running import Study, main_of
+from experiments.common.settings import ImageSettings
+from keras_transfer.analysis import claims, published_2014
+from keras_transfer.reports import summary
+from keras_transfer.studies import grids
 
 
-def study(settings: OverlaySettings) -> Study:
+def study(settings: ImageSettings) -> Study:
     """Lists the networks and says how they are reported.
 
     Args:
-        settings: `OverlaySettings`.
+        settings: `ImageSettings`.
 
     Returns:
         `Study`.
     """
     recipe = settings.resolve()
-    specs = networks.similar_networks(
+    specs = grids.similar_networks(
         settings.dataset,
         recipe,
         recipe.splits,
@@ -39,12 +42,12 @@ def study(settings: OverlaySettings) -> Study:
         title = f"Similar data sets: random halves of {settings.dataset}"
         published = None
         if settings.overlay_2014:
-            published = reference.published_rows()
+            published = published_2014.published_rows()
         paths = summary.write_report(rows, title, command, folder, published)
         lines = [
             f"{claim.number}. {claim.text} {claim.verdict.upper()}: "
             f"{claim.effect}"
-            for claim in results.claims(rows)
+            for claim in claims.judge_rows(rows)
         ]
         return paths, lines
 
@@ -52,10 +55,8 @@ def study(settings: OverlaySettings) -> Study:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
-    return main_of(
-        "similar_datasets", __doc__, study, arguments, OverlaySettings
-    )
+    """Runs the script; see `experiments.common.running.main_of`."""
+    return main_of("similar_datasets", __doc__, study, arguments, ImageSettings)
 
 
 if __name__ == "__main__":

@@ -9,15 +9,16 @@ images freezing is better, for fine-tuning overfits; with many, fine-tuning.
 import dataclasses
 import sys
 
-from experiments.bases import check_images, few_image_bases
-from experiments.running import Study, main_of
-from experiments.settings import Settings
-from keras_transfer import data_size, networks
-from keras_transfer.specs import MODES
+from experiments.common.bases import check_images, few_image_bases
+from experiments.common.running import Study, main_of
+from experiments.common.settings import Splits, StudySettings
+from keras_transfer.reports import data_size
+from keras_transfer.specs.network import MODES
+from keras_transfer.studies import grids
 
 
 @dataclasses.dataclass(frozen=True)
-class TargetSizeSettings(Settings):
+class TargetSizeSettings(Splits, StudySettings):
     """What this study can be told; it has no treatments."""
 
     layers: tuple[int, ...] | None = None
@@ -44,9 +45,9 @@ def study(settings: TargetSizeSettings) -> Study:
     draws = settings.draws or ((0,) if smoke else (0, 1, 2))
     bases, most = few_image_bases(settings, recipe)
     check_images(sizes, most, settings.dataset)
-    few = networks.limited_networks(bases, sizes, draws)
+    few = grids.limited_networks(bases, sizes, draws)
     targets = few + bases
-    transfers = networks.few_image_transfers(targets, layers, MODES)
+    transfers = grids.few_image_transfers(targets, layers, MODES)
     title = f"Target images a class of {settings.dataset}"
 
     def write(rows, command, folder):
@@ -57,7 +58,7 @@ def study(settings: TargetSizeSettings) -> Study:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
+    """Runs the script; see `experiments.common.running.main_of`."""
     return main_of("target_size", __doc__, study, arguments, TargetSizeSettings)
 
 

@@ -17,17 +17,18 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
-from experiments.running import DONE, guarded_main
-from experiments.settings import Settings
-from experiments.training import open_executor, train_all
-from keras_transfer import locks, networks, tuning
+from experiments.common.running import DONE, guarded_main
+from experiments.common.settings import Layers, Settings, Splits, Treatments
+from experiments.common.training import open_executor, training
 from keras_transfer.errors import UserError
-from keras_transfer.rates import task_of
-from keras_transfer.store import RunStore
+from keras_transfer.specs.rates import task_of
+from keras_transfer.storage import locks
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import grids, planning, tuning
 
 
 @dataclasses.dataclass(frozen=True)
-class TuneSettings(Settings):
+class TuneSettings(Treatments, Layers, Splits, Settings):
     """What this search can be told."""
 
     method: Literal["random", "bayesian", "hyperband"] = "random"
@@ -67,7 +68,7 @@ def tasks(settings: TuneSettings) -> dict[str, list]:
             "Expected 0 < `--lowest` < `--highest`. "
             f"Received: {settings.lowest} and {settings.highest}."
         )
-    specs = networks.similar_networks(
+    specs = grids.similar_networks(
         settings.dataset,
         recipe,
         recipe.splits,
@@ -110,6 +111,9 @@ def run(settings: TuneSettings, console: Console) -> int:
         )
     )
     if settings.plan:
+        size = next(iter(found.values()))[0].data.image_size
+        place = (settings.dataset, size, settings.data_dir)
+        planning.find_facts(sources, *place)  # refuses an unknown name
         count = settings.trials * sum(map(len, found.values()))
         console.print(
             f"{len(bases)} base networks, then {len(found)} tasks of "
@@ -119,7 +123,9 @@ def run(settings: TuneSettings, console: Console) -> int:
         )
         return DONE
     if bases:
-        train_all(settings, bases, sources, console)
+        title = "Base networks of the search"
+        with training(settings, bases, sources, console, title):
+            pass
     folder = sources.log_dir / "tuning"
     store = RunStore(folder, "trials", sources.cache_dir)
     report = folder / settings.dataset.replace("/", "-")
@@ -144,7 +150,7 @@ def run(settings: TuneSettings, console: Console) -> int:
         )
     with (
         locks.hold(lock, wait=True),
-        open_executor(settings, tuned, store) as executor,
+        open_executor(settings, tuned, store, console) as executor,
     ):
         for task, specs in found.items():
             results[task] = tuning.search(
@@ -163,11 +169,11 @@ def run(settings: TuneSettings, console: Console) -> int:
                 observe=settings.observe,
             )
             tuning.write_trials(report / "trials.jsonl", results)
-            tuning.write_trial_events(report / "tensorboard", results)
+            tuning.write_trial_events(store, report, results)
             about = {"dataset": settings.dataset, "method": settings.method}
             tuning.write_best(report / "best.json", results, about)
-    _print_best(results, console)
-    console.print(f"rates: {report / 'best.json'}", soft_wrap=True)
+        _print_best(results, console)
+        console.print(f"rates: {report / 'best.json'}", soft_wrap=True)
     return DONE
 
 
@@ -197,7 +203,7 @@ def _print_best(results: dict, console: Console) -> None:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
+    """Runs the script; see `experiments.common.running.main_of`."""
     return guarded_main(
         "tune_learning_rate", __doc__, run, arguments, TuneSettings
     )

@@ -4,15 +4,22 @@ import json
 import os
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-
 import numpy as np
 import pytest
 
-from keras_transfer import integrity
-from keras_transfer.pools import ImagePool
-from keras_transfer.specs import DataSpec, ModelSpec, NetworkSpec, SolverSpec
+from keras_transfer.datasets import checksums
+from keras_transfer.datasets.pools import ImagePool
+from keras_transfer.specs.network import (
+    DataSpec,
+    ModelSpec,
+    NetworkSpec,
+    SolverSpec,
+)
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 TINY = "tiny_colours"
 TINY_SIZE = 20
@@ -38,7 +45,7 @@ def write_tiny_pool(
         images = (colours[labels] + noise).astype(np.uint8)
         np.save(folder / f"{part}_labels.npy", labels)
         np.save(folder / f"{part}_images.npy", images)
-    fingerprint, blocks = integrity.take_checksums(folder)
+    fingerprint, blocks = checksums.take_checksums(folder)
     meta = {
         "name": name,
         "version": "1.0.0",
@@ -48,7 +55,7 @@ def write_tiny_pool(
         "counts": counts,
         "blocks": blocks,
     }
-    (folder / "pool.json").write_text(json.dumps(integrity.seal(meta)))
+    (folder / "pool.json").write_text(json.dumps(checksums.seal(meta)))
     return ImagePool(folder)
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_transfer.results import Row
+from keras_transfer.analysis.results import Row
 
 
 def made_up_row(spec, accuracy, **changes):

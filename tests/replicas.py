@@ -8,25 +8,29 @@ and `FOLDER/seen.json` with what only the process could see. The base that
 layers are copied from is in `SOURCES/logs`.
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import dataclasses
 import json
+import os
 import sys
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from keras_transfer import strategies, trainer
-from keras_transfer.batches import Course
+from keras_transfer.datasets.batches import Course
 from keras_transfer.errors import NetworkFailed
-from keras_transfer.features import FeatureStore
-from keras_transfer.specs import DataSpec, ModelSpec, NetworkSpec, SolverSpec
-from keras_transfer.store import RunStore
+from keras_transfer.specs.network import (
+    DataSpec,
+    ModelSpec,
+    NetworkSpec,
+    SolverSpec,
+)
+from keras_transfer.storage.store import RunStore
+from keras_transfer.training import strategies, trainer
+from keras_transfer.transfer.frozen_features import FeatureStore
 from tests.conftest import TINY, TINY_SIZE, write_tiny_pool
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def network_spec(case: str, replicas: int | None = None) -> NetworkSpec:

@@ -13,11 +13,15 @@ import sys
 import time
 from pathlib import Path
 
-from keras_transfer.quiet import quiet_import
+from keras_transfer.studies.executors.quiet import quiet_import
 from tests.conftest import TINY, write_tiny_pool
 
 ARGUMENTS = ["--dataset", TINY, "--image-size", "20", "--width", "4"]
+
+
 ARGUMENTS += ["--epochs", "12", "--steps-per-epoch", "2", "--batch-size", "8"]
+
+
 ARGUMENTS += ["--layers", "7", "--treatments", "AnB", "--workers", "1"]
 
 
@@ -69,8 +73,8 @@ def with_a_death(folder: Path, name: str) -> None:
 
 
 def wait_for(condition) -> None:
-    """Waits until a condition holds, two minutes at most."""
-    deadline = time.monotonic() + 240
+    """Waits until a condition holds, four minutes at most."""
+    deadline = time.monotonic() + 4 * 60
     while not condition():
         if time.monotonic() > deadline:
             sys.exit("waited in vain")
@@ -81,7 +85,7 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1])
     with quiet_import():
         from experiments import similar_datasets
-        from keras_transfer import preload, workers  # noqa: F401
+        from keras_transfer.studies.executors import processes as workers
 
     workers.START = "fork"
     for name, count in (("alone", 1), ("two", 2), ("four", 4)):

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_transfer import integrity, pools, records
+from keras_transfer.datasets import checksums, pools, tfds_records
 from keras_transfer.errors import UserError
-from keras_transfer.store import RunStore
-from keras_transfer.study import run_study
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies.scheduler import run_study
 from tests.test_pools import example_set
 
 
@@ -21,18 +21,145 @@ def examples(labels):
 
 def test_label_out_of_range_is_named_with_its_place():
     with pytest.raises(UserError) as error:
-        records.read_labels(examples([0, 3, -1, 4, -2]), 4, "odd", "train")
+        tfds_records.read_labels(examples([0, 3, -1, 4, -2]), 4, "odd", "train")
     assert str(error.value) == (
         "Record 3 of part 'train' of 'odd' has label 4: expected 0 to 3, or "
         "-1 for none (2 such records in all)."
     )
-    labels = records.read_labels(examples([0, 3, -1]), 4, "odd", "train")
+    labels = tfds_records.read_labels(examples([0, 3, -1]), 4, "odd", "train")
     assert labels.tolist() == [0, 3, -1]
 
 
-def test_part_without_a_label_is_named():
-    with pytest.raises(UserError, match="'test' of 'odd' has no labelled"):
-        records.read_labels(examples([-1, -1]), 4, "odd", "test")
+def field_set(dataset, parts, features, example):
+    """Makes a TFDS set of 6 classes, 5 images each, from its features."""
+
+    def generate(part):
+        for label in range(6):
+            for index in range(5):
+                pixels = np.full((20, 20, 3), 40 * label + index, np.uint8)
+                yield f"{part}{label}{index}", example(part, pixels, label)
+
+    def about(self):
+        features_dict = tfds.features.FeaturesDict(features)
+        return tfds.core.DatasetInfo(builder=self, features=features_dict)
+
+    members = {
+        "VERSION": tfds.core.Version("1.0.0"),
+        "name": dataset,
+        "__module__": __name__,
+        "_info": about,
+        "_generate_examples": lambda self, part: generate(part),
+        "_split_generators": lambda self, manager: {
+            part: generate(part) for part in parts
+        },
+    }
+    type(dataset, (tfds.core.GeneratorBasedBuilder,), members)
+    return dataset
+
+
+IMAGE = tfds.features.Image(shape=(20, 20, 3))
+LABEL = tfds.features.ClassLabel(num_classes=6)
+
+
+def blind(*without_labels):
+    def example(part, pixels, label):
+        label = -1 if part in without_labels else label
+        return {"image": pixels, "label": label}
+
+    return {"image": IMAGE, "label": LABEL}, example
+
+
+def prepare(name, tmp_path):
+    return pools.prepare_pool(tmp_path / "cache", name, 20, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "parts, without, counts, said",
+    [
+        (
+            ("train", "validation", "test"),
+            ("test",),
+            {"train": 30, "test": 30},
+            "train ('train') 30 images, test ('validation') 30 images, left "
+            "out of 'test': 30 without a label",
+        ),
+        (
+            ("train", "test"),
+            ("test",),
+            {"train": 24, "test": 6},  # a fifth of 5 a class
+            "train ('train') 24 images, test (cut from 'train') 6 images, "
+            "left out of 'test': 30 without a label",
+        ),
+        (
+            ("train", "validation", "test"),
+            (),
+            {"train": 30, "test": 30},
+            "train ('train') 30 images, test ('test') 30 images",
+        ),
+    ],
+)
+def test_a_part_without_labels_is_not_tested_on(
+    tmp_path, parts, without, counts, said
+):
+    name = f"blind_{len(parts)}_{len(without)}"
+    pool = prepare(field_set(name, parts, *blind(*without)), tmp_path)
+    assert pool.counts == counts
+    assert pool.describe_parts() == said
+
+
+def test_a_set_without_any_label_is_named(tmp_path):
+    name = field_set("no_labels", ("train", "test"), *blind("train", "test"))
+    with pytest.raises(UserError, match="'train' of 'no_labels' has no label"):
+        prepare(name, tmp_path)
+
+
+ODD_FEATURES = {
+    "manylabels": (
+        {"label": tfds.features.Sequence(LABEL, length=2)},
+        lambda pixels, label: {"image": pixels, "label": [label, 0]},
+        "Feature 'label' of data set 'manylabels' cannot be used: expected "
+        "one `ClassLabel` an example. Received: Sequence(",
+    ),
+    "clips": (
+        {"image": tfds.features.Video(shape=(2, 20, 20, 3))},
+        lambda pixels, label: {"image": np.stack([pixels] * 2), "label": label},
+        "expected one `Image` an example. Received: Video(",
+    ),
+    "albums": (
+        {"image": tfds.features.Sequence(IMAGE)},
+        lambda pixels, label: {"image": [pixels], "label": label},
+        "expected one `Image` an example. Received: Sequence(",
+    ),
+    "twoviews": (
+        {"image": {"left": IMAGE, "right": IMAGE}},
+        lambda pixels, label: {
+            "image": {"left": pixels, "right": pixels},
+            "label": label,
+        },
+        "expected one `Image` an example. Received: FeaturesDict(",
+    ),
+    "numbers": (
+        {"image": tfds.features.Tensor(shape=(20, 20, 3), dtype=np.uint8)},
+        lambda pixels, label: {"image": pixels, "label": label},
+        "expected one `Image` an example. Received: Tensor(",
+    ),
+    "marks": (
+        {"label": tfds.features.Scalar(dtype=np.int64)},
+        lambda pixels, label: {"image": pixels, "label": label},
+        "expected one `ClassLabel` an example. Received: Scalar(",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(ODD_FEATURES))
+def test_features_that_are_no_image_and_label_are_named(tmp_path, name):
+    changes, example, message = ODD_FEATURES[name]
+    features = {"image": IMAGE, "label": LABEL, **changes}
+    parts = ("train", "test")
+    field_set(name, parts, features, lambda part, *rest: example(*rest))
+    with pytest.raises(UserError) as error:
+        prepare(name, tmp_path)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +172,7 @@ def test_part_without_a_label_is_named():
 def test_images_of_other_numbers_are_refused(shape, dtype, received):
     feature = tfds.features.Image(shape=shape, dtype=dtype)
     with pytest.raises(UserError, match=f"'deep'.*of uint8.*{received}"):
-        records.check_image_feature("deep", feature)
+        tfds_records.check_image_feature("deep", feature)
 
 
 def test_images_with_an_alpha_channel_lose_it(tmp_path):
@@ -111,9 +238,9 @@ def test_class_without_an_image_is_named_before_training(
     path = tiny_pool.folder / "pool.json"
     meta = json.loads(path.read_text())
     del meta["sha256"]
-    fingerprint, blocks = integrity.take_checksums(tiny_pool.folder)
+    fingerprint, blocks = checksums.take_checksums(tiny_pool.folder)
     meta.update(fingerprint=fingerprint, blocks=blocks)
-    path.write_text(json.dumps(integrity.seal(meta)))
+    path.write_text(json.dumps(checksums.seal(meta)))
     store = RunStore(tmp_path / "logs", "study")
     specs = [dataclasses.replace(tiny_spec, target=half) for half in "AB"]
     with pytest.raises(UserError, match="colour5"):

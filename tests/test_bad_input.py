@@ -6,7 +6,17 @@ import time
 
 import pytest
 
-from experiments import similar_datasets
+from experiments import (
+    all_classes,
+    boost,
+    dissimilar_datasets,
+    preserved_layers,
+    random_weights,
+    reduced_data,
+    similar_datasets,
+    target_size,
+    tune_learning_rate,
+)
 from tests.conftest import TINY, write_tiny_pool
 
 
@@ -44,6 +54,40 @@ def test_value_is_named_with_its_cure(capsys, tmp_path, arguments, text):
     import re
 
     assert re.search(text, message), message
+
+
+IGNORED = [
+    (all_classes, "--layers 3"),
+    (all_classes, "--treatments AnB"),
+    (boost, "--treatments AnB"),
+    (dissimilar_datasets, "--splits 1"),
+    (preserved_layers, "--treatments AnB+"),
+    (random_weights, "--treatments AnB"),
+    (reduced_data, "--layers 3"),
+    (reduced_data, "--splits 1"),
+    (reduced_data, "--treatments AnB"),
+    (target_size, "--treatments AnB"),
+    (tune_learning_rate, "--learning-rates rates.json"),
+]
+
+
+@pytest.mark.parametrize("script, flags", IGNORED)
+def test_flags_that_a_study_would_ignore_are_refused(capsys, script, flags):
+    with pytest.raises(SystemExit) as ending:
+        script.main(["--dataset", "cifar100", "--plan", *flags.split()])
+    assert ending.value.code == 2
+    message = capsys.readouterr().err
+    assert flags.split()[0] in message and "nrecognized" in message
+
+
+def test_flags_that_another_flag_makes_idle_are_refused(capsys, tmp_path):
+    place = ["--dataset", "cifar100", "--plan", "--log-dir", str(tmp_path)]
+    arguments = [*place, "--balance-draw", "1"]
+    assert dissimilar_datasets.main(arguments) == 2
+    assert "only with `--balanced`" in capsys.readouterr().err
+    arguments = [*place, "--model", "caffenet", "--image-size", "80"]
+    assert similar_datasets.main([*arguments, "--width", "8"]) == 2
+    assert "no `--width` of caffenet" in capsys.readouterr().err
 
 
 def test_unprepared_set_without_network(capsys, tmp_path, monkeypatch):

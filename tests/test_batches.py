@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from keras_transfer import batches, halves
+from keras_transfer.datasets import batches, halves
 
 
 def streamed_batches(part, mean, spec, start, stop, seed=3, size=8):

@@ -6,7 +6,7 @@ import tarfile
 
 from experiments.benchmark import __main__ as benchmark
 from experiments.benchmark import decoding, tables
-from keras_transfer.presets import find_preset
+from keras_transfer.specs.presets import find_preset
 
 
 def test_jpegs_come_out_of_a_tar_of_tars(tmp_path):

@@ -1,7 +1,8 @@
 import pytest
 
 from experiments import boost as script
-from keras_transfer import boost
+from keras_transfer.reports import boost
+from keras_transfer.studies import grids
 from tests.helpers import made_up_row, made_up_study
 
 
@@ -13,7 +14,7 @@ def study(tiny_spec, gain=0.02):
         if row.spec.n == 0 or row.spec.mode == "finetuned"
     ]
     bases = [row for row in rows if row.spec.base is None]
-    (longer, *_) = boost.long_bases([tiny_spec])
+    (longer, *_) = grids.long_bases([tiny_spec])
     for row in bases:
         rows.append(
             made_up_row(
@@ -31,7 +32,7 @@ def study(tiny_spec, gain=0.02):
 
 
 def test_long_bases_take_twice_the_steps(tiny_spec):
-    (longer,) = boost.long_bases([tiny_spec])
+    (longer,) = grids.long_bases([tiny_spec])
     assert longer.solver.epochs == 2 * tiny_spec.solver.epochs
     assert longer.network_id != tiny_spec.network_id
     assert longer.treatment == "base"
@@ -43,9 +44,9 @@ def test_differences_are_paired(tiny_spec):
     assert value.count == 8 and value.mean == pytest.approx(0.01)
     over_base = boost.difference(rows, "AnB+", "base", 3, 3)
     assert over_base.mean == pytest.approx(0.02)
-    over_long = boost.difference(rows, "AnB+", boost.LONG, 5, 5)
+    over_long = boost.difference(rows, "AnB+", grids.LONG, 5, 5)
     assert over_long.mean == pytest.approx(0.005)
-    longer = boost.difference(rows, boost.LONG, "base", 1, 7)
+    longer = boost.difference(rows, grids.LONG, "base", 1, 7)
     assert longer.mean == pytest.approx(0.015)
 
 

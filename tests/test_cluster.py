@@ -16,13 +16,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_transfer import ray_connection, shared_folder, trainer
 from keras_transfer.errors import UserError
-from keras_transfer.needs import Needs, Node, memory_of, share_nodes
-from keras_transfer.shared_folder import EpochTail, Home, folder_id, versions
-from keras_transfer.store import RunStore
-from keras_transfer.study import Reporter, run_study
-from keras_transfer.workers import available_cores
+from keras_transfer.models import saving
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies.executors import ray_connection, shared_folder
+from keras_transfer.studies.executors.processes import available_cores
+from keras_transfer.studies.executors.resources import (
+    Needs,
+    Node,
+    memory_of,
+    share_nodes,
+)
+from keras_transfer.studies.executors.shared_folder import (
+    EpochTail,
+    Home,
+    folder_id,
+    versions,
+)
+from keras_transfer.studies.scheduler import Reporter, run_study
 from tests.conftest import write_tiny_pool
 from tests.test_study import finish, script
 
@@ -92,7 +103,7 @@ def test_a_cluster_with_killed_workers_gives_the_bits_of_a_local_run(
 ):
     from ray.cluster_utils import Cluster
 
-    from keras_transfer.cluster import ClusterExecutor
+    from keras_transfer.studies.executors.cluster import ClusterExecutor
 
     solver = dataclasses.replace(tiny_spec.solver, epochs=12)
     base = dataclasses.replace(tiny_spec, solver=solver)
@@ -151,8 +162,8 @@ def test_a_cluster_with_killed_workers_gives_the_bits_of_a_local_run(
             k: v for k, v in two.items() if k not in UNTOLD
         }
         for a, b in zip(
-            trainer.load_model(local.network(spec)).get_weights(),
-            trainer.load_model(remote.network(spec)).get_weights(),
+            saving.load_model(local.network(spec)).get_weights(),
+            saving.load_model(remote.network(spec)).get_weights(),
             strict=True,
         ):
             np.testing.assert_array_equal(a, b)

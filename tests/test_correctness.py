@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from keras_transfer import correctness
 from keras_transfer.errors import UserError
+from keras_transfer.storage import correctness
 
 HITS = np.array([1, 0, 0, 0, 0, 0, 0, 1, 1, 0], bool)
 

@@ -3,9 +3,11 @@ import dataclasses
 import pytest
 
 from experiments import reduced_data, target_size
-from keras_transfer import data_size, halves, networks
+from keras_transfer.datasets import halves
 from keras_transfer.errors import UserError
-from keras_transfer.presets import find_preset
+from keras_transfer.reports import data_size
+from keras_transfer.specs.presets import find_preset
+from keras_transfer.studies import grids
 from tests.helpers import made_up_row
 
 
@@ -99,9 +101,9 @@ def test_report_of_target_size(tiny_spec, tmp_path):
 
 
 def test_few_images_of_the_target_and_all_of_the_base(tiny_spec):
-    scratch = networks.limited_networks([tiny_spec], (5, 10), (0, 1))
+    scratch = grids.limited_networks([tiny_spec], (5, 10), (0, 1))
     assert len(scratch) == len({s.network_id for s in scratch}) == 4
-    (transfer, _, *_) = networks.few_image_transfers(
+    (transfer, _, *_) = grids.few_image_transfers(
         scratch, (3,), ("frozen", "finetuned")
     )
     assert transfer.label == "B3A" and transfer.target_images == 5
@@ -110,7 +112,7 @@ def test_few_images_of_the_target_and_all_of_the_base(tiny_spec):
     assert transfer.source == dataclasses.replace(tiny_spec, target="B")
     assert transfer.name.endswith("B3A/seed0, 5 images, draw 0")
     with pytest.raises(UserError, match="`--images`.*Received: 0"):
-        networks.limited_networks([tiny_spec], (0,))
+        grids.limited_networks([tiny_spec], (0,))
 
 
 def test_draws_differ_and_larger_draws_hold_smaller_ones(tiny_pool, tiny_spec):

@@ -9,11 +9,15 @@ import os
 import pytest
 
 from experiments import similar_datasets
-from keras_transfer import devices, strategies
 from keras_transfer.errors import UserError
-from keras_transfer.store import RunStore
-from keras_transfer.study import run_study
-from keras_transfer.workers import LocalExecutor, Worker, default_workers
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies.executors.processes import (
+    LocalExecutor,
+    Worker,
+    default_workers,
+)
+from keras_transfer.studies.scheduler import run_study
+from keras_transfer.training import devices, strategies
 
 
 @pytest.fixture

@@ -2,7 +2,12 @@ import dataclasses
 
 import pytest
 
-from keras_transfer import distance, intervals
+from experiments.common.distances import finished_beside
+from keras_transfer.analysis import intervals
+from keras_transfer.reports import distance, figure3
+from keras_transfer.specs import recipes
+from keras_transfer.specs.rates import with_rates
+from keras_transfer.storage.store import RunStore
 from tests.helpers import made_up_row, made_up_study
 
 
@@ -49,16 +54,126 @@ def test_drops_are_from_each_networks_own_base(tiny_spec):
     n, drop, low, high = drops["random halves"][2]
     assert (n, drop) == (7, pytest.approx(-0.0605))
     assert low < drop < high
-    assert drops["man-made / natural"][1][1] == pytest.approx(-0.061)
+    assert drops["side A / side B"][1][1] == pytest.approx(-0.061)
     (curve,) = random.values()
     assert curve[0] == (0, pytest.approx(0.65))
     assert curve[1] == (4, pytest.approx(0.65 - 0.301))
 
 
-def test_sides_are_drawn_by_target(tiny_spec):
+def test_sides_are_drawn_by_target_and_named(tiny_spec):
+    halves = ((0, 1, 2), (3, 4, 5, 6))
+    dissimilar, _, drops = distance.figure3_data(
+        study(tiny_spec), {halves: ("cats", "dogs")}
+    )
+    assert dissimilar["target cats"][0] == (0, pytest.approx(0.7))
+    assert dissimilar["target dogs"][0] == (0, pytest.approx(0.8))
+    assert "cats / dogs" in drops
+    # Not known, so no name is made up.
     dissimilar, _, _ = distance.figure3_data(study(tiny_spec))
-    assert dissimilar["target man-made"][0] == (0, pytest.approx(0.7))
-    assert dissimilar["target natural"][0] == (0, pytest.approx(0.8))
+    assert list(dissimilar) == ["target side A", "target side B"]
+
+
+def test_two_divisions_by_kind_are_two_curves(tiny_spec):
+    rows = study(tiny_spec)
+    other = ((0, 1), (2, 3))
+    for row in list(rows):
+        if row.spec.data.halves is not None:
+            data = dataclasses.replace(row.spec.data, halves=other)
+            spec = dataclasses.replace(row.spec, data=data)
+            made = made_up_row(spec, row.accuracy - 0.1 * (row.spec.n == 7))
+            rows.append(made)
+    dissimilar, _, drops = distance.figure3_data(rows)
+    assert [len(curve) for curve in dissimilar.values()] == [3] * 4
+    assert drops["side A / side B"][2][1] == pytest.approx(-0.121)
+    assert drops["side A / side B (2 and 2 classes)"][2][1] == (
+        pytest.approx(-0.221)
+    )
+    assert [claim.number for claim in distance.claims(rows)] == (
+        ["4.2", "4.3"] * 2
+    )
+
+
+def test_figure_3_draws_every_curve_in_a_look_of_its_own(tmp_path):
+    looks = [figure3.look_of(index) for index in range(20)]
+    assert len(set(looks)) == 20
+    curves = {f"curve {i}": [(0, 0.0), (3, -0.01 * i)] for i in range(7)}
+    path, _ = figure3.plot_figure3(
+        {}, {}, curves, "Title", tmp_path / "figure", curves
+    )
+    text = path.read_text()
+    assert all(f">{name}<" in text for name in curves)
+    assert all(f">2014: {name}<" in text for name in curves)
+
+
+def filed(store, spec, accuracy):
+    made = made_up_row(spec, accuracy)
+    network = store.network(spec)
+    network.begin()
+    network.model_path.write_bytes(b"weights")
+    network.complete(made.result)
+    return made
+
+
+def test_only_networks_of_the_same_recipe_stand_beside(tiny_spec, tmp_path):
+    store = RunStore(tmp_path, "study")
+    kinds = dataclasses.replace(tiny_spec.data, halves=((0, 1), (2, 3)))
+    own = [
+        made_up_row(dataclasses.replace(tiny_spec, data=kinds, **changes), 0.5)
+        for changes in ({}, {"base": "B", "n": 3})
+    ]
+    transfer = dataclasses.replace(tiny_spec, base="B", n=3)
+    same = [
+        tiny_spec,
+        transfer,
+        dataclasses.replace(tiny_spec, base="random", n=5, initialization="he"),
+        dataclasses.replace(
+            transfer, data=dataclasses.replace(tiny_spec.data, split=2)
+        ),
+    ]
+    others = [
+        dataclasses.replace(tiny_spec, target_images=5, draw=0),
+        dataclasses.replace(transfer, target_images=5, draw=0),
+        dataclasses.replace(transfer, preserved=1),
+        dataclasses.replace(transfer, seed=1),
+        dataclasses.replace(
+            transfer,
+            solver=dataclasses.replace(tiny_spec.solver, learning_rate=0.1),
+            base_solver=tiny_spec.solver,
+        ),
+    ]
+    for field, value in (
+        ("scale", 1.0),
+        ("mirror", False),
+        ("validation_fraction", 0.2),
+        ("images_per_class", 5),
+        ("mean", "target"),
+        ("halves", ((0, 2), (1, 3))),
+    ):
+        data = dataclasses.replace(tiny_spec.data, **{field: value})
+        others.append(dataclasses.replace(transfer, data=data))
+    for spec in same + others:
+        filed(store, spec, 0.5)
+    found = finished_beside(RunStore(tmp_path, "beside"), own)
+    assert {row.spec for row in found} == set(same)
+    # Rates of each treatment's own: networks without are not the same.
+    rates = {"AnB 3": {"learning_rate": 0.1}}
+    tuned = [
+        dataclasses.replace(row, spec=spec)
+        for row, spec in zip(
+            own, with_rates([row.spec for row in own], rates), strict=True
+        )
+    ]
+    found = finished_beside(RunStore(tmp_path, "beside"), tuned)
+    assert {row.spec for row in found} == {tiny_spec, others[4]}
+
+
+def test_a_recipe_is_what_is_left_when_what_varies_is_taken_away(tiny_spec):
+    key = dict(recipes.recipe_key(tiny_spec, recipes.FIGURE3))
+    assert {"target_images", "draw", "preserved", "data.scale"} <= set(key)
+    assert not {"seed", "n", "data.halves"} & set(key)
+    assert key["solver.learning_rate"] == 0.05
+    with pytest.raises(ValueError, match="Received: .'colour'."):
+        recipes.recipe_key(tiny_spec, ("colour",))
 
 
 def test_claims_follow_the_numbers(tiny_spec):

@@ -4,8 +4,11 @@ import re
 
 import pytest
 
-from keras_transfer import boost, drift, html_layers, summary
-from keras_transfer.specs import LAYER_NAMES
+from keras_transfer.analysis import layer_movement
+from keras_transfer.reports import boost, summary
+from keras_transfer.reports.html import layers
+from keras_transfer.specs.network import LAYER_NAMES
+from keras_transfer.studies import grids
 from tests.helpers import made_up_study
 
 
@@ -29,7 +32,7 @@ def rows(tiny_spec):
 
 
 def test_means_and_intervals(rows):
-    data = drift.drift_data(rows)
+    data = layer_movement.drift_data(rows)
     assert list(data) == ["base", "BnB+", "AnB+"]
     assert data["base"]["conv3"] == [(0, 90.0, 90.0, 90.0, False)]
     points = data["AnB+"]["conv5"]
@@ -48,8 +51,8 @@ def test_means_and_intervals(rows):
 def test_networks_without_a_table_are_left_out(rows, tmp_path):
     for row in rows:
         del row.result["layers"]
-    assert drift.drift_data(rows) == {}
-    assert drift.drift_cells(rows)[1] == []
+    assert layer_movement.drift_data(rows) == {}
+    assert layer_movement.drift_cells(rows)[1] == []
     paths = summary.write_report(rows, "Title", "command", tmp_path)
     assert "layers.svg" not in [path.name for path in paths]
     assert "How far" not in (tmp_path / "summary.md").read_text()
@@ -59,7 +62,7 @@ def test_only_some_networks_have_a_table(rows):
     for row in rows:
         if row.spec.data.split == 1:
             del row.result["layers"]
-    _, mean, *_ = drift.drift_data(rows)["BnB+"]["fc6"][0]
+    _, mean, *_ = layer_movement.drift_data(rows)["BnB+"]["fc6"][0]
     assert mean == 6.0
 
 
@@ -76,11 +79,11 @@ def test_reports_hold_figure_and_table(rows, tmp_path, module):
 
 def test_long_bases_do_not_count_as_bases(rows):
     bases = [row.spec for row in rows if row.spec.base is None]
-    (longer, *_) = boost.long_bases(bases)
+    (longer, *_) = grids.long_bases(bases)
     row = next(row for row in rows if row.spec == bases[0])
     table = [{**layer, "angle": 10.0} for layer in row.result["layers"]]
     rows.append(type(row)(longer, {**row.result, "layers": table}))
-    assert drift.drift_data(rows)["base"]["fc8"] == [
+    assert layer_movement.drift_data(rows)["base"]["fc8"] == [
         (0, 90.0, 90.0, 90.0, False)
     ]
 
@@ -99,9 +102,9 @@ def test_layers_of_a_network_on_the_page():
         "activation_mean": 1.0,
         "activation_sd": 1e-9,
     }
-    table = html_layers.layer_table([layer])
+    table = layers.layer_table([layer])
     cells = re.findall("<td[^>]*>(.*?)</td>", table)
     assert cells[:3] == ["&lt;conv1&gt;", "copied", "frozen"]
     # An exact zero is written without digits, a small number with them.
     assert cells[3:] == ["7.12", "0", "0", "", "6.2", "50.0", "1.00", "0.00"]
-    assert html_layers.layer_table(None) == ""
+    assert layers.layer_table(None) == ""

@@ -20,12 +20,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_transfer import integrity, trainer
+from keras_transfer.datasets import checksums
 from keras_transfer.errors import UserError
-from keras_transfer.files import remove_leftovers
-from keras_transfer.specs import DataSpec, ModelSpec, NetworkSpec, SolverSpec
-from keras_transfer.store import RunStore
-from keras_transfer.study import Reporter, run_study
+from keras_transfer.models import saving
+from keras_transfer.specs.network import (
+    DataSpec,
+    ModelSpec,
+    NetworkSpec,
+    SolverSpec,
+)
+from keras_transfer.storage.files import remove_leftovers
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies.scheduler import Reporter, run_study
 from tests.conftest import TINY, TINY_SIZE, write_tiny_pool
 
 # Epochs enough for a fault to come in the middle of them.
@@ -62,7 +68,7 @@ def train(store, cause=lambda: None, specs=(SPEC,)):
 
 
 def weights_of(store, spec=SPEC):
-    return trainer.load_model(store.network(spec)).get_weights()
+    return saving.load_model(store.network(spec)).get_weights()
 
 
 def rows_of(store):
@@ -127,7 +133,7 @@ def test_full_disk(tmp_path, small_disk, whole):
 
 
 def test_disk_that_is_full_before_images_are_decoded(small_disk):
-    from keras_transfer.files import new_array
+    from keras_transfer.storage.files import new_array
 
     fill(small_disk)
     # Without its space set aside, writing to the map would be a signal.
@@ -239,7 +245,7 @@ def test_killed_worker_then_other_images_then_a_clock_set_back(store, whole):
     changed = json.loads(before)
     del changed["sha256"]
     changed["fingerprint"] = "of other images"
-    path.write_text(json.dumps(integrity.seal(changed)))
+    path.write_text(json.dumps(checksums.seal(changed)))
     with pytest.raises(UserError, match="made on other images.*--log-dir"):
         train(store)
     path.write_text(before)
@@ -298,7 +304,7 @@ def test_what_a_killed_process_left_undone_is_tidied(store, whole):
 INTERRUPTED = """
     import os, signal, sys
     from pathlib import Path
-    from keras_transfer.files import write_atomically
+    from keras_transfer.storage.files import write_atomically
 
     # A shell's background jobs inherit that SIGINT is ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -335,7 +341,7 @@ def test_write_that_fails_leaves_no_half_file(tmp_path, monkeypatch):
     def refuse(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    from keras_transfer import files
+    from keras_transfer.storage import files
 
     path = tmp_path / "result.json"
     path.write_text("old")

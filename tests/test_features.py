@@ -6,11 +6,14 @@ import keras
 import numpy as np
 import pytest
 
-from keras_transfer import features, models, trainer, transfer
-from keras_transfer.batches import Course, train_batches
-from keras_transfer.features import FeatureStore
-from keras_transfer.halves import load_half
-from keras_transfer.store import RunStore
+from keras_transfer.datasets.batches import Course, train_batches
+from keras_transfer.datasets.halves import load_half
+from keras_transfer.models import cnn, saving
+from keras_transfer.specs.network import ModelSpec
+from keras_transfer.storage.store import RunStore
+from keras_transfer.training import trainer
+from keras_transfer.transfer import actions, frozen_features
+from keras_transfer.transfer.frozen_features import FeatureStore
 
 
 @pytest.fixture
@@ -36,10 +39,10 @@ def feature_store(tmp_path):
 
 
 def frozen_network(n, dropout=0.3, mode="frozen"):
-    model = models.ModelSpec("cnn8", width=4, dropout=dropout)
-    source = models.build_network(model, 18, 4, seed=1)
-    network = models.build_network(model, 18, 4, seed=2)
-    transfer.copy_first_layers(source, network, n, mode)
+    model = ModelSpec("cnn8", width=4, dropout=dropout)
+    source = cnn.build_network(model, 18, 4, seed=1)
+    network = cnn.build_network(model, 18, 4, seed=2)
+    actions.copy_first_layers(source, network, n, mode)
     return network
 
 
@@ -55,13 +58,13 @@ def frozen_network(n, dropout=0.3, mode="frozen"):
 )
 def test_prefix_ends_at_the_last_frozen_layer_before_dropout(n, dropout, last):
     network = frozen_network(n, dropout)
-    cut = features.reusable_layers(network)
+    cut = frozen_features.reusable_layers(network)
     assert network.layers[cut - 1].name == last
 
 
 def test_finetuned_layers_are_not_stored():
     network = frozen_network(3, mode="finetuned")
-    assert features.reusable_layers(network) == 0
+    assert frozen_features.reusable_layers(network) == 0
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_with_and_without_reuse_the_same_bits(
                 network, tiny_pool, source, feature_store=kept
             )
         )
-        weights.append(trainer.load_model(network).get_weights())
+        weights.append(saving.load_model(network).get_weights())
     assert results[0]["reused_keras_layers"] == 0
     assert results[1]["reused_keras_layers"] > 0
     for a, b in zip(*weights, strict=True):
@@ -114,7 +117,7 @@ def test_stored_rows_are_the_prefix_of_each_view(tiny_pool, spec, tmp_path):
     network = frozen_network(3)
     half = load_half(tiny_pool, spec.data, "B")
     mean = tiny_pool.mean_image(half.train.indices)
-    cut = features.reusable_layers(network)
+    cut = frozen_features.reusable_layers(network)
     store = FeatureStore(tmp_path / "features", 10**8)
     found = store.find_or_compute(network, cut, half, mean, spec.data, "x")
     assert len(found.train) == 2 * 44 and len(found.validation) == 4
@@ -130,7 +133,7 @@ def test_stored_rows_are_the_prefix_of_each_view(tiny_pool, spec, tmp_path):
 def store_once(feature_store, pool, spec, network, fingerprint="x"):
     half = load_half(pool, spec.data, "B")
     mean = pool.mean_image(half.train.indices)
-    cut = features.reusable_layers(network)
+    cut = frozen_features.reusable_layers(network)
     return feature_store.find_or_compute(
         network, cut, half, mean, spec.data, fingerprint
     )
@@ -183,7 +186,7 @@ def test_deeper_output_starts_from_stored_output(
     network = frozen_network(5)
     straight = store_once(feature_store, tiny_pool, spec, network).train.copy()
     for name in folders(feature_store):
-        features.shutil.rmtree(feature_store.folder / name)
+        frozen_features.shutil.rmtree(feature_store.folder / name)
     # conv1 to conv3 of the same network, as another n would store them.
     half = load_half(tiny_pool, spec.data, "B")
     mean = tiny_pool.mean_image(half.train.indices)
@@ -193,7 +196,7 @@ def test_deeper_output_starts_from_stored_output(
     def unwanted(*arguments):
         raise AssertionError("images were read")
 
-    monkeypatch.setattr(features, "_image_batches", unwanted)
+    monkeypatch.setattr(frozen_features, "_image_batches", unwanted)
     chained = store_once(feature_store, tiny_pool, spec, network).train
     np.testing.assert_array_equal(chained, straight)
 

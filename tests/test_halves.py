@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from keras_transfer import halves
+from keras_transfer.datasets import halves
 from keras_transfer.errors import UserError
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from experiments import similar_datasets
-from keras_transfer import builders, halves, pools
+from keras_transfer.datasets import halves, pools, tfds_sets
+from keras_transfer.datasets.class_kinds import known_kinds
 from keras_transfer.errors import UserError
-from keras_transfer.kinds import known_kinds
-from keras_transfer.presets import find_preset
-from keras_transfer.store import RunStore
+from keras_transfer.specs.presets import find_preset
+from keras_transfer.storage.store import RunStore
 
 # Small enough for a test; the paper's network takes crops of 67 px and more.
 SIZE = 80
@@ -141,7 +141,7 @@ def test_a_folder_prepared_without_validation_images_is_refused():
         info = Info
 
     with pytest.raises(UserError, match="without its validation images"):
-        builders.part_names(Builder)
+        tfds_sets.part_names(Builder, lambda part: True)
 
 
 def test_plan_of_the_whole_paper_has_hours_and_disk(tmp_path, capsys):

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from keras_transfer import integrity, pools
-from keras_transfer.files import load_arrays, save_arrays
+from keras_transfer.datasets import checksums, pools
+from keras_transfer.storage.files import load_arrays, save_arrays
 from tests.test_pools import example_set
 
 
@@ -109,19 +109,19 @@ def test_pool_from_before_blocks_is_compared_by_its_fingerprint(tiny_pool):
 def test_of_a_large_pool_labels_and_some_blocks_are_read(
     tiny_pool, monkeypatch
 ):
-    monkeypatch.setattr(integrity, "_BLOCK", 8)
-    _, blocks = integrity.take_checksums(tiny_pool.folder)
+    monkeypatch.setattr(checksums, "_BLOCK", 8)
+    _, blocks = checksums.take_checksums(tiny_pool.folder)
     meta = {"blocks": blocks, "fingerprint": tiny_pool.fingerprint}
     size = 96 * 20 * 20 * 3
     read = []
-    real = integrity.zlib.crc32
+    real = checksums.zlib.crc32
     monkeypatch.setattr(
-        integrity.zlib, "crc32", lambda c: read.append(len(c)) or real(c)
+        checksums.zlib, "crc32", lambda c: read.append(len(c)) or real(c)
     )
 
     def look(share):
         read.clear()
-        return integrity.find_damage(tiny_pool.folder, meta, int(share * size))
+        return checksums.find_damage(tiny_pool.folder, meta, int(share * size))
 
     assert look(0.5) is None
     assert sum(read) < 0.6 * size

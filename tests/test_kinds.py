@@ -3,13 +3,16 @@ import dataclasses
 import pytest
 
 from experiments import dissimilar_datasets, random_weights
-from keras_transfer import halves, kinds
+from experiments.common.settings import parse
+from keras_transfer.datasets import class_kinds, halves
 from keras_transfer.errors import UserError
+from keras_transfer.reports import distance
 from tests.conftest import TINY, write_tiny_pool
+from tests.helpers import made_up_row
 
 
 def test_imagenet_has_the_papers_449_natural_and_551_man_made_classes():
-    man_made, natural = kinds.known_kinds("imagenet2012")
+    man_made, natural = class_kinds.known_kinds("imagenet2012")
     assert (len(man_made), len(natural)) == (551, 449)
     assert sorted(man_made + natural) == list(range(1000))
     # Ball player, groom and scuba diver are natural, a bubble is man-made.
@@ -17,7 +20,7 @@ def test_imagenet_has_the_papers_449_natural_and_551_man_made_classes():
 
 
 def test_cifar100_is_divided_by_superclass():
-    man_made, natural = kinds.known_kinds("cifar100")
+    man_made, natural = class_kinds.known_kinds("cifar100")
     assert (len(man_made), len(natural)) == (30, 70)
     # The first and last classes of the alphabet: apple, worm.
     assert {0, 99} <= set(natural)
@@ -29,7 +32,7 @@ def test_cifar100s_names_are_those_of_the_data_set(shared_data):
     names = path.read_text().split()
     ours = [
         name
-        for groups in kinds._CIFAR100.values()
+        for groups in class_kinds._CIFAR100.values()
         for group in groups.values()
         for name in group.split()
     ]
@@ -37,20 +40,20 @@ def test_cifar100s_names_are_those_of_the_data_set(shared_data):
 
 
 def test_synthetic_shapes_by_its_own_kinds():
-    from keras_transfer import synthetic_shapes
+    from keras_transfer.datasets import synthetic_shapes
 
-    man_made, natural = kinds.known_kinds("synthetic_shapes")
+    man_made, natural = class_kinds.known_kinds("synthetic_shapes")
     names = list(synthetic_shapes.CLASSES)
     assert [names[c] for c in natural] == list(synthetic_shapes.NATURAL)
     assert [names[c] for c in man_made] == list(synthetic_shapes.MAN_MADE)
 
 
 def test_balanced_sides_have_as_many_classes():
-    halves = kinds.known_kinds("cifar100")
-    first, second = kinds.balance(halves, 0)
+    halves = class_kinds.known_kinds("cifar100")
+    first, second = class_kinds.balance(halves, 0)
     assert len(first) == len(second) == 30
     assert first == halves[0] and set(second) < set(halves[1])
-    assert kinds.balance(halves, 1)[1] != second
+    assert class_kinds.balance(halves, 1)[1] != second
 
 
 NAMES = [f"colour{i}" for i in range(8)]
@@ -59,14 +62,69 @@ NAMES = [f"colour{i}" for i in range(8)]
 def read(tmp_path, text):
     path = tmp_path / "classes.txt"
     path.write_text(text)
-    return kinds.read_kinds(str(path), NAMES)
+    return class_kinds.read_kinds(str(path), NAMES)
 
 
 def test_a_class_file(tmp_path):
     text = (
         "# ours\n[warm]\ncolour5\ncolour1 # red\n\n[cold]\ncolour0\ncolour7\n"
     )
-    assert read(tmp_path, text) == ((1, 5), (0, 7))
+    assert read(tmp_path, text) == (((1, 5), (0, 7)), ("warm", "cold"))
+
+
+def test_sides_are_named_by_what_they_hold(tmp_path):
+    man_made, natural = class_kinds.known_kinds("cifar100")
+    named = class_kinds.name_sides
+    assert named("cifar100", (man_made, natural)) == ("man-made", "natural")
+    assert named("cifar100", (natural, man_made)) == ("natural", "man-made")
+    balanced = class_kinds.balance((man_made, natural), 3)
+    assert named("cifar100", balanced) == ("man-made", "natural")
+    # A class of the other kind on a side, or a set that is not known.
+    mixed = (man_made + natural[:1], natural[1:])
+    assert named("cifar100", mixed) == ("side A", "side B")
+    assert named(TINY, ((0, 1), (2, 3))) == ("side A", "side B")
+
+
+def test_filed_names_are_read_for_their_division_alone(tmp_path):
+    halves = ((0, 1), (2, 3))
+    class_kinds.write_names(tmp_path / "x", TINY, halves, ("cats", "dogs"))
+    read = class_kinds.read_names
+    assert read(tmp_path / "x", TINY, halves) == ("cats", "dogs")
+    assert read(tmp_path / "x", TINY, halves[::-1]) == ("side A", "side B")
+
+
+def test_sections_names_reach_figure_and_table(tmp_path, tiny_spec):
+    """The file's first section is A, whatever it is called."""
+    write_tiny_pool(tmp_path / ".cache")
+    file = tmp_path / "classes.txt"
+    file.write_text(
+        "[natural]\ncolour0\ncolour1\n[man-made]\ncolour2\ncolour3\n"
+    )
+    arguments = ["--dataset", TINY, "--image-size", "20", "--layers", "5"]
+    arguments += ["--log-dir", str(tmp_path), "--classes", str(file)]
+    settings = parse("x", "", arguments, dissimilar_datasets.DissimilarSettings)
+    study = dissimilar_datasets.study(settings)
+    rows = [
+        made_up_row(spec, 0.5 if spec.target == "A" else 0.7)
+        for spec in study.specs
+    ]
+    ids = [row.spec.network_id for row in rows]
+    assert ids == [spec.network_id for spec in study.specs]
+    paths, _ = study.write(rows, "command", tmp_path / "out")
+    figure = (tmp_path / "out" / "figure3.svg").read_text()
+    for words in ("target natural", "natural and man-made classes, frozen"):
+        assert words in figure
+    assert "| natural / man-made | 2 |" in paths[-1].read_text()
+    # Another study's figure finds the names beside the results.
+    sides = class_kinds.read_names(
+        tmp_path / class_kinds.NAMES_FOLDER, TINY, rows[0].spec.data.halves
+    )
+    assert sides == ("natural", "man-made")
+    dissimilar, _, _ = distance.figure3_data(
+        rows, {rows[0].spec.data.halves: sides}
+    )
+    assert dissimilar["target natural"][0] == (0, pytest.approx(0.5))
+    assert dissimilar["target man-made"][0] == (0, pytest.approx(0.7))
 
 
 @pytest.mark.parametrize(
@@ -136,3 +194,28 @@ def test_halves_by_kind_and_the_whole(tiny_pool, tiny_spec):
     wrong = dataclasses.replace(spec, halves=((1, 5), (0, 8)))
     with pytest.raises(UserError, match="names class 8.*8 classes"):
         halves.load_half(tiny_pool, wrong, "B")
+
+
+def test_a_class_file_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "classes.txt"
+    text = "[warm]\r\ncolour5\r\ncolour1\r\n[cold]\r\ncolour0\r\ncolour7\r\n"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert class_kinds.read_kinds(str(path), NAMES) == ((1, 5), (0, 7))
+
+
+def test_class_names_of_signs(tmp_path):
+    names = ["c#4", "[red]", "#1", "a # b", "[blue] #2", "caf\u00e9", "d"]
+    path = tmp_path / "classes.txt"
+    # The accent is written as a letter of its own, as macOS does.
+    path.write_text(
+        "# ours\n[one]\nc#4\n[red] # a class\n#1\n# a comment\n"
+        "[two]\na # b\n[blue] #2\ncafe\u0301\nd\t# the last\n"
+    )
+    assert class_kinds.read_kinds(str(path), names) == ((0, 1, 2), (3, 4, 5, 6))
+
+
+def test_a_class_file_that_is_not_utf8(tmp_path):
+    path = tmp_path / "classes.txt"
+    path.write_text("[a]\ncolour1\n", encoding="utf-16")
+    with pytest.raises(UserError, match="classes.txt: .* Save it as UTF-8"):
+        class_kinds.read_kinds(str(path), NAMES)

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_transfer import trainer
-from keras_transfer.halves import Part
-from keras_transfer.layer_statistics import LayerStatistics, probe_batch
-from keras_transfer.specs import DataSpec
-from keras_transfer.store import RunStore
+from keras_transfer.datasets.halves import Part
+from keras_transfer.specs.network import DataSpec
+from keras_transfer.storage.store import RunStore
+from keras_transfer.training import trainer
+from keras_transfer.training.layer_statistics import (
+    LayerStatistics,
+    probe_batch,
+)
 
 
 @pytest.fixture

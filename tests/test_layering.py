@@ -1,141 +1,45 @@
-"""Imports go one way: a file knows only the floors below its own."""
+"""Imports go one way: a folder knows only the folders before its own."""
 
 import ast
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_transfer"
-FLOORS = [
-    {"errors", "quiet", "files", "locks", "integrity"},
-    {"specs", "splits", "archives", "records", "correctness"},
-    {"network_folder", "builders"},
-    {
-        "architectures",
-        "presets",
-        "pools",
-        "store",
-        "synthetic_shapes",
-        "views",
-        "crops",
-        "kinds",
-        "devices",
-        "strategies",
-    },
-    {"halves", "reuse"},
-    {"workers", "shared_folder"},
-    {
-        "needs",
-        "ray_connection",
-        "batches",
-        "models",
-        "losses",
-        "optimizers",
-        "planning",
-        "transfer",
-        "intervals",
-        "result_fields",
-    },
-    {"random_layers", "networks", "rates", "cluster"},
-    {"callbacks", "results", "features"},
-    {"layer_statistics", "events"},
-    {"observation"},
-    {"drift"},
-    {"curves", "trainer", "study", "reference", "survey", "commands"},
-    {"figures", "preload", "svg_figures", "html_layers"},
-    {"drift_figure"},
-    {
-        "summary",
-        "figure3",
-        "study_events",
-        "filters",
-        "learning_curves",
-        "schematic",
-    },
-    {
-        "boost",
-        "distance",
-        "data_size",
-        "preserved",
-        "tuning",
-        "html_parts",
-    },
-    {"html_proofs", "html_networks", "html_recipes"},
-    {"html_warnings"},
-    {"html_report"},
-]
-# Opened only when a data set of that name is asked for.
-LAZY = {
-    ("builders", "synthetic_shapes"),
-    ("workers", "features"),
-    ("workers", "trainer"),
-}
-# In a floor of their own library: no TensorFlow.
-PLAIN = [
+ORDER = (
+    ("errors",),
+    ("specs",),
+    ("storage",),
+    ("datasets", "models", "analysis"),
+    ("transfer", "recommendation"),
+    ("training",),
+    ("studies",),
+    ("reports",),
+)
+FLOORS = {name: i for i, names in enumerate(ORDER) for name in names}
+# Folders that need neither Keras nor TensorFlow.
+PLAIN = (
     "errors",
-    "quiet",
-    "files",
-    "locks",
-    "integrity",
-    "archives",
-    "network_folder",
-    "records",
-    "correctness",
     "specs",
-    "splits",
-    "architectures",
-    "presets",
-    "builders",
-    "pools",
-    "halves",
-    "store",
-    "planning",
-    "intervals",
-    "results",
-    "result_fields",
-    "workers",
-    "shared_folder",
-    "needs",
-    "ray_connection",
-    "cluster",
-    "study",
-    "reuse",
-    "networks",
-    "rates",
-    "tuning",
-    "kinds",
-    "devices",
-    "crops",
-    "filters",
-    "learning_curves",
-    "schematic",
-    "summary",
-    "figures",
-    "figure3",
-    "drift",
-    "drift_figure",
-    "html_layers",
-    "html_parts",
-    "html_proofs",
-    "html_networks",
-    "html_recipes",
-    "html_warnings",
-    "distance",
-    "data_size",
-    "boost",
-    "preserved",
-    "reference",
-    "curves",
-    "commands",
-    "survey",
-    "svg_figures",
-    "html_report",
-    "events",
-    "study_events",
-]
+    "storage",
+    "analysis",
+    "recommendation",
+    "studies",
+    "reports",
+)
+NEED_KERAS = ("studies.executors.preload",)
 
 
-def imported_modules(path):
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if parts[-1] != "__init__":
+            yield path, ".".join(parts)
+
+
+def imported_folders(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.ImportFrom) or not node.module:
             continue
@@ -145,20 +49,45 @@ def imported_modules(path):
             yield from (name.split(".")[0] for name in names)
 
 
-def test_every_file_has_a_floor_and_imports_lower_ones():
-    floor = {name: i for i, names in enumerate(FLOORS) for name in names}
-    files = {p.stem: p for p in PACKAGE.glob("*.py") if p.stem != "__init__"}
-    assert set(files) == set(floor)
-    for name, path in files.items():
-        for other in imported_modules(path):
-            if (name, other) not in LAZY:
-                assert floor[other] < floor[name], f"{name} imports {other}"
+def test_every_folder_has_a_place():
+    assert {name.split(".")[0] for _, name in modules()} == set(FLOORS)
 
 
-def test_plain_files_do_not_import_tensorflow():
-    lines = [f"import keras_transfer.{name}" for name in PLAIN]
-    lines.append("import experiments.report")
-    lines.append("import experiments.similar_datasets, sys")
+def test_folders_import_earlier_ones_only():
+    for path, name in modules():
+        own = name.split(".")[0]
+        for other in imported_folders(path):
+            same = other == own
+            assert same or FLOORS[other] < FLOORS[own], f"{name}: {other}"
+
+
+def test_files_import_in_no_circle():
+    known = {name for _, name in modules()}
+    edges = {}
+    for path, name in modules():
+        edges[name] = found = set()
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ImportFrom) and node.module:
+                base = node.module.removeprefix("keras_transfer.")
+                found |= {base, *(f"{base}.{a.name}" for a in node.names)}
+        found &= known - {name}
+    while free := [name for name, needs in edges.items() if not needs]:
+        for name in free:
+            del edges[name]
+        for needs in edges.values():
+            needs.difference_update(free)
+    assert not edges
+
+
+@pytest.mark.parametrize("folder", PLAIN)
+def test_plain_folders_do_not_import_tensorflow(folder):
+    names = [
+        name
+        for _, name in modules()
+        if name.split(".")[0] == folder and name not in NEED_KERAS
+    ]
+    lines = [f"import keras_transfer.{name}" for name in names]
+    lines.append("import experiments.report, experiments.similar_datasets, sys")
     lines.append("assert 'tensorflow' not in sys.modules")
     lines.append("assert 'keras' not in sys.modules")
     lines.append("assert 'ray' not in sys.modules")

@@ -3,8 +3,8 @@ import json
 
 import numpy as np
 
-from keras_transfer import learning_curves
-from keras_transfer.store import RunStore
+from keras_transfer.reports import learning_curves
+from keras_transfer.storage.store import RunStore
 from tests.helpers import made_up_row, made_up_study
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 
-from keras_transfer import locks
+from keras_transfer.storage import locks
 
 HOLD = """
 import sys, time

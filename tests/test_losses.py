@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_transfer.losses import (
+from keras_transfer.training.losses import (
     ReportPlainLoss,
     SmoothedCrossentropy,
     training_loss,

@@ -3,25 +3,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_transfer import models, optimizers
-from keras_transfer.architectures import (
-    layer_costs,
-    layer_rows,
-    training_flops,
-)
 from keras_transfer.errors import UserError
-from keras_transfer.presets import find_preset
-from keras_transfer.specs import LAYER_NAMES, ModelSpec, SolverSpec
+from keras_transfer.models import cnn, layers
+from keras_transfer.specs.architectures import layer_rows
+from keras_transfer.specs.costs import layer_costs, training_flops
+from keras_transfer.specs.network import LAYER_NAMES, ModelSpec, SolverSpec
+from keras_transfer.specs.presets import find_preset
+from keras_transfer.training import optimizers
 
 
 def build(normalization="batch", seed=0, crop=18):
     spec = ModelSpec("cnn8", width=4, normalization=normalization)
-    return models.build_network(spec, crop, 3, seed)
+    return cnn.build_network(spec, crop, 3, seed)
 
 
 def test_caffenet_is_the_papers_network():
     preset = find_preset("imagenet2012", "paper", None)
-    network = models.build_network(preset.model, preset.crop, 500)
+    network = cnn.build_network(preset.model, preset.crop, 500)
     assert preset.crop == 227
     assert network.count_params() == 60_965_224
     shapes = {
@@ -45,7 +43,7 @@ def test_caffenet_is_the_papers_network():
 
 def test_caffenet_takes_a_training_step_on_a_cpu():
     spec = ModelSpec("caffenet", normalization="lrn", dropout=0.5, outputs=4)
-    network = models.build_network(spec, 67, 4)
+    network = cnn.build_network(spec, 67, 4)
     network.compile(
         optimizers.build_optimizer(SolverSpec(0.01, warmup=0.0), 10),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -90,12 +88,12 @@ def test_network_survives_saving(tmp_path, normalization):
     "ours, stock, settings",
     [
         (
-            models.GroupedConv2D,
+            layers.GroupedConv2D,
             keras.layers.Conv2D,
             {"filters": 6, "kernel_size": 3, "groups": 2, "padding": "same"},
         ),
         (
-            models.FusedBatchNormalization,
+            layers.FusedBatchNormalization,
             keras.layers.BatchNormalization,
             {"momentum": 0.9},
         ),
@@ -134,12 +132,12 @@ def test_fast_layers_compute_what_keras_own_do(ours, stock, settings, dtype):
 
 def test_lrn_divides_alpha_by_its_size():
     # One place, channels 1, 2, 3; window of 3; alpha 3 becomes 1 a channel.
-    layer = models.LocalResponseNormalization(size=3, alpha=3.0, beta=1.0)
+    layer = layers.LocalResponseNormalization(size=3, alpha=3.0, beta=1.0)
     got = np.array(layer(np.array([[[[1.0, 2.0, 3.0]]]], "float32")))
     expected = [1 / (1 + 1 + 4), 2 / (1 + 1 + 4 + 9), 3 / (1 + 4 + 9)]
     np.testing.assert_allclose(got.ravel(), expected, rtol=1e-6)
     with pytest.raises(ValueError, match="odd integer. Received: size=4"):
-        models.LocalResponseNormalization(size=4)
+        layers.LocalResponseNormalization(size=4)
 
 
 def test_start_follows_from_the_seed_alone():
@@ -158,6 +156,6 @@ def test_small_images_and_unknown_settings_are_named():
     with pytest.raises(UserError, match="normalization.*'group'"):
         build(normalization="group")
     with pytest.raises(UserError, match="'cnn8' or 'caffenet'"):
-        models.build_network(ModelSpec("vgg"), 32, 3)
+        cnn.build_network(ModelSpec("vgg"), 32, 3)
     with pytest.raises(UserError, match="outputs=2"):
-        models.build_network(ModelSpec("cnn8", outputs=2), 32, 3)
+        cnn.build_network(ModelSpec("cnn8", outputs=2), 32, 3)

@@ -8,9 +8,10 @@ from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
-from keras_transfer import trainer
-from keras_transfer.observation import filter_picture
-from keras_transfer.store import RunStore
+from keras_transfer.models import saving
+from keras_transfer.storage.store import RunStore
+from keras_transfer.training import trainer
+from keras_transfer.training.observation import filter_picture
 
 STATISTICS = (
     "weight_norm",
@@ -31,7 +32,7 @@ OUTPUTS = (
 
 def read(network, run):
     events = EventAccumulator(
-        str(network.folder / "tensorboard" / run),
+        str(network.events_dir(run)),
         size_guidance={"images": 0, "histograms": 0, "scalars": 0},
     )
     events.Reload()
@@ -49,7 +50,7 @@ def trained(tmp_path, name, pool, spec, source=None, **more):
 
 
 def weights_of(network):
-    return trainer.load_model(network).get_weights()
+    return saving.load_model(network).get_weights()
 
 
 class Stop(Exception):
@@ -82,7 +83,11 @@ def test_bits_do_not_depend_on_observation(tmp_path, tiny_pool, tiny_spec):
     assert f"weight/{bias}" in tags[2]["histograms"]
     assert len(tags[1]["histograms"]) == 8
     sizes = [
-        sum(f.stat().st_size for f in n.folder.glob("tensorboard/*/*"))
+        sum(
+            f.stat().st_size
+            for run in ("train", "validation")
+            for f in n.events_dir(run).iterdir()
+        )
         for n, _ in found
     ]
     assert sizes[0] < sizes[1] < sizes[2]
@@ -92,7 +97,7 @@ def test_bits_do_not_depend_on_observation(tmp_path, tiny_pool, tiny_spec):
 def test_values_are_those_of_the_weights(tmp_path, tiny_pool, tiny_spec):
     base, result = trained(tmp_path, "logs", tiny_pool, tiny_spec)
     events = read(base, "train")
-    model = trainer.load_model(base)
+    model = saving.load_model(base)
     last = tiny_spec.solver.epochs - 1
     for row in result["layers"]:
         name = row["layer"]

@@ -3,13 +3,13 @@ import numpy as np
 import pytest
 
 from keras_transfer.errors import UserError
-from keras_transfer.optimizers import (
+from keras_transfer.specs.network import SolverSpec
+from keras_transfer.specs.presets import find_preset
+from keras_transfer.training.optimizers import (
     build_optimizer,
     build_schedule,
     orthogonal,
 )
-from keras_transfer.presets import find_preset
-from keras_transfer.specs import SolverSpec
 
 
 def step(solver, weight, gradient, name="kernel", times=1):
@@ -86,8 +86,8 @@ def test_optimizer_survives_its_config():
 
 
 def test_copied_layers_have_their_own_rate():
-    from keras_transfer.models import build_network
-    from keras_transfer.specs import ModelSpec
+    from keras_transfer.models.cnn import build_network
+    from keras_transfer.specs.network import ModelSpec
 
     solver = SolverSpec(
         0.1,

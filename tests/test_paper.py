@@ -3,7 +3,7 @@
 import collections
 
 from experiments import paper
-from experiments.settings import OverlaySettings as Settings
+from experiments.common.settings import GridSettings as Settings
 
 
 def counts(specs):

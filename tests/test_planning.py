@@ -2,11 +2,11 @@ import dataclasses
 
 import pytest
 
-from keras_transfer import networks, planning
 from keras_transfer.errors import UserError
-from keras_transfer.presets import find_preset
-from keras_transfer.specs import TREATMENTS
-from keras_transfer.store import RunStore
+from keras_transfer.specs.presets import find_preset
+from keras_transfer.specs.treatments import TREATMENTS
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import grids, planning
 
 
 def study(**changes):
@@ -17,7 +17,7 @@ def study(**changes):
         "treatments": TREATMENTS,
     }
     preset = find_preset("cifar100", "default", None)
-    return networks.similar_networks(
+    return grids.similar_networks(
         "cifar100", preset, **{**arguments, **changes}
     )
 
@@ -126,7 +126,7 @@ def test_plan_counts_what_frozen_layers_store(tmp_path):
 
 def test_unknown_size_gives_no_time(tmp_path):
     store = RunStore(tmp_path, "study")
-    assert planning.find_facts(store, "unheard_of", 32, str(tmp_path)) is None
+    assert planning.find_facts(store, "beans", 32, str(tmp_path)) is None
     plan = planning.make_plan(study(), store, None)
     assert plan.seconds is None and plan.disk_bytes is None
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from keras_transfer import builders, pools, synthetic_shapes
+from keras_transfer.datasets import pools, synthetic_shapes, tfds_sets
 from keras_transfer.errors import UserError
 
 
@@ -77,7 +77,7 @@ def test_a_set_without_test_part_gives_a_fifth_of_each_class(prepare):
 def test_a_pool_is_decoded_once(prepare, monkeypatch):
     name = example_set("once", (20, 20, 3), [0, 1, 2, 3])
     first = prepare(name)
-    monkeypatch.setattr(builders, "prepared_builder", None)
+    monkeypatch.setattr(tfds_sets, "prepared_builder", None)
     assert prepare(name).fingerprint == first.fingerprint
 
 

@@ -3,19 +3,22 @@ import dataclasses
 import numpy as np
 import pytest
 
-from keras_transfer import models, networks, preserved, transfer
 from keras_transfer.errors import UserError
-from keras_transfer.specs import ModelSpec
+from keras_transfer.models import cnn
+from keras_transfer.reports import preserved_layers
+from keras_transfer.specs.network import ModelSpec
+from keras_transfer.studies import grids
+from keras_transfer.transfer import actions
 from tests.helpers import made_up_row
 
 
 def test_layers_above_the_cut_are_copied_and_stay_trainable():
     model = ModelSpec("cnn8", width=4)
-    source = models.build_network(model, 18, 4, seed=1)
-    target = models.build_network(model, 18, 4, seed=2)
+    source = cnn.build_network(model, 18, 4, seed=1)
+    target = cnn.build_network(model, 18, 4, seed=2)
     start = target.get_layer("conv5").get_weights()
-    plan = transfer.plan_transfer(target, source, 3, "frozen", preserved=1)
-    transfer.apply_plan(target, source, plan)
+    plan = actions.plan_transfer(target, source, 3, "frozen", preserved=1)
+    actions.apply_plan(target, source, plan)
     for name, copied, trainable in (
         ("conv3", True, False),
         ("conv4", True, True),
@@ -29,11 +32,11 @@ def test_layers_above_the_cut_are_copied_and_stay_trainable():
     ):
         np.testing.assert_array_equal(a, b)
     with pytest.raises(UserError, match="at most 7 together.*preserved=2"):
-        transfer.plan_transfer(target, source, 6, "frozen", preserved=2)
+        actions.plan_transfer(target, source, 6, "frozen", preserved=2)
 
 
 def test_networks_and_their_names(tiny_spec):
-    found = networks.preserved_networks([tiny_spec], (3, 7), (0, 1))
+    found = grids.preserved_networks([tiny_spec], (3, 7), (0, 1))
     assert [spec.label for spec in found] == [
         "A3A",
         "B3A",
@@ -65,7 +68,9 @@ def test_report_says_what_keeping_mends(tiny_spec, tmp_path):
                     preserved=count,
                 )
             )
-    paths = preserved.write_report(rows, "Title", "python -m x", tmp_path)
+    paths = preserved_layers.write_report(
+        rows, "Title", "python -m x", tmp_path
+    )
     text = paths[-1].read_text()
     assert "| BnB | 0 | 4 | -5.1 [" in text
     assert "| BnB | 1 | 4 | -2.1 [" in text and "| +3.0 [" in text

@@ -41,7 +41,7 @@ def test_killed_studies_end_as_uninterrupted_ones(tmp_path):
         ("settings", f"{NETWORK}/.settings.a1.tmp.json"),
         ("status", f"{NETWORK}/status.json"),
         ("epoch rows", f"{NETWORK}/epochs.jsonl"),
-        ("event files", f"{NETWORK}/tensorboard/train/.events.a1.tmp"),
+        ("event files", "/l/tb/A3B+ s0 r0/train/s 1a/.events.a1.tmp"),
         ("checkpoint", f"{NETWORK}/.checkpoint.a1.tmp.npz"),
         ("features of frozen layers", "/l/.cache/features/.k.a1.tmp/train.npy"),
         ("model", f"{NETWORK}/.model.a1.tmp.keras"),

@@ -3,15 +3,17 @@ import dataclasses
 import numpy as np
 import pytest
 
-from keras_transfer import models, random_layers, trainer
 from keras_transfer.errors import UserError
-from keras_transfer.networks import all_class_networks, random_networks
-from keras_transfer.specs import ModelSpec
-from keras_transfer.store import RunStore
+from keras_transfer.models import cnn
+from keras_transfer.specs.network import ModelSpec
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies.grids import all_class_networks, random_networks
+from keras_transfer.training import trainer
+from keras_transfer.transfer import random_layers
 
 
 def build(seed, width=16):
-    return models.build_network(ModelSpec("cnn8", width=width), 18, 4, seed)
+    return cnn.build_network(ModelSpec("cnn8", width=width), 18, 4, seed)
 
 
 def test_gaussian_is_the_papers_filler_up_to_n():

@@ -1,10 +1,13 @@
 import csv
+import dataclasses
 import io
 
 import numpy as np
 import pytest
 
-from keras_transfer import figures, intervals, results, summary
+from keras_transfer.analysis import curves, intervals, log_folder, results
+from keras_transfer.errors import UserError
+from keras_transfer.reports import figure2, summary
 from tests.helpers import made_up_row, made_up_study
 
 
@@ -78,53 +81,87 @@ def test_losses_are_those_put_in(tiny_spec):
 def test_table_1_of_made_up_results(tiny_spec):
     rows = made_up_study(tiny_spec)
     text = summary.boost_table(rows)
-    assert text[2].startswith("| base | 1-7 | +2.0 [")
-    assert text[5].startswith("| BnB+ | 1-7 | +1.0 [+1.0, +1.0]")
-    assert len(text) == 2 + 6
-
-
-def test_claims_follow_the_data(tiny_spec):
-    verdicts = {
-        claim.number: claim.verdict
-        for claim in results.claims(made_up_study(tiny_spec))
+    # Ranges are named by the n that were trained: 3-7 and 5-7 are the same.
+    assert text[2].startswith("| base | 1, 5, 7 | +2.0 [")
+    assert text[3].startswith("| base | 5, 7 | +2.0 [")
+    assert text[4].startswith("| BnB+ | 1, 5, 7 | +1.0 [+1.0, +1.0]")
+    assert len(text) == 2 + 4
+    whole = summary.boost_table(made_up_study(tiny_spec, range(1, 8)))
+    names = [line.split(" | ")[1] for line in whole[2:]]
+    assert names == ["1-7", "3-7", "5-7"] * 2
+    (line,) = {
+        line.split(" | ")[1]
+        for line in summary.boost_table(made_up_study(tiny_spec, (5,)))[2:]
     }
-    assert verdicts == {
-        1: "undecided",
-        2: "supported",
-        3: "supported",
-        4: "supported",
-        5: "supported",
-    }
+    assert line == "5"
 
 
-def test_claims_can_fail_and_be_undecided(tiny_spec):
-    def study(frozen, count):
-        rows = []
-        for split in range(count):
-            rows.append(made_up_row(tiny_spec, 0.6, split=split, base=None))
-            rows.append(
-                made_up_row(
-                    tiny_spec,
-                    frozen + 0.001 * split,
-                    split=split,
-                    base="A",
-                    n=4,
-                )
-            )
-        return results.claims(rows)[1].verdict
-
-    assert study(frozen=0.5, count=3) == "supported"
-    assert study(frozen=0.7, count=3) == "not supported"
-    assert study(frozen=0.5, count=1) == "undecided"
-
-
-def test_networks_at_chance_support_nothing(tiny_spec):
+def test_two_networks_of_one_key_are_named_not_the_last_taken(tiny_spec):
+    faster = dataclasses.replace(
+        tiny_spec,
+        solver=dataclasses.replace(tiny_spec.solver, learning_rate=0.1),
+        base="B",
+        n=3,
+        base_solver=tiny_spec.solver,
+    )
     rows = [
-        made_up_row(tiny_spec, 0.26, split=s, target=t, base=b, n=n)
-        for s in range(3)
-        for t, b, n in (("A", None, 0), ("A", "A", 4))
+        made_up_row(tiny_spec, 0.6, base=None),
+        made_up_row(tiny_spec, 0.5, base="B", n=3),
+        made_up_row(faster, 0.4),
     ]
-    assert {c.verdict for c in results.claims(rows)} == {"undecided"}
+    ids = [row.spec.network_id for row in rows[1:]]
+    with pytest.raises(UserError, match=f"{ids[0]}.* and .*{ids[1]}"):
+        results.paired_difference(rows, "AnB", "base", 3, 3)
+    # The report keeps them apart, each beside the base of both.
+    groups = log_folder.group_rows(rows)
+    found = [
+        results.paired_difference(group.compared, "AnB", "base", 3, 3).mean
+        for group in groups
+    ]
+    assert found == pytest.approx([-0.1, -0.2])
+    fastest = dataclasses.replace(
+        faster, solver=dataclasses.replace(faster.solver, learning_rate=0.2)
+    )
+    groups = log_folder.group_rows([*rows, made_up_row(fastest, 0.3)])
+    found = [
+        results.paired_difference(group.compared, "AnB", "base", 3, 3).mean
+        for group in groups
+    ]
+    assert found == pytest.approx([-0.1, -0.2, -0.3])
+
+
+def test_draws_and_divisions_are_pairs_of_their_own(tiny_spec):
+    kinds = dataclasses.replace(tiny_spec.data, halves=((0, 1), (2, 3)))
+    rows = []
+    for index, changes in enumerate(
+        (
+            {},
+            {"target_images": 5, "draw": 0},
+            {"target_images": 5, "draw": 1},
+            {"target_images": 9, "draw": 0},
+            {"data": kinds},
+        )
+    ):
+        spec = dataclasses.replace(tiny_spec, **changes)
+        rows.append(made_up_row(spec, 0.5 + 0.01 * index))
+        rows.append(made_up_row(spec, 0.4, base="B", n=3))
+    found = results.paired_values(rows, "AnB", "base", 3, 3)
+    assert sorted(found.values()) == pytest.approx(
+        [-0.14, -0.13, -0.12, -0.11, -0.1]
+    )
+
+
+def test_a_missing_interval_says_why(tiny_spec):
+    welch = intervals.welch_difference
+    assert welch([0.5, 0.6], [0.4]).in_points() == (
+        "+15.0 (2 networks against 1, no interval)"
+    )
+    assert "(1 pair against 1, no" in welch([0.5], [0.4], "pair").in_points()
+    assert welch([0.5, 0.5], [0.4, 0.4]).in_points() == (
+        "+10.0 (equal values on each side, no interval)"
+    )
+    alone = results.mean_accuracy([made_up_row(tiny_spec, 0.6)], "base", 0)
+    assert alone.in_points() == "+60.0 (one network, no interval)"
 
 
 def test_csv_has_a_line_a_network_and_its_own_difference(tiny_spec):
@@ -138,7 +175,7 @@ def test_csv_has_a_line_a_network_and_its_own_difference(tiny_spec):
 
 def test_figure_draws_the_means_of_the_table(tiny_spec):
     rows = made_up_study(tiny_spec)
-    data = figures.figure_data(rows)
+    data = curves.figure_data(rows)
     assert data["base"][0][:2] == (0, pytest.approx(0.66))
     curve = {n: (mean, low, high) for n, mean, low, high in data["AnB"]}
     assert curve[7][0] == pytest.approx(0.66 - 0.06)
@@ -152,8 +189,8 @@ def test_figure_draws_the_means_of_the_table(tiny_spec):
 def test_figures_are_written_and_reproducible(tiny_spec, tmp_path):
     rows = made_up_study(tiny_spec)
     for name in ("one", "two"):
-        paths = figures.plot_figure2(rows, "Title", tmp_path / name)
-        paths += figures.plot_losses(rows, "Title", tmp_path / f"{name}l")
+        paths = figure2.plot_figure2(rows, "Title", tmp_path / name)
+        paths += figure2.plot_losses(rows, "Title", tmp_path / f"{name}l")
         assert all(path.stat().st_size > 5_000 for path in paths)
     one, two = (
         (tmp_path / f"{name}.svg").read_bytes() for name in ("one", "two")

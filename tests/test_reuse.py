@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from keras_transfer import presets, reuse
-from keras_transfer.specs import NetworkSpec
+from keras_transfer.specs import costs, presets
+from keras_transfer.specs.network import NetworkSpec
 
 
 @pytest.fixture
@@ -14,8 +14,8 @@ def spec():
 
 
 def weigh(spec, **changes):
-    counts = reuse.count_images(spec, 22_500, 2_500, 5_000)
-    return reuse.weigh_reuse(dataclasses.replace(spec, **changes), 50, counts)
+    counts = costs.count_images(spec, 22_500, 2_500, 5_000)
+    return costs.weigh_reuse(dataclasses.replace(spec, **changes), 50, counts)
 
 
 def test_bytes_are_counted_by_hand(spec):
@@ -35,10 +35,10 @@ def test_dropout_ends_what_can_be_stored(spec):
 
 
 def test_images_that_are_seen(spec):
-    counts = reuse.count_images(spec, 22_500, 2_500, 5_000)
+    counts = costs.count_images(spec, 22_500, 2_500, 5_000)
     assert counts.seen == 12 * 175 * 128  # 175 whole batches in 22,500
     assert counts.looks == 12
-    few = reuse.count_images(spec, 50, 5, 5)
+    few = costs.count_images(spec, 50, 5, 5)
     assert few.seen == 12 * 50
 
 

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from experiments import similar_datasets
-from keras_transfer import html_report, models, survey, trainer
-from keras_transfer.archives import check_archive
+from keras_transfer.analysis import log_folder
 from keras_transfer.errors import NetworkFailed, UserError
-from keras_transfer.features import FeatureStore
-from keras_transfer.files import file_sha256, load_arrays
-from keras_transfer.specs import ModelSpec, from_dict, to_dict
-from keras_transfer.store import RunStore
+from keras_transfer.models import cnn, saving
+from keras_transfer.models.archives import check_archive
+from keras_transfer.reports.html import report_page
+from keras_transfer.specs.network import ModelSpec, from_dict, to_dict
+from keras_transfer.storage.files import file_sha256, load_arrays
+from keras_transfer.storage.store import RunStore
+from keras_transfer.transfer.frozen_features import FeatureStore
 from tests.helpers import made_up_row
 
 
@@ -54,7 +56,7 @@ def filed(store, spec, model_path):
 
 
 def honest_model(tmp_path):
-    network = models.build_network(ModelSpec("cnn8", width=4), 18, 4)
+    network = cnn.build_network(ModelSpec("cnn8", width=4), 18, 4)
     path = tmp_path / "model.keras"
     network.save(path)
     return path
@@ -79,7 +81,7 @@ def layers_of(config):
 
 def test_own_network_is_loaded(tmp_path, store, tiny_spec):
     network = filed(store, tiny_spec, honest_model(tmp_path))
-    assert trainer.load_model(network).count_params() > 0
+    assert saving.load_model(network).count_params() > 0
 
 
 def test_lambda_is_refused_with_the_reason(tmp_path, store, tiny_spec, marker):
@@ -94,7 +96,7 @@ def test_lambda_is_refused_with_the_reason(tmp_path, store, tiny_spec, marker):
     network.save(tmp_path / "model.keras")
     place = filed(store, tiny_spec, tmp_path / "model.keras")
     with pytest.raises(NetworkFailed, match="a Lambda, which runs code"):
-        trainer.load_model(place)
+        saving.load_model(place)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_objects_that_are_not_ours_are_refused(
     path = changed_model(honest_model(tmp_path), change)
     network = filed(store, tiny_spec, path)
     with pytest.raises(NetworkFailed, match="is refused"):
-        trainer.load_model(network)
+        saving.load_model(network)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +167,7 @@ def test_weights_of_another_file_are_not_read(tmp_path, store, tiny_spec):
         archive.writestr("model.weights.h5", weights.getvalue())
     network = filed(store, tiny_spec, path)
     with pytest.raises(ValueError, match="(?i)link|not allowed"):
-        trainer.load_model(network)
+        saving.load_model(network)
 
 
 def test_pickles_in_arrays_are_not_opened(tmp_path, marker, tiny_pool):
@@ -222,7 +224,7 @@ def test_settings_that_lead_out_of_the_log_folder_are_refused(
     folder.mkdir(parents=True)
     (folder / "settings.json").write_text(json.dumps(settings))
     (folder / "result.json").write_text(json.dumps({"settings": settings}))
-    found = survey.take_survey(RunStore(store.log_dir, "report"))
+    found = log_folder.take_survey(RunStore(store.log_dir, "report"))
     assert len(found.foreign) == 1 and not found.rows
     assert store.finished() == []
 
@@ -249,9 +251,12 @@ def test_links_out_of_the_log_folder_are_not_followed(
         other.network(tiny_spec)
     network.folder.unlink()
     network.folder.mkdir()
-    (network.folder / "tensorboard").symlink_to(elsewhere)
-    with pytest.raises(UserError, match="tensorboard is a symbolic link"):
+    (network.folder / "model.keras").symlink_to(elsewhere)
+    with pytest.raises(UserError, match="model.keras is a symbolic link"):
         network.begin()
+    (store.log_dir / "tb").symlink_to(elsewhere)
+    with pytest.raises(UserError, match="outside the log folder: a symbolic"):
+        network.events_dir("train")
 
 
 def test_a_pipe_in_place_of_a_file_does_not_hang(store, tiny_spec):
@@ -259,7 +264,7 @@ def test_a_pipe_in_place_of_a_file_does_not_hang(store, tiny_spec):
     folder.mkdir(parents=True)
     for name in ("settings.json", "status.json", "result.json"):
         os.mkfifo(folder / name)
-    found = survey.take_survey(RunStore(store.log_dir, "report"))
+    found = log_folder.take_survey(RunStore(store.log_dir, "report"))
     assert len(found.foreign) == 1
     assert store.result(tiny_spec) is None
 
@@ -279,8 +284,8 @@ def test_class_names_are_text_wherever_they_are_shown(
     network.begin()
     network.model_path.write_bytes(b"weights")
     network.complete(row.result)
-    page = html_report.html_page(
-        survey.take_survey(RunStore(store.log_dir, "report"))
+    page = report_page.html_page(
+        log_folder.take_survey(RunStore(store.log_dir, "report"))
     )
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert" not in page and "<img src=x" not in page

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from experiments.random_kills.comparing import compare
-from keras_transfer import study
-from keras_transfer.store import RunStore
-from keras_transfer.study import Reporter
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import scheduler
+from keras_transfer.studies.scheduler import Reporter
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -89,9 +89,10 @@ def test_the_comparison_sees_every_difference(shared, tmp_path):
     changed(network / "mean.npy", b"\x00", b"\x01")
     other_model = next(other.glob("*/*/*/B7A/*/model.keras"))
     shutil.copy(other_model, network / "model.keras")
-    other_events = next(other.glob("*/*/*/B7A/*/tensorboard/train"))
-    shutil.rmtree(network / "tensorboard" / "train")
-    shutil.copytree(other_events, network / "tensorboard" / "train")
+    events = next(other.glob(f"tb/A7B */train/* {network.name[6:]}"))
+    other_events = next(other.glob("tb/B7A */train/*"))
+    shutil.rmtree(events)
+    shutil.copytree(other_events, events)
     (network / "checkpoint.npz").write_bytes(b"")
     changed(next(other.rglob("figure2.svg")), b"<svg", b"<SVG")
     found = compare(reference, other)
@@ -100,7 +101,7 @@ def test_the_comparison_sees_every_difference(shared, tmp_path):
         for what in (
             "result.json",
             "model.keras",
-            "tensorboard",
+            "event files",
             "epochs.jsonl",
             "mean.npy",
             "left behind checkpoint.npz",
@@ -128,12 +129,12 @@ class Listener(Reporter):
 def test_what_becomes_of_networks_that_others_had(
     tmp_path, tiny_pool, tiny_spec, monkeypatch
 ):
-    monkeypatch.setattr(study, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(scheduler, "LOOK_SECONDS", 0.0)
     store = RunStore(tmp_path / "logs", "mine")
-    listener, outcome = Listener(), study.Outcome([], [], {})
+    listener, outcome = Listener(), scheduler.Outcome([], [], {})
     specs = [dataclasses.replace(tiny_spec, seed=seed) for seed in range(5)]
     finished, failed, died, killed, free = specs
-    schedule = study._Schedule(
+    schedule = scheduler._Schedule(
         specs, set(), listener, outcome, store, tiny_pool
     )
     # Another process, another study: the lock is the network's, not theirs.

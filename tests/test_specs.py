@@ -3,10 +3,15 @@ import json
 
 import pytest
 
-from keras_transfer import commands
 from keras_transfer.errors import UserError
-from keras_transfer.presets import find_preset
-from keras_transfer.specs import NetworkSpec, SolverSpec, from_dict, to_dict
+from keras_transfer.specs.network import (
+    NetworkSpec,
+    SolverSpec,
+    from_dict,
+    to_dict,
+)
+from keras_transfer.specs.presets import find_preset
+from keras_transfer.studies import commands, grids
 from tests.helpers import EARLIER_SETTINGS
 
 
@@ -107,6 +112,61 @@ def test_random_layers_need_a_base_only_for_its_statistics(tiny_spec):
     assert random.source is None and random.own_base == tiny_spec
     like = dataclasses.replace(random, initialization="mean-var")
     assert like.source == tiny_spec
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"target": "C"}, "`target` of a network among"),
+        ({"base": "../x", "n": 1}, "`base` of a network among"),
+        ({"base": "B", "n": 3, "mode": "thawed"}, "`mode` of a network among"),
+        ({"base": "B", "n": 99}, "`n` from 1 to 7 .*n=99"),
+        ({"base": "B"}, "`n` from 1 to 7 .*n=0"),
+        ({"n": 3}, "`n` of 0 .*without `base`.*n=3"),
+        ({"mode": "finetuned"}, "default `mode`.*mode='finetuned'"),
+        ({"seed": -1}, "`seed` .*0 or more. Received: -1"),
+        ({"seed": True}, "`seed` .*integer"),
+        ({"base": "random", "n": 3}, "an `initialization`, .*'random'"),
+        (
+            {"base": "B", "n": 3, "initialization": "he"},
+            "an `initialization` only of `base` 'random'",
+        ),
+        ({"initialization": "he"}, "no `initialization`"),
+        ({"preserved": 1}, "no `initialization`, `preserved`"),
+        (
+            {"base": "B", "n": 6, "preserved": 2},
+            "`preserved` layers.*at most 7 together.*n=6.*preserved=2",
+        ),
+        (
+            {"base": "B", "n": 3, "mode": "finetuned", "preserved": 1},
+            "above frozen ones",
+        ),
+        ({"base": "A", "n": 3, "target": "all"}, "`target` 'A' or 'B'"),
+        ({"draw": 1}, "a `draw` only beside `target_images`"),
+        ({"target_images": 0}, "`target_images` .* 1 or more. Received: 0"),
+        ({"base_solver": SolverSpec(0.1)}, "or `base_solver`"),
+    ],
+)
+def test_networks_that_cannot_be_are_refused(tiny_spec, changes, message):
+    with pytest.raises(UserError, match=message):
+        dataclasses.replace(tiny_spec, **changes)
+    # The same of settings that were read from a file.
+    values = to_dict(tiny_spec)
+    values |= {
+        key: dataclasses.asdict(value) if key == "base_solver" else value
+        for key, value in changes.items()
+    }
+    with pytest.raises(UserError, match=message):
+        from_dict(values)
+
+
+def test_the_authors_selffers_are_on_a_halves(tiny_spec):
+    specs = []
+    for target in ("A", "B"):
+        base = dataclasses.replace(tiny_spec, target=target)
+        specs += [base, dataclasses.replace(base, base=target, n=3)]
+    kept = grids.published_networks(specs)
+    assert [spec.label for spec in kept] == ["baseA", "A3A", "baseB"]
 
 
 def test_settings_survive_json(tiny_spec):

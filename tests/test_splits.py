@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from keras_transfer import splits
+from keras_transfer.datasets import splits
 from keras_transfer.errors import UserError
+from keras_transfer.specs import seeds
 
 
 @pytest.mark.parametrize(
@@ -69,5 +70,5 @@ def test_derived_seed_is_the_hash_of_its_labels():
 
     digest = hashlib.sha256(b"0/A3B/conv4").digest()
     expected = int.from_bytes(digest[:4], "big") % 2**31
-    assert splits.derive_seed(0, "A3B", "conv4") == expected
-    assert splits.derive_seed(0, "A3B", "conv5") != expected
+    assert seeds.derive_seed(0, "A3B", "conv4") == expected
+    assert seeds.derive_seed(0, "A3B", "conv5") != expected

@@ -4,13 +4,16 @@ import json
 
 import pytest
 
-from keras_transfer.correctness import correctness
+from experiments import report, similar_datasets
+from experiments.common.settings import GridSettings, parse
+from keras_transfer.analysis.log_folder import group_rows, take_survey
+from keras_transfer.analysis.results import results_csv
 from keras_transfer.errors import UserError
-from keras_transfer.presets import find_preset
-from keras_transfer.results import results_csv
-from keras_transfer.specs import NetworkSpec, from_dict
-from keras_transfer.store import RunStore
-from keras_transfer.survey import group_rows, take_survey
+from keras_transfer.specs.network import NetworkSpec, from_dict
+from keras_transfer.specs.presets import find_preset
+from keras_transfer.storage.correctness import correctness
+from keras_transfer.storage.store import RunStore
+from tests.conftest import TINY, write_tiny_pool
 from tests.helpers import EARLIER_SETTINGS, made_up_row
 
 RESULT = {"test_accuracy": 0.5, "resumed_at_epoch": []}
@@ -19,6 +22,15 @@ RESULT = {"test_accuracy": 0.5, "resumed_at_epoch": []}
 @pytest.fixture
 def store(tmp_path):
     return RunStore(tmp_path, "one_study")
+
+
+def contents(folder):
+    """Returns every file of a folder with its bytes."""
+    return {
+        path: path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def finish(store, spec):
@@ -75,10 +87,63 @@ def test_damaged_result_is_set_aside_and_said(store, tiny_spec, damage):
     network = finish(store, tiny_spec)
     path = network.folder / "result.json"
     path.write_text(damage(path.read_text()))
-    assert store.result(tiny_spec) is None
+    assert store.set_aside_damaged(tiny_spec) is None
     assert not path.exists()
     assert path.with_name("result.json.damaged").exists()
     assert "set aside" in store.notices[0] and "again" in store.notices[0]
+
+
+def damage_the_model(network):
+    network.model_path.write_bytes(b"flipped")
+
+
+@pytest.mark.parametrize(
+    "damage, check_model, words",
+    [
+        (
+            lambda network: (network.folder / "result.json").write_text(""),
+            False,
+            "was cut short or edited; its network counts as not finished",
+        ),
+        (lambda network: network.model_path.unlink(), False, "has lost its"),
+        (damage_the_model, True, "does not fit its model.keras"),
+    ],
+)
+def test_asking_for_a_damaged_result_changes_nothing(
+    store, tiny_spec, damage, check_model, words
+):
+    network = finish(store, tiny_spec)
+    damage(network)
+    before = contents(store.log_dir)
+    for _ in range(2):
+        assert store.result(tiny_spec, check_model) is None
+    assert contents(store.log_dir) == before
+    (notice,) = store.notices
+    assert words in notice and str(network.folder) in notice
+
+
+def test_a_plan_and_a_report_leave_a_damaged_folder_alone(
+    store, tiny_spec, capsys
+):
+    write_tiny_pool(store.log_dir / ".cache")
+    arguments = ["--dataset", TINY, "--image-size", "20", "--plan"]
+    arguments += ["--log-dir", str(store.log_dir), "--layers", "7"]
+    settings = parse("x", "", arguments, GridSettings)
+    spec = similar_datasets.study(settings).specs[0]
+    path = finish(store, spec).folder / "result.json"
+    path.write_text(path.read_text()[:-9])
+    before = contents(store.log_dir)
+    assert similar_datasets.main(arguments) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "result.json was cut short or edited" in said
+    assert "10 of 10 networks to train" in said
+    assert contents(store.log_dir) == before
+    assert report.main(["--log-dir", str(store.log_dir)]) == 0
+    assert "1 damaged" in capsys.readouterr().out
+    page = store.log_dir / "report.html"
+    assert "was cut short or edited" in page.read_text()
+    page.unlink()
+    assert contents(store.log_dir) == before
 
 
 def test_result_of_another_network_is_not_trusted(store, tiny_spec):

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_transfer import strategies, trainer
+from keras_transfer.datasets.pools import ImagePool
 from keras_transfer.errors import NetworkFailed, UserError
-from keras_transfer.models import build_network
-from keras_transfer.pools import ImagePool
-from keras_transfer.store import RunStore
+from keras_transfer.models import saving
+from keras_transfer.models.cnn import build_network
+from keras_transfer.storage.store import RunStore
+from keras_transfer.training import strategies, trainer
 from tests.replicas import network_spec
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,7 +66,7 @@ class Trained:
         self.result = self.network.read_result()
         rows = (self.network.folder / "epochs.jsonl").read_text()
         self.rows = [json.loads(row) for row in rows.splitlines()]
-        self.model = trainer.load_model(self.network)
+        self.model = saving.load_model(self.network)
         self.seen = json.loads((where / "seen.json").read_text())
 
 

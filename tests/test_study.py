@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_transfer import integrity, trainer
+from keras_transfer.datasets import checksums
 from keras_transfer.errors import UserError
-from keras_transfer.specs import from_dict
-from keras_transfer.store import RunStore
-from keras_transfer.study import Reporter, default_workers, run_study
+from keras_transfer.models import saving
+from keras_transfer.specs.network import from_dict
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies.executors.processes import default_workers
+from keras_transfer.studies.scheduler import Reporter, run_study
 from tests.conftest import TINY, write_tiny_pool
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,7 +86,7 @@ def test_changed_data_are_refused(store, tiny_pool, tiny_spec):
     content = json.loads(meta.read_text())
     del content["sha256"]
     content.update(version="2.0.0", fingerprint="other")
-    meta.write_text(json.dumps(integrity.seal(content)))
+    meta.write_text(json.dumps(checksums.seal(content)))
     second = dataclasses.replace(tiny_spec, seed=1)
     with pytest.raises(UserError, match="version 1.0.0.*version 2.0.0"):
         run_study([tiny_spec, second], store)
@@ -163,8 +165,8 @@ def test_killed_study_ends_as_an_uninterrupted_one(tmp_path):
             two[label][0][k] for k in keys
         ]
         for a, b in zip(
-            trainer.load_model(one[label][1]).get_weights(),
-            trainer.load_model(two[label][1]).get_weights(),
+            saving.load_model(one[label][1]).get_weights(),
+            saving.load_model(two[label][1]).get_weights(),
             strict=True,
         ):
             np.testing.assert_array_equal(a, b)

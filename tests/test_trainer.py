@@ -11,16 +11,17 @@ import keras
 import numpy as np
 import pytest
 
-from keras_transfer import trainer
-from keras_transfer.correctness import correctness
+from keras_transfer.datasets.halves import load_half
 from keras_transfer.errors import NetworkFailed
-from keras_transfer.files import file_sha256
-from keras_transfer.halves import load_half
-from keras_transfer.store import RunStore
+from keras_transfer.models import saving
+from keras_transfer.storage.correctness import correctness
+from keras_transfer.storage.files import file_sha256
+from keras_transfer.storage.store import RunStore
+from keras_transfer.training import trainer
 
 
 def weights_of(network):
-    return trainer.load_model(network).get_weights()
+    return saving.load_model(network).get_weights()
 
 
 def assert_same_bits(first, second):
@@ -77,7 +78,7 @@ def judged_by_hand(network, pool):
     first = (data.image_size - data.crop) // 2
     pixels = half.test.images[half.test.indices] - mean
     cut = slice(first, first + data.crop)
-    logits = trainer.load_model(network).predict(
+    logits = saving.load_model(network).predict(
         (pixels[:, cut, cut] * data.scale).astype("float32"), verbose=0
     )
     logs = logits - logits.max(axis=1, keepdims=True)
@@ -110,7 +111,7 @@ def test_events_hold_each_epoch_once(base):
     )
 
     events = EventAccumulator(
-        str(base.folder / "tensorboard" / "validation"),
+        str(base.events_dir("validation")),
     )
     events.Reload()
     assert [e.step for e in events.Scalars("epoch_accuracy")] == [0, 1, 2]
@@ -205,10 +206,10 @@ def test_resume_is_bit_identical(
 SCRIPT = """
     import sys, time
     from pathlib import Path
-    from keras_transfer import trainer
-    from keras_transfer.pools import ImagePool
+    from keras_transfer.training import trainer
+    from keras_transfer.datasets.pools import ImagePool
     from keras_transfer.specs import from_dict
-    from keras_transfer.store import RunStore
+    from keras_transfer.storage.store import RunStore
     import json
     trainer.set_threads(1)
     spec = from_dict(json.loads(sys.argv[1]))
@@ -220,7 +221,7 @@ SCRIPT = """
 
 
 def test_sigkill_loses_at_most_an_epoch(tmp_path, tiny_pool, tiny_spec):
-    from keras_transfer.specs import to_dict
+    from keras_transfer.specs.network import to_dict
 
     settings = json.dumps(to_dict(tiny_spec))
 

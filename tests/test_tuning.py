@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 
 from experiments import similar_datasets, tune_learning_rate
-from experiments.settings import Settings, parse
-from keras_transfer import locks, networks, rates, tuning
+from experiments.common.settings import GridSettings as Settings
+from experiments.common.settings import parse
 from keras_transfer.errors import UserError
-from keras_transfer.presets import find_preset
-from keras_transfer.specs import from_dict
-from keras_transfer.store import RunStore
+from keras_transfer.specs import rates
+from keras_transfer.specs.network import from_dict
+from keras_transfer.specs.presets import find_preset
+from keras_transfer.storage import locks
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import grids, tuning
 from tests.conftest import TINY, write_tiny_pool
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,7 +69,7 @@ def test_a_killed_search_goes_on_without_repeating_a_trial(tmp_path):
         trial = json.loads(line)
         (execution,) = trial["executions"]
         assert trial["score"] == execution["val_accuracy"]
-    assert len(list(best.parent.glob("tensorboard/base/trial*/*"))) == 3
+    assert len(list(tmp_path.glob("tuning/tb/0 study/base/trial*"))) == 3
     content = json.loads(best.read_text())
     assert content["val_accuracy"]["base"] == max(
         json.loads(line)["score"] for line in trials
@@ -85,7 +88,7 @@ def test_a_killed_search_goes_on_without_repeating_a_trial(tmp_path):
 
 
 def study():
-    return networks.similar_networks(
+    return grids.similar_networks(
         "cifar100",
         find_preset("cifar100", "default", None),
         (0,),
@@ -229,8 +232,11 @@ def test_hparams_of_trials(tmp_path):
     )
 
     trials = [tuning.Trial({"learning_rate": 0.5}, 6, [], 0.25)]
-    tuning.write_trial_events(tmp_path, {"AnB 5": trials})
-    (run,) = tmp_path.glob("AnB-5/trial*")
+    store = RunStore(tmp_path, "trials")
+    report = tmp_path / "cifar100" / "report-default"
+    for _ in range(2):  # the second replaces the first
+        tuning.write_trial_events(store, report, {"AnB 5": trials})
+    (run,) = tmp_path.glob("tb/0 study/AnB-5/trial*/cifar100/report-default")
     events = EventAccumulator(str(run))
     events.Reload()
     (value,) = events.Scalars("hparams/val_accuracy")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_transfer import views
+from keras_transfer.datasets import views
 
 
 @pytest.fixture

@@ -19,11 +19,12 @@ from experiments.benchmark import costs, study
 from experiments.benchmark.race import Entrant, Speed, race
 from experiments.benchmark.roofline import roofline
 from experiments.benchmark.tables import to_markdown
-from experiments.settings import Settings
-from keras_transfer import presets
+from experiments.common.settings import GridSettings as Settings
+from experiments.common.terminal import open_console
 from keras_transfer.errors import UserError
-from keras_transfer.files import write_atomically
-from keras_transfer.workers import available_cores
+from keras_transfer.specs import presets
+from keras_transfer.storage.files import write_atomically
+from keras_transfer.studies.executors.processes import available_cores
 
 PARTS = ("peak", "training", "trial", "decoding", "observation", "startup")
 TRAIN_TAR = "ILSVRC2012_img_train.tar"
@@ -307,9 +308,9 @@ def main(arguments=None) -> int:
         description=__doc__,
         args=arguments,
     )
-    console = Console()
+    console = open_console()
     benchmark = Benchmark(options, console)
-    folder = Path(options.log_dir) / "benchmark"
+    folder = Path(options.log_dir).expanduser() / "benchmark"
     path = folder / "benchmark.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)

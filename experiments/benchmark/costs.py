@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from keras_transfer.presets import Preset
+from keras_transfer.specs.presets import Preset
 
 
 def describe_machine(threads: int) -> dict:
@@ -69,8 +69,12 @@ def observation(threads: int, recipe: Preset, rounds: int) -> dict:
     import numpy as np
     import tensorflow as tf
 
-    from keras_transfer import callbacks, models, observation, trainer
-    from keras_transfer.layer_statistics import PROBE_IMAGES, LayerStatistics
+    from keras_transfer.models import cnn as models
+    from keras_transfer.training import callbacks, observation, trainer
+    from keras_transfer.training.layer_statistics import (
+        PROBE_IMAGES,
+        LayerStatistics,
+    )
 
     trainer.set_threads(threads)
     solver, size = recipe.solver, recipe.solver.batch_size
@@ -105,7 +109,12 @@ def observation(threads: int, recipe: Preset, rounds: int) -> dict:
         }
         for level in observation.LEVELS:
             watched[f"TensorBoard, {level}"] = observation.Observer(
-                root / level, [], statistics_of, solver.epochs, level
+                root / level / "train",
+                root / level / "validation",
+                [],
+                statistics_of,
+                solver.epochs,
+                level,
             )
         spent: dict[str, list[float]] = {name: [] for name in watched}
         epochs, shares = [], []

@@ -12,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_transfer import batches, halves, pools, trainer
-from keras_transfer.presets import Preset
+from keras_transfer.datasets import batches, halves, tfds_source
+from keras_transfer.specs.presets import Preset
+from keras_transfer.training import trainer
 
 _IMAGES = 128  # decoded in a round
 _POOL = 1024  # images of the map that is read, 200 MB at 256 px
@@ -83,7 +84,9 @@ def decoding(threads: int, recipe: Preset, tar: str | None) -> dict:
     kilobytes = np.mean([len(jpeg) for jpeg in jpegs]) / 1000
     feature = tfds.features.Image(encoding_format="jpeg")
     encoded = tf.data.Dataset.from_tensor_slices(jpegs)
-    decoded = pools.decoded_batches(encoded, feature, recipe.image_size, 64)
+    decoded = tfds_source.decoded_batches(
+        encoded, feature, (recipe.image_size,) * 2, 64
+    )
 
     def work():
         return sum(len(batch) for batch in decoded)

@@ -7,10 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from experiments.benchmark.stock import stock_network
-from keras_transfer import batches, features, halves, models, trainer, transfer
-from keras_transfer.architectures import layer_costs, layer_rows
-from keras_transfer.presets import Preset
-from keras_transfer.specs import DataSpec
+from keras_transfer.datasets import batches, halves
+from keras_transfer.models import cnn
+from keras_transfer.specs.architectures import layer_rows
+from keras_transfer.specs.costs import layer_costs
+from keras_transfer.specs.network import DataSpec
+from keras_transfer.specs.presets import Preset
+from keras_transfer.training import trainer
+from keras_transfer.transfer import actions, frozen_features
 
 CLASSES = 50
 
@@ -60,7 +64,7 @@ def _matmul(dtype):
 def _convolutions(recipe: Preset, dtype: str) -> dict:
     rows = layer_rows(recipe.model, CLASSES)
     costs = layer_costs(rows, recipe.crop)
-    model = models.build_network(recipe.model, recipe.crop, CLASSES)
+    model = cnn.build_network(recipe.model, recipe.crop, CLASSES)
     batch = recipe.solver.batch_size
     works = {}
     for row, cost in zip(rows, costs, strict=True):
@@ -122,7 +126,7 @@ def our_training(threads: int, recipe: Preset, steps: int) -> dict:
     trainer.set_threads(threads)
     solver = recipe.solver
     part, spec = _data(recipe, 20 * solver.batch_size)
-    network = models.build_network(recipe.model, recipe.crop, CLASSES)
+    network = cnn.build_network(recipe.model, recipe.crop, CLASSES)
     trainer.compile_network(network, solver, steps)
     mean = np.full((recipe.image_size, recipe.image_size, 3), 128, np.float32)
 
@@ -161,8 +165,8 @@ def plain_fit(
     labels = generator.integers(0, CLASSES, count).astype(np.int32)
     network = stock_network(recipe.model, recipe.crop, CLASSES)
     if frozen:
-        plan = transfer.plan_transfer(network, n=frozen)
-        transfer.apply_plan(network, None, plan)
+        plan = actions.plan_transfer(network, n=frozen)
+        actions.apply_plan(network, None, plan)
     network.compile(
         keras.optimizers.SGD(
             solver.learning_rate,
@@ -204,18 +208,18 @@ def stored_features(
     trainer.set_threads(threads)
     solver = dataclasses.replace(recipe.solver, epochs=1)
     part, spec = _data(recipe, 20 * solver.batch_size)
-    network = models.build_network(recipe.model, recipe.crop, CLASSES)
-    plan = transfer.plan_transfer(network, n=frozen)
-    transfer.apply_plan(network, None, plan)
-    cut = features.reusable_layers(network)
+    network = cnn.build_network(recipe.model, recipe.crop, CLASSES)
+    plan = actions.plan_transfer(network, n=frozen)
+    actions.apply_plan(network, None, plan)
+    cut = frozen_features.reusable_layers(network)
     output = network.layers[cut - 1].output
     kept_as = "uint16" if output.dtype == "bfloat16" else output.dtype
     shape = (spec.views * len(part), *output.shape[1:])
-    stored = features.Features(
+    stored = frozen_features.Features(
         np.zeros(shape, kept_as), np.zeros(shape[:1], kept_as), output.dtype
     )
     half = halves.HalfData(np.arange(CLASSES), [], part, part, part)
-    upper = features.upper_part(network, cut)
+    upper = frozen_features.upper_part(network, cut)
     trainer.compile_network(upper, solver, steps)
 
     def work():

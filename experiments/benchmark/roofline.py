@@ -2,13 +2,9 @@
 
 import dataclasses
 
-from keras_transfer.architectures import (
-    LayerRow,
-    layer_costs,
-    layer_rows,
-    training_flops,
-)
-from keras_transfer.presets import Preset
+from keras_transfer.specs.architectures import LayerRow, layer_rows
+from keras_transfer.specs.costs import layer_costs, training_flops
+from keras_transfer.specs.presets import Preset
 
 
 @dataclasses.dataclass(frozen=True)

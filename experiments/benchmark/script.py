@@ -14,10 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from experiments.benchmark.stock import stock_network
-from keras_transfer import halves, optimizers
-from keras_transfer.pools import ImagePool
-from keras_transfer.specs import NetworkSpec, from_dict
-from keras_transfer.splits import derive_seed
+from keras_transfer.datasets import halves
+from keras_transfer.datasets.pools import ImagePool
+from keras_transfer.specs.network import NetworkSpec, from_dict
+from keras_transfer.specs.seeds import derive_seed
+from keras_transfer.training import optimizers
 
 
 def _datasets(half: halves.HalfData, mean: np.ndarray, spec: NetworkSpec):

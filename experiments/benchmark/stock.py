@@ -2,12 +2,12 @@
 
 import keras
 
-from keras_transfer import models
-from keras_transfer.specs import ModelSpec
+from keras_transfer.models import cnn, layers
+from keras_transfer.specs.network import ModelSpec
 
 _STOCK = {
-    models.FusedBatchNormalization: keras.layers.BatchNormalization,
-    models.GroupedConv2D: keras.layers.Conv2D,
+    layers.FusedBatchNormalization: keras.layers.BatchNormalization,
+    layers.GroupedConv2D: keras.layers.Conv2D,
 }
 
 
@@ -25,7 +25,7 @@ def stock_network(
     Returns:
         Built `keras.Sequential` with the same start.
     """
-    ours = models.build_network(model, crop, num_classes, seed)
+    ours = cnn.build_network(model, crop, num_classes, seed)
 
     def stock(layer):
         kind = _STOCK.get(type(layer), type(layer))

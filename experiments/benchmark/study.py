@@ -9,11 +9,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from experiments.settings import Settings
-from keras_transfer import networks
-from keras_transfer.specs import to_dict
-from keras_transfer.store import RunStore
-from keras_transfer.study import Reporter, prepare_data
+from experiments.common.settings import GridSettings as Settings
+from keras_transfer.specs.network import to_dict
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import grids
+from keras_transfer.studies.scheduler import Reporter, prepare_data
 
 PARTS = {
     "bases": (),
@@ -37,7 +37,7 @@ def compare(settings: Settings, progress) -> dict:
     """
     recipe = settings.resolve()
     specs = {
-        part: networks.similar_networks(
+        part: grids.similar_networks(
             settings.dataset,
             recipe,
             recipe.splits,

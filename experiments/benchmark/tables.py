@@ -1,11 +1,8 @@
 """Turns the numbers of a benchmark into tables, targets first."""
 
-from keras_transfer import presets
-from keras_transfer.architectures import (
-    layer_costs,
-    layer_rows,
-    training_flops,
-)
+from keras_transfer.specs import presets
+from keras_transfer.specs.architectures import layer_rows
+from keras_transfer.specs.costs import layer_costs, training_flops
 
 # What is trained, as `__main__` does; a half of CIFAR-100 has 50 classes.
 _RECIPES = {

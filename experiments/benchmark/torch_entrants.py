@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from keras_transfer.architectures import LayerRow, layer_rows
-from keras_transfer.presets import Preset
+from keras_transfer.specs.architectures import LayerRow, layer_rows
+from keras_transfer.specs.presets import Preset
 
 CLASSES = 50
 

@@ -28,14 +28,12 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
+from experiments.common.terminal import open_console
 from experiments.random_kills.aims import ANY_TIME, KINDS, choose_aim
 from experiments.random_kills.comparing import OF_TIME, compare, results_of
-from experiments.random_kills.studies import (
-    register_tiny_squares,
-    start_study,
-)
-from keras_transfer.files import file_sha256, write_atomically
-from keras_transfer.quiet import quiet_import
+from experiments.random_kills.studies import register_tiny_squares, start_study
+from keras_transfer.storage.files import file_sha256, write_atomically
+from keras_transfer.studies.executors.quiet import quiet_import
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,9 +106,6 @@ def run(
         `Record`.
     """
     with quiet_import():
-        from experiments import similar_datasets  # noqa: F401
-        from keras_transfer import preload  # noqa: F401
-
         register_tiny_squares()
     rng = random.Random(seed)
     reference, data_dir = work / "reference", work / "tfds"
@@ -221,10 +216,10 @@ def main(arguments=None) -> int:
         description=__doc__,
         args=arguments,
     )
-    console = Console()
+    console = open_console()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     work = Path(tempfile.mkdtemp(prefix="random_kills."))
-    out = Path(options.out)
+    out = Path(options.out).expanduser()
     out.mkdir(parents=True, exist_ok=True)
 
     def keep(record: Record) -> None:

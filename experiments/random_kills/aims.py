@@ -20,7 +20,7 @@ KINDS = {
     "settings": r"/\.?settings\.[^/]*$",
     "status": r"/\.?status\.[^/]*$",
     "epoch rows": r"/\.?epochs\.[^/]*$",
-    "event files": r"/seed[^/]*/tensorboard/.*events\.",
+    "event files": r"/tb/[^/]* r\d+/.*events\.",
     "checkpoint": r"/\.?checkpoint\.[^/]*$",
     "features of frozen layers": r"/\.cache/features/(?!.*\.lock$)",
     "model": r"/\.?model\.[^/]*$",

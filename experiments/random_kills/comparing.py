@@ -17,12 +17,16 @@ def results_of(log_dir: Path) -> dict[str, Path]:
 
 
 def _events(folder: Path) -> list:
-    from keras_transfer.events import read_events
+    from keras_transfer.specs.network import from_dict
+    from keras_transfer.storage.event_files import read_events
+    from keras_transfer.storage.network_folder import Network
 
+    settings = json.loads((folder / "settings.json").read_text())
+    network = Network(from_dict(settings), folder)
     return sorted(
         (part, event.step, event.summary.SerializeToString())
         for part in ("train", "validation")
-        for event in read_events(folder / part)
+        for event in read_events(network.events_dir(part))
     )
 
 
@@ -73,7 +77,7 @@ def compare(reference: Path, log_dir: Path) -> list[str]:
         checks = {
             "result.json": contents,
             "model.keras": [_weights(f / "model.keras") for f in folders],
-            "tensorboard": [_events(f / "tensorboard") for f in folders],
+            "event files": [_events(f) for f in folders],
         }
         for file in ("settings.json", "epochs.jsonl", "mean.npy"):
             checks[file] = [(f / file).read_bytes() for f in folders]

@@ -112,7 +112,8 @@ def _wait_for_group(group: int) -> None:
 
 def _run_study(log_dir: Path, data_dir: Path, aim: Aim | None) -> int:
     from experiments import similar_datasets
-    from keras_transfer import reuse, workers
+    from keras_transfer.specs import costs as reuse
+    from keras_transfer.studies.executors import processes as workers
 
     # What killed processes leave in the system's own folder is not ours.
     tempfile.tempdir = os.environ["TMPDIR"] = str(log_dir.parent / "tmp")

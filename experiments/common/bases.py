@@ -1,0 +1,85 @@
+"""The base networks that several scripts start from."""
+
+import dataclasses
+
+from experiments.common.settings import Settings
+from keras_transfer.errors import UserError
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.presets import Preset
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import grids, planning
+from keras_transfer.studies.scheduler import Reporter, prepare_data
+
+
+def base_specs(settings: Settings, recipe: Preset) -> list[NetworkSpec]:
+    """Lists the base networks of the settings' splits and seeds."""
+    return grids.similar_networks(
+        settings.dataset,
+        recipe,
+        recipe.splits,
+        settings.seeds,
+        (),
+        (),
+        settings.mean,
+    )
+
+
+def few_image_bases(
+    settings: Settings, recipe: Preset
+) -> tuple[list[NetworkSpec], int]:
+    """Lists bases whose number of steps is that on all images.
+
+    Args:
+        settings: `Settings`.
+        recipe: `Preset`.
+
+    Returns:
+        Tuple of the list of `NetworkSpec`, and the training images of each
+        class that there are (of the class with the mean number).
+
+    Raises:
+        UserError: If the data set cannot be had.
+    """
+    store = RunStore(settings.log_dir, "few_images")
+    facts = planning.find_facts(
+        store, settings.dataset, recipe.image_size, settings.data_dir
+    )
+    if facts is None:
+        prepare_data(
+            store,
+            settings.dataset,
+            recipe.image_size,
+            settings.data_dir,
+            Reporter(),
+        )
+        facts = planning.find_facts(
+            store, settings.dataset, recipe.image_size, settings.data_dir
+        )
+    whole = facts.train_images / facts.num_classes
+    most = round(whole * (1 - recipe.validation_fraction))
+    solver = recipe.solver
+    if solver.steps_per_epoch is None:
+        images = most * (facts.num_classes // 2)
+        steps = max(1, images // solver.batch_size)
+        solver = dataclasses.replace(solver, steps_per_epoch=steps)
+        recipe = dataclasses.replace(recipe, solver=solver)
+    return base_specs(settings, recipe), most
+
+
+def check_images(sizes: tuple[int, ...], most: int, dataset: str) -> None:
+    """Refuses sizes that are no fewer images than there are.
+
+    Args:
+        sizes: Tuple of integers, training images of each class.
+        most: Integer, those that there are.
+        dataset: String.
+
+    Raises:
+        UserError: Naming the first that is too large.
+    """
+    for size in sizes:
+        if size >= most:
+            raise UserError(
+                f"Expected `--images` below {most}, all that {dataset} has of "
+                f"a class (they come beside). Received: {size}."
+            )

@@ -1,0 +1,86 @@
+"""What `dissimilar_datasets` and `random_weights` share: one figure 3."""
+
+from pathlib import Path
+
+from experiments.common.running import Writer
+from experiments.common.settings import StudySettings
+from keras_transfer.analysis import published_2014, results
+from keras_transfer.datasets import class_kinds
+from keras_transfer.reports import distance
+from keras_transfer.specs.recipes import figure3_key
+from keras_transfer.storage.store import RunStore
+
+
+def finished_beside(
+    store: RunStore, rows: list[results.Row]
+) -> list[results.Row]:
+    """Finds finished networks of the same recipe in every study.
+
+    Args:
+        store: `RunStore`.
+        rows: List of `Row` of the study that is reported.
+
+    Returns:
+        List of `Row`: of each section whatever is finished and differs from
+        the study's own in its classes and its copied layers alone.
+    """
+    own = {row.spec.network_id for row in rows}
+    wanted = {figure3_key(row.spec) for row in rows}
+    seeds = {row.spec.seed for row in rows}
+    divisions = {row.spec.data.halves for row in rows} - {None}
+    found = []
+    for result in store.finished():
+        row = results.row_of(result)
+        other = row.spec
+        if other.network_id in own or other.seed not in seeds:
+            continue
+        if divisions and other.data.halves not in (None, *divisions):
+            continue
+        if figure3_key(other) in wanted:
+            found.append(row)
+    return found
+
+
+def distance_writer(
+    settings: StudySettings,
+    title: str,
+    names: dict[tuple, tuple[str, str]] | None = None,
+) -> Writer:
+    """Returns what reports networks beside those of the other sections.
+
+    Args:
+        settings: `StudySettings` with `Overlay`.
+        title: String.
+        names: Dict from halves to the names of both sides, of the study's
+            own division, or `None`. They are filed beside the results, for
+            the figures of other studies and of later.
+
+    Returns:
+        `Writer`.
+    """
+
+    def write(rows, command, folder):
+        store = RunStore(settings.log_dir, "beside")
+        every = [*rows, *finished_beside(store, rows)]
+        place = Path(settings.log_dir) / class_kinds.NAMES_FOLDER
+        for halves, sides in (names or {}).items():
+            class_kinds.write_names(place, settings.dataset, halves, sides)
+        divisions = {row.spec.data.halves for row in every} - {None}
+        sides = {
+            halves: class_kinds.read_names(place, settings.dataset, halves)
+            for halves in divisions
+        }
+        published = None
+        if settings.overlay_2014:
+            published = published_2014.published_drops()
+        paths = distance.write_report(
+            every, title, command, folder, published, sides
+        )
+        lines = [
+            f"Section {claim.number}: {claim.text} "
+            f"{claim.verdict.upper()}: {claim.effect}"
+            for claim in distance.claims(every, sides)
+        ]
+        return paths, lines
+
+    return write

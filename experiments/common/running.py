@@ -1,0 +1,272 @@
+"""A script from its settings to its report: parse, train, write, name."""
+
+import contextlib
+import dataclasses
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from experiments.common.settings import Settings, StudySettings, parse
+from experiments.common.terminal import open_console
+from experiments.common.training import training
+from keras_transfer.analysis import results
+from keras_transfer.analysis.log_folder import group_rows
+from keras_transfer.errors import UserError, disk_fault
+from keras_transfer.reports import summary
+from keras_transfer.reports.study_events import write_study_events
+from keras_transfer.reports.summary import absent_classes
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.paths import check_text
+from keras_transfer.specs.rates import with_rates
+from keras_transfer.storage import locks
+from keras_transfer.storage.files import remove_leftovers
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies.scheduler import Outcome
+from keras_transfer.training.process_settings import check_process_settings
+
+DONE, SOME_FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
+# Of rows, the command that made them and a folder: the files written, and
+# lines for the terminal.
+Writer = Callable[[list[results.Row], str, Path], tuple[list[Path], list[str]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """What a script trains and how it reports it.
+
+    Args:
+        script: String, name of the script and of its folder.
+        specs: List of `NetworkSpec`, each base before what needs it.
+        write: `Writer`.
+        whole: Boolean, whether its networks may stand in one figure of
+            learning curves; a study of studies has one for each.
+    """
+
+    script: str
+    specs: list[NetworkSpec]
+    write: Writer
+    whole: bool = True
+
+
+def main_of(
+    script: str,
+    description: str,
+    plan_study: Callable[[Settings], Study],
+    arguments=None,
+    kind: type = StudySettings,
+) -> int:
+    """Runs a study's script; see `guarded_main`.
+
+    Args:
+        script: String, the script's name.
+        description: String, shown by `--help`.
+        plan_study: Callable of the settings that returns a `Study`.
+        arguments: List of strings or `None` for the command line.
+        kind: Class of its settings, one that adds to `StudySettings`.
+
+    Returns:
+        Integer exit status.
+    """
+
+    def act(settings: Settings, console: Console) -> int:
+        study = plan_study(settings)
+        found = settings.rates()
+        if found:
+            specs = with_rates(study.specs, found)
+            study = dataclasses.replace(study, specs=specs)
+        return run_study_script(settings, study, console)
+
+    return guarded_main(script, description, act, arguments, kind)
+
+
+def guarded_main(
+    script: str,
+    description: str,
+    act: Callable[[Settings, Console], int],
+    arguments=None,
+    kind: type = StudySettings,
+) -> int:
+    """Runs a script: parse, act, and mistakes told in a line or two.
+
+    Args:
+        script: String, the script's name.
+        description: String, shown by `--help`.
+        act: Callable of the settings and a console that returns a status.
+        arguments: List of strings or `None` for the command line.
+        kind: Class of its settings, `Settings` or one that adds to it.
+
+    Returns:
+        Integer exit status: 0 done, 1 some network failed, 2 a mistake of
+        the user's, 130 interrupted.
+    """
+    try:
+        for word in sys.argv[1:] if arguments is None else arguments:
+            check_text(word)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_MISTAKE
+    settings = parse(script, description, arguments, kind)
+    console = open_console()
+    previous = signal.getsignal(signal.SIGTERM)
+    # A scheduler's SIGTERM is treated as Ctrl-C is.
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        check_process_settings()
+        return act(settings.opened(), console)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_MISTAKE
+    except KeyboardInterrupt:
+        print(
+            "\nStopped. Finished networks and the last epoch of the others "
+            f"are kept in {settings.log_dir}; the same command goes on:\n\n"
+            f"    {command_line(script, arguments)}",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    except OSError as error:
+        text = disk_fault(error, settings.log_dir) or (
+            f"{error.strerror or error}: {error.filename}. Finished networks "
+            "are kept; the same command goes on once this is cured."
+        )
+        print(f"error: {text}", file=sys.stderr)
+        return USER_MISTAKE
+    finally:
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, previous)
+
+
+def command_line(script: str, arguments=None) -> str:
+    """Returns the command that was given, to be pasted into a shell."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return shlex.join(["python", "-m", f"experiments.{script}", *given])
+
+
+def print_accuracies(rows: list[results.Row], console: Console) -> None:
+    """Prints mean accuracies by treatment and n, a table a recipe.
+
+    Args:
+        rows: List of `Row`.
+        console: `rich.console.Console`.
+    """
+    for group in group_rows(rows):
+        header, body = summary.accuracy_cells(group.compared)
+        if not body or not group.paired:
+            continue
+        base = results.mean_accuracy(group.compared, "base", 0)
+        solver = group.recipe.solver
+        title = (
+            f"Mean test accuracy, %, {group.recipe.data.name}, "
+            f"{solver.epochs} epochs"
+        )
+        table = Table(title=title)
+        for name in [*header, "base"]:
+            left = name == header[0]
+            table.add_column(name, justify="left" if left else "right")
+        for line in body:
+            level = "" if base is None else f"{100 * base.mean:.1f}"
+            table.add_row(*line, level)
+        console.print(table)
+
+
+def run_study_script(settings: Settings, study: Study, console: Console) -> int:
+    """Trains a study's networks, writes its report and names it.
+
+    Args:
+        settings: `Settings`.
+        study: `Study`.
+        console: `rich.console.Console`.
+
+    Returns:
+        Integer, exit status.
+    """
+    store = RunStore(settings.log_dir, study.script)
+    with training(settings, study.specs, store, console) as outcome:
+        if outcome is None:
+            return DONE
+        # Before a cluster is left, which may take minutes.
+        return _report(settings, study, store, outcome, console)
+
+
+def _report(
+    settings: Settings,
+    study: Study,
+    store: RunStore,
+    outcome: Outcome,
+    console: Console,
+) -> int:
+    for spec, message in outcome.failed.items():
+        console.print(
+            f"failed: {spec.name}: {message}", highlight=False, markup=False
+        )
+    rows = results.collect(study.specs, store)
+    for caution in absent_classes(rows):
+        console.print(f"warning: {caution}", highlight=False, markup=False)
+    if rows:
+        folder = (
+            store.study_dir
+            / settings.dataset.replace("/", "-")
+            / settings.report_name()
+        )
+        # Two processes that shared the study write its report in turn.
+        with locks.hold(store.locks_dir / "report.lock", wait=True):
+            remove_leftovers(folder)
+            paths, lines = write_study(
+                study, rows, command_line(study.script), folder, store
+            )
+            write_study_events(rows, paths, folder, store)
+        print_accuracies(rows, console)
+        for line in lines:
+            console.print(line, highlight=False, markup=False)
+        console.print()
+        _name_files(paths, console)
+    return SOME_FAILED if outcome.failed else DONE
+
+
+def write_study(
+    study: Study,
+    rows: list[results.Row],
+    command: str,
+    folder: Path,
+    store: RunStore,
+) -> tuple[list[Path], list[str]]:
+    """Writes a study's report, its learning curves and first layers.
+
+    Args:
+        study: `Study`.
+        rows: List of `Row`, its finished networks.
+        command: String, the command that made them.
+        folder: Path.
+        store: `RunStore` that holds them.
+
+    Returns:
+        Tuple of the files written and of lines for the terminal.
+    """
+    paths, lines = study.write(rows, command, folder)
+    if study.whole:
+        # Matplotlib only when it is needed.
+        from keras_transfer.reports.filters import write_filters
+        from keras_transfer.reports.learning_curves import write_learning_curves
+
+        title = f"{study.script} on {rows[0].spec.data.name}"
+        paths += write_learning_curves(rows, store, title, folder)
+        paths += write_filters(rows, store, folder)
+    return paths, lines
+
+
+def _name_files(paths: list[Path], console: Console) -> None:
+    for name, suffix in (
+        ("figure", ".svg"),
+        ("table", ".csv"),
+        ("report", ".md"),
+    ):
+        for path in paths:
+            if path.suffix == suffix:
+                console.print(f"{name}: {path}", soft_wrap=True)

@@ -1,0 +1,282 @@
+"""The command line that all experiment scripts share."""
+
+import dataclasses
+from typing import Annotated, Literal
+
+import tyro
+
+from keras_transfer.datasets.image_folder import ImageFolder
+from keras_transfer.errors import UserError
+from keras_transfer.specs import presets
+from keras_transfer.specs.architectures import smallest_crop
+from keras_transfer.specs.network import check_dataset_name, spec_hash
+from keras_transfer.specs.rates import read_rates
+from keras_transfer.specs.treatments import TREATMENTS
+from keras_transfer.studies.scheduler import REUSE_GIGABYTES
+from keras_transfer.training.devices import StrategyName, choose_replicas
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What every script that trains can be told.
+
+    A flag that a study would ignore does not exist for it: each adds the
+    flags of its own, among them `Splits`, `Layers` and `Treatments`.
+    """
+
+    dataset: str = "synthetic_shapes"
+    """TFDS name of an image-classification data set."""
+    data_dir: str | None = None
+    """Folder of prepared TFDS data sets (TFDS's own if not given)."""
+    log_dir: str = "logs"
+    """Folder that networks, results and figures are written to."""
+    preset: Literal["smoke", "default", "paper", "earlier"] = "default"
+    """smoke: does it run; default: minutes to hours; paper: as in 2014;
+    earlier: the default before label smoothing and the linear schedule."""
+    seeds: tuple[int, ...] = (0,)
+    """Seeds; each repeats the whole study with other random numbers."""
+    mean: Literal["base", "target"] = "base"
+    """Whose training half gives the mean image that is subtracted."""
+    channels: Literal["rgb", "bgr"] = "rgb"
+    """Order of colours that networks see; the authors' is bgr."""
+    image_size: int | None = None
+    """Side in pixels that images are kept at (the set's own if known)."""
+    model: Literal["cnn8", "caffenet"] | None = None
+    """Network, if not the preset's."""
+    width: int | None = None
+    """Channels of conv1 of cnn8, if not the preset's."""
+    normalization: Literal["none", "lrn", "batch"] | None = None
+    """Normalisation, if not the preset's."""
+    epochs: int | None = None
+    """Epochs, if not the preset's."""
+    steps_per_epoch: int | None = None
+    """Training steps an epoch, if not the preset's."""
+    batch_size: int | None = None
+    """Images a training step, if not the preset's."""
+    learning_rate: float | None = None
+    """Highest learning rate, if not the preset's."""
+    precision: Literal["float32", "bfloat16"] | None = None
+    """Of products and activations, if not the preset's."""
+    images_per_class: int | None = None
+    """Training images of each class (all if not given)."""
+    views: int | None = None
+    """Fixed views of each training image, if not the preset's."""
+    reuse_gigabytes: float = REUSE_GIGABYTES
+    """Disk for what frozen layers compute; 0 computes it at every step."""
+    observe: Literal["off", "default", "full"] = "default"
+    """What TensorBoard shows of layers: nothing, kernels, every weight."""
+    workers: int | None = None
+    """Networks trained at the same time (one a core on a CPU, one a GPU)."""
+    strategy: StrategyName = "auto"
+    """How one network uses its GPUs; auto: mirrored if it has several."""
+    gpus_per_network: int | None = None
+    """GPUs that share each batch of a network (1; mirrored: all)."""
+    cluster: str | None = None
+    """Ray cluster that trains (`--workers` a node): local, auto, HOST:PORT."""
+    plan: bool = False
+    """Print what would be trained, time and disk, then stop."""
+    quiet: bool = False
+    """Show failures and the final table only."""
+
+    def opened(self) -> "Settings":
+        """Returns these settings with the name of a data set that is given
+        in another way."""
+        return self
+
+    def resolve(self) -> presets.Preset:
+        """Returns the preset's recipe with this command line's changes."""
+        recipe = presets.find_preset(self.dataset, self.preset, self.image_size)
+        model = _replace(
+            recipe.model,
+            name=self.model,
+            width=self.width,
+            normalization=self.normalization,
+            precision=self.precision,
+        )
+        solver = _replace(
+            recipe.solver,
+            epochs=self.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            replicas=choose_replicas(self.strategy, self.gpus_per_network),
+        )
+        recipe = _replace(
+            recipe,
+            model=model,
+            solver=solver,
+            **self._grid(),
+            views=self.views,
+            images_per_class=self.images_per_class,
+            channels=None if self.channels == "rgb" else self.channels,
+        )
+        self._check(recipe)
+        return recipe
+
+    def rates(self) -> dict[str, dict[str, float]]:
+        """Returns the learning rates of each task's own, if any."""
+        return {}
+
+    def _grid(self) -> dict:
+        return {
+            name: getattr(self, name)
+            for name in ("layers", "splits")
+            if hasattr(self, name)
+        }
+
+    def report_name(self) -> str:
+        """Names the report's folder: no recipe overwrites another's."""
+        chosen = self.resolve()
+        preset = presets.find_preset(self.dataset, self.preset, None)
+        changed = (chosen.data("", 0, self.mean), chosen.model, chosen.solver)
+        usual = (preset.data("", 0), preset.model, preset.solver)
+        rates = self.rates()
+        if changed == usual and not rates:
+            return f"report-{self.preset}"
+        # Without `None`: settings that come later leave older names alone.
+        settings = [
+            {k: v for k, v in dataclasses.asdict(part).items() if v is not None}
+            for part in changed
+        ]
+        recipe = {"recipe": settings} | ({"rates": rates} if rates else {})
+        return f"report-{self.preset}-{spec_hash(recipe)[:6]}"
+
+    def _check(self, recipe: presets.Preset) -> None:
+        check_dataset_name(self.dataset)
+        for flag, value in (
+            ("--epochs", recipe.solver.epochs),
+            ("--batch-size", recipe.solver.batch_size),
+            ("--steps-per-epoch", recipe.solver.steps_per_epoch or 1),
+            ("--width", recipe.model.width),
+            ("--views", 1 if self.views is None else self.views),
+            (
+                "--images-per-class",
+                1 if self.images_per_class is None else self.images_per_class,
+            ),
+            ("--workers", 1 if self.workers is None else self.workers),
+        ):
+            if value < 1:
+                raise UserError(
+                    f"Expected `{flag}` of at least 1. Received: {value}."
+                )
+        if not recipe.solver.learning_rate > 0:
+            raise UserError(
+                "Expected a `--learning-rate` above 0. "
+                f"Received: {recipe.solver.learning_rate}."
+            )
+        replicas = recipe.solver.replicas or 1
+        if recipe.solver.batch_size % replicas:
+            raise UserError(
+                f"Expected a `--batch-size` that {replicas} GPUs share "
+                f"equally. Received: {recipe.solver.batch_size}."
+            )
+        if recipe.crop < smallest_crop(recipe.model):
+            raise UserError(
+                f"Images are too small for {recipe.model.name}: crops of "
+                f"{recipe.image_size}-px images have {recipe.crop} px, it "
+                f"needs {smallest_crop(recipe.model)}. Give a larger "
+                "`--image-size`."
+            )
+        if recipe.model.name != "cnn8" and self.width is not None:
+            raise UserError(
+                f"Expected no `--width` of {recipe.model.name}, whose layers "
+                f"are the authors'. Received: {self.width}."
+            )
+        native = presets.NATIVE_SIZES.get(self.dataset, recipe.crop)
+        if self.preset == "paper" and native < recipe.crop:
+            raise UserError(
+                f"Images of {self.dataset} are too small for "
+                f"`--preset paper`: they have {native} px, the paper's "
+                f"network needs {recipe.crop}. Use `--preset default`."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Splits:
+    """What studies of random halves can be told."""
+
+    splits: tuple[int, ...] | None = None
+    """Random splits of the classes into halves A and B."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Layers:
+    """What studies with copied layers can be told."""
+
+    layers: tuple[int, ...] | None = None
+    """Numbers n of copied layers, among 1 to 7."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Treatments:
+    """What studies can be told whose treatments can be chosen."""
+
+    treatments: tuple[str, ...] = TREATMENTS
+    """Among BnB AnB BnB+ AnB+; none at all trains the bases alone."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StudySettings(Settings):
+    """What every study can be told, a search of learning rates not."""
+
+    learning_rates: str | None = None
+    """best.json of `tune_learning_rate`: a rate for each treatment."""
+
+    def rates(self) -> dict[str, dict[str, float]]:
+        """Returns the learning rates of each task's own, if any."""
+        if self.learning_rates is None:
+            return {}
+        return read_rates(self.learning_rates)
+
+
+@dataclasses.dataclass(frozen=True)
+class Overlay:
+    """What studies can be told that draw a figure of the paper."""
+
+    overlay_2014: bool = False
+    """Draw the values of 2014 beside, in grey, as changes from their base."""
+
+
+@dataclasses.dataclass(frozen=True)
+class GridSettings(Overlay, Treatments, Layers, Splits, StudySettings):
+    """What the whole grid of section 4.1 can be told."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSettings(GridSettings):
+    """What studies can be told that take a folder of images."""
+
+    images: str | None = None
+    """Folder of images, a folder for each class, in place of a data set."""
+
+    def opened(self) -> "ImageSettings":
+        """See `Settings.opened`."""
+        if self.images is None:
+            return self
+        usual = ImageSettings()
+        given = self.dataset, self.data_dir
+        if given != (usual.dataset, usual.data_dir):
+            raise UserError(
+                "Expected `--images`, or `--dataset` with or without "
+                f"`--data-dir`. Received both: --images {self.images!r}, "
+                f"--dataset {self.dataset!r}, --data-dir {self.data_dir!r}."
+            )
+        name = ImageFolder(self.images).name
+        return _replace(self, dataset=name, data_dir=self.images)
+
+
+def _replace(instance, **changes):
+    given = {key: value for key, value in changes.items() if value is not None}
+    return dataclasses.replace(instance, **given)
+
+
+def parse(
+    script: str, description: str, arguments=None, kind: type = GridSettings
+) -> Settings:
+    """Reads the command line; ends with status 2 on an unknown flag."""
+    return tyro.cli(
+        Annotated[kind, tyro.conf.FlagCreatePairsOff],
+        prog=f"python -m experiments.{script}",
+        description=description,
+        args=arguments,
+    )

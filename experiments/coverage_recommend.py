@@ -1,0 +1,247 @@
+"""Do the intervals of a recommendation hold what they promise?
+
+Claim: nominal 95 %, measured between 93 and 97 %. Correctness is drawn from a
+model whose true accuracies are known: images differ in difficulty, stages in
+what they find difficult, seeds in how well they train.
+
+    python -m experiments.coverage_recommend
+
+About two minutes; writes coverage.csv and coverage.md.
+"""
+
+import dataclasses
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.progress import track
+
+from keras_transfer.errors import UserError
+from keras_transfer.recommendation.decision import Candidate, decide
+from keras_transfer.recommendation.told import tell
+from keras_transfer.storage.files import write_atomically
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """One row of the table: a world in which the truth is known.
+
+    Args:
+        accuracies: Tuple of floats, of the candidates, shallowest first.
+        images, seeds: Integers.
+        seed_spread: Float, deviation of a network's accuracy over seeds, in
+            units of the probit scale (0.1 is about 3 points at 80 %).
+        seed_spread_last: Float or `None`, that of the deepest candidate if
+            it differs, as a probe's does. Defaults to `None`.
+    """
+
+    accuracies: tuple[float, ...]
+    images: int
+    seeds: int
+    seed_spread: float
+    seed_spread_last: float | None = None
+
+
+# Deviations of an image's difficulty, and of a stage's own difficulty.
+DIFFICULTY, OWN_DIFFICULTY = 1.5, 0.7
+_NEAR = (0.86, 0.865, 0.86, 0.85, 0.80)
+_ALIKE = (0.7,) * 5
+_HIGH = (0.985, 0.985, 0.98, 0.97, 0.95)
+SETTINGS = tuple(
+    Setting(accuracies, images, seeds, spread)
+    for accuracies in (_NEAR, _ALIKE, _HIGH)
+    for images, seeds, spread in (
+        (50, 3, 0.05),
+        (200, 1, 0.0),
+        (200, 3, 0.05),
+        (200, 3, 0.15),
+        (1000, 3, 0.05),
+        (1000, 5, 0.15),
+    )
+) + (
+    Setting(_NEAR, 400, 3, 0.15, 0.0),
+    Setting(_NEAR, 400, 2, 0.05),
+    Setting((0.7, 0.68, 0.6), 400, 3, 0.05),
+    Setting(tuple(np.linspace(0.9, 0.7, 11)), 400, 3, 0.05),
+)
+
+
+def draw(setting: Setting, rng: np.random.Generator) -> np.ndarray:
+    """Draws whether each image is classified correctly.
+
+    Args:
+        setting: `Setting`.
+        rng: `numpy.random.Generator`.
+
+    Returns:
+        Boolean array of shape `(candidates, seeds, images)`.
+    """
+    count, seeds = len(setting.accuracies), setting.seeds
+    spread = np.full(count, setting.seed_spread)
+    if setting.seed_spread_last is not None:
+        spread[-1] = setting.seed_spread_last
+    shape = (count, seeds, setting.images)
+    # The sum's variance is known, hence the level that gives an accuracy.
+    total = 1 + DIFFICULTY**2 + OWN_DIFFICULTY**2 + spread**2
+    level = _probit(np.array(setting.accuracies)) * np.sqrt(total)
+    value = rng.standard_normal(shape) + level[:, None, None]
+    value += DIFFICULTY * rng.standard_normal(setting.images)
+    value += OWN_DIFFICULTY * rng.standard_normal((count, 1, shape[2]))
+    value += spread[:, None, None] * rng.standard_normal((count, seeds, 1))
+    return value > 0
+
+
+def _probit(shares: np.ndarray) -> np.ndarray:
+    from scipy import stats
+
+    return stats.norm.ppf(shares)
+
+
+def measure(setting: Setting, repetitions: int, seed: int = 0) -> dict:
+    """Counts how often intervals hold the truth, all of a sentence at once.
+
+    Args:
+        setting: `Setting`.
+        repetitions: Integer.
+        seed: Integer. Defaults to `0`.
+
+    Returns:
+        Dict of shares: `accuracy`, the chosen one's interval on test images;
+        `differences`, all of its differences to the others at once; `losses`,
+        all losses against the truly best on validation images; `tells`, how
+        often the data can tell, and `wrong`, how often they tell although
+        the choice truly loses more than a tolerance of one point.
+    """
+    rng = np.random.default_rng(seed)
+    truth = np.array(setting.accuracies)
+    names = [f"stage {i + 1}" for i in range(len(truth))]
+    candidates = [Candidate(name, i) for i, name in enumerate(names)]
+    counts = dict.fromkeys(
+        ("accuracy", "differences", "losses", "tells", "wrong"), 0
+    )
+    for repetition in range(repetitions):
+        found = decide(candidates, draw(setting, rng), 0.01, repetition)
+        told = tell(names, found.chosen, draw(setting, rng), repetition)
+        own = names.index(found.chosen)
+        counts["accuracy"] += told.low <= truth[own] <= told.high
+        counts["differences"] += all(
+            low <= truth[own] - truth[names.index(name)] <= high
+            for name, (_, low, high) in told.differences.items()
+        )
+        counts["losses"] += all(
+            loss.low - 1e-12 <= truth.max() - value <= loss.high + 1e-12
+            for loss, value in zip(found.losses, truth, strict=True)
+        )
+        counts["tells"] += found.can_tell
+        lost = truth.max() - truth[own] > 0.01 + 1e-12
+        counts["wrong"] += found.can_tell and lost
+    return {name: count / repetitions for name, count in counts.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What this script can be told."""
+
+    log_dir: str = "logs"
+    """Folder that recommend/coverage.csv and coverage.md are written to."""
+    repetitions: int = 1000
+    """Recommendations drawn a setting."""
+
+
+def _cells(setting: Setting) -> list[str]:
+    accuracies = ", ".join(f"{100 * a:g}" for a in setting.accuracies)
+    spread = f"{setting.seed_spread:g}"
+    if setting.seed_spread_last is not None:
+        spread += f", the deepest {setting.seed_spread_last:g}"
+    return [accuracies, str(setting.images), str(setting.seeds), spread]
+
+
+_HEADINGS = {
+    "accuracy": "accuracy, test",
+    "differences": "differences, test",
+    "losses": "losses, validation",
+    "tells": "can tell",
+    "wrong": "tells wrongly",
+}
+
+
+def table(rows: list[tuple[Setting, dict]], repetitions: int) -> str:
+    """Returns the measured shares as Markdown, in percent."""
+    heads = ["true accuracies (%)", "images", "seeds", "spread of seeds"]
+    heads += list(_HEADINGS.values())
+    reach = 196 * math.sqrt(0.95 * 0.05 / repetitions)
+    lines = [
+        "# Coverage of the intervals of a recommendation",
+        "",
+        f"Shares of {repetitions} simulated recommendations, in percent; "
+        f"nominal 95, of which a measured value is within {reach:.1f} by "
+        "chance. Accuracy: the interval of the chosen candidate. "
+        "Differences: all intervals of its differences to the others at "
+        "once. Losses: all intervals of losses against the truly best at "
+        "once, which come from all pairs and so hold more often. Wrongly: "
+        "the data are said to tell, yet the choice loses more than the "
+        "tolerance of one point.",
+        "",
+        "| " + " | ".join(heads) + " |",
+        "| " + " | ".join("---" for _ in heads) + " |",
+    ]
+    for setting, found in rows:
+        cells = _cells(setting)
+        cells += [f"{100 * found[name]:.1f}" for name in _HEADINGS]
+        lines.append("| " + " | ".join(cells) + " |")
+    for name in ("accuracy", "differences", "losses"):
+        mean = np.mean([found[name] for _, found in rows])
+        lines += ["", f"Mean of {_HEADINGS[name]}: {100 * mean:.1f}."]
+    return "\n".join(lines) + "\n"
+
+
+def _csv(rows) -> str:
+    lines = [
+        "accuracies,images,seeds,seed_spread,seed_spread_last,"
+        + ",".join(_HEADINGS)
+    ]
+    for setting, found in rows:
+        last = setting.seed_spread_last
+        cells = [
+            " ".join(f"{a:g}" for a in setting.accuracies),
+            str(setting.images),
+            str(setting.seeds),
+            f"{setting.seed_spread:g}",
+            "" if last is None else f"{last:g}",
+        ]
+        cells += [f"{found[name]:.4f}" for name in _HEADINGS]
+        lines.append(",".join(cells))
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments=None) -> int:
+    """Runs the script; returns 0, or 2 for a mistake in what was asked."""
+    options = tyro.cli(Options, args=arguments, description=__doc__)
+    console = Console()
+    try:
+        if options.repetitions < 100:
+            raise UserError(
+                "Expected 100 repetitions or more, fewer say nothing about "
+                f"a share near 95 %. Received: {options.repetitions}."
+            )
+    except UserError as error:
+        console.print(str(error), style="red")
+        return 2
+    rows = [
+        (setting, measure(setting, options.repetitions))
+        for setting in track(SETTINGS, "Settings", console=console)
+    ]
+    folder = Path(options.log_dir) / "recommend"
+    folder.mkdir(parents=True, exist_ok=True)
+    text = table(rows, options.repetitions)
+    write_atomically(folder / "coverage.csv", _csv(rows))
+    write_atomically(folder / "coverage.md", text)
+    console.print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

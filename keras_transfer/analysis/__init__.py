@@ -1,0 +1,1 @@
+"""From results to numbers: pairs, intervals, claims; no TensorFlow."""

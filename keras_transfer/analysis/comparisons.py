@@ -1,0 +1,265 @@
+"""Comparisons that claims are about, and the networks they are made on."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from functools import cached_property
+
+import numpy as np
+
+from keras_transfer.analysis import contrasts, mixed_model, verdicts
+from keras_transfer.analysis.contrasts import (
+    Cell,
+    ModelEstimate,
+    Observation,
+    Weights,
+)
+from keras_transfer.analysis.mixed_model import MixedModel
+from keras_transfer.analysis.results import Row
+from keras_transfer.analysis.verdicts import Part
+from keras_transfer.specs.treatments import TREATMENTS
+
+ACCURACY, TRAIN_LOSS = "test_accuracy", "train_loss"
+TWICE = "base, twice as long"
+
+Layers = tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A difference of two treatments that a claim is about.
+
+    Args:
+        first, second: Strings, treatments; `"base"` stands against every n.
+        low, high: Integers, range of n, both included; those that were
+            trained count.
+        weigh: Callable of the comparison and those n that returns weights of
+            cells. Defaults to the difference of means.
+        threshold: Float, what the difference should exceed.
+        margin: Float or `None`, within which of it there is no effect.
+        outcome: String, a field of a result.
+    """
+
+    first: str
+    second: str
+    low: int = 1
+    high: int = 7
+    weigh: Callable[["Comparison", Layers], Weights] = lambda c, n: (
+        contrasts.difference(_cells(c.first, n), _cells(c.second, n))
+    )
+    threshold: float = 0.0
+    margin: float | None = verdicts.MARGIN
+    outcome: str = ACCURACY
+
+    def layers(self, cells: Iterable[Cell]) -> Layers:
+        """Returns the n in range at which both treatments have networks."""
+        known = [
+            {n for name, n, images in cells if name == t and images is None}
+            for t in (self.first, self.second)
+            if t not in _WITHOUT_N
+        ]
+        common = set.intersection(*known) if known else set()
+        return tuple(n for n in sorted(common) if self.low <= n <= self.high)
+
+    def name(self, layers: Layers) -> str:
+        """Says it, with the n that were trained."""
+        if self.second == "baseAll":
+            return "halves - all classes"
+        difference = f"{self.first} - {self.second}"
+        if self.weigh is slope:
+            difference = f"slope of {difference}"
+        if self.outcome == TRAIN_LOSS:
+            difference = f"training loss of {difference}"
+        return f"{difference}, {in_words(layers)}" if layers else difference
+
+    def in_unit(self, estimate: ModelEstimate) -> str:
+        """Says an estimate in the unit of the outcome."""
+        if self.outcome == TRAIN_LOSS:
+            return estimate.in_words()
+        unit = " points a layer" if self.weigh is slope else ""
+        return estimate.in_points() + unit
+
+
+_WITHOUT_N = ("base", "baseAll", TWICE)
+
+
+def _cells(treatment: str, layers: Layers) -> list[Cell]:
+    if treatment in _WITHOUT_N:
+        return [(treatment, 0, None)]
+    return [(treatment, n, None) for n in layers]
+
+
+def slope(comparison: Comparison, layers: Layers) -> Weights:
+    if len(layers) < 2:
+        return {}
+    return contrasts.trend(comparison.first, comparison.second, layers)
+
+
+def in_words(layers: Layers) -> str:
+    """Returns `n = 5`, `n 3 to 6` or `n 3, 5, 7`: the n that there are."""
+    if len(layers) == 1:
+        return f"n = {layers[0]}"
+    if layers == tuple(range(layers[0], layers[-1] + 1)):
+        return f"n {layers[0]} to {layers[-1]}"
+    return "n " + ", ".join(map(str, layers))
+
+
+def observe(rows: Iterable[Row], outcome: str = ACCURACY) -> list[Observation]:
+    """Turns networks of the usual treatments into observations.
+
+    Args:
+        rows: Iterable of `Row`, of one recipe.
+        outcome: String, a field of a result. Defaults to `"test_accuracy"`.
+
+    Returns:
+        List of `Observation`. A base network trained for twice the epochs of
+        the others is of the treatment `TWICE`; other lengths are left out,
+        and so are results without the outcome.
+    """
+    rows = [r for r in rows if outcome in r.result]
+    bases = [r for r in rows if r.spec.treatment == "base"]
+    usual = min((r.spec.solver.epochs for r in bases), default=0)
+    lengths = {usual: "base", 2 * usual: TWICE}
+    found = []
+    for row in rows:
+        spec, name = row.spec, row.spec.treatment
+        if name == "base":
+            name = lengths.get(spec.solver.epochs)
+        if name in ("base", "baseAll", TWICE, *TREATMENTS):
+            found.append(
+                Observation(
+                    split=spec.division,
+                    half=spec.target,
+                    seed=spec.seed,
+                    treatment=name,
+                    n=spec.n,
+                    source=spec.base or "",
+                    value=row.result[outcome],
+                    target_images=spec.target_images,
+                )
+            )
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """The networks of a study, and what is estimated from them.
+
+    Args:
+        accuracies: Tuple of `Observation`, of test accuracy.
+        losses: Tuple of `Observation`, of training loss. Defaults to none.
+        chance: Float, accuracy of a guess. Defaults to `0.0`.
+        halves: String, `"random"` or `"fixed"`, as of `fit_model`. Defaults
+            to `"random"`.
+    """
+
+    accuracies: tuple[Observation, ...]
+    losses: tuple[Observation, ...] = ()
+    chance: float = 0.0
+    halves: str = "random"
+
+    @cached_property
+    def _models(self) -> dict[str, MixedModel | None]:
+        outcomes = {ACCURACY: self.accuracies, TRAIN_LOSS: self.losses}
+        found: dict[str, MixedModel | None] = {}
+        for outcome, values in outcomes.items():
+            data = [o for o in values if o.treatment != "baseAll"]
+            found[outcome] = (
+                mixed_model.fit_model(data, self.halves) if data else None
+            )
+        return found
+
+    def layers(self, comparison: Comparison) -> Layers:
+        """Returns the n that a comparison can be made at."""
+        model = self._models[comparison.outcome]
+        return comparison.layers(model.cells) if model else ()
+
+    def estimate(self, comparison: Comparison) -> ModelEstimate | None:
+        """Estimates a comparison; `None` if it was not measured."""
+        if comparison.second == "baseAll":
+            return halves_against_all(self.accuracies)
+        model, layers = (
+            self._models[comparison.outcome],
+            self.layers(comparison),
+        )
+        of_bases = {comparison.first, comparison.second} <= set(_WITHOUT_N)
+        if model is None or not (layers or of_bases):
+            return None
+        return model.estimate(comparison.weigh(comparison, layers))
+
+    def part(self, comparison: Comparison) -> Part:
+        """Returns what a verdict is given on."""
+        estimate = self.estimate(comparison)
+        return Part(estimate, comparison.threshold, comparison.margin)
+
+    def describe(self, comparison: Comparison) -> str:
+        """Says what was found, and the verdict on it alone."""
+        estimate = self.estimate(comparison)
+        name = comparison.name(self.layers(comparison))
+        if estimate is None:
+            return f"{name} not measured"
+        text = f"{name}: {comparison.in_unit(estimate)}"
+        if estimate.low is None:
+            return text
+        return f"{text} {verdicts.judge_one(self.part(comparison)).name}"
+
+    def above_chance(self) -> bool:
+        """Returns whether each base network does twice as well as a guess."""
+        bases = [o.value for o in self.accuracies if o.treatment == "base"]
+        return bool(bases) and min(bases) > 2 * self.chance
+
+
+def evidence_of(rows: Iterable[Row]) -> Evidence:
+    """Collects what claims are judged by from a study's networks."""
+    rows = list(rows)
+    bases = [r for r in rows if r.spec.treatment == "base"]
+    classes = min((len(r.result["classes"]) for r in bases), default=1)
+    outcomes = (tuple(observe(rows, name)) for name in (ACCURACY, TRAIN_LOSS))
+    return Evidence(*outcomes, chance=1 / classes)
+
+
+def halves_against_all(
+    observations: Iterable[Observation],
+) -> ModelEstimate | None:
+    """Subtracts networks on all classes from those on halves.
+
+    Halves of a split are complementary, the easier the one the harder the
+    other, so they are averaged before splits are compared; the spread of
+    networks on all classes is that of their seeds.
+
+    Args:
+        observations: Iterable of `Observation`, of accuracy.
+
+    Returns:
+        `ModelEstimate` with Welch's interval; without one if either side has
+        fewer than two values. `None` without networks on a side.
+
+    Reference:
+        - [Welch, 1947](https://doi.org/10.1093/biomet/34.1-2.28).
+    """
+    data = list(observations)
+    whole = [o.value for o in data if o.treatment == "baseAll"]
+    bases = [o for o in data if o.treatment == "base"]
+    if not whole or not bases:
+        return None
+    halves: dict[int, dict[str, list[float]]] = {}
+    for o in bases:
+        halves.setdefault(o.split, {}).setdefault(o.half, []).append(o.value)
+    # A split of which one half is still to come says nothing yet.
+    means = [
+        float(np.mean([np.mean(values) for values in found.values()]))
+        for found in halves.values()
+        if len(found) == 2
+    ]
+    if not means:
+        return None
+    mean = float(np.mean(means) - np.mean(whole))
+    counts = (contrasts.OTHERS, len(means), len(means), len(data))
+    if min(len(means), len(whole)) < 2 or np.ptp(means) + np.ptp(whole) == 0:
+        return ModelEstimate(mean, None, None, None, None, *counts)
+    from scipy import stats
+
+    test = stats.ttest_ind(means, whole, equal_var=False)
+    low, high = test.confidence_interval(contrasts.LEVEL)
+    reach = stats.t.ppf((1 + contrasts.LEVEL) / 2, test.df)
+    numbers = ((high - low) / 2 / reach, test.df, low, high)
+    return ModelEstimate(mean, *map(float, numbers), *counts)

@@ -1,0 +1,224 @@
+"""Contrasts of treatments: what is estimated, of which networks, how surely.
+
+Below, the fallback of the mixed model and its check: Student's t over splits.
+"""
+
+import csv
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+LEVEL = 0.95
+FEWEST_SPLITS = 3  # below, nothing is said about other splits
+THESE = "these halves only"
+OTHERS = "random halves of these classes"
+
+Cell = tuple  # (treatment, n, target images or None)
+Weights = dict  # from `Cell` to a number
+
+
+@dataclasses.dataclass(frozen=True)
+class Observation:
+    """One network, as the model sees it.
+
+    Args:
+        split: Integer or string, the random split, or what else divides the
+            classes into halves.
+        half: String, the target.
+        seed: Integer.
+        treatment: String, such as `"AnB+"`.
+        n: Integer, layers copied; 0 for a base network.
+        source: String, the half whose base network gave the layers; empty
+            for a base network.
+        value: Float, the outcome.
+        target_images: Integer or `None`, images a class, if not all.
+    """
+
+    split: int | str
+    half: str
+    seed: int
+    treatment: str
+    n: int
+    source: str
+    value: float
+    target_images: int | None = None
+
+    @property
+    def cell(self) -> Cell:
+        """What fixed effects tell apart."""
+        return self.treatment, self.n, self.target_images
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelEstimate:
+    """An effect with its 95 % interval, and what it is an effect of.
+
+    Args:
+        mean: Float.
+        error: Float or `None`, standard error.
+        df: Float or `None`, degrees of freedom.
+        low, high: Floats or `None`, 95 % interval; `None` if the networks
+            leave nothing to estimate their noise from.
+        scope: String, `THESE` or `OTHERS`.
+        splits: Integer, splits with networks in the contrast.
+        count: Integer, pairs of split, half and seed in the contrast.
+        networks: Integer, networks in the whole model.
+    """
+
+    mean: float
+    error: float | None
+    df: float | None
+    low: float | None
+    high: float | None
+    scope: str
+    splits: int
+    count: int
+    networks: int
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Returns the interval of another level, such as 0.9."""
+        reach = t_quantile((1 + level) / 2, self.df) * self.error
+        return self.mean - reach, self.mean + reach
+
+    def in_points(self, digits: int = 1) -> str:
+        """Says the mean and interval in percentage points."""
+        return self.in_words(100, digits)
+
+    def in_words(self, factor: float = 1, digits: int = 2) -> str:
+        """Says the mean and interval, multiplied by `factor`."""
+        text = f"{_rounded(factor * self.mean, digits)}"
+        if self.low is None:
+            return f"{text} (too few networks for an interval)"
+        low, high = (
+            _rounded(factor * end, digits) for end in (self.low, self.high)
+        )
+        return f"{text} [{low}, {high}]"
+
+
+def _rounded(value: float, digits: int) -> str:
+    # Adding 0 turns a rounded -0.0 into +0.0.
+    return f"{round(value, digits) + 0:+.{digits}f}"
+
+
+def t_quantile(share: float, df: float) -> float:
+    """Returns a quantile of Student's distribution, such as 0.975's."""
+    from scipy import stats
+
+    return float(stats.t.ppf(share, df))
+
+
+def read_observations(
+    path: Path, outcome: str = "test_accuracy"
+) -> list[Observation]:
+    """Reads a study's `results.csv`.
+
+    Args:
+        path: Path.
+        outcome: String, a column such as `"train_loss"`. Defaults to
+            `"test_accuracy"`.
+
+    Returns:
+        List of `Observation`, in the order of the file.
+    """
+    with Path(path).open(newline="") as file:
+        return [
+            Observation(
+                split=int(row["split"]),
+                half=row["target"],
+                seed=int(row["seed"]),
+                treatment=row["treatment"],
+                n=int(row["n"]),
+                source=row["base"],
+                value=float(row[outcome]),
+                target_images=int(row["target_images"] or 0) or None,
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def difference(first: Iterable[Cell], second: Iterable[Cell]) -> Weights:
+    """Weighs the mean of some cells against the mean of others.
+
+    Args:
+        first, second: Iterables of `Cell`; each cell counts alike.
+
+    Returns:
+        Dict from `Cell` to number.
+    """
+    weights: Weights = {}
+    for cells, sign in ((list(first), 1), (list(second), -1)):
+        for cell in cells:
+            weights[cell] = weights.get(cell, 0) + sign / len(cells)
+    return weights
+
+
+def trend(first: str, second: str, layers: Iterable[int]) -> Weights:
+    """Weighs a difference of treatments by `n`: its slope for each layer.
+
+    Args:
+        first, second: Strings, treatments.
+        layers: Iterable of integers, at least two.
+
+    Returns:
+        Dict from `Cell` to number.
+    """
+    numbers = np.array(sorted(layers), float)
+    centred = numbers - numbers.mean()
+    weights: Weights = {}
+    for n, weight in zip(numbers, centred / (centred @ centred), strict=True):
+        weights[first, int(n), None] = float(weight)
+        weights[second, int(n), None] = -float(weight)
+    return weights
+
+
+def estimate_over_splits(
+    observations: Iterable[Observation], weights: Weights
+) -> ModelEstimate | None:
+    """Estimates a contrast by Student's t over splits; a check of the model.
+
+    The contrast is formed within each half and seed that has all of its
+    cells; seeds, then halves of a split are averaged, and what is left, a
+    number a split, is independent from split to split.
+
+    Args:
+        observations: Iterable of `Observation`.
+        weights: Dict from `Cell` to number.
+
+    Returns:
+        `ModelEstimate`; without an interval below three splits. `None` if no
+        half has all cells.
+    """
+    data = list(observations)
+    found: dict[tuple, dict[Cell, list[float]]] = {}
+    for o in data:
+        cells = found.setdefault((o.split, o.half, o.seed), {})
+        cells.setdefault(o.cell, []).append(o.value)
+    needed = {cell for cell, weight in weights.items() if weight}
+    pairs = {
+        key: sum(weights[c] * float(np.mean(cells[c])) for c in needed)
+        for key, cells in found.items()
+        if needed <= set(cells)
+    }
+    if not needed or not pairs:
+        return None
+    values = _averaged(_averaged(pairs))
+    numbers = np.array(list(values.values()))
+    splits = len(numbers)
+    counts = {"splits": splits, "count": len(pairs), "networks": len(data)}
+    mean = float(numbers.mean())
+    if splits < FEWEST_SPLITS:
+        return ModelEstimate(mean, None, None, None, None, THESE, **counts)
+    error = float(numbers.std(ddof=1) / splits**0.5)
+    reach = t_quantile((1 + LEVEL) / 2, splits - 1) * error
+    low, high = mean - reach, mean + reach
+    return ModelEstimate(mean, error, splits - 1, low, high, OTHERS, **counts)
+
+
+def _averaged(values: dict[tuple, float]) -> dict[tuple, float]:
+    """Averages over the last part of the keys."""
+    groups: dict[tuple, list[float]] = {}
+    for key, value in values.items():
+        groups.setdefault(key[:-1], []).append(value)
+    return {key: float(np.mean(found)) for key, found in groups.items()}

@@ -1,0 +1,267 @@
+"""Effects of treatments, by a mixed model over all networks of a recipe.
+
+The noise of a network is one number, the same for all treatments. Estimating
+it anew from the two or four pairs of one difference throws most of what is
+known away; a model of all networks uses every one of them.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from keras_transfer.analysis import reml
+from keras_transfer.analysis.contrasts import (
+    FEWEST_SPLITS,
+    LEVEL,
+    OTHERS,
+    THESE,
+    Cell,
+    ModelEstimate,
+    Observation,
+    Weights,
+    t_quantile,
+)
+from keras_transfer.errors import UserError
+
+# Random effects: what the networks of one level share.
+_SPREAD: dict[str, Callable[[Observation], tuple]] = {
+    "split": lambda o: (o.split,),
+    "half": lambda o: (o.split, o.half),
+    "split x treatment": lambda o: (o.split, o.treatment, o.target_images),
+    "half x treatment": lambda o: (
+        o.split,
+        o.half,
+        o.treatment,
+        o.target_images,
+    ),
+    "source base": lambda o: (o.split, o.seed, o.source) if o.source else (),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class MixedModel:
+    """A model of one outcome of a recipe's networks; made by `fit_model`.
+
+    Args:
+        observations: Tuple of `Observation`.
+        values: Float array, their outcomes.
+        cells: Tuple of `Cell`, the first coefficients, in order.
+        effects: Tuple of strings, the random effects.
+        scope: String, `THESE` or `OTHERS`.
+        fitted: `reml.Fit` or `None`, if there is no noise to estimate.
+        x: Float array `(networks, coefficients)`, fixed effects.
+        slim: Float array, the columns of `x` that span all.
+        frames: Tuple, the splits by pattern; see `_frames`.
+    """
+
+    observations: tuple[Observation, ...]
+    values: np.ndarray
+    cells: tuple[Cell, ...]
+    effects: tuple[str, ...]
+    scope: str
+    fitted: reml.Fit | None
+    x: np.ndarray
+    slim: np.ndarray
+    frames: tuple[tuple, ...]
+
+    @property
+    def has_residual(self) -> bool:
+        """Whether networks are left to estimate the noise from."""
+        return self.slim.shape[1] < len(self.observations)
+
+    @property
+    def components(self) -> dict[str, float]:
+        """Standard deviation of each random effect and of the residual."""
+        if self.fitted is None:
+            return {}
+        deviations = np.sqrt(self.fitted.variances)
+        names = (*self.effects, "residual")
+        return dict(zip(names, map(float, deviations), strict=True))
+
+    def refit(self, values: np.ndarray) -> "MixedModel":
+        """Fits other values of the same networks.
+
+        Args:
+            values: Float array, in the order of `observations`.
+
+        Returns:
+            `MixedModel`.
+        """
+        patterns = [reml.Pattern(x, g, values[p]) for x, g, p in self.frames]
+        fitted = reml.fit(patterns) if self.has_residual else None
+        return dataclasses.replace(self, values=values, fitted=fitted)
+
+    def estimate(self, weights: Weights) -> ModelEstimate | None:
+        """Estimates a linear contrast of means of treatments and n.
+
+        Args:
+            weights: Dict from `Cell` to number; see `difference` and
+                `trend`.
+
+        Returns:
+            `ModelEstimate`, or `None` if a cell has no network, or nothing
+            links the halves of one treatment to those of the other.
+        """
+        if not weights or not set(weights) <= set(self.cells):
+            return None
+        vector = np.zeros(self.x.shape[1])
+        for cell, weight in weights.items():
+            vector[self.cells.index(cell)] = weight
+        inverse = np.linalg.pinv(self.x)
+        if not np.allclose(vector @ inverse @ self.x, vector, atol=1e-6):
+            return None
+        used = [o for o in self.observations if weights.get(o.cell)]
+        counts = {
+            "scope": self.scope,
+            "splits": len({o.split for o in used}),
+            "count": len({(o.split, o.half, o.seed) for o in used}),
+            "networks": len(self.observations),
+        }
+        if self.fitted is None:
+            mean = float(vector @ inverse @ self.values)
+            return ModelEstimate(mean, None, None, None, None, **counts)
+        mean, error, df = self.fitted.contrast(vector @ inverse @ self.slim)
+        reach = t_quantile((1 + LEVEL) / 2, df) * error
+        return ModelEstimate(
+            mean, error, df, mean - reach, mean + reach, **counts
+        )
+
+
+def fit_model(
+    observations: Iterable[Observation], halves: str = "random"
+) -> MixedModel:
+    """Fits the mixed model.
+
+    Fixed are the means of treatment and n. Random are split, half within
+    split, both of them by treatment (an effect may differ from half to
+    half), the base network that gave the layers, and the residual.
+
+    With fewer than three splits their spread cannot be told: halves and
+    their effects are then fixed, each counting alike, and the interval is
+    about these halves only.
+
+    Args:
+        observations: Iterable of `Observation`, of one recipe and outcome.
+        halves: String, `"random"` or `"fixed"`: whether the difficulty of a
+            half is drawn from a normal distribution, or is a number of its
+            own, as it has to be if treatments do not share halves. Defaults
+            to `"random"`.
+
+    Returns:
+        `MixedModel`.
+
+    Raises:
+        UserError: Without observations, or if `halves` is of another value.
+    """
+    data = tuple(sorted(observations, key=_order))
+    if not data:
+        raise UserError("Expected networks to model. Received: none.")
+    if halves not in ("random", "fixed"):
+        raise UserError(
+            f"Expected `halves` as 'random' or 'fixed'. Received: {halves!r}."
+        )
+    cells = tuple(sorted({o.cell for o in data}, key=str))
+    few = len({o.split for o in data}) < FEWEST_SPLITS
+    x = _fixed(data, cells, few, few or halves == "fixed")
+    kept = () if few else tuple(_SPREAD)[0 if halves == "random" else 2 : 4]
+    effects = _estimable(data, x, (*kept, "source base"))
+    scope = THESE if few else OTHERS
+    slim = x[:, _independent(x)]
+    frames = _frames(data, slim, effects)
+    values = np.array([o.value for o in data])
+    return MixedModel(
+        data, values, cells, effects, scope, None, x, slim, frames
+    ).refit(values)
+
+
+def _order(o: Observation) -> tuple:
+    images = o.target_images or 0
+    return o.split, o.seed, o.half, o.treatment, images, o.n, o.source
+
+
+def _fixed(data, cells, by_treatment: bool, by_half: bool) -> np.ndarray:
+    """Returns the columns of fixed effects, cells first.
+
+    Halves are coded so that they sum to zero: a cell's coefficient is its
+    mean over halves that count alike.
+    """
+    columns = [[o.cell == cell for o in data] for cell in cells]
+    halves = sorted({(o.split, o.half) for o in data})
+    groups = sorted({_kind(o) for o in data}, key=str)
+    whole = {(o.split, o.half, _kind(o)) for o in data}
+    crossed = by_treatment and len(whole) == len(halves) * len(groups)
+    for half in halves[:-1] if by_half else []:
+        code = [
+            ((o.split, o.half) == half) - ((o.split, o.half) == halves[-1])
+            for o in data
+        ]
+        for group in groups if crossed else [None]:
+            columns.append(
+                [
+                    c * (group is None or _kind(o) == group)
+                    for c, o in zip(code, data, strict=True)
+                ]
+            )
+    return np.array(columns, float).T
+
+
+def _kind(o: Observation) -> tuple:
+    return o.treatment, o.target_images
+
+
+def _indicators(data, effect: str) -> np.ndarray:
+    """Returns a column for each level of a random effect."""
+    keys = [_SPREAD[effect](o) for o in data]
+    levels = sorted({key for key in keys if key}, key=str)
+    return np.array([[k == level for k in keys] for level in levels], float).T
+
+
+def _estimable(data, x: np.ndarray, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Drops random effects that these networks cannot tell from others."""
+    kept, known = [], [np.eye(len(data))]
+    for name in names:
+        z = _indicators(data, name)
+        if not z.size:
+            continue
+        gram = z @ z.T
+        rank = np.linalg.matrix_rank(x)
+        added = np.linalg.matrix_rank(np.hstack([x, z])) - rank
+        same = any(np.array_equal(gram, other) for other in known)
+        if added >= 2 and len(data) - rank - added >= 1 and not same:
+            kept.append(name)
+            known.append(gram)
+    return tuple(kept)
+
+
+def _independent(x: np.ndarray) -> list[int]:
+    """Returns the places of columns that span all, the first ones first."""
+    kept: list[int] = []
+    rest = x.copy()
+    for place in range(x.shape[1]):
+        column = rest[:, place]
+        length = np.linalg.norm(column)
+        if length > 1e-8 * max(np.linalg.norm(x[:, place]), 1):
+            kept.append(place)
+            rest = rest - np.outer(column, column @ rest) / length**2
+    return kept
+
+
+def _frames(data, x: np.ndarray, effects) -> tuple[tuple, ...]:
+    """Puts splits together whose networks have the same settings.
+
+    Returns:
+        Tuple of `(x, grams, places)` as in `reml.Pattern`; `places` are the
+        networks of each split, an integer array `(m, splits)`.
+    """
+    grams = [_indicators(data, name) for name in effects]
+    grams = [z @ z.T for z in grams] + [np.eye(len(data))]
+    splits = np.array([o.split for o in data])
+    groups: dict[bytes, list] = {}
+    for split in sorted(set(splits)):
+        places = np.flatnonzero(splits == split)
+        square = np.ix_(places, places)
+        parts = x[places], np.array([gram[square] for gram in grams])
+        key = b"".join(part.tobytes() for part in parts)
+        groups.setdefault(key, [*parts, []])[2].append(places)
+    return tuple((one, g, np.array(p).T) for one, g, p in groups.values())

@@ -1,0 +1,264 @@
+"""From finished networks to differences: pooled as in the paper, and paired.
+
+A pair shares split, target and seed, so the difficulty of a half cancels;
+pooling, as the paper does, leaves it in.
+"""
+
+import csv
+import dataclasses
+import io
+
+from keras_transfer.analysis import pairs
+from keras_transfer.analysis.intervals import Estimate, estimate, t_interval
+from keras_transfer.specs.network import NetworkSpec, from_dict
+from keras_transfer.storage.result_fields import LEAST_LOOKS
+from keras_transfer.storage.store import RunStore
+
+COLUMNS = (
+    "name",
+    "network_id",
+    "dataset",
+    "split",
+    "seed",
+    "label",
+    "treatment",
+    "base",
+    "target",
+    "n",
+    "target_images",
+    "draw",
+    "test_accuracy",
+    "minus_own_base",
+    "val_accuracy",
+    "val_best10",
+    "train_accuracy",
+    "train_loss",
+    "test_loss",
+    "frozen_tensors",
+    "copied_tensors",
+    "seconds",
+)
+RANGES = ((1, 7), (3, 7), (5, 7))  # Table 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One network: its settings and what it reached.
+
+    Args:
+        spec: `NetworkSpec`.
+        result: Dict, the content of its `result.json`.
+    """
+
+    spec: NetworkSpec
+    result: dict
+
+    @property
+    def accuracy(self) -> float:
+        """Top-1 accuracy on the test images."""
+        return self.result["test_accuracy"]
+
+    @property
+    def group(self) -> tuple:
+        """What a pair shares: division, run, target; see `pairs.pair_key`."""
+        return pairs.pair_key(self.spec)
+
+
+def collect(specs: list[NetworkSpec], store: RunStore) -> list[Row]:
+    """Reads the results of a study's finished networks."""
+    rows = [(spec, store.result(spec)) for spec in specs]
+    return [Row(spec, result) for spec, result in rows if result is not None]
+
+
+def row_of(result: dict) -> Row:
+    """Returns the row of a `result.json`."""
+    return Row(from_dict(result["settings"]), result)
+
+
+def select(
+    rows: list[Row], treatment: str, low: int = 0, high: int = 8
+) -> list[Row]:
+    """Returns the rows of a treatment with `n` from `low` to `high`.
+
+    Networks from scratch, which have no `n`, always pass.
+    """
+    chosen = [row for row in rows if row.spec.treatment == treatment]
+    return in_range(chosen, low, high)
+
+
+def in_range(rows: list[Row], low: int, high: int) -> list[Row]:
+    """Returns the rows with `n` from `low` to `high`, or from scratch."""
+    return [row for row in rows if not row.spec.n or low <= row.spec.n <= high]
+
+
+def pooled_difference(
+    rows: list[Row], first: str, second: str, low: int, high: int
+) -> float | None:
+    """Subtracts the mean of one treatment's networks from another's.
+
+    The paper's form: all networks of a treatment count alike, whatever their
+    split and target.
+
+    Args:
+        rows: List of `Row`.
+        first, second: Strings, treatments such as `"AnB+"` and `"base"`.
+        low, high: Integers, range of `n`, both included.
+
+    Returns:
+        Float, or `None` if either side has no network.
+    """
+    sides = [select(rows, name, low, high) for name in (first, second)]
+    if not all(sides):
+        return None
+    means = [sum(r.accuracy for r in side) / len(side) for side in sides]
+    return means[0] - means[1]
+
+
+def paired_difference(
+    rows: list[Row], first: str, second: str, low: int, high: int
+) -> Estimate | None:
+    """Averages differences within pairs of one split, target and seed.
+
+    Over a range of `n`, the differences of one pair are averaged first, so
+    that a pair counts once.
+
+    Args:
+        rows: List of `Row`.
+        first, second: Strings, treatments; `second` may be `"base"`.
+        low, high: Integers, range of `n`, both included.
+
+    Returns:
+        `Estimate`, or `None` without a pair.
+    """
+    values = paired_values(rows, first, second, low, high)
+    groups = sorted(values)
+    return estimate([values[group] for group in groups], groups)
+
+
+def paired_values(
+    rows: list[Row], first: str, second: str, low: int, high: int
+) -> dict[tuple, float]:
+    """Returns the difference of each pair; see `paired_difference`.
+
+    Returns:
+        Dict from `pairs.pair_key` to the pair's difference, the mean over
+        the range of `n`.
+
+    Raises:
+        UserError: If two networks of a treatment cannot be told apart.
+    """
+    against = select(rows, second, low, high)
+    if second == "base":
+        against += select(rows, "baseAll")  # of networks on all classes
+    found = pairs.differences(select(rows, first, low, high), against)
+    return {
+        pair: sum(values.values()) / len(values)
+        for pair, values in found.items()
+    }
+
+
+def layers_of(rows: list[Row]) -> list[int]:
+    """Returns the sorted `n` for which there are transfer networks."""
+    return sorted({row.spec.n for row in rows if row.spec.base is not None})
+
+
+def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
+    """Averages a treatment's networks at one `n`, with intervals.
+
+    The interval is that of the paired difference from the own base, put
+    around the mean: the difficulty of a half, common to all treatments, does
+    not widen it. The base's is its spread over halves.
+    """
+    chosen = select(rows, treatment, n, n)
+    if not chosen:
+        return None
+    mean = sum(row.accuracy for row in chosen) / len(chosen)
+    if treatment == "base":
+        import numpy as np
+
+        interval = t_interval(np.array([r.accuracy for r in chosen]))
+        if interval is None:
+            return Estimate(mean, len(chosen), lacks="one network")
+        return Estimate(mean, len(chosen), *interval)
+    difference = paired_difference(rows, treatment, "base", n, n)
+    if difference is None or difference.t_low is None:
+        return Estimate(mean, len(chosen), lacks="fewer than two pairs")
+    shift = mean - difference.mean
+    return Estimate(
+        mean,
+        len(chosen),
+        difference.t_low + shift,
+        difference.t_high + shift,
+        difference.boot_low + shift,
+        difference.boot_high + shift,
+    )
+
+
+def results_csv(rows: list[Row]) -> str:
+    """Writes one line a network, every seed kept."""
+    gains = pairs.own_gains(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        spec, result = row.spec, row.result
+        proof = result["proof"]
+        gain = gains.get(spec)
+        writer.writerow(
+            {
+                "name": spec.name,
+                "network_id": spec.network_id,
+                "dataset": spec.data.name,
+                "split": spec.data.split,
+                "seed": spec.seed,
+                "label": spec.label,
+                "treatment": spec.treatment,
+                "base": spec.base or "",
+                "target": spec.target,
+                "n": spec.n,
+                "target_images": spec.target_images or "",
+                "draw": "" if spec.draw is None else spec.draw,
+                "test_accuracy": f"{row.accuracy:.4f}",
+                "minus_own_base": "" if gain is None else f"{gain:+.4f}",
+                "val_accuracy": f"{result['val_accuracy']:.4f}",
+                "val_best10": _best10(row),
+                "train_accuracy": f"{result['train_accuracy']:.4f}",
+                "train_loss": f"{result['train_loss']:.4f}",
+                "test_loss": f"{result['test_loss']:.4f}",
+                "frozen_tensors": sum(t["frozen"] for t in proof),
+                "copied_tensors": sum(
+                    t["source_path"] is not None for t in proof
+                ),
+                "seconds": f"{result['seconds']:.1f}",
+            }
+        )
+    return text.getvalue()
+
+
+def _best10(row: Row) -> str:
+    # Results of earlier versions hold it for any number of looks.
+    value = row.result["val_best10"]
+    few = row.spec.solver.epochs < LEAST_LOOKS
+    return "" if few or value is None else f"{value:.4f}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """One numbered interpretation of section 4.1 put to these data.
+
+    Args:
+        number: Integer or string, its number or section in the paper.
+        text: String, the claim in our words.
+        effect: String, effect sizes with intervals.
+        verdict: String, one of those of `verdicts`, or why there is none.
+        why: String, the rule behind the verdict.
+    """
+
+    number: int | str
+    text: str
+    effect: str
+    verdict: str
+    why: str
+
+
+MARGIN = 0.01  # one point: smaller differences count as none

@@ -1,0 +1,1 @@
+"""Networks: built, read from files, cut into stages."""

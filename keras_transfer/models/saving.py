@@ -1,0 +1,53 @@
+import io
+import os
+
+import keras
+import numpy as np
+
+from keras_transfer.errors import NetworkFailed
+from keras_transfer.models.archives import check_archive
+from keras_transfer.storage.files import (
+    file_sha256,
+    temporary_beside,
+    write_atomically,
+)
+from keras_transfer.storage.network_folder import Network
+
+
+def save_model(network: Network, model: keras.Model, mean: np.ndarray) -> None:
+    """Saves a trained network and the mean image it subtracts, atomically."""
+    temporary = temporary_beside(network.model_path)
+    try:
+        model.save(temporary, include_optimizer=False)
+        os.replace(temporary, network.model_path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    content = io.BytesIO()
+    np.save(content, mean)
+    write_atomically(network.folder / "mean.npy", content.getvalue())
+
+
+def load_model(network: Network) -> keras.Sequential:
+    """Loads a finished network for copying, after checking its checksum.
+
+    Args:
+        network: `Network`.
+
+    Returns:
+        `keras.Sequential`, not compiled.
+
+    Raises:
+        NetworkFailed: If the file is not the one that was filed, or names
+            anything that could run code.
+    """
+    result = network.read_result()
+    expected = None if result is None else result["model_sha256"]
+    if expected is None or file_sha256(network.model_path) != expected:
+        raise NetworkFailed(
+            f"{network.model_path} is not the network that was trained: its "
+            "checksum differs. Delete the folder to train it again."
+        )
+    check_archive(network.model_path)
+    return keras.saving.load_model(
+        network.model_path, compile=False, safe_mode=True
+    )

@@ -1,0 +1,289 @@
+"""Models from elsewhere: a file, `keras.applications`, KerasHub."""
+
+import dataclasses
+import difflib
+import inspect
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import keras
+
+from keras_transfer.errors import UserError, first_line
+from keras_transfer.models.layer_costs import unwrap
+from keras_transfer.models.model_graph import has_graph, read_graph
+
+_FORMS = "FILE.keras, applications:NAME[@weights], hub:PRESET[@random]"
+_ENTRIES = {"metadata.json", "config.json", "model.weights.h5"}
+# Values rather than objects.
+_PLAIN = ("__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__")
+_PLAIN = (*_PLAIN, "__slice__", "__tensor__")
+# Call code or models from elsewhere.
+_CALLERS = (
+    "FlaxLayer",
+    "JaxLayer",
+    "Lambda",
+    "TFSMLayer",
+    "TorchModuleWrapper",
+    "__lambda__",
+)
+# Keras's own modules whose classes are numbers and arithmetic.
+_MODULES = (
+    "keras.constraints",
+    "keras.initializers",
+    "keras.layers",
+    "keras.models",
+    "keras.regularizers",
+    "keras.src.applications",
+    "keras.src.layers",
+    "keras.src.models",
+    "keras.src.ops",
+    "keras_hub",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A model and what it expects of images.
+
+    Args:
+        model: Keras model, not compiled.
+        image_size: Tuple `(height, width)`, or `None` if any size will do.
+        preprocessing: String, who scales the pixels.
+    """
+
+    model: keras.Model
+    image_size: tuple[int, int] | None
+    preprocessing: str
+
+
+def load_source(text: str, image_size: int | None = None) -> Source:
+    """Loads or builds the model that a text names.
+
+    Args:
+        text: String: `FILE.keras`, `applications:NAME[@weights]` with the
+            weights `imagenet` (the default), `random` or a `.weights.h5` or
+            `.h5` file, or `hub:PRESET[@random]`, a KerasHub backbone by name
+            or folder. `FILE.keras@random` draws the file's weights anew.
+        image_size: Integer, side of the images in pixels. Defaults to the
+            model's own. With ImageNet weights and another size than theirs, a
+            `keras.applications` model comes without its classifier.
+
+    Returns:
+        `Source`.
+
+    Raises:
+        UserError: If the text or the file is wrong, weights cannot be
+            fetched, or the model needs images of another size.
+    """
+    head, _, rest = text.partition(":")
+    if head == "applications":
+        source = _load_application(rest, image_size)
+    elif head == "hub":
+        source = _load_hub(rest, image_size)
+    elif text.removesuffix("@random").endswith(".keras"):
+        source = _load_file(text)
+    else:
+        raise UserError(f"Expected one of {_FORMS}. Received: {text!r}.")
+    wanted = source.image_size
+    if image_size and wanted and wanted != (image_size, image_size):
+        raise UserError(
+            f"{text} needs images of {wanted[0]} x {wanted[1]} px. Received: "
+            f"image_size={image_size}. Leave `image_size` out or give a model "
+            "of another size."
+        )
+    return source
+
+
+def needed_image_size(model: keras.Model) -> tuple[int, int] | None:
+    """Returns the height and width a model needs, `None` if any will do.
+
+    Raises:
+        UserError: If the model has no single input of images.
+    """
+    shapes = [tensor.shape for tensor in getattr(model, "inputs", None) or ()]
+    if len(shapes) != 1 or len(shapes[0]) != 4:
+        raise UserError(
+            f"Model '{model.name}' does not take images: expected one input "
+            f"(height, width, channels). Received: {[s[1:] for s in shapes]}."
+        )
+    first = keras.config.image_data_format() == "channels_first"
+    size = shapes[0][2:] if first else shapes[0][1:3]
+    return None if None in size else tuple(size)
+
+
+def _describe(model: keras.Model, told: str = "") -> Source:
+    scaled = has_graph(model) and any(
+        isinstance(
+            unwrap(call.operation),
+            keras.layers.Rescaling | keras.layers.Normalization,
+        )
+        for call in read_graph(model).leaves()
+    )
+    inside = "in the model, which takes pixels of 0 to 255"
+    told = told or "unknown: none in the model"
+    return Source(model, needed_image_size(model), inside if scaled else told)
+
+
+def _load_file(text: str) -> Source:
+    path = Path(text.removesuffix("@random")).expanduser()
+    check_model_file(path)
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises many kinds for a bad file.
+        raise UserError(
+            f"{path} cannot be loaded: {first_line(error)}"
+        ) from error
+    if text.endswith("@random"):
+        model = keras.models.clone_model(model)
+    return _describe(model)
+
+
+def check_model_file(path: Path) -> None:
+    """Refuses a `.keras` file that could do more than hold a model.
+
+    Keras's layers pass, and registered classes of modules imported before.
+
+    Args:
+        path: Path.
+
+    Raises:
+        UserError: Naming the class or entry, and the cure.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} does not exist. Expected a `.keras` file.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            config = json.loads(archive.read("config.json"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is not a `.keras` file: {error}.") from error
+    strange = [
+        name
+        for name in names
+        if name not in _ENTRIES and not name.startswith("assets/")
+    ]
+    if strange or len(set(names)) != len(names):
+        raise UserError(
+            f"{path} is refused: expected the entries {sorted(_ENTRIES)} and "
+            f"assets, each once. Received: {sorted(names)[:10]}."
+        )
+    if isinstance(config, dict):
+        config.pop("compile_config", None)  # Not built: `compile=False`.
+    for described in _objects(config):
+        _check_object(path, described)
+
+
+def _objects(value):
+    """Yields every dict that Keras would make an object of."""
+    if isinstance(value, dict):
+        if "class_name" in value:
+            yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for part in value:
+            yield from _objects(part)
+
+
+def _check_object(path: Path, described: dict) -> None:
+    name = described["class_name"]
+    registered = described.get("registered_name")
+    module = described.get("module") or ""
+    if name in _CALLERS:
+        raise UserError(
+            f"{path} is refused: it has a {name}, which runs code that comes "
+            "with the file. Ask for the model with a registered layer instead."
+        )
+    known = name if name != "function" else described.get("config")
+    custom = keras.saving.get_registered_object(registered or str(known))
+    builtin = module == "keras" or any(
+        module == own or module.startswith(f"{own}.") for own in _MODULES
+    )
+    builtin = builtin and name != "function"
+    if name in _PLAIN or custom is not None or builtin:
+        return
+    raise UserError(
+        f"{path} is refused: the class {registered or known!r} of module "
+        f"{module!r} is not known. Import the module that defines it first, "
+        "with `@keras.saving.register_keras_serializable()` on the class."
+    )
+
+
+def _application_names() -> list[str]:
+    found = vars(keras.applications).items()
+    return [name for name, value in found if inspect.isfunction(value)]
+
+
+def _load_application(text: str, image_size: int | None) -> Source:
+    name, _, weights = text.partition("@")
+    names = _application_names()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, 3, cutoff=0)
+        raise UserError(
+            f"`keras.applications` has no {name!r}. Nearest: {near}."
+        )
+    build = getattr(keras.applications, name)
+    known = {"": "imagenet", "imagenet": "imagenet", "random": None}
+    loaded = known[weights] if weights in known else _weights_file(weights)
+    options: dict = {"weights": loaded}
+    if image_size is not None:
+        options["input_shape"] = (image_size, image_size, 3)
+        if loaded == "imagenet":
+            # Keras has the classifier's weights for its own size only.
+            options |= {"include_top": False, "pooling": "avg"}
+    try:
+        model = build(**options)
+    except Exception as error:  # The download raises a bare `Exception`.
+        raise UserError(_cannot_build(name, options, error)) from error
+    module = sys.modules[build.__module__].__name__.rsplit(".", 1)[-1]
+    function = f"keras.applications.{module}.preprocess_input"
+    return _describe(model, f"outside the model: {function}")
+
+
+def _weights_file(text: str) -> str:
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise UserError(
+            f"The weights file {path} does not exist. Expected `imagenet`, "
+            "`random` or a file of weights after the @."
+        )
+    return str(path)
+
+
+def _cannot_build(name: str, options: dict, error: Exception) -> str:
+    reason = first_line(error)
+    if "URL fetch failure" in reason:
+        return (
+            f"The weights of {name} cannot be fetched ({reason}). Without a "
+            f"network, name a file of them: applications:{name}@FILE.h5, or "
+            f"applications:{name}@random."
+        )
+    return f"Cannot build {name} with {options}: {reason}"
+
+
+def _load_hub(text: str, image_size: int | None) -> Source:
+    try:
+        import keras_hub
+    except ImportError as error:
+        raise UserError(
+            "hub: needs KerasHub. Install it: pip install 'keras_transfer[hub]'"
+            f" ({first_line(error)})."
+        ) from error
+    preset, _, weights = text.partition("@")
+    if weights not in ("", "random"):
+        raise UserError(
+            f"Expected hub:PRESET or hub:PRESET@random. Received: hub:{text}."
+        )
+    options: dict = {"load_weights": not weights}
+    if image_size is not None:
+        options["image_shape"] = (image_size, image_size, 3)
+    try:
+        model = keras_hub.models.Backbone.from_preset(preset, **options)
+    except Exception as error:  # Each host of presets has errors of its own.
+        raise UserError(
+            f"KerasHub cannot load {preset!r}: {first_line(error)}. Expected "
+            "the name of a preset, with a network or fetched before, or the "
+            "folder of one."
+        ) from error
+    return _describe(model)

@@ -1,0 +1,1 @@
+"""Which layers to copy and freeze: scores, races, decisions."""

@@ -1,0 +1,262 @@
+"""Successive halving of candidates within a budget of seconds.
+
+A pure function of what was asked and of the results so far: a race that was
+killed goes on from its list of results. keras-tuner's `HyperbandOracle` was
+tried and not taken: it draws trials at random instead of in a given order,
+counts its budget in epochs, and stops before any halving where there are
+fewer candidates than its first bracket has places.
+"""
+
+import dataclasses
+import math
+
+from keras_transfer.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Entrant:
+    """A candidate of the race.
+
+    Args:
+        name: String.
+        seconds: Float, expected seconds an epoch.
+    """
+
+    name: str
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What one step of training gave.
+
+    Args:
+        name: String, of the entrant.
+        epochs: Integer, trained in all so far.
+        accuracy: Float, on validation images; `nan` if training failed.
+        seconds: Float, that this step took.
+    """
+
+    name: str
+    epochs: int
+    accuracy: float
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """What to train next: an entrant from one epoch to another."""
+
+    name: str
+    from_epoch: int
+    to_epoch: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Where the race stands.
+
+    Args:
+        steps: Tuple of `Step`, what is left of this rung; empty when the
+            race is over.
+        rung: Integer, from 0.
+        rungs: Tuple of integers, epochs in all at the end of each rung.
+        ranking: Tuple of strings, every entrant with a result: those that
+            got furthest first, then by accuracy.
+        left_out: Tuple of strings, never begun for want of budget.
+        seconds_left: Float, of the budget.
+    """
+
+    steps: tuple[Step, ...]
+    rung: int
+    rungs: tuple[int, ...]
+    ranking: tuple[str, ...]
+    left_out: tuple[str, ...]
+    seconds_left: float
+
+
+def rungs_of(count: int, epochs: int, factor: int = 3) -> tuple[int, ...]:
+    """Lists the epochs after which the field is cut.
+
+    Args:
+        count: Integer, number of entrants.
+        epochs: Integer, that the winner trains for.
+        factor: Integer, one of how many goes on. Defaults to `3`.
+
+    Returns:
+        Tuple of integers, rising to `epochs`.
+
+    Example:
+        >>> rungs_of(9, 27)
+        (3, 9, 27)
+    """
+    found, left = [epochs], count
+    while left > 1 and found[0] > 1:
+        found.insert(0, math.ceil(found[0] / factor))
+        left = math.ceil(left / factor)
+    return tuple(found)
+
+
+def worst_cost(seconds: list[float], rungs: tuple, factor: int = 3) -> float:
+    """Computes the seconds of a race in which the dearest always go on.
+
+    Args:
+        seconds: List of floats, seconds an epoch of each entrant.
+        rungs: Tuple of integers, rising; training goes on where it stopped.
+        factor: Integer. Defaults to `3`.
+
+    Returns:
+        Float.
+    """
+    dearest = sorted(seconds, reverse=True)
+    total, trained = 0.0, 0
+    for epochs in rungs:
+        total += (epochs - trained) * math.fsum(dearest)
+        dearest = dearest[: math.ceil(len(dearest) / factor)]
+        trained = epochs
+    return total
+
+
+def plan_race(
+    entrants: list[Entrant],
+    results: list[Result],
+    budget: float,
+    epochs: int,
+    factor: int = 3,
+) -> Plan:
+    """Says what to train next.
+
+    As many entrants start, in the order given, as certainly fit the budget.
+    After each rung the best third goes on, or as many of it as fit what is
+    left by the seconds measured; equals in the order given.
+
+    Args:
+        entrants: List of `Entrant`, the most promising first.
+        results: List of `Result`, in any order; call again with more.
+        budget: Float, seconds.
+        epochs: Integer, that the winner trains for.
+        factor: Integer, at least 2. Defaults to `3`.
+
+    Returns:
+        `Plan`.
+
+    Raises:
+        UserError: A budget too small for one entrant, results of others, or
+            settings that are not positive.
+
+    Reference:
+        - [Jamieson and Talwalkar, 2016](https://arxiv.org/abs/1502.07943).
+    """
+    _check(entrants, results, budget, epochs, factor)
+    field, rungs = _starters(entrants, budget, epochs, factor)
+    left_out = tuple(e.name for e in entrants if e not in field)
+    at = {(result.name, result.epochs): result for result in results}
+    spent, trained, done = 0.0, 0, []
+    for rung, goal in enumerate(rungs):
+        names = [entrant.name for entrant in field]
+        open_ones = [name for name in names if (name, goal) not in at]
+        done += [
+            (rung, name, at[name, goal]) for name in names if (name, goal) in at
+        ]
+        spent += math.fsum(
+            at[name, goal].seconds for name in names if (name, goal) in at
+        )
+        last = Plan(
+            tuple(Step(name, trained, goal) for name in open_ones),
+            rung,
+            rungs,
+            _ranking(done, entrants),
+            left_out,
+            budget - spent,
+        )
+        if open_ones or goal == rungs[-1]:
+            return last
+        field = _survivors(field, at, goal, factor)
+        # Later results must not change what was decided before them.
+        measured = _measured(field, [r for r in results if r.epochs <= goal])
+        rest = tuple(later - goal for later in rungs[rung + 1 :])
+        while field and _too_dear(field, measured, rest, factor, last):
+            field = field[:-1]
+        if not field:
+            return last
+        # The order given decides between equals of the next rung as well.
+        field = [entrant for entrant in entrants if entrant in field]
+        trained = goal
+    return last
+
+
+def _too_dear(field, measured, rest, factor, plan) -> bool:
+    seconds = [measured[entrant.name] for entrant in field]
+    return worst_cost(seconds, rest, factor) > plan.seconds_left
+
+
+def _check(entrants, results, budget, epochs, factor) -> None:
+    names = [entrant.name for entrant in entrants]
+    if not names or len(set(names)) < len(names):
+        raise UserError(
+            "Expected one entrant or more, each with a name of its own. "
+            f"Received: {', '.join(names) or 'none'}."
+        )
+    if epochs < 1 or factor < 2 or not all(e.seconds > 0 for e in entrants):
+        raise UserError(
+            "Expected `epochs` of 1 or more, a `factor` of 2 or more and "
+            f"positive seconds an epoch. Received: epochs={epochs}, "
+            f"factor={factor}, seconds="
+            f"{[entrant.seconds for entrant in entrants]}."
+        )
+    strangers = sorted({result.name for result in results} - set(names))
+    if strangers:
+        raise UserError(
+            "Expected results of this race's entrants. Received: "
+            f"{', '.join(strangers)}. Give another folder to a race of other "
+            "candidates."
+        )
+    cheapest = min(entrants, key=lambda entrant: entrant.seconds)
+    if not budget >= cheapest.seconds * epochs:
+        raise UserError(
+            f"Expected a `budget` for at least one candidate: the cheapest, "
+            f"{cheapest.name}, takes about {cheapest.seconds * epochs:.0f} s "
+            f"for {epochs} epochs. Received: {budget:.0f} s. Give a larger "
+            "budget, fewer epochs or smaller images."
+        )
+
+
+def _starters(entrants, budget, epochs, factor):
+    """Returns those that certainly fit, the first in order, and the rungs."""
+    able = [e for e in entrants if e.seconds * epochs <= budget]
+    for count in range(len(able), 0, -1):
+        rungs = rungs_of(count, epochs, factor)
+        field = able[:count]
+        if worst_cost([e.seconds for e in field], rungs, factor) <= budget:
+            return field, rungs
+    return able[:1], (epochs,)
+
+
+def _measured(field, results) -> dict[str, float]:
+    """Returns the seconds an epoch of each entrant that has trained."""
+    found = {}
+    for entrant in field:
+        own = [result for result in results if result.name == entrant.name]
+        trained = max(result.epochs for result in own)
+        found[entrant.name] = math.fsum(r.seconds for r in own) / trained
+    return found
+
+
+def _survivors(field, at, goal, factor):
+    """Returns the best of a rung, best first; failures never go on."""
+    alive = [e for e in field if not math.isnan(at[e.name, goal].accuracy)]
+    # `sorted` is stable: equals stay in the order given.
+    ranked = sorted(alive, key=lambda e: -at[e.name, goal].accuracy)
+    return ranked[: math.ceil(len(field) / factor)]
+
+
+def _ranking(done, entrants) -> tuple[str, ...]:
+    furthest = {name: (rung, result) for rung, name, result in done}
+    place = {entrant.name: i for i, entrant in enumerate(entrants)}
+
+    def key(name):
+        rung, result = furthest[name]
+        failed = math.isnan(result.accuracy)
+        return failed, -rung, 0 if failed else -result.accuracy, place[name]
+
+    return tuple(sorted(furthest, key=key))

@@ -1,0 +1,184 @@
+"""Simultaneous intervals of paired differences over images and seeds.
+
+A difference of accuracies varies with the images and with the seeds, which
+are crossed: every network of every seed sees every image. Its variance is the
+sum of both parts; its degrees of freedom follow from them, so that two seeds
+of unlike networks give wide intervals and two of like ones do not.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from keras_transfer.errors import UserError
+
+LEVEL = 0.95
+DRAWS = 10_000
+
+
+def check_correct(correct, count: int) -> np.ndarray:
+    """Checks per-image correctness and returns it as floats.
+
+    Args:
+        correct: Boolean or 0/1 array of shape `(candidates, seeds, images)`,
+            the same images in the same order for all.
+        count: Integer, number of candidates.
+
+    Returns:
+        Float array of the same shape.
+
+    Raises:
+        UserError: Another shape, fewer than 2 images, or other values.
+    """
+    array = np.asarray(correct)
+    shape = array.shape
+    if array.ndim != 3 or shape[0] != count or shape[1] < 1 or shape[2] < 2:
+        raise UserError(
+            f"Expected `correct` of shape (candidates, seeds, images) with "
+            f"{count} candidates, 1 seed or more and 2 images or more. "
+            f"Received: shape={shape}."
+        )
+    if array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
+        raise UserError(
+            "Expected `correct` to hold whether each image was classified "
+            "correctly, 0 or 1. Received: other values. Compare predictions "
+            "with labels first."
+        )
+    return array.astype(float)
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """Means of values over seeds and images, and how far they may be off.
+
+    Args:
+        centre: Float array of shape `(contrasts,)`, mean with the images
+            that are added.
+        of_images, of_seeds: Float arrays of that shape, parts of the
+            variance of the mean.
+        freedom: Float array of that shape, degrees of freedom.
+    """
+
+    centre: np.ndarray
+    of_images: np.ndarray
+    of_seeds: np.ndarray
+    freedom: np.ndarray
+
+    @property
+    def variance(self) -> np.ndarray:
+        """Variance of the mean, a float array of shape `(contrasts,)`."""
+        return self.of_images + self.of_seeds
+
+    def at(self, index: int) -> "Spread":
+        """Returns one contrast's."""
+        return Spread(
+            *(
+                float(getattr(self, field.name)[index])
+                for field in dataclasses.fields(self)
+            )
+        )
+
+
+def spread_of(
+    values: np.ndarray, candidates: int = 2, shares: bool = False
+) -> Spread:
+    """Estimates the variance of means over crossed seeds and images.
+
+    A few images are added, as many that speak for as against: without them,
+    images that all agree would give an interval of no width. For differences
+    those are two (Bonett and Price), for shares four (Agresti and Coull).
+
+    A few seeds tell their own spread badly, and the contrast that happens to
+    show none would look certain: each has at least the mean of all.
+
+    Args:
+        values: Float array of shape `(contrasts, seeds, images)`, of
+            correctness or of differences of it.
+        candidates: Integer, how many candidates the contrasts compare.
+            Defaults to `2`.
+        shares: Boolean, whether they are correctness. Defaults to `False`.
+
+    Returns:
+        `Spread`.
+
+    References:
+        - [Bonett and Price, 2012](https://doi.org/10.3102/1076998610397051).
+        - [Agresti and Coull, 1998](https://doi.org/10.2307/2685469).
+        - [Satterthwaite, 1946](https://doi.org/10.2307/3002019).
+    """
+    _, seeds, images = values.shape
+    added = np.array([0, 0, 1, 1] if shares else [-1, 1])
+    total = images + len(added)
+    per_image = values.mean(1)
+    centre = (per_image.sum(1) + added.sum()) / total
+    squares = (per_image**2).sum(1) + (added**2).sum()
+    of_images = (squares / total - centre**2) / total
+    of_seeds = _of_seeds(values)
+    seed_freedom = max(1, (seeds - 1) * (candidates - 1))
+    freedom = (of_images + of_seeds) ** 2 / (
+        of_images**2 / (total - 1) + of_seeds**2 / seed_freedom
+    )
+    return Spread(centre, of_images, of_seeds, freedom)
+
+
+def _of_seeds(values: np.ndarray) -> np.ndarray:
+    """Estimates the seeds' part of the variance of each contrast's mean."""
+    _, seeds, images = values.shape
+    if seeds < 2:
+        return np.zeros(len(values))
+    per_image, per_seed = values.mean(1), values.mean(2)
+    rest = values - per_image[:, None] - per_seed[:, :, None]
+    rest += per_seed.mean(1)[:, None, None]
+    noise = (rest**2).sum((1, 2)) / ((seeds - 1) * (images - 1))
+    # Seeds also differ because each errs on images of its own, which the
+    # images' part holds already.
+    own = (per_seed.var(1, ddof=1) - noise / images) / seeds
+    return np.maximum(own, max(0.0, own.mean()))
+
+
+def with_level(
+    spread: Spread, contrasts: np.ndarray, correct: np.ndarray, seed: int = 0
+) -> np.ndarray:
+    """Computes how many standard errors each interval reaches.
+
+    Correlated normal draws of the candidates' means (the multiplier
+    bootstrap's limit) give the smallest p-value among the contrasts; its
+    quantile is the level at which each contrast's own Student's t is read.
+
+    Args:
+        spread: `Spread` of the contrasts.
+        contrasts: Float array of shape `(contrasts, candidates)`, the
+            weights of the candidates' accuracies.
+        correct: Float array of shape `(candidates, seeds, images)`.
+        seed: Integer, of the draws. Defaults to `0`.
+
+    Returns:
+        Float array of shape `(contrasts,)`, so that all intervals
+        `centre +- factor * sqrt(variance)` hold at once (95 %).
+
+    Reference:
+        - [Hothorn et al., 2008](https://doi.org/10.1002/bimj.200810425).
+    """
+    from scipy import stats
+
+    level = 1 - LEVEL
+    if len(contrasts) > 1:
+        size = _largest(contrasts, correct, seed)
+        level = 2 * stats.norm.sf(np.quantile(size, LEVEL))
+    return stats.t.isf(level / 2, spread.freedom)
+
+
+def _largest(contrasts, correct, seed) -> np.ndarray:
+    """Draws the largest standardised contrast under no difference."""
+    _, seeds, images = correct.shape
+    covariance = np.atleast_2d(np.cov(correct.mean(1))) / images
+    if seeds > 1:
+        covariance = covariance + np.cov(correct.mean(2)) / seeds
+    covariance = contrasts @ covariance @ contrasts.T
+    # As the images that are added: contrasts of no variance get some.
+    covariance += np.eye(len(contrasts)) * 2 / (images + 2) ** 2
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0))
+    rng = np.random.default_rng(seed)
+    draws = rng.standard_normal((DRAWS, len(values))) @ root.T
+    return (np.abs(draws) / np.sqrt(np.diag(covariance))).max(1)

@@ -1,0 +1,252 @@
+"""Figure 3 and figure S1 of the paper, and the two forms of its boost."""
+
+import math
+from pathlib import Path
+
+from matplotlib import pyplot as plt
+
+from keras_transfer.reports.style import PUBLISHED_GREY, SETTINGS, save
+from keras_transfer.specs.treatments import STYLES
+
+# Points `(n, value)` or, with an interval, `(n, value, low, high)`.
+Curve = list[tuple]
+
+# Marker, colour, dash and filling of a curve, by its place in the legend.
+_LOOKS = (
+    ("o", "#1f5fa8", "-", True),
+    ("h", "#c46a00", "--", False),
+    ("^", "#7a7a00", ":", True),
+    ("D", "#b03030", "-.", False),
+    ("s", "#5a3d8a", "-", False),
+)
+_DASHES = ("-", "--", ":", "-.")
+_APART = 0.09  # layers between two curves with intervals
+_REACH = 0.6  # at most, from the first of them to the last
+
+
+def look_of(index: int) -> tuple[str, str, str, bool]:
+    """Returns marker, colour, dash and filling of any number of curves.
+
+    Args:
+        index: Integer, the curve's place in the legend. Beyond the table a
+            marker comes again with another dash or filling: 20 differ.
+    """
+    again, place = divmod(index, len(_LOOKS))
+    marker, colour, dash, filled = _LOOKS[place]
+    dash = _DASHES[(_DASHES.index(dash) + again) % len(_DASHES)]
+    return marker, colour, dash, filled ^ bool(again % 2)
+
+
+def _plain(name: str) -> str:
+    return name.replace("$", r"\$")  # a user's name is no formula
+
+
+def _plot(axes, curves: dict[str, Curve], published=None) -> None:
+    _plot_published(axes, published or {})
+    apart = min(_APART, _REACH / max(1, len(curves) - 1))
+    for index, (name, points) in enumerate(curves.items()):
+        marker, colour, dash, filled = look_of(index)
+        # Beside each other, or their bars would hide one another.
+        shift = apart * (index - (len(curves) - 1) / 2)
+        places = [n + shift if interval else n for n, _, *interval in points]
+        for place, (_, _, *interval) in zip(places, points, strict=True):
+            if interval and interval[0] is not None:
+                axes.plot(
+                    [place] * 2, [100 * v for v in interval], color=colour
+                )
+        axes.plot(
+            places,
+            [100 * point[1] for point in points],
+            marker=marker,
+            ls=dash,
+            color=colour,
+            markerfacecolor=colour if filled else "white",
+            markersize=7,
+            label=_plain(name),
+        )
+    axes.set_xlabel("n, the number of copied layers (of 8)")
+    if curves:
+        axes.legend(fontsize=9)
+    else:
+        axes.text(
+            0.5, 0.5, "not trained yet", transform=axes.transAxes, ha="center"
+        )
+
+
+def _plot_published(axes, curves: dict[str, Curve]) -> None:
+    for index, (name, points) in enumerate(curves.items()):
+        marker, _, dash, _ = look_of(index)
+        axes.plot(
+            [n for n, _ in points],
+            [100 * value for _, value in points],
+            marker=marker,
+            ls=dash,
+            color=PUBLISHED_GREY,
+            markerfacecolor="white",
+            markersize=5,
+            lw=1,
+            label=f"2014: {name}",
+        )
+
+
+def plot_figure3(
+    dissimilar: dict[str, Curve],
+    random: dict[str, Curve],
+    drops: dict[str, Curve],
+    title: str,
+    path: Path,
+    published: dict[str, Curve] | None = None,
+    kinds: str = "man-made and natural classes",
+) -> list[Path]:
+    """Draws figure 3: accuracies above, drops from n = 0 below.
+
+    Args:
+        dissimilar: Dict from name to `Curve` of accuracies: frozen transfer
+            between natural and man-made classes, or other kinds, the base
+            at n = 0.
+        random: Dict from name to `Curve` of accuracies: frozen random layers.
+        drops: Dict from name to `Curve` of differences from n = 0.
+        title: String.
+        path: Path without suffix.
+        published: Dict from name to `Curve`, the drops of 2014, or `None`;
+            accuracies on another data set would mislead.
+        kinds: String, what the classes of `dissimilar` are.
+
+    Returns:
+        List of the paths written, SVG and PNG.
+    """
+    with plt.rc_context(SETTINGS):
+        figure, axes = plt.subplots(2, 2, figsize=(12, 9), layout="constrained")
+        figure.suptitle(title)
+        for place, curves, name in (
+            (axes[0, 0], dissimilar, f"{_plain(kinds)}, frozen"),
+            (axes[0, 1], random, "random untrained layers, frozen"),
+        ):
+            _plot(place, curves)
+            place.set_title(name, fontsize=11)
+            place.set_ylabel("top-1 accuracy (%)")
+            place.set_ylim(bottom=0)
+        for place, name in (
+            (axes[1, 0], "drop from n = 0, cut at 30 points"),
+            (axes[1, 1], "drop from n = 0, whole"),
+        ):
+            _plot(place, drops, published)
+            if published:
+                name += "; grey: Yosinski et al. 2014, ImageNet"
+            place.set_title(name, fontsize=11)
+            place.axhline(0, color="#222222", lw=0.9)
+            place.set_ylabel("change of top-1 accuracy (points)")
+        axes[1, 0].set_ylim(-30, 3)
+        if drops:
+            axes[1, 0].get_legend().remove()  # that beside it has room
+        return save(figure, path)
+
+
+def plot_reduced(
+    points: Curve, title: str, path: Path, published: Curve | None = None
+) -> list[Path]:
+    """Draws figure S1: accuracy against training images a class.
+
+    Args:
+        points: List of `(images a class, accuracy)`.
+        title: String.
+        path: Path without suffix.
+        published: List as `points`, of 2014, or `None`. It comes in a panel
+            of its own, as a share of the accuracy with all images.
+
+    Returns:
+        List of the paths written.
+    """
+    with plt.rc_context(SETTINGS):
+        count = 3 if published else 2
+        figure, panels = plt.subplots(
+            count, 1, figsize=(8, 4.5 * count), layout="constrained"
+        )
+        for axes, scale in zip(panels[:2], ("linear", "log"), strict=True):
+            axes.plot(
+                [images for images, _ in points],
+                [100 * value for _, value in points],
+                "o-",
+                color="#1f5fa8",
+            )
+            axes.set_xscale(scale)
+            axes.set_yscale(scale)
+            axes.set_xlabel(f"training images a class, at most ({scale})")
+            axes.set_ylabel("top-1 accuracy (%)")
+        panels[0].set_title(title)
+        if published:
+            _plot_shares(panels[2], points, published)
+        return save(figure, path)
+
+
+def _plot_shares(axes, points: Curve, published: Curve) -> None:
+    """Draws both on one scale: shares of the accuracy with all images."""
+    for name, curve, look in (
+        ("2014, ImageNet", published, ("D", PUBLISHED_GREY, "white")),
+        ("here", points, ("o", "#1f5fa8", "#1f5fa8")),
+    ):
+        marker, colour, face = look
+        _, whole = max(curve)
+        axes.plot(
+            [images for images, _ in curve],
+            [100 * value / whole for _, value in curve],
+            marker=marker,
+            color=colour,
+            markerfacecolor=face,
+            label=name,
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel("training images a class, at most (log)")
+    axes.set_ylabel("share of the accuracy with all images (%)")
+    axes.legend()
+
+
+def plot_boost(
+    panels: dict[str, dict[str, Curve]], title: str, path: Path
+) -> list[Path]:
+    """Draws what fine-tuned networks gain, by two ways of comparing.
+
+    Args:
+        panels: Dict from the way of comparing to a dict from treatment to
+            `(n, difference)`, one point a network.
+        title: String.
+        path: Path without suffix.
+
+    Returns:
+        List of the paths written.
+    """
+    with plt.rc_context(SETTINGS):
+        figure, places = plt.subplots(
+            1,
+            len(panels),
+            figsize=(6 * len(panels), 5),
+            sharey=True,
+            squeeze=False,
+            layout="constrained",
+        )
+        figure.suptitle(title)
+        for axes, (name, treatments) in zip(
+            places[0], panels.items(), strict=True
+        ):
+            for treatment, points in treatments.items():
+                marker, colour, filled, shift = STYLES[treatment]
+                mean = math.fsum(v for _, v in points) / len(points)
+                axes.plot(
+                    [n + shift for n, _ in points],
+                    [100 * value for _, value in points],
+                    marker,
+                    color=colour,
+                    markerfacecolor=colour if filled else "white",
+                    markersize=8,
+                    markeredgewidth=1.4,
+                    label=f"{treatment}: mean {100 * mean:+.2f} points "
+                    f"({len(points)} networks)",
+                )
+                dash = "--" if treatment == "BnB+" else "-"
+                axes.axhline(100 * mean, color=colour, ls=dash, lw=1.4)
+            axes.axhline(0, color="#222222", lw=0.9)
+            axes.set_title(name, fontsize=11)
+            axes.set_xlabel("n, the number of copied layers (of 8)")
+            axes.legend(fontsize=9, loc="lower right")
+        places[0][0].set_ylabel("gain of top-1 accuracy (points)")
+        return save(figure, path)

@@ -1,0 +1,154 @@
+"""The report's proof, tensor by tensor, of copying and freezing."""
+
+from html import escape
+
+from keras_transfer.analysis.log_folder import Group, Survey
+from keras_transfer.analysis.results import Row
+from keras_transfer.reports.html import figures
+from keras_transfer.reports.html.layers import layer_table
+from keras_transfer.reports.html.parts import count
+from keras_transfer.studies.commands import network_command
+
+
+def proofs_section(survey: Survey, groups: list[Group]) -> str:
+    """Writes the proof, the command and the layers of every network."""
+    items = []
+    for index, group in enumerate(groups, 1):
+        counts = [proof_counts(row) for row in group.rows]
+        total = {key: sum(one[key] for one in counts) for key in counts[0]}
+        items.append(
+            f"<details><summary>Recipe {index}, "
+            f"{count(len(counts), 'network')}: {_proof_text(total)}"
+            "</summary>"
+        )
+        items += [_proof(survey, index, row) for row in group.rows]
+        items.append("</details>")
+    return (
+        '<section id="proofs" class="proofs"><h2>Proof of copying and '
+        "freezing, and the command of each network</h2>"
+        "<p>A tensor was <b>copied</b> if its SHA-256 before training is "
+        "that of the source's tensor, and is <b>unchanged</b> if it is the "
+        "same after training; frozen tensors must be. The whole SHA-256 is "
+        "shown on hover. Tensors that were not copied started at random; "
+        "their SHA-256 before training and those of the sources stand in "
+        "<code>result.json</code>, as do the numbers of each layer that the "
+        "second table rounds."
+        "</p><p>A command trains the network, what it needs, and its "
+        "twins of the same study. It ends with a fresh "
+        "<code>--log-dir</code>, since in this one the network is finished; "
+        "add <code>--data-dir</code> if the data are not where TFDS looks. "
+        "The same bits need the same versions and the same threads.</p>"
+        f"{''.join(items)}</section>"
+    )
+
+
+def _proof(survey: Survey, index: int, row: Row) -> str:
+    spec, result = row.spec, row.result
+    counts = proof_counts(row)
+    command = network_command(spec)
+    text = (
+        f"{figures.network_text(spec)}, recipe {index}: {_proof_text(counts)}"
+    )
+    if not counts["holds"]:
+        text += "; THE PROOF DOES NOT HOLD"
+    lines = "".join(_proof_line(tensor) for tensor in result["proof"])
+    more = ""
+    if command.rates:
+        more += (
+            "<p><code>rates.json</code> holds "
+            f"<code>{escape(command.rates)}</code></p>"
+        )
+    if command.unset:
+        more += (
+            '<p class="bad">No flag gives: '
+            f"{escape('; '.join(command.unset))}.</p>"
+        )
+    if result.get("resumed_at_epoch"):
+        epochs = ", ".join(map(str, result["resumed_at_epoch"]))
+        more += f'<p class="soft">Resumed at epoch {escape(epochs)}.</p>'
+    folder = survey.folders[spec.network_id]
+    threads = result.get("environment", {}).get("threads", "?")
+    return (
+        f'<details id="net-{spec.network_id}"><summary>{escape(text)}'
+        f'</summary><code class="command">{escape(str(command))} --log-dir '
+        f"again</code>{more}"
+        f'<p class="soft">{escape(str(folder))}; threads: '
+        f"{escape(str(threads))}</p>"
+        '<div class="wide"><table class="proof"><thead><tr><th>target</th>'
+        "<th>source</th><th>shape</th><th>frozen</th><th>copied</th>"
+        "<th>unchanged</th><th>SHA-256 before</th><th>after</th></tr></thead>"
+        f"<tbody>{lines}</tbody></table></div>"
+        f"{layer_table(result.get('layers'))}</details>\n"
+    )
+
+
+def _proof_text(counts: dict) -> str:
+    return (
+        f"{counts['copied']:,} of {counts['all']:,} tensors copied, "
+        f"{counts['frozen']:,} frozen, {counts['unchanged']:,} of those "
+        "unchanged"
+    )
+
+
+def _proof_line(tensor: dict) -> str:
+    target = str(tensor.get("target_path", tensor.get("layer", "")))
+    source = tensor["source_path"]
+    copied, unchanged = _copied(tensor), _unchanged(tensor)
+    if source is None:
+        origin, start = "new", "<td></td>"
+    else:
+        # Paths differ in the network's name at most, and mostly so.
+        same = target.partition("/")[2] == source or target == source
+        origin = "same" if same else escape(str(source))
+        start = _short(tensor["before_sha256"])
+    frozen = "yes" if tensor["frozen"] else "no"
+    verdict = "" if source is None else _yes(copied, copied)
+    kept = _yes(unchanged, unchanged or not tensor["frozen"])
+    end = _short(tensor["after_sha256"])
+    if source is not None and unchanged:
+        end = "<td>same</td>"
+    shape = "\u00d7".join(map(str, tensor.get("shape", ())))
+    cells = (escape(target), origin, shape, frozen, verdict, kept)
+    plain = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f"<tr>{plain}{start}{end}</tr>"
+
+
+def _yes(value: bool, expected: bool) -> str:
+    text = "yes" if value else "no"
+    return text if expected else f'<span class="bad">{text}</span>'
+
+
+def _short(digest: str) -> str:
+    text = escape(str(digest))
+    return f'<td title="{text}">{escape(str(digest)[:8])}</td>'
+
+
+def _copied(tensor: dict) -> bool:
+    source = tensor.get("source_sha256", tensor["before_sha256"])
+    return tensor["source_path"] is not None and (
+        source == tensor["before_sha256"]
+    )
+
+
+def _unchanged(tensor: dict) -> bool:
+    return tensor["before_sha256"] == tensor["after_sha256"]
+
+
+def proof_counts(row: Row) -> dict:
+    """Counts tensors that were copied, frozen and unchanged.
+
+    Returns:
+        Dict of integers, and `"holds"`, whether all are as planned.
+    """
+    proof = row.result["proof"]
+    frozen = [tensor for tensor in proof if tensor["frozen"]]
+    planned = [t for t in proof if t["source_path"] is not None]
+    copied = sum(map(_copied, planned))
+    unchanged = sum(map(_unchanged, frozen))
+    return {
+        "all": len(proof),
+        "copied": copied,
+        "frozen": len(frozen),
+        "unchanged": unchanged,
+        "holds": copied == len(planned) and unchanged == len(frozen),
+    }

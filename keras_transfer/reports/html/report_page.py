@@ -1,0 +1,112 @@
+"""A whole log folder as one HTML file that needs nothing from outside.
+
+Every text that comes from data or from a file is escaped, and the page's
+content security policy lets no script run but its own.
+"""
+
+import base64
+import hashlib
+from html import escape
+from pathlib import Path
+
+from keras_transfer.analysis.log_folder import Group, Survey, group_rows
+from keras_transfer.reports.html.networks import networks_section
+from keras_transfer.reports.html.parts import count
+from keras_transfer.reports.html.proofs import proofs_section
+from keras_transfer.reports.html.recipes import (
+    recipe_section,
+    run_section,
+    versions_section,
+)
+from keras_transfer.reports.html.warnings import warnings_section
+from keras_transfer.storage.files import write_atomically
+
+_STYLE = Path(__file__).with_name("report.css")
+_SCRIPT = Path(__file__).with_name("report.js")
+
+
+def write_html(survey: Survey, path: Path) -> None:
+    """Writes the page atomically.
+
+    Args:
+        survey: `Survey`.
+        path: Path.
+    """
+    write_atomically(path, html_page(survey))
+
+
+def html_page(survey: Survey) -> str:
+    """Returns the page of a log folder.
+
+    Args:
+        survey: `Survey`.
+
+    Returns:
+        String, HTML.
+    """
+    groups = group_rows(survey.rows)
+    style, script = _STYLE.read_text(), _SCRIPT.read_text()
+    title = f"keras_transfer: networks in {survey.log_dir.resolve().name}"
+    body = [
+        _header(survey, groups, title),
+        warnings_section(survey, groups),
+        run_section(survey, groups),
+        *(recipe_section(i, group) for i, group in enumerate(groups, 1)),
+        networks_section(survey, groups),
+        proofs_section(survey, groups),
+        versions_section(survey.rows),
+    ]
+    policy = (
+        f"default-src 'none'; style-src '{_digest(style)}'; "
+        f"script-src '{_digest(script)}'"
+    )
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            '<meta http-equiv="Content-Security-Policy" '
+            f'content="{escape(policy)}">',
+            '<meta name="viewport" '
+            'content="width=device-width, initial-scale=1">',
+            f"<title>{escape(title)}</title>",
+            f"<style>{style}</style>",
+            "</head>",
+            "<body>",
+            *body,
+            f"<script>{script}</script>",
+            "</body>",
+            "</html>",
+            "",
+        ]
+    )
+
+
+def _digest(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return "sha256-" + base64.b64encode(digest).decode()
+
+
+def _header(survey: Survey, groups: list[Group], title: str) -> str:
+    links = [("warnings", "Warnings"), ("run", "What was run")]
+    links += [
+        (f"recipe-{i}", f"Recipe {i}: {group.recipe.data.name}")
+        for i, group in enumerate(groups, 1)
+    ]
+    links += [("networks", "Networks"), ("proofs", "Proofs")]
+    links += [("versions", "Versions")]
+    items = "".join(
+        f'<li><a href="#{place}">{escape(text)}</a></li>'
+        for place, text in links
+    )
+    last = f", the last at {survey.last}" if survey.last else ""
+    return (
+        f"<h1>{escape(title)}</h1>"
+        f"<p>{count(len(survey.rows), 'network')} finished{escape(last)}, "
+        f"{len(survey.unfinished)} not; "
+        f"{count(len(groups), 'recipe')}. Rebuilt from the result files "
+        "alone with <code>python -m experiments.report</code>. Accuracy is "
+        "top-1 on the test images.</p>"
+        f"<nav><ul>{items}</ul></nav>"
+    )

@@ -1,0 +1,143 @@
+"""The 8 layers of each network as data: shapes, fillers and their cost.
+
+`models.py` builds Keras networks from these rows, and the planner counts
+floating-point operations from them without importing TensorFlow.
+"""
+
+import dataclasses
+import math
+
+from keras_transfer.errors import UserError
+from keras_transfer.specs.network import LAYER_NAMES, PRECISIONS, ModelSpec
+
+NORMALIZATIONS = ("none", "lrn", "batch")
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerRow:
+    """One of the 8 layers with what belongs to it.
+
+    Args:
+        name: String, one of `LAYER_NAMES`.
+        units: Integer, channels of a convolution or units of a dense layer.
+        kernel: Integer, side of the kernel; 0 for a dense layer.
+        stride: Integer, stride of the convolution.
+        padding: String, `"valid"` or `"same"`.
+        groups: Integer, groups of the convolution.
+        pool: Integer, side of the max-pooling window (stride 2); 0 for none.
+        pool_padding: String, `"valid"` or `"same"`.
+        lrn: Boolean, local response normalisation after the pooling.
+        batch_norm: Boolean, batch normalisation after the pooling and before
+            the activation.
+        dropout: Float, rate after the activation.
+        stddev: Float or `None`, standard deviation of the Gaussian filler;
+            `None` for He's (Glorot's for fc8).
+        bias: Float, initial bias.
+    """
+
+    name: str
+    units: int
+    kernel: int = 0
+    stride: int = 1
+    padding: str = "same"
+    groups: int = 1
+    pool: int = 0
+    pool_padding: str = "valid"
+    lrn: bool = False
+    batch_norm: bool = False
+    dropout: float = 0.0
+    stddev: float | None = None
+    bias: float = 0.0
+
+
+def layer_rows(model: ModelSpec, num_classes: int) -> tuple[LayerRow, ...]:
+    """Lists the 8 layers of a network.
+
+    Args:
+        model: `ModelSpec`.
+        num_classes: Integer, classes of the target half.
+
+    Returns:
+        Tuple of 8 `LayerRow`, conv1 to fc8.
+
+    Raises:
+        UserError: If the name or the normalisation is unknown, or fc8 has
+            fewer outputs than there are classes.
+    """
+    if model.normalization not in NORMALIZATIONS:
+        raise UserError(
+            f"Expected `normalization` to be one of {NORMALIZATIONS}. "
+            f"Received: {model.normalization!r}."
+        )
+    if model.precision not in PRECISIONS:
+        raise UserError(
+            f"Expected `precision` to be one of {PRECISIONS}. "
+            f"Received: {model.precision!r}."
+        )
+    outputs = model.outputs or num_classes
+    if outputs < num_classes:
+        raise UserError(
+            f"fc8 needs an output for each of {num_classes} classes. "
+            f"Received: outputs={outputs}."
+        )
+    if model.name == "caffenet":
+        return _caffenet_rows(model, outputs)
+    if model.name == "cnn8":
+        return _cnn8_rows(model, outputs)
+    raise UserError(
+        "Expected `model.name` to be 'cnn8' or 'caffenet'. "
+        f"Received: {model.name!r}."
+    )
+
+
+def _caffenet_rows(model: ModelSpec, outputs: int) -> tuple[LayerRow, ...]:
+    # Fillers, groups and strides of the authors' 170 networks; normalisation
+    # comes after the pooling, unlike in AlexNet.
+    lrn = model.normalization == "lrn"
+    batch = model.normalization == "batch"
+    common = {"batch_norm": batch}
+    conv = {**common, "stddev": 0.01}
+    dense = {**common, "stddev": 0.005, "bias": 1.0, "dropout": model.dropout}
+    c1, c2, c3, c4, c5, f6, f7, f8 = LAYER_NAMES
+    return (
+        LayerRow(c1, 96, 11, 4, "valid", pool=3, lrn=lrn, **conv),
+        LayerRow(c2, 256, 5, groups=2, pool=3, lrn=lrn, bias=1.0, **conv),
+        LayerRow(c3, 384, 3, **conv),
+        LayerRow(c4, 384, 3, groups=2, bias=1.0, **conv),
+        LayerRow(c5, 256, 3, groups=2, pool=3, bias=1.0, **conv),
+        LayerRow(f6, 4096, **dense),
+        LayerRow(f7, 4096, **dense),
+        LayerRow(f8, outputs, stddev=0.01),
+    )
+
+
+def _cnn8_rows(model: ModelSpec, outputs: int) -> tuple[LayerRow, ...]:
+    lrn = model.normalization == "lrn"
+    conv = {"batch_norm": model.normalization == "batch"}
+    pool = {"pool": 2, "pool_padding": "same"}
+    dense = {**conv, "dropout": model.dropout}
+    width = model.width
+    c1, c2, c3, c4, c5, f6, f7, f8 = LAYER_NAMES
+    return (
+        LayerRow(c1, width, 3, lrn=lrn, **pool, **conv),
+        LayerRow(c2, 2 * width, 3, lrn=lrn, **pool, **conv),
+        LayerRow(c3, 3 * width, 3, **conv),
+        LayerRow(c4, 3 * width, 3, **conv),
+        LayerRow(c5, 2 * width, 3, **pool, **conv),
+        LayerRow(f6, 8 * width, **dense),
+        LayerRow(f7, 8 * width, **dense),
+        LayerRow(f8, outputs),
+    )
+
+
+def smallest_crop(model: ModelSpec) -> int:
+    """Returns the side in pixels of the smallest crop a network can take."""
+    # Below 67 px the last pooling of caffenet has nothing left to pool; below
+    # 16 px conv5 of cnn8 would see fewer than 4x4 positions.
+    return 67 if model.name == "caffenet" else 16
+
+
+def _window(size: int, kernel: int, stride: int, padding: str) -> int:
+    if padding == "same":
+        return math.ceil(size / stride)
+    return (size - kernel) // stride + 1

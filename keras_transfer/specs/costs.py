@@ -1,0 +1,189 @@
+"""When to store what frozen layers compute: bytes, time saved. Counts only.
+
+A frozen layer gives the same output for the same view of an image in every
+epoch and every network that has it, so a study may compute it once. With
+`views` fixed views an image that is the same computation, only sooner done.
+"""
+
+import dataclasses
+
+from keras_transfer.specs.architectures import LayerRow, _window, layer_rows
+from keras_transfer.specs.network import NetworkSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerCost:
+    """Cost of one layer an image.
+
+    Args:
+        name: String.
+        parameters: Integer.
+        flops: Integer, operations of the forward pass.
+        outputs: Integer, values that it hands on, after its pooling.
+    """
+
+    name: str
+    parameters: int
+    flops: int
+    outputs: int
+
+
+def layer_costs(
+    rows: tuple[LayerRow, ...], crop: int, channels: int = 3
+) -> tuple[LayerCost, ...]:
+    """Counts parameters and forward operations of each layer.
+
+    Multiplications and additions of convolutions and matrix products count
+    one each; pooling, normalisation and activation are left out.
+
+    Args:
+        rows: Tuple of `LayerRow`.
+        crop: Integer, side of the square input in pixels.
+        channels: Integer, channels of the input.
+
+    Returns:
+        Tuple of `LayerCost`.
+    """
+    size, costs = crop, []
+    for row in rows:
+        if row.kernel:
+            size = _window(size, row.kernel, row.stride, row.padding)
+            kernel = row.kernel**2 * (channels // row.groups) * row.units
+            flops = 2 * kernel * size**2
+        else:
+            kernel = size**2 * channels * row.units
+            flops, size = 2 * kernel, 1
+        # Batch normalisation replaces the bias by gamma, beta and two moments.
+        parameters = kernel + row.units * (4 if row.batch_norm else 1)
+        if row.pool:
+            size = _window(size, row.pool, 2, row.pool_padding)
+        channels = row.units
+        outputs = size**2 * channels
+        costs.append(LayerCost(row.name, parameters, flops, outputs))
+    return tuple(costs)
+
+
+def training_flops(costs: tuple[LayerCost, ...], frozen: int = 0) -> int:
+    """Counts operations of one training step, an image.
+
+    A trained layer costs three times its forward pass (forward, gradient of
+    the weights, gradient of the input), a frozen layer at the start once. The
+    lowest trained layer needs no gradient of its input.
+
+    Args:
+        costs: Tuple of `LayerCost`.
+        frozen: Integer, number of frozen layers at the start.
+
+    Returns:
+        Integer, floating-point operations.
+    """
+    return sum(
+        cost.flops * (1 if index < frozen else 2 if index == frozen else 3)
+        for index, cost in enumerate(costs)
+    )
+
+
+# Of one core, on the cautious side: operations of a forward pass, and bytes
+# written to and read from a memory map.
+FLOPS = 5e10
+WRITE_BYTES = 5e8
+READ_BYTES = 2e9
+_LEAST_SECONDS = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """Images that one network meets.
+
+    Args:
+        train, validation, test: Integers, images of its half.
+        seen: Integer, training images shown in all its steps.
+        looks: Integer, times the validation images are looked at.
+    """
+
+    train: int
+    validation: int
+    test: int
+    seen: int
+    looks: int
+
+
+def count_images(
+    spec: NetworkSpec, train: int, validation: int, test: int
+) -> Counts:
+    """Counts the images that training a network means.
+
+    Args:
+        spec: `NetworkSpec`.
+        train, validation, test: Integers, images of its half.
+
+    Returns:
+        `Counts`.
+    """
+    solver = spec.solver
+    size = min(solver.batch_size, max(1, train))
+    steps = solver.steps_per_epoch or max(1, train // size)
+    return Counts(
+        train, validation, test, steps * size * solver.epochs, solver.epochs
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Reuse:
+    """What storing the output of a network's frozen layers would mean.
+
+    Args:
+        layers: Integer, layers whose output is stored; 0 for none.
+        bytes: Integer, size of the stored output.
+        flops: Float, operations of the forward pass that it takes.
+        saved_flops: Float, operations that it saves, its own taken off.
+        saved_seconds: Float, time that it saves, reading and writing taken
+            off; not worth it if below a few.
+    """
+
+    layers: int
+    bytes: int
+    flops: float
+    saved_flops: float
+    saved_seconds: float
+
+    @property
+    def pays(self) -> bool:
+        """Whether it saves time."""
+        return self.layers > 0 and self.saved_seconds > _LEAST_SECONDS
+
+
+NO_REUSE = Reuse(0, 0, 0.0, 0.0, 0.0)
+
+
+def weigh_reuse(spec: NetworkSpec, num_classes: int, counts: Counts) -> Reuse:
+    """Weighs storing the output of the frozen layers of a network.
+
+    Args:
+        spec: `NetworkSpec`.
+        num_classes: Integer, classes of its half.
+        counts: `Counts`.
+
+    Returns:
+        `Reuse`; of no layers if none are frozen or the views are not fixed.
+    """
+    if spec.mode != "frozen" or not spec.n or spec.data.views is None:
+        return NO_REUSE
+    rows = layer_rows(spec.model, num_classes)
+    # Dropout draws anew at every step, so layers above it cannot be stored.
+    layers = next(
+        (i + 1 for i, row in enumerate(rows[: spec.n]) if row.dropout), spec.n
+    )
+    costs = layer_costs(rows, spec.data.crop)
+    width = 2 if spec.model.precision == "bfloat16" else 4
+    size = width * costs[layers - 1].outputs
+    flops = sum(cost.flops for cost in costs[:layers])
+    stored = spec.data.views * counts.train + counts.validation
+    shown = counts.seen + counts.looks * counts.validation
+    saved_flops = flops * (shown - stored)
+    seconds = (
+        saved_flops / FLOPS
+        - size * stored / WRITE_BYTES
+        - size * shown / READ_BYTES
+    )
+    return Reuse(layers, size * stored, flops * stored, saved_flops, seconds)

@@ -1,0 +1,1 @@
+"""Files of a log folder: networks, results, events, locks."""

@@ -1,0 +1,254 @@
+"""A network's folder. Files only: no TensorFlow, no training.
+
+It is `log_dir/<study>/<data set>/split0/A3B+/seed0-<id>/`:
+
+- `settings.json`  everything that determines the result
+- `status.json`    RUNNING, COMPLETED or FAILED, since when
+- `epochs.jsonl`   one row an epoch
+- `checkpoint.npz` the last finished epoch, gone once the network is finished
+- `model.keras`    the trained network, `mean.npy` the image it subtracts
+- `result.json`    written last, atomically: its presence means finished
+
+Its event files lie in `log_dir/tb/A3B+ s0 r0/train/<data set> <id>`, since
+TensorBoard names a run by its folder and shows the beginning of the name.
+
+Whoever trains a network holds its lock, `log_dir/.locks/<id>.lock`, whichever
+study it does that for.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from keras_transfer.errors import UserError
+from keras_transfer.specs.network import NetworkSpec, from_dict, to_dict
+from keras_transfer.storage import locks
+from keras_transfer.storage.files import (
+    file_sha256,
+    has_leftovers,
+    read_json,
+    remove_leftovers,
+    write_atomically,
+)
+
+LOCKS = ".locks"  # folder of the locks in a log folder
+EVENTS = "tb"  # folder of the event files; its name begins every run's
+STUDY_RUNS = "0 study"  # in that folder: sorts before the networks' runs
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A network's place in the store.
+
+    Args:
+        spec: `NetworkSpec`.
+        folder: Path.
+    """
+
+    spec: NetworkSpec
+    folder: Path
+
+    @property
+    def model_path(self) -> Path:
+        """The trained network."""
+        return self.folder / "model.keras"
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Weights, optimizer and rows of the last finished epoch."""
+        return self.folder / "checkpoint.npz"
+
+    @property
+    def lock_path(self) -> Path:
+        """Lock that whoever trains this network holds."""
+        folder = self.folder.parents[4] / LOCKS
+        return folder / f"{self.spec.network_id}.lock"
+
+    def events_dir(self, run: str) -> Path:
+        """Returns the folder of one of this network's TensorBoard runs.
+
+        Args:
+            run: String: `"train"`, `"validation"` or `"hparams"`.
+
+        Raises:
+            UserError: If a symbolic link leads it out of the log folder.
+        """
+        spec, log_dir = self.spec, self.folder.parents[4]
+        words = [spec.label, spec.division.replace("split", "s")]
+        words.append(f"r{spec.seed}")
+        if spec.target_images is not None:
+            words += [f"{spec.target_images}x", f"d{spec.draw}"]
+        unique = f"{spec.data.name.replace('/', '-')} {spec.network_id}"
+        folder = log_dir / EVENTS / " ".join(words) / run / unique
+        if not folder.resolve().is_relative_to(log_dir.resolve()):
+            raise UserError(
+                f"{folder} lies outside the log folder: a symbolic link leads "
+                f"to {folder.resolve()}. Replace the link by a folder."
+            )
+        return folder
+
+    @contextlib.contextmanager
+    def claim(self) -> Iterator["Network | None"]:
+        """Keeps other processes from training this network meanwhile.
+
+        Yields:
+            `Network`, in the folder of whichever study has begun it by now,
+            or `None` if another process is training it.
+        """
+        with locks.hold(self.lock_path) as held:
+            if not held:
+                yield None
+                return
+            log_dir = self.folder.parents[4]
+            pattern = f"*/*/*/*/seed*-{self.spec.network_id}/settings.json"
+            begun = next(iter(sorted(log_dir.glob(pattern))), None)
+            place = Network(self.spec, begun.parent) if begun else self
+            remove_leftovers(place.folder)
+            yield place
+
+    def begin(self) -> None:
+        """Makes the folder and writes what determines the result.
+
+        Raises:
+            UserError: If the folder holds the settings of another network,
+                or a symbolic link, through which a write would leave it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in self.folder.iterdir():
+            if path.is_symlink():
+                raise UserError(
+                    f"Expected plain files in a network's folder. {path} is "
+                    "a symbolic link; delete it."
+                )
+        path = self.folder / "settings.json"
+        if path.is_file():
+            found = read_json(path)
+            if found is not None and from_dict(found) != self.spec:
+                raise UserError(
+                    f"{self.folder} holds another network's settings: expected "
+                    f"id {self.spec.network_id}. Move the folder away or "
+                    "choose another `--log-dir`."
+                )
+        write_atomically(path, json.dumps(to_dict(self.spec), indent=1))
+        self.set_status("RUNNING")
+
+    def set_status(self, status: str, **details) -> None:
+        """Writes `status.json`: RUNNING, COMPLETED or FAILED, since when."""
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        content = {"status": status, "since": now, "pid": os.getpid()}
+        write_atomically(
+            self.folder / "status.json",
+            json.dumps({**content, **details}, indent=1),
+        )
+
+    def failure(self) -> str | None:
+        """Returns why training failed, if it did when it was last tried.
+
+        A process that was ended is no such failure.
+        """
+        status = read_json(self.folder / "status.json")
+        if not isinstance(status, dict) or status.get("status") != "FAILED":
+            return None
+        return None if status.get("died") else str(status.get("error"))
+
+    def fail(
+        self, message: str, record: dict, trace: str, died: bool = False
+    ) -> None:
+        """Keeps why a network failed; it is tried again by a later start.
+
+        Args:
+            message: String.
+            record: Dict of JSON values.
+            trace: String, where in the code.
+            died: Boolean, whether its process was ended from outside.
+                Defaults to `False`.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        details = {"error": message, "record": record, "trace": trace}
+        self.set_status("FAILED", **details, died=died)
+
+    def complete(self, result: dict) -> None:
+        """Writes the result, the last file of a finished network.
+
+        Args:
+            result: Dict of JSON values; the settings, the network's id and
+                checksums of the result and the model are added.
+        """
+        content = {
+            "network_id": self.spec.network_id,
+            "settings": to_dict(self.spec),
+            # A trial of a search saves no model.
+            "model_sha256": (
+                file_sha256(self.model_path)
+                if self.model_path.is_file()
+                else None
+            ),
+            **result,
+        }
+        content["sha256"] = _checksum(content)
+        write_atomically(
+            self.folder / "result.json", json.dumps(content, indent=1)
+        )
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Drops what a finished network needs no more."""
+        self.set_status("COMPLETED")
+        self.checkpoint_path.unlink(missing_ok=True)
+
+    def tidy_if_left(self) -> None:
+        """Tidies up after a process that was killed just before it could."""
+        if self.checkpoint_path.is_file() or has_leftovers(self.folder):
+            with contextlib.suppress(OSError), self.claim() as network:
+                if network is not None:
+                    network.tidy()
+
+    def read_result(self) -> dict | None:
+        """Reads the result of a finished network.
+
+        Returns:
+            Dict, or `None` if there is none.
+
+        Raises:
+            DamagedResult: If the file was cut short, edited, or belongs to
+                another network.
+        """
+        path = self.folder / "result.json"
+        if not path.is_file():
+            return None
+        content = read_json(path)
+        if (
+            not isinstance(content, dict)
+            or content.pop("sha256", None) != _checksum(content)
+            or content.get("network_id") != self.spec.network_id
+        ):
+            raise DamagedResult(path)
+        return content
+
+    def whole_result(self) -> dict | None:
+        """Returns the result if it is sound and its model is there."""
+        try:
+            result = self.read_result()
+        except DamagedResult:
+            return None
+        if result is None or result["model_sha256"] is None:
+            return result
+        return result if self.model_path.is_file() else None
+
+
+class DamagedResult(Exception):
+    """A `result.json` that was cut short or edited."""
+
+    def __init__(self, path: Path):
+        super().__init__(str(path))
+        self.path = path
+
+
+def _checksum(content: dict) -> str:
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Which networks a study needs, and training them all."""

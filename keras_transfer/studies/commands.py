@@ -1,0 +1,213 @@
+"""The command line that trains a network again, derived from its settings."""
+
+import dataclasses
+import json
+import shlex
+
+from keras_transfer.datasets import class_kinds
+from keras_transfer.datasets.sources import FOLDER
+from keras_transfer.errors import UserError
+from keras_transfer.specs import presets, rates
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.presets import Preset
+
+# Where a study's command line sets a field: part of the recipe, field, flag.
+FLAGS = (
+    ("model", "name", "--model"),
+    ("model", "width", "--width"),
+    ("model", "normalization", "--normalization"),
+    ("model", "precision", "--precision"),
+    ("solver", "epochs", "--epochs"),
+    ("solver", "steps_per_epoch", "--steps-per-epoch"),
+    ("solver", "batch_size", "--batch-size"),
+    ("solver", "learning_rate", "--learning-rate"),
+    ("solver", "replicas", "--gpus-per-network"),
+    ("data", "images_per_class", "--images-per-class"),
+    ("data", "views", "--views"),
+    ("data", "mean", "--mean"),
+    ("data", "channels", "--channels"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command, and what it cannot set.
+
+    Args:
+        words: Tuple of strings.
+        unset: Tuple of strings such as `"solver.momentum = 0.8"`, settings of
+            the network that no flag gives; empty if the command trains
+            exactly this network.
+        rates: String, the content of the file that `--learning-rates` names;
+            empty if the command has no such flag.
+    """
+
+    words: tuple[str, ...]
+    unset: tuple[str, ...] = ()
+    rates: str = ""
+
+    def __str__(self) -> str:
+        return shlex.join(self.words)
+
+
+def network_command(spec: NetworkSpec) -> Command:
+    """Derives the smallest command that trains a network again.
+
+    The script is the smallest study that has such a network. A flag is given
+    where the network differs from the preset; the preset is the one that
+    needs the fewest.
+
+    Args:
+        spec: `NetworkSpec`.
+
+    Returns:
+        `Command`. It trains what the network needs as well, and its twins of
+        the same study.
+    """
+    flags, unset = recipe_flags(spec)
+    script, own, missing = _study_flags(spec)
+    half = _trained_twice_as_long(spec)
+    if unset and half is not None and not recipe_flags(half)[1]:
+        script, own = "boost", ["--splits", str(spec.data.split)]
+        own += ["--layers", "1"]
+        flags, unset = recipe_flags(half)
+    words = ["python", "-m", f"experiments.{script}"]
+    words += [*_data_flags(spec.data.name, script), *flags, *own]
+    words += ["--seeds", str(spec.seed)]
+    file, more = _rates(spec)
+    if file:
+        words += ["--learning-rates", "rates.json"]
+    return Command(tuple(words), (*unset, *missing, *more), file)
+
+
+def _data_flags(name: str, script: str) -> list[str]:
+    if not name.startswith(FOLDER):
+        return ["--dataset", name]
+    if script == "similar_datasets":
+        return ["--images", "DIR"]
+    return ["--dataset", name, "--data-dir", "DIR"]
+
+
+def _study_flags(spec: NetworkSpec) -> tuple[str, list[str], list[str]]:
+    """Returns the script, its own flags, and what they cannot say."""
+    layers = ["--layers", str(spec.n)]
+    splits = ["--splits", str(spec.data.split)]
+    missing = []
+    if spec.target == "all" and spec.base is not None:
+        missing.append("random layers of a network on all classes")
+    if spec.target_images is not None:
+        flags = ["--images", str(spec.target_images)]
+        if spec.target == "all":
+            return "reduced_data", flags, missing
+        flags = [*splits, *flags]
+        # Every study of target sizes has transfers.
+        flags += ["--draws", str(spec.draw), "--layers", str(spec.n or 1)]
+        return "target_size", flags, missing
+    if spec.base == "random":
+        flags = [*splits, *layers, "--initializations", spec.initialization]
+        return "random_weights", flags, missing
+    if spec.target == "all":
+        return "all_classes", splits, missing
+    if spec.preserved is not None:
+        flags = [*splits, *layers, "--preserved", str(spec.preserved)]
+        return "preserved_layers", flags, missing
+    treatments = ["--treatments"]
+    if spec.base is not None:
+        treatments = [*layers, "--treatments", spec.treatment]
+    if spec.data.halves is None:
+        return "similar_datasets", [*splits, *treatments], missing
+    return _kinds_flags(spec, treatments)
+
+
+def _trained_twice_as_long(spec: NetworkSpec) -> NetworkSpec | None:
+    """Returns the base that `boost` lists again with twice the epochs."""
+    solver = spec.solver
+    if spec.base is not None or solver.epochs % 2:
+        return None
+    solver = dataclasses.replace(
+        solver, epochs=solver.epochs // 2, step_every=solver.step_every // 2
+    )
+    return dataclasses.replace(spec, solver=solver)
+
+
+def _kinds_flags(spec, treatments) -> tuple[str, list[str], list[str]]:
+    try:
+        known = class_kinds.known_kinds(spec.data.name)
+    except UserError:
+        known = None
+    script = "dissimilar_datasets"
+    if spec.data.halves == known:
+        return script, treatments, []
+    if known is not None and spec.data.halves == class_kinds.balance(known, 0):
+        return script, ["--balanced", *treatments], []
+    return script, treatments, ["the classes of both sides (`--classes FILE`)"]
+
+
+def _rates(spec: NetworkSpec) -> tuple[str, list[str]]:
+    """Returns the file of rates that sets a network apart from its base."""
+    if spec.base_solver is None:
+        return "", []
+    changes, unset = {}, []
+    for field in dataclasses.fields(spec.solver):
+        old = getattr(spec.base_solver, field.name)
+        new = getattr(spec.solver, field.name)
+        if old != new and field.name in rates.FIELDS and new is not None:
+            changes[field.name] = new
+        elif old != new:
+            unset.append(f"solver.{field.name} = {new} (base: {old})")
+    content = {"rates": {rates.task_of(spec): changes}}
+    return json.dumps(content) if changes else "", unset
+
+
+def recipe_flags(spec: NetworkSpec) -> tuple[list[str], list[str]]:
+    """Says how a recipe differs from the preset that is nearest to it.
+
+    Args:
+        spec: `NetworkSpec`.
+
+    Returns:
+        Tuple `(flags, unset)`: the words of a command line, and the settings
+        that no flag gives.
+    """
+    options = [_with_preset(spec, name) for name in presets.PRESETS]
+    return min(options, key=lambda one: (len(one[1]), len(one[0])))
+
+
+def _with_preset(spec: NetworkSpec, name: str) -> tuple[list, list]:
+    usual = presets.find_preset(spec.data.name, name, None)
+    flags = [] if name == "default" else ["--preset", name]
+    if usual.image_size != spec.data.image_size:
+        flags += ["--image-size", str(spec.data.image_size)]
+        usual = presets.find_preset(spec.data.name, name, spec.data.image_size)
+    given = {(part, field): flag for part, field, flag in FLAGS}
+    unset = []
+    for part, field, expected, value in _differences(spec, usual):
+        flag = given.get((part, field))
+        # A flag that is not given means the preset's value, so nothing on
+        # the command line can ask for `None`.
+        if flag is None or value is None:
+            unset.append(f"{part}.{field} = {value} (preset: {expected})")
+        else:
+            flags += [flag, str(value)]
+    return flags, unset
+
+
+def _differences(spec: NetworkSpec, usual: Preset):
+    """Yields part, field, the preset's value and the network's own."""
+    expected = {
+        "model": usual.model,
+        "solver": usual.solver,
+        # Halves are the study's to say.
+        "data": usual.data(
+            spec.data.name, spec.data.split, halves=spec.data.halves
+        ),
+    }
+    # A solver of a treatment's own comes from a file of rates.
+    shared = dataclasses.replace(spec, solver=spec.base_solver or spec.solver)
+    for part, settings in expected.items():
+        found = getattr(shared, part)
+        for field in dataclasses.fields(settings):
+            old = getattr(settings, field.name)
+            new = getattr(found, field.name)
+            if old != new:
+                yield part, field.name, old, new

@@ -1,0 +1,1 @@
+"""Where networks are trained: processes here, or a cluster."""

@@ -1,0 +1,73 @@
+"""Drops what libraries print past every log level of theirs."""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+
+_ERRORS = 2  # the file descriptor of standard error
+_STREAMS = {"stdout": 1, "stderr": 2}
+
+
+@contextlib.contextmanager
+def quiet_import():
+    """Drops everything written to standard error inside, native code's too.
+
+    TensorFlow's start-up notices belong in no one's terminal; what is written
+    afterwards reaches it.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    kept = os.dup(_ERRORS)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, _ERRORS)
+    try:
+        yield
+    finally:
+        os.dup2(kept, _ERRORS)
+        os.close(kept)
+        os.close(nowhere)
+
+
+@contextlib.contextmanager
+def only_python_output() -> Iterator[None]:
+    """Drops what native code and new processes write to the terminal.
+
+    `sys.stdout` and `sys.stderr` of this process still reach it.
+    """
+    with contextlib.ExitStack() as stack:
+        for name, descriptor in _STREAMS.items():
+            stack.enter_context(_only_python(name, descriptor))
+        yield
+
+
+@contextlib.contextmanager
+def _only_python(name: str, descriptor: int) -> Iterator[None]:
+    stream = getattr(sys, name)
+    try:
+        is_real = stream.fileno() == descriptor
+    except (AttributeError, OSError, io.UnsupportedOperation):
+        is_real = False  # a notebook's or a test's own
+    kept = os.dup(descriptor)
+    if is_real:
+        stream.flush()
+        ours = os.fdopen(
+            os.dup(kept),
+            "w",
+            buffering=1,
+            encoding=stream.encoding,
+            errors=stream.errors,
+        )
+        setattr(sys, name, ours)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        if is_real:
+            setattr(sys, name, stream)
+            ours.close()
+        os.dup2(kept, descriptor)
+        os.close(kept)

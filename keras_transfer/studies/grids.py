@@ -1,0 +1,284 @@
+"""Which networks a study needs, in order of need: bases first."""
+
+import dataclasses
+
+from keras_transfer.errors import UserError
+from keras_transfer.specs.network import HALVES, INITIALIZATIONS, NetworkSpec
+from keras_transfer.specs.presets import Preset
+from keras_transfer.specs.treatments import TREATMENTS
+
+LONG = "base, twice as long"
+
+
+def long_bases(bases: list[NetworkSpec]) -> list[NetworkSpec]:
+    """Lists the bases again with twice as many epochs, one schedule.
+
+    Args:
+        bases: List of `NetworkSpec`.
+
+    Returns:
+        List of `NetworkSpec`.
+    """
+    longer = []
+    for base in bases:
+        solver = base.solver
+        solver = dataclasses.replace(
+            solver,
+            epochs=2 * solver.epochs,
+            step_every=2 * solver.step_every,
+        )
+        longer.append(dataclasses.replace(base, solver=solver))
+    return longer
+
+
+def similar_networks(
+    dataset: str,
+    preset: Preset,
+    splits: tuple[int, ...],
+    seeds: tuple[int, ...],
+    layers: tuple[int, ...],
+    treatments: tuple[str, ...],
+    mean: str = "base",
+    halves=None,
+) -> list[NetworkSpec]:
+    """Lists the networks of section 4.1, both directions, bases first.
+
+    Args:
+        dataset: String, TFDS name.
+        preset: `Preset`.
+        splits: Tuple of integers, numbers of random splits.
+        seeds: Tuple of integers.
+        layers: Tuple of integers, the `n`, each 1 to 7.
+        treatments: Tuple of strings, among `TREATMENTS`; empty for the base
+            networks alone.
+        mean: String, `"base"` or `"target"`.
+        halves: Pair of tuples of class indices, A and B, or `None` for the
+            random halves of each split; section 4.2 divides by kind.
+
+    Returns:
+        List of `NetworkSpec`; for one split, one seed, 7 layers and four
+        treatments these are 58.
+
+    Raises:
+        UserError: If a value is unknown, out of range or repeated.
+
+    Reference:
+        - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section
+          4.1.
+    """
+    _check_values("--layers", layers, range(1, 8), "1 to 7")
+    _check_values("--treatments", treatments, TREATMENTS, list(TREATMENTS))
+    for flag, values in (("--splits", splits), ("--seeds", seeds)):
+        _check_values(flag, values, range(2**31), "0 or more")
+        if not values:
+            raise UserError(f"Expected at least one number after `{flag}`.")
+    if treatments and not layers:
+        raise UserError("Expected at least one layer after `--layers`.")
+    networks = []
+    for split in splits:
+        for seed in seeds:
+            for target in HALVES:
+                networks.append(
+                    NetworkSpec(
+                        data=preset.data(dataset, split, mean, halves),
+                        model=preset.model,
+                        solver=preset.solver,
+                        target=target,
+                        seed=seed,
+                    )
+                )
+    bases = list(networks)
+    for base in bases:
+        other = HALVES[1 - HALVES.index(base.target)]
+        for n in sorted(layers):
+            for treatment in treatments:
+                networks.append(
+                    dataclasses.replace(
+                        base,
+                        base=base.target if treatment[0] == "B" else other,
+                        n=n,
+                        mode="finetuned" if treatment[-1] == "+" else "frozen",
+                    )
+                )
+    return networks
+
+
+def random_networks(
+    bases: list[NetworkSpec],
+    layers: tuple[int, ...],
+    initializations: tuple[str, ...],
+) -> list[NetworkSpec]:
+    """Lists section 4.3: the first n layers frozen at their random start.
+
+    Args:
+        bases: List of `NetworkSpec`, the base networks to stand beside.
+        layers: Tuple of integers, the `n`, each 1 to 7.
+        initializations: Tuple of strings, among `INITIALIZATIONS`.
+
+    Returns:
+        List of `NetworkSpec`, without the bases.
+
+    Raises:
+        UserError: If a value is unknown, out of range or repeated.
+    """
+    _check_values("--layers", layers, range(1, 8), "1 to 7")
+    _check_values(
+        "--initializations",
+        initializations,
+        INITIALIZATIONS,
+        list(INITIALIZATIONS),
+    )
+    return [
+        dataclasses.replace(base, base="random", n=n, initialization=name)
+        for base in bases
+        for n in sorted(layers)
+        for name in initializations
+    ]
+
+
+def all_class_networks(bases: list[NetworkSpec]) -> list[NetworkSpec]:
+    """Lists a network on all classes for each split and seed of some bases.
+
+    Args:
+        bases: List of `NetworkSpec`.
+
+    Returns:
+        List of `NetworkSpec`, one a seed: all classes are all classes,
+        whatever the split.
+    """
+    whole = {}
+    for base in bases:
+        data = dataclasses.replace(base.data, split=0, halves=None)
+        whole[base.seed] = dataclasses.replace(base, data=data, target="all")
+    return list(whole.values())
+
+
+def _check_values(flag, values, allowed, expected) -> None:
+    for value in values:
+        if value not in allowed:
+            raise UserError(
+                f"Expected `{flag}` among {expected}. Received: {value}."
+            )
+        if values.count(value) > 1:
+            raise UserError(
+                f"Expected each of `{flag}` once. Received {value} twice."
+            )
+
+
+def limited_networks(
+    bases: list[NetworkSpec],
+    images: tuple[int, ...],
+    draws: tuple[int, ...] = (0,),
+) -> list[NetworkSpec]:
+    """Lists networks from scratch on few training images of each class.
+
+    They take as many steps as the network on all images, as the paper's did.
+
+    Args:
+        bases: List of `NetworkSpec` with `steps_per_epoch` set.
+        images: Tuple of integers, training images of each class.
+        draws: Tuple of integers, which images those are.
+
+    Returns:
+        List of `NetworkSpec`.
+
+    Raises:
+        UserError: If a number is not positive or repeated.
+    """
+    _check_values("--images", images, range(1, 2**31), "1 or more")
+    _check_values("--draws", draws, range(2**31), "0 or more")
+    return [
+        dataclasses.replace(base, target_images=count, draw=draw)
+        for base in bases
+        for count in images
+        for draw in draws
+    ]
+
+
+def few_image_transfers(
+    targets: list[NetworkSpec],
+    layers: tuple[int, ...],
+    modes: tuple[str, ...],
+) -> list[NetworkSpec]:
+    """Lists transfers from a base on all its images to few target images.
+
+    Args:
+        targets: List of `NetworkSpec` from scratch, of `limited_networks`.
+        layers: Tuple of integers, the `n`, each 1 to 7.
+        modes: Tuple of strings, among `MODES`.
+
+    Returns:
+        List of `NetworkSpec`, without bases.
+
+    Raises:
+        UserError: If a layer is out of range or repeated.
+    """
+    _check_values("--layers", layers, range(1, 8), "1 to 7")
+    return [
+        dataclasses.replace(
+            target,
+            base=HALVES[1 - HALVES.index(target.target)],
+            n=n,
+            mode=mode,
+        )
+        for target in targets
+        for n in sorted(layers)
+        for mode in modes
+    ]
+
+
+def preserved_networks(
+    bases: list[NetworkSpec],
+    layers: tuple[int, ...],
+    preserved: tuple[int, ...],
+) -> list[NetworkSpec]:
+    """Lists frozen networks that keep copied layers above the cut as well.
+
+    Args:
+        bases: List of `NetworkSpec`.
+        layers: Tuple of integers, the frozen `n`, each 1 to 7.
+        preserved: Tuple of integers, layers above that are copied and
+            fine-tuned; 0 is the plain BnB and AnB.
+
+    Returns:
+        List of `NetworkSpec`, without bases; where `n` and the layers above
+        it come to 8 or more, there is no such network.
+
+    Raises:
+        UserError: If a value is out of range or repeated.
+    """
+    _check_values("--layers", layers, range(1, 8), "1 to 7")
+    _check_values("--preserved", preserved, range(7), "0 to 6")
+    found = []
+    for target in bases:
+        other = HALVES[1 - HALVES.index(target.target)]
+        for n in sorted(layers):
+            for count in preserved:
+                if n + count > 7:
+                    continue
+                for base in (target.target, other):
+                    found.append(
+                        dataclasses.replace(
+                            target, base=base, n=n, preserved=count or None
+                        )
+                    )
+    return found
+
+
+def published_networks(specs: list[NetworkSpec]) -> list[NetworkSpec]:
+    """Keeps the networks of section 4.1 that the authors trained.
+
+    Selffers on A halves only, and fine-tuned ones of splits 0 and 1 only.
+
+    Args:
+        specs: List of `NetworkSpec` of splits 0 to 3.
+
+    Returns:
+        List of `NetworkSpec`: 134 of 232.
+    """
+    return [
+        spec
+        for spec in specs
+        if (spec.base != spec.target or spec.target == "A")
+        and (spec.mode == "frozen" or spec.data.split < 2)
+    ]

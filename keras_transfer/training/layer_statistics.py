@@ -1,0 +1,288 @@
+"""Measures layers from outside: how far they moved, what they put out.
+
+Everything is computed from a fixed probe batch and from the weights that the
+network started with, in one compiled call. No random generator is drawn from
+and no variable is written, so a network's bits are the same without.
+"""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_transfer.datasets import views
+from keras_transfer.datasets.halves import Part
+from keras_transfer.specs.network import DataSpec
+from keras_transfer.training.strategies import first_replica
+from keras_transfer.transfer.actions import number_layers
+from keras_transfer.transfer.frozen_features import reusable_layers
+
+PROBE_IMAGES = 128
+_ACTIVATIONS = (
+    keras.layers.Activation,
+    keras.layers.ReLU,
+    keras.layers.LeakyReLU,
+    keras.layers.PReLU,
+    keras.layers.ELU,
+)
+_OUTPUTS = ("activation_mean", "activation_sd", "zeros", "dead_units")
+_DIGITS = 6  # of the numbers that are filed; they are float32
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """The statistics of a network at one moment.
+
+    Args:
+        weights: Dict from `weight.path` to a dict of floats: `norm`,
+            `distance` and `angle` (degrees) from the start, and of trained
+            weights `gradient_norm`.
+        layers: Dict from the name of a numbered layer to a dict of floats:
+            `activation_mean`, `activation_sd`, `zeros`, `dead_units`, and
+            with batch normalisation `mean_drift` and `variance_drift`.
+        loss: Float, cross-entropy on the probe batch in training mode.
+    """
+
+    weights: dict[str, dict[str, float]]
+    layers: dict[str, dict[str, float]]
+    loss: float
+
+
+def probe_batch(
+    part: Part, mean: np.ndarray, spec: DataSpec, images: int = PROBE_IMAGES
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Takes a fixed batch, spread evenly over the images of a part.
+
+    Args:
+        part: `Part`, of the validation images.
+        mean: `float32` array `(size, size, 3)`, subtracted before the crop.
+        spec: `DataSpec`.
+        images: Integer, at most so many. Defaults to `128`.
+
+    Returns:
+        Tuple of images, a `float32` tensor `(n, crop, crop, 3)`, and labels.
+    """
+    count = min(images, len(part))
+    places = np.arange(count) * len(part) // count
+    chosen = tf.constant(part.images[part.indices[places]])
+    return views.centre_view(chosen, mean, spec), tf.constant(
+        part.labels[places]
+    )
+
+
+class LayerStatistics:
+    """Measures a network against its start.
+
+    Make it when the network has its start, copied weights included, and its
+    `trainable` flags, and before a checkpoint is restored: then a network
+    that was resumed is measured against the same start.
+
+    Args:
+        network: Built `keras.Sequential`.
+        images: Float tensor `(n, height, width, channels)`, the probe batch.
+        labels: Integer tensor `(n,)`.
+
+    Attributes:
+        weights: List of the network's weights, layer by layer.
+        start: `Measurement` of the start.
+    """
+
+    def __init__(self, network: keras.Sequential, images, labels):
+        self.network = network
+        numbers = number_layers(network)
+        self._cut = reusable_layers(network)
+        self._labels = labels
+        self._watched = _watched_layers(network, numbers)
+        self._kernels = _first_weights(network, numbers)
+        self._norms = {
+            number: layer
+            for number, layer in zip(numbers, network.layers, strict=True)
+            if isinstance(layer, keras.layers.BatchNormalization)
+        }
+        self.weights = [w for layer in network.layers for w in layer.weights]
+        self._trained = [w for w in self.weights if w.trainable]
+        self._start = {w.path: w.numpy().copy() for w in self.weights}
+        # What a frozen start of the network puts out never changes.
+        self._below = {}
+        self._entry = self._forward(images, 0, self._cut, False, self._below)
+        self._compiled = tf.function(self._run, autograph=False)
+        self.start = self.measure()
+
+    @property
+    def kernels(self) -> set[str]:
+        """Paths of the numbered layers' kernels."""
+        return {kernel.path for _, kernel in self._kernels.values()}
+
+    @property
+    def first_kernel(self):
+        """Kernel of the first layer."""
+        return self._kernels[1][1]
+
+    def measure(self) -> Measurement:
+        """Measures the network as it is now."""
+        outputs, gradient_norms, loss = self._compiled()
+        weights = {
+            weight.path: _compare(weight.numpy(), self._start[weight.path])
+            for weight in self.weights
+        }
+        for weight, norm in zip(self._trained, gradient_norms, strict=True):
+            weights[weight.path]["gradient_norm"] = float(norm)
+        layers = {}
+        for number, (layer, _) in self._kernels.items():
+            values = {**self._below, **outputs}[number].numpy()
+            described = zip(_OUTPUTS, map(float, values), strict=True)
+            layers[layer.name] = dict(described)
+            if number in self._norms:
+                layers[layer.name] |= self._drift(self._norms[number])
+        return Measurement(weights, layers, float(loss))
+
+    def table(self, copied: list[str] | tuple[str, ...] = ()) -> list[dict]:
+        """Describes every numbered layer, as it is now, against its start.
+
+        A layer's weights are its kernel's: biases and normalisation have
+        other units. `distance` is `|w - w0|`, `relative_distance` that over
+        `|w0|`, `angle` the angle between `w` and `w0` in degrees, where `w0`
+        are the copied weights or the random start. The gradient is that of
+        the cross-entropy of the probe batch at the start, in training mode.
+        `dead_units` is the share of channels that are zero for the whole
+        probe batch, `zeros` the share of all outputs of the activation.
+        `mean_drift` is the root mean square over channels of the shift of the
+        moving mean in standard deviations of the start, `variance_drift` that
+        of the logarithm of the moving variance's ratio.
+
+        Args:
+            copied: Sequence of strings, names of copied Keras layers.
+
+        Returns:
+            List of dicts of JSON values, one for each numbered layer.
+        """
+        now = self.measure()
+        rows = []
+        for number, (layer, kernel) in self._kernels.items():
+            weight, first = now.weights[kernel.path], self.start.weights
+            start = first[kernel.path]["norm"]
+            gradient = first[kernel.path].get("gradient_norm", 0.0)
+            values = {
+                "weight_norm": weight["norm"],
+                "start_norm": start,
+                "distance": weight["distance"],
+                "relative_distance": _ratio(weight["distance"], start),
+                "angle": weight["angle"],
+                "start_gradient_norm": gradient,
+                "start_relative_gradient_norm": _ratio(gradient, start),
+                **now.layers[layer.name],
+            }
+            rows.append(
+                {
+                    "layer": layer.name,
+                    "number": number,
+                    "copied": layer.name in copied,
+                    "frozen": not layer.trainable,
+                    "weights": int(np.prod(kernel.shape)),
+                    **{name: _rounded(v) for name, v in values.items()},
+                }
+            )
+        return rows
+
+    def _forward(self, values, first, last, training, found=None):
+        for index in range(first, last):
+            layer = self.network.layers[index]
+            values = layer(values, training=training)
+            if found is not None and index in self._watched:
+                found[self._watched[index]] = _describe_output(values)
+        return values
+
+    def _run(self):
+        """Describes outputs and gradients; the part that is compiled."""
+        last = len(self.network.layers)
+        with tf.GradientTape() as tape:
+            # What training mode would write, batch statistics and the state
+            # of dropout, goes into the scope and is forgotten with it.
+            with keras.StatelessScope():
+                logits = self._forward(self._entry, self._cut, last, True)
+            loss = tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(
+                    self._labels, tf.cast(logits, tf.float32)
+                )
+            )
+        sources = [first_replica(weight) for weight in self._trained]
+        gradients = tape.gradient(loss, sources)
+        norms = [tf.sqrt(2 * tf.nn.l2_loss(g)) for g in gradients]
+        outputs = {}
+        self._forward(self._entry, self._cut, last, False, outputs)
+        return outputs, tf.stack(norms) if norms else tf.zeros([0]), loss
+
+    def _drift(self, norm: keras.layers.BatchNormalization) -> dict:
+        first = self._start[norm.moving_variance.path] + norm.epsilon
+        variance = norm.moving_variance.numpy() + norm.epsilon
+        moved = norm.moving_mean.numpy() - self._start[norm.moving_mean.path]
+        return {
+            "mean_drift": _root_mean_square(moved / np.sqrt(first)),
+            "variance_drift": _root_mean_square(np.log(variance / first)),
+        }
+
+
+def _watched_layers(network, numbers: list[int]) -> dict[int, int]:
+    """Returns which Keras layer puts out each numbered layer's activation."""
+    watched = {}
+    for index, (layer, number) in enumerate(
+        zip(network.layers, numbers, strict=True)
+    ):
+        # The layer itself, if none of those that follow is an activation.
+        if isinstance(layer, _ACTIVATIONS) or number not in watched:
+            watched[number] = index
+    return {index: number for number, index in watched.items() if number}
+
+
+def _first_weights(network, numbers: list[int]) -> dict:
+    """Returns each numbered layer with its kernel, its first weight."""
+    kernels = {}
+    for layer, number in zip(network.layers, numbers, strict=True):
+        if number and number not in kernels:
+            kernels[number] = layer, layer.weights[0]
+    return kernels
+
+
+def _describe_output(values) -> tf.Tensor:
+    """Returns the statistics that `_OUTPUTS` names."""
+    values = tf.cast(values, tf.float32)
+    count, axes = values.shape[-1], list(range(len(values.shape) - 1))
+    mean, variance = tf.nn.moments(values, [*axes, len(axes)])
+    # A zero is counted as such whatever its sign.
+    zero = tf.reduce_mean(tf.cast(tf.equal(values, 0), tf.float32), axes)
+    dead = tf.math.count_nonzero(tf.equal(zero, 1), dtype=tf.float32) / count
+    return tf.stack([mean, tf.sqrt(variance), tf.reduce_mean(zero), dead])
+
+
+def _compare(weight: np.ndarray, start: np.ndarray) -> dict[str, float]:
+    weight = weight.astype(np.float64)
+    norm = np.linalg.norm(weight)
+    if np.array_equal(weight, start):
+        return {"norm": float(norm), "distance": 0.0, "angle": 0.0}
+    start = start.astype(np.float64)
+    first = np.linalg.norm(start)
+    units = weight / (norm or 1.0), start / (first or 1.0)
+    # Exact for small angles, where the arc of a cosine is not (Kahan).
+    apart = np.linalg.norm(units[0] - units[1])
+    half = np.arctan2(apart, np.linalg.norm(units[0] + units[1]))
+    return {
+        "norm": float(norm),
+        "distance": float(np.linalg.norm(weight - start)),
+        "angle": float(2 * np.degrees(half)),
+    }
+
+
+def _root_mean_square(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def _ratio(above: float, below: float) -> float | None:
+    return above / below if below else None
+
+
+def _rounded(value: float | None) -> float | None:
+    # What is not a number is not JSON either.
+    known = value is not None and math.isfinite(value)
+    return float(f"{value:.{_DIGITS}g}") if known else None

@@ -1,0 +1,1 @@
+"""Copying and freezing, and the proof of both."""

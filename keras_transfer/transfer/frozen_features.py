@@ -1,0 +1,353 @@
+"""Stores what a frozen prefix computes, and trains only what is above it.
+
+Stored output is found by a key that covers the images, the views and every
+weight below the cut, so it can be neither stale nor another network's; its
+checksum is looked at before it is used, and what is damaged is computed anew.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_transfer.datasets import views
+from keras_transfer.datasets.batches import Course, in_order, row_source
+from keras_transfer.datasets.halves import HalfData, Part
+from keras_transfer.specs.network import DataSpec
+from keras_transfer.storage import locks
+from keras_transfer.storage.files import (
+    file_sha256,
+    new_array,
+    remove_leftovers,
+    temporary_beside,
+    write_atomically,
+)
+from keras_transfer.transfer.proof import sha256
+
+_BATCH = 250  # images of a forward pass
+_PARTS = ("train", "validation")
+
+
+def reusable_layers(network: keras.Sequential) -> int:
+    """Counts the Keras layers at the start whose output can be stored.
+
+    They are frozen and draw no random numbers: from the first dropout on,
+    every step computes something else.
+
+    Args:
+        network: Built `keras.Sequential` whose `trainable` flags are set.
+
+    Returns:
+        Integer, index of the first layer that has to be run at every step.
+    """
+    for index, layer in enumerate(network.layers):
+        # Seed generators are variables of a layer, but not weights.
+        draws = len(layer.variables) > len(layer.weights)
+        if layer.trainable or draws:
+            return index
+    return len(network.layers)
+
+
+def upper_part(network: keras.Sequential, cut: int) -> keras.Sequential:
+    """Returns the layers from `cut` on as a network of their own.
+
+    The layers are shared, not copied: training the upper part trains the
+    whole network.
+
+    Args:
+        network: Built `keras.Sequential`.
+        cut: Integer, index of its first layer.
+
+    Returns:
+        `keras.Sequential`, not compiled.
+    """
+    return _sequence(network, cut, len(network.layers))
+
+
+def _sequence(network, start: int, stop: int) -> keras.Sequential:
+    layers = network.layers[start:stop]
+    below = network.layers[start - 1].output if start else network.inputs[0]
+    entry = keras.Input(below.shape[1:], dtype=below.dtype)
+    return keras.Sequential([entry, *layers])
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """Stored output of a prefix for one half of the classes.
+
+    Args:
+        train: Memory map `(views * images, ...)`, view by view.
+        validation: Memory map `(images, ...)`.
+        dtype: String; NumPy has no bfloat16, whose bits are kept as uint16.
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    dtype: str
+
+    def source(self, part: str):
+        """Returns a function from rows of a part to their features."""
+        fetch = row_source(getattr(self, part))
+        return lambda rows: tf.bitcast(fetch(rows), self.dtype)
+
+    def train_batches(
+        self, half: HalfData, spec: DataSpec, course: Course
+    ) -> tf.data.Dataset:
+        """Yields what `batches.train_batches` would, the prefix behind it."""
+        fetch = self.source("train")
+        labels = tf.constant(half.train.labels)
+
+        def batch(places, view):
+            rows = view * len(half.train) + places
+            return fetch(rows), tf.gather(labels, places)
+
+        return course.batches(spec, batch)
+
+    def validation_batches(
+        self, half: HalfData, batch_size: int = 500, replicas: int = 1
+    ) -> tf.data.Dataset:
+        """Yields the validation images' features once; see `in_order`."""
+        fetch = self.source("validation")
+        labels = tf.constant(half.validation.labels)
+        return in_order(
+            len(half.validation),
+            lambda places: (fetch(places), tf.gather(labels, places)),
+            batch_size,
+            replicas,
+        )
+
+
+def prefix_keys(
+    network: keras.Sequential,
+    cut: int,
+    half: HalfData,
+    mean: np.ndarray,
+    spec: DataSpec,
+    fingerprint: str,
+) -> list[str]:
+    """Returns the key of the output of each of the first `cut` layers.
+
+    Args:
+        network: `keras.Sequential`.
+        cut: Integer, layers of the prefix.
+        half: `HalfData`.
+        mean: `float32` array, the mean image.
+        spec: `DataSpec`.
+        fingerprint: String, SHA-256 of the decoded images.
+
+    Returns:
+        List of `cut` strings; each covers the images, the views and all
+        layers up to its own.
+    """
+    digest = hashlib.sha256()
+    digest.update(fingerprint.encode())
+    digest.update(mean.tobytes())
+    for part in (half.train, half.validation):
+        digest.update(np.ascontiguousarray(part.indices, "<i8").tobytes())
+    seen = [spec.image_size, spec.crop, spec.mirror, spec.views, spec.scale]
+    if spec.channels is not None:
+        seen.append(spec.channels)
+    digest.update(json.dumps(seen).encode())
+    keys = []
+    for layer in network.layers[:cut]:
+        config = {
+            key: value
+            for key, value in layer.get_config().items()
+            # The start of a layer does not matter once weights are in it.
+            if key not in ("name", "trainable", "seed")
+            and not key.endswith("_initializer")
+        }
+        digest.update(type(layer).__name__.encode())
+        digest.update(json.dumps(config, sort_keys=True, default=str).encode())
+        for weight in layer.weights:
+            digest.update(sha256(weight).encode())
+        keys.append(digest.hexdigest()[:20])
+    return keys
+
+
+class FeatureStore:
+    """A folder of stored features within a budget of disk.
+
+    Args:
+        folder: Path; safe to delete.
+        budget_bytes: Integer, largest size of the folder. What was used
+            longest ago goes first.
+    """
+
+    def __init__(self, folder: Path, budget_bytes: int):
+        self.folder = Path(folder)
+        self.budget_bytes = budget_bytes
+
+    def find_or_compute(
+        self,
+        network: keras.Sequential,
+        cut: int,
+        half: HalfData,
+        mean: np.ndarray,
+        spec: DataSpec,
+        fingerprint: str,
+    ) -> Features | None:
+        """Returns the output of the first `cut` layers, stored or new.
+
+        Args:
+            network: `keras.Sequential`.
+            cut: Integer, layers of the prefix.
+            half: `HalfData`.
+            mean: `float32` array, the mean image.
+            spec: `DataSpec` with fixed `views`.
+            fingerprint: String, SHA-256 of the decoded images.
+
+        Returns:
+            `Features`, or `None` if they do not fit into the budget.
+        """
+        keys = prefix_keys(network, cut, half, mean, spec, fingerprint)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # Another process that computes it is waited for.
+        with locks.hold(self._lock_path(keys[-1]), wait=True):
+            remove_leftovers(self.folder, keys[-1])
+            found = self._read(keys[-1])
+            if found is not None:
+                return found
+            output = network.layers[cut - 1].output
+            images = spec.views * len(half.train) + len(half.validation)
+            size = images * int(np.prod(output.shape[1:]))
+            if not self._make_room(size * tf.as_dtype(output.dtype).size):
+                return None
+            below, features = self._nearest(keys[:-1])
+            upper = _sequence(network, below, cut)
+            temporary = temporary_beside(self.folder / keys[-1])
+            temporary.mkdir()
+            try:
+                if features is None:
+                    parts = _image_batches(half, mean, spec)
+                else:
+                    parts = _feature_batches(features)
+                for name, (rows, batches) in parts.items():
+                    _write(upper, rows, batches, temporary / f"{name}.npy")
+                self._file(temporary, self.folder / keys[-1], output.dtype)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+            return self._read(keys[-1], check=False)
+
+    def _lock_path(self, key: str) -> Path:
+        return self.folder / f"{key}.lock"
+
+    def _nearest(self, keys: list[str]) -> tuple[int, Features | None]:
+        """Finds the highest layer below whose output is stored."""
+        for below in range(len(keys), 0, -1):
+            features = self._read(keys[below - 1])
+            if features is not None:
+                return below, features
+        return 0, None
+
+    def _file(self, temporary: Path, folder: Path, dtype: str) -> None:
+        checksums = {
+            part: file_sha256(temporary / f"{part}.npy") for part in _PARTS
+        }
+        content = json.dumps({"dtype": dtype, "sha256": checksums})
+        write_atomically(temporary / "features.json", content)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(temporary, folder)
+
+    def _read(self, key: str, check: bool = True) -> Features | None:
+        folder = self.folder / key
+        try:
+            content = json.loads((folder / "features.json").read_text())
+            arrays = []
+            for part in _PARTS:
+                path = folder / f"{part}.npy"
+                if check and file_sha256(path) != content["sha256"][part]:
+                    return None
+                arrays.append(np.load(path, mmap_mode="r"))
+            os.utime(folder / "features.json")  # used now
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return Features(*arrays, content["dtype"])
+
+    def _make_room(self, size: int) -> bool:
+        """Deletes what was used longest ago until `size` bytes fit."""
+        if size > self.budget_bytes:
+            return False
+        if size > shutil.disk_usage(self.folder).free / 2:
+            return False
+        self._drop_leftovers()
+        stored = []
+        for folder in self.folder.iterdir():
+            used = folder / "features.json"
+            with contextlib.suppress(OSError):
+                total = sum(f.stat().st_size for f in folder.iterdir())
+                stored.append((used.stat().st_mtime, total, folder))
+        total = sum(entry[1] for entry in stored)
+        for _, freed, folder in sorted(stored):
+            if total + size <= self.budget_bytes:
+                break
+            # A process that reads it keeps its map until it is done.
+            shutil.rmtree(folder, ignore_errors=True)
+            total -= freed
+        return True
+
+    def _drop_leftovers(self) -> None:
+        """Deletes what killed processes were writing."""
+        for path in self.folder.glob(".*.tmp"):
+            key = path.name.split(".")[1]
+            with locks.hold(self._lock_path(key)) as held:
+                if held:
+                    remove_leftovers(self.folder, key)
+
+
+def _image_batches(half: HalfData, mean: np.ndarray, spec: DataSpec) -> dict:
+    def shown(part: Part, view: int | None):
+        fetch = row_source(part.images, part.indices)
+        identities = tf.constant(part.indices, tf.int64)
+
+        def batch(places):
+            images = fetch(places)
+            if view is None:
+                return views.centre_view(images, mean, spec)
+            number = tf.constant(view, tf.int64)
+            chosen = tf.gather(identities, places)
+            return views.random_view(images, chosen, number, mean, spec)
+
+        return in_order(len(part), batch, _BATCH)
+
+    train = shown(half.train, 0)
+    for view in range(1, spec.views):
+        train = train.concatenate(shown(half.train, view))
+    rows = spec.views * len(half.train)
+    return {
+        "train": (rows, train),
+        "validation": (len(half.validation), shown(half.validation, None)),
+    }
+
+
+def _feature_batches(features: Features) -> dict:
+    parts = {}
+    for name in _PARTS:
+        rows = len(getattr(features, name))
+        parts[name] = rows, in_order(rows, features.source(name), _BATCH)
+    return parts
+
+
+def _write(upper, rows: int, batches: tf.data.Dataset, path: Path) -> None:
+    kept_as = tf.as_dtype(upper.outputs[0].dtype)
+    if kept_as == tf.bfloat16:
+        kept_as = tf.uint16
+    shape = rows, *upper.output_shape[1:]
+    output = new_array(path, kept_as.as_numpy_dtype, shape)
+    forward = tf.function(
+        lambda inputs: tf.bitcast(upper(inputs, training=False), kept_as),
+        reduce_retracing=True,
+    )
+    done = 0
+    for batch in batches:
+        values = forward(batch).numpy()
+        output[done : done + len(values)] = values
+        done += len(values)
+    output.flush()

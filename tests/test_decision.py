@@ -1,0 +1,195 @@
+import math
+
+import numpy as np
+import pytest
+
+from experiments.coverage_recommend import Setting, draw, measure
+from keras_transfer.errors import UserError
+from keras_transfer.recommendation.decision import Candidate, decide
+from keras_transfer.recommendation.simultaneous import spread_of
+from keras_transfer.recommendation.told import tell
+
+STAGES = [
+    Candidate("fine-tune all", 0, 100.0),
+    Candidate("up to conv3", 3, 50.0),
+    Candidate("up to conv5", 5, 20.0),
+]
+
+
+def correct_shares(shares, images=1000, seeds=2):
+    """Candidates right on their first images: differences are nested."""
+    rows = [np.arange(images) < round(share * images) for share in shares]
+    return np.repeat(np.array(rows)[:, None], seeds, axis=1)
+
+
+def test_the_deepest_candidate_within_the_tolerance_is_chosen():
+    found = decide(STAGES, correct_shares([0.9, 0.895, 0.7]), 0.03)
+    assert (found.chosen, found.best) == ("up to conv3", "fine-tune all")
+    assert found.loss.mean == pytest.approx(0.005)
+    assert found.can_tell and found.images_needed is None
+    assert found.tie_set == ("fine-tune all", "up to conv3")
+    assert found.sentences[0].startswith("up to conv3 loses 0.5 points [0.0, ")
+    assert found.sentences[1] == (
+        "No deeper candidate is within 3 points of the best."
+    )
+
+
+def test_of_one_depth_the_cheaper_is_chosen():
+    twins = [Candidate("dear", 3, 9.0), Candidate("cheap", 3, 1.0)]
+    assert decide(twins, correct_shares([0.9, 0.9]), 0.01).chosen == "cheap"
+
+
+def test_few_images_cannot_tell_and_more_would():
+    # 20 images, 18, 17 and 10 right: the second loses 5 points, more than 3.
+    correct = correct_shares([0.9, 0.85, 0.5], images=20)
+    found = decide(STAGES, correct, 0.03)
+    assert found.chosen == found.best == "fine-tune all"
+    assert not found.can_tell
+    assert "up to conv3" in found.tie_set
+    assert found.images_needed > 1000
+    text = " ".join(found.sentences)
+    assert "20 images and 2 seeds cannot tell" in text
+    assert f"About {found.images_needed:,} validation images" in text
+
+
+def test_images_needed_shrink_the_interval_to_the_gap():
+    # Every fourth image is a disagreement, one way twice as often.
+    pattern = np.array(
+        [
+            [1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 0],
+            [0, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0],
+        ],
+        bool,
+    )
+    pair = [Candidate("a", 1), Candidate("b", 0)]
+
+    def run(repeats):
+        return decide(pair, np.tile(pattern[:, None], repeats), 0.01)
+
+    found = run(4)
+    # a is better by 1 in 12; once the reach is that and the tolerance, b is
+    # not better by more than the tolerance.
+    assert found.chosen == "a" and not found.can_tell
+    again = run(math.ceil(found.images_needed * 1.3 / 12))
+    assert again.can_tell
+    assert not run(int(found.images_needed * 0.5 / 12)).can_tell
+
+
+def test_a_loss_at_the_tolerance_is_never_decided():
+    found = decide(STAGES[:2], correct_shares([0.9, 0.875]), 0.025)
+    assert found.chosen == "up to conv3" and not found.can_tell
+    assert found.images_needed is None
+    assert found.sentences[-1].startswith("No number of images would decide")
+
+
+def test_seeds_that_differ_ask_for_more_seeds():
+    # Two seeds of the second: 92 and 82 %, of the first 90 and 90 %: more
+    # images cannot say what a third seed would give.
+    correct = np.stack(
+        [
+            correct_shares([0.9, 0.9], 20_000, 1)[:, 0],
+            correct_shares([0.92, 0.82], 20_000, 1)[:, 0],
+        ]
+    )
+    found = decide(STAGES[:2], correct, 0.01)
+    assert found.chosen == "fine-tune all" and not found.can_tell
+    assert found.images_needed is None and found.seeds_needed > 2
+    assert "More images would not decide" in found.sentences[-1]
+
+
+def test_one_candidate_is_chosen_for_certain():
+    found = decide(STAGES[:1], correct_shares([0.9]), 0.01)
+    assert found.can_tell and found.chosen == "fine-tune all"
+    assert (found.loss.low, found.loss.high) == (0, 0)
+
+
+def test_the_same_again_gives_the_same_again():
+    correct = correct_shares([0.9, 0.89, 0.7], 50)
+    assert decide(STAGES, correct, 0.01) == decide(STAGES, correct, 0.01)
+
+
+def test_spread_of_crossed_seeds_and_images():
+    # Differences 1, 0, 0, -1 of one seed, with 1 and -1 added: the mean is 0,
+    # the variance 4 / 6 of six images, a sixth of that of the mean.
+    one = spread_of(np.array([[[1.0, 0, 0, -1]]]))
+    assert one.centre == pytest.approx(0)
+    assert one.of_images == pytest.approx(4 / 36)
+    assert one.of_seeds == 0 and one.freedom == pytest.approx(5)
+    # Two seeds, +1 and 0 on every image: no noise, seeds' variance 1/2, of
+    # their mean 1/4; images' 1/2 each: (4 / 4 + 2) / 6 - (2 / 6)^2 = 7 / 18,
+    # over 6. Satterthwaite: (v + s)^2 / (v^2 / 5 + s^2 / 1).
+    two = spread_of(np.array([[[1.0] * 4, [0.0] * 4]]))
+    v, s = 7 / 108, 1 / 4
+    assert two.of_images == pytest.approx(v)
+    assert two.of_seeds == pytest.approx(s)
+    assert two.freedom == pytest.approx((v + s) ** 2 / (v**2 / 5 + s**2))
+
+
+def test_an_accuracy_of_one_seed_has_agresti_and_coulls_interval():
+    # 90 of 100 and four added, two of them right: 92 / 104, with Student's t
+    # of 103 degrees of freedom, 1.9833.
+    told = tell(["a"], "a", correct_shares([0.9], 100, 1))
+    reach = 1.98326 * math.sqrt(92 * 12 / 104**3)
+    assert told.accuracy == pytest.approx(0.9) and told.differences == {}
+    assert told.low == pytest.approx(92 / 104 - reach, abs=1e-6)
+    assert told.high == pytest.approx(92 / 104 + reach, abs=1e-6)
+
+
+def test_a_test_tells_differences_to_the_others():
+    names = [stage.name for stage in STAGES]
+    told = tell(names, "up to conv3", correct_shares([0.9, 0.88, 0.7]))
+    mean, low, high = told.differences["up to conv5"]
+    assert mean == pytest.approx(0.18) and 0.1 < low < 0.18 < high < 0.26
+    assert list(told.differences) == ["fine-tune all", "up to conv5"]
+    # All 10 images right for both: equal, but not for certain.
+    alike = tell(names[:2], names[0], correct_shares([1, 1], 10))
+    mean, low, high = alike.differences[names[1]]
+    assert mean == 0 and low == -high and 0.1 < high < 0.5
+    assert alike.high == 1 and 0.5 < alike.low < 0.9
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        Setting((0.86, 0.865, 0.86, 0.85, 0.80), 200, 3, 0.05),
+        Setting((0.7,) * 4, 300, 3, 0.15),
+    ],
+)
+def test_intervals_hold_as_often_as_they_promise(setting):
+    # 200 draws of a share of 95 % are within 91 and 98.5 %.
+    found = measure(setting, 200)
+    assert 0.91 <= found["accuracy"] <= 0.985
+    assert 0.91 <= found["differences"] <= 0.985
+    # From all pairs, so they may hold more often.
+    assert 0.91 <= found["losses"]
+    assert found["wrong"] <= 0.05
+
+
+def test_simulated_accuracies_are_what_they_are_said_to_be():
+    setting = Setting((0.9, 0.6), 4000, 20, 0.1)
+    drawn = draw(setting, np.random.default_rng(0))
+    assert drawn.mean((1, 2)) == pytest.approx([0.9, 0.6], abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "correct", "tolerance", "text"),
+    [
+        ([], np.ones((0, 1, 2)), 0.01, "Received: none"),
+        (STAGES[:1] * 2, np.ones((2, 1, 2)), 0.01, "name of its own"),
+        (STAGES, np.ones((3, 5)), 0.01, r"\(candidates, seeds, images\)"),
+        (STAGES, np.ones((2, 1, 5)), 0.01, "with 3 candidates"),
+        (STAGES, np.full((3, 1, 5), 0.5), 0.01, "0 or 1"),
+        (STAGES, np.ones((3, 1, 1)), 0.01, "2 images or more"),
+        (STAGES, np.ones((3, 1, 5)), 1.5, "0.01 for one"),
+    ],
+)
+def test_what_cannot_be_decided_ends_in_a_sentence(
+    candidates, correct, tolerance, text
+):
+    with pytest.raises(UserError, match=text):
+        decide(candidates, correct, tolerance)
+
+
+def test_an_unknown_choice_cannot_be_told():
+    with pytest.raises(UserError, match="Received: c"):
+        tell(["a", "b"], "c", np.ones((2, 1, 5)))

@@ -1,0 +1,133 @@
+import math
+
+import pytest
+
+from keras_transfer.errors import UserError
+from keras_transfer.recommendation.halving import (
+    Entrant,
+    Result,
+    Step,
+    plan_race,
+    rungs_of,
+    worst_cost,
+)
+
+NINE = [Entrant(f"c{i}", 1.0) for i in range(9)]
+
+
+def train(plan, accuracy, seconds=1.0):
+    """Results of a plan's steps, with an accuracy by name."""
+    return [
+        Result(
+            step.name,
+            step.to_epoch,
+            accuracy(step.name),
+            seconds * (step.to_epoch - step.from_epoch),
+        )
+        for step in plan.steps
+    ]
+
+
+def number(name):
+    return int(name[1:]) / 10
+
+
+def test_rungs_and_their_cost():
+    assert rungs_of(9, 27) == (3, 9, 27)
+    assert rungs_of(1, 27) == (27,)
+    assert rungs_of(100, 2) == (1, 2)
+    # 9 for 3 epochs, 3 for 6 more, 1 for 18 more: 27 + 18 + 18.
+    assert worst_cost([1.0] * 9, (3, 9, 27)) == 63
+    # The dearest goes on: 3 x (1 + 5 + 1) + 6 x 5.
+    assert worst_cost([1.0, 5.0, 1.0], (3, 9)) == 51
+
+
+def test_a_race_of_nine_takes_three_rungs_within_its_budget():
+    results, seen = [], []
+    while True:
+        plan = plan_race(NINE, results, budget=63, epochs=27)
+        seen.append([step.name for step in plan.steps])
+        if not plan.steps:
+            break
+        results += train(plan, number)
+    assert seen == [[f"c{i}" for i in range(9)], ["c6", "c7", "c8"], ["c8"], []]
+    assert plan.ranking[:4] == ("c8", "c7", "c6", "c5")
+    assert plan.seconds_left == 0 and plan.left_out == ()
+
+
+def test_every_step_of_a_killed_race_goes_on_as_if_it_had_not_been():
+    whole = []
+    while steps := plan_race(NINE, whole, 63, 27).steps:
+        whole += train(plan_race(NINE, whole, 63, 27), number)
+    for count in range(len(whole)):
+        plan = plan_race(NINE, whole[:count][::-1], 63, 27)
+        following = whole[count]
+        step = plan.steps[0]
+        assert (step.name, step.to_epoch) == (following.name, following.epochs)
+    assert steps == ()
+
+
+def test_training_goes_on_where_it_stopped():
+    first = plan_race(NINE[:3], [], 1000, 9)
+    assert first.steps[0] == Step("c0", 0, 3)
+    second = plan_race(NINE[:3], train(first, number), 1000, 9)
+    assert second.steps == (Step("c2", 3, 9),)
+
+
+def test_a_small_budget_starts_fewer_in_the_order_given():
+    # Three: 3 x 3 + 6 = 15 s; four: 3 rungs, 1 3 9: 4 + 2 x 2 + 6 = 14 s,
+    # nine: 9 + 3 x 2 + 6 = 21 s.
+    plan = plan_race(NINE, [], budget=14, epochs=9)
+    assert [step.name for step in plan.steps] == ["c0", "c1", "c2", "c3"]
+    assert plan.rungs == (1, 3, 9)
+    assert plan.left_out == ("c4", "c5", "c6", "c7", "c8")
+    # One that is too dear alone is passed over.
+    field = [Entrant("dear", 99.0), *NINE[:1]]
+    plan = plan_race(field, [], budget=9, epochs=9)
+    assert plan.steps == (Step("c0", 0, 9),) and plan.left_out == ("dear",)
+
+
+def test_slower_than_expected_fewer_go_on():
+    # Three times slower: 27 s for the first rung of 1 epoch, 36 s are left;
+    # three would need 3 x 2 x 3 + 6 x 3 = 36 s, so they just fit.
+    plan = plan_race(NINE, [], 63, 9)
+    results = train(plan, number, seconds=3.0)
+    assert len(plan_race(NINE, results, 63, 9).steps) == 3
+    # A second less: two, which need 2 x 2 x 3 + 6 x 3 = 30 s.
+    steps = plan_race(NINE, results, 62, 9).steps
+    assert [step.name for step in steps] == ["c7", "c8"]
+    # Nothing fits any more: the race ends, ranked by what there is.
+    results = train(plan, number, seconds=7.0)
+    plan = plan_race(NINE, results, 63, 9)
+    assert plan.steps == () and plan.ranking[0] == "c8"
+
+
+def test_failures_do_not_go_on_and_equals_do_in_the_order_given():
+    def accuracy(name):
+        return math.nan if name in ("c0", "c8") else 0.5
+
+    results = train(plan_race(NINE, [], 63, 27), accuracy)
+    plan = plan_race(NINE, results, 63, 27)
+    assert [step.name for step in plan.steps] == ["c1", "c2", "c3"]
+    assert plan.ranking[-2:] == ("c0", "c8")
+    all_failed = train(plan_race(NINE, [], 63, 27), lambda name: math.nan)
+    assert plan_race(NINE, all_failed, 63, 27).steps == ()
+
+
+@pytest.mark.parametrize(
+    ("entrants", "results", "budget", "epochs", "text"),
+    [
+        (NINE, [], 26, 27, "takes about 27 s for 27 epochs. Received: 26 s"),
+        (NINE, [Result("x", 1, 0.5, 1.0)], 63, 27, "Received: x"),
+        ([], [], 63, 27, "Received: none"),
+        (NINE[:1] * 2, [], 63, 27, "name of its own"),
+        (NINE, [], 63, 0, "epochs=0"),
+        ([Entrant("a", 0.0)], [], 63, 27, "positive seconds"),
+        (NINE, [], math.nan, 27, "at least one candidate"),
+    ],
+)
+def test_what_cannot_be_run_ends_in_a_sentence(
+    entrants, results, budget, epochs, text
+):
+    with pytest.raises(UserError, match=text):
+        plan_race(entrants, results, budget, epochs)

@@ -1,0 +1,168 @@
+"""What is set outside of a network's settings changes no result."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+import tensorflow as tf
+
+from experiments import similar_datasets
+from keras_transfer.errors import NetworkFailed, UserError
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies.scheduler import run_study
+from keras_transfer.training import process_settings, trainer
+
+ROOT = Path(__file__).resolve().parents[1]
+CHANGED = {
+    "KERAS_MAX_EPOCHS": "1",
+    "KERAS_MAX_STEPS_PER_EPOCH": "1",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "TF_XLA_FLAGS": "--tf_xla_auto_jit=2",
+    "TF_FUNCTION_JIT_COMPILE_DEFAULT": "1",
+    "NPY_DISABLE_CPU_FEATURES": "AVX512F",
+}
+
+
+def test_a_worker_trains_what_the_settings_say(tmp_path, tiny_pool, tiny_spec):
+    plain = trainer.train_network(
+        RunStore(tmp_path / "plain", "s").network(tiny_spec), tiny_pool
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    values = {"image_data_format": "channels_first", "floatx": "float64"}
+    values |= {"epsilon": 0.5, "backend": "jax"}
+    (home / "keras.json").write_text(json.dumps(values))
+    # In a process of its own: a fork server keeps the environment it had.
+    code = f"""if True:
+        import json, os
+        from pathlib import Path
+        from keras_transfer.specs import from_dict
+        from keras_transfer.storage.store import RunStore
+        from keras_transfer.studies.scheduler import Reporter, run_study
+        class Told(Reporter):
+            def notice(self, text):
+                print(text)
+        spec = from_dict(json.loads(os.environ["SPEC"]))
+        store = RunStore({str(tmp_path / "logs")!r}, "s")
+        outcome = run_study([spec], store, workers=2, reporter=Told())
+        print(outcome.failed)
+    """
+    environment = {**os.environ, **CHANGED, "KERAS_HOME": str(home)}
+    environment["SPEC"] = json.dumps(dataclasses.asdict(tiny_spec))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told, failed = done.stdout.splitlines()
+    assert failed == "{}"
+    for name in (*CHANGED, "image_data_format 'channels_first' in"):
+        assert name in told
+    result = RunStore(tmp_path / "logs", "s").result(tiny_spec)
+    assert result["steps"] == plain["steps"] == 15
+    # Not to the bit: the worker has other threads.
+    assert result["test_loss"] == pytest.approx(plain["test_loss"], rel=1e-3)
+
+
+def test_what_keras_keeps_is_set_and_put_back(tmp_path, tiny_pool, tiny_spec):
+    plain = trainer.train_network(
+        RunStore(tmp_path / "plain", "s").network(tiny_spec), tiny_pool
+    )
+    changed = {
+        "floatx": "float16",
+        "dtype_policy": "mixed_bfloat16",
+        "epsilon": 0.25,
+        "image_data_format": "channels_first",
+        "max_epochs": 1,
+        "max_steps_per_epoch": 2,
+    }
+    assert set(changed) == set(process_settings.KERAS_VALUES)
+    network = RunStore(tmp_path / "other", "s").network(tiny_spec)
+    try:
+        for name, value in changed.items():
+            getattr(keras.config, f"set_{name}")(value)
+        result = trainer.train_network(network, tiny_pool)
+        assert keras.config.max_epochs() == 1
+        assert keras.config.image_data_format() == "channels_first"
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        for name, value in process_settings.KERAS_VALUES.items():
+            getattr(keras.config, f"set_{name}")(value)
+    assert result["proof"] == plain["proof"]
+    assert result["test_loss"] == plain["test_loss"]
+
+
+def test_a_result_with_fewer_epochs_is_not_filed(
+    tmp_path, tiny_pool, tiny_spec, monkeypatch
+):
+    network = RunStore(tmp_path, "s").network(tiny_spec)
+    fit = keras.Sequential.fit
+
+    def short_fit(self, *arguments, epochs, **more):
+        return fit(self, *arguments, epochs=epochs - 1, **more)
+
+    monkeypatch.setattr(keras.Sequential, "fit", short_fit)
+    with pytest.raises(NetworkFailed, match="15 steps. Received: 2 and 10"):
+        trainer.train_network(network, tiny_pool)
+    assert network.read_result() is None
+
+
+def test_a_process_that_computes_otherwise_is_refused(
+    tmp_path, tiny_pool, tiny_spec, monkeypatch
+):
+    network = RunStore(tmp_path, "s").network(tiny_spec)
+    with monkeypatch.context() as patch:
+        patch.setenv("TF_XLA_FLAGS", "--tf_xla_auto_jit=2")
+        with pytest.raises(UserError, match="TF_XLA_FLAGS, which TensorFlow"):
+            trainer.train_network(network, tiny_pool)
+    tf.config.run_functions_eagerly(True)
+    try:
+        with pytest.raises(UserError, match="run_functions_eagerly"):
+            trainer.train_network(network, tiny_pool)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert not network.folder.exists()
+
+
+def test_folders_and_log_levels_change_nothing(monkeypatch):
+    names = ("TF_CPP_MIN_LOG_LEVEL", "KERAS_HOME", "TFDS_DATA_DIR")
+    # The last two are set by TensorFlow itself, and of Terraform.
+    for name in (*names, "TF2_BEHAVIOR", "TF_VAR_x"):
+        monkeypatch.setenv(name, "1")
+    assert process_settings.harmful_variables() == []
+    monkeypatch.setenv("TF_SET_ONEDNN_FPMATH_MODE", "BF16")
+    found = process_settings.harmful_variables()
+    assert found == ["TF_SET_ONEDNN_FPMATH_MODE"]
+
+
+@pytest.mark.parametrize(
+    "content, text",
+    [
+        ({"floatx": "bfloat16"}, "'floatx' among"),
+        ({"image_data_format": "x"}, "'image_data_format' among"),
+        ({"epsilon": "small"}, "'epsilon' as a number"),
+    ],
+)
+def test_a_file_that_keras_stops_at_is_named(
+    tmp_path, tiny_spec, monkeypatch, content, text
+):
+    (tmp_path / "keras.json").write_text(json.dumps(content))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.raises(UserError, match=text):
+        run_study([tiny_spec], RunStore(tmp_path / "logs", "s"))
+
+
+def test_another_backend_is_refused_in_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert similar_datasets.main(["--log-dir", str(tmp_path / "logs")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "KERAS_BACKEND to be 'tensorflow'" in line and "Unset it" in line
+    assert not (tmp_path / "logs").exists()
