@@ -17,9 +17,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from experiments.recipe_search import read_rows
-from experiments.running import DONE, guarded_main
-from keras_transfer.files import write_atomically
+from experiments.recipe_search import read_rows, run_script
+from keras_transfer.storage.files import write_atomically
 
 COLUMNS = (
     "name",
@@ -306,7 +305,7 @@ def plot_front(found: list[Point], path: Path) -> list[Path]:
     """
     from matplotlib import pyplot as plt
 
-    from keras_transfer.figures import SETTINGS
+    from keras_transfer.reports.style import SETTINGS, save
 
     with plt.rc_context(SETTINGS):
         figure, axes = plt.subplots(figsize=(7.5, 5), layout="constrained")
@@ -331,14 +330,10 @@ def plot_front(found: list[Point], path: Path) -> list[Path]:
         axes.set_xlabel("training steps of one base, core-seconds (quartiles)")
         axes.set_ylabel("mean test top-1 of both halves, %")
         axes.set_title("CIFAR-100, split 0: accuracy in time")
-        paths = [path.with_suffix(suffix) for suffix in (".svg", ".png")]
-        figure.savefig(paths[0], metadata={"Date": None})
-        figure.savefig(paths[1], dpi=150)
-        plt.close(figure)
-    return paths
+        return save(figure, path)
 
 
-def run(settings: ReportSettings, console: Console) -> int:
+def run(settings: ReportSettings, console: Console) -> None:
     """Writes the folder; see the file's own text."""
     out = Path(settings.out)
     out.mkdir(parents=True, exist_ok=True)
@@ -355,14 +350,11 @@ def run(settings: ReportSettings, console: Console) -> int:
     write_atomically(out / "summary.md", summary(*parts))
     plot_front(points(*parts[1:]), out / "front")
     console.print(f"written: {out}", soft_wrap=True)
-    return DONE
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.running.main_of`."""
-    return guarded_main(
-        "recipe_report", __doc__, run, arguments, ReportSettings
-    )
+    """Runs the script; returns an exit status."""
+    return run_script(run, ReportSettings, "recipe_report", __doc__, arguments)
 
 
 if __name__ == "__main__":
