@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from experiments.recipe_search import read_trials, trial_spec
+from experiments.recipe_search import read_trials, run_script, trial_spec
 from keras_transfer.storage.store import RunStore
 
 
