@@ -16,7 +16,7 @@ def study(**changes):
         "layers": (1, 2, 3, 4, 5, 6, 7),
         "treatments": TREATMENTS,
     }
-    preset = find_preset("cifar100", "default", None)
+    preset = find_preset("cifar100", "earlier", None)
     return grids.similar_networks(
         "cifar100", preset, **{**arguments, **changes}
     )
