@@ -322,11 +322,12 @@ def plot_front(found: list[Point], path: Path) -> list[Path]:
             axes.annotate(
                 point.name,
                 (point.seconds, 100 * point.accuracy),
-                xytext=(6, -12),
+                xytext=(0, -16),
+                ha="center",
                 textcoords="offset points",
                 fontsize=9,
             )
-        axes.margins(x=0.2, y=0.1)
+        axes.margins(x=0.4, y=0.2)
         axes.set_xlabel("training steps of one base, core-seconds (quartiles)")
         axes.set_ylabel("mean test top-1 of both halves, %")
         axes.set_title("CIFAR-100, split 0: accuracy in time")
