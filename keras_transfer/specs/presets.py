@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_transfer.specs.network import DataSpec, ModelSpec, SolverSpec
+from keras_transfer.specs.settings import DataSpec, ModelSpec, SolverSpec
 
 # Side in pixels at which the images of common small sets come; sets that are
 # not listed are resized to 64 px.
