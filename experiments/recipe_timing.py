@@ -20,7 +20,7 @@ from rich.console import Console
 
 from experiments.common.running import DONE, guarded_main
 from experiments.recipe_search import read_trials, trial_spec
-from keras_transfer.storage.store import RunStore
+from keras_transfer.storage.log_folder import LogFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +95,7 @@ def run(settings: TimingSettings, console: Console) -> int:
     from keras_transfer.training import trainer
 
     trainer.set_threads(settings.threads)
-    cache = RunStore(settings.log_dir, "recipe_search").cache_dir
+    cache = LogFolder(settings.log_dir).cache_dir
     size = trial_spec(trials[0], settings.dataset, "B", 0).data.image_size
     pool = pools.prepare_pool(cache, settings.dataset, size, settings.data_dir)
     entrants = [Entrant(trial, pool, settings) for trial in trials]
