@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import json
 import os
 import signal
@@ -84,7 +85,7 @@ def test_smoothing_trains_otherwise_but_reports_the_plain_loss(
 ):
     solver = dataclasses.replace(tiny_spec.solver, label_smoothing=0.2)
     network = store.network(dataclasses.replace(tiny_spec, solver=solver))
-    result = trainer.train_network(network, tiny_pool)
+    result = trainer.train_network(network, tiny_pool, observe="off")
     for trained in (base, network):
         loss, hits = judged_by_hand(trained, tiny_pool)
         filed = trained.read_result()
@@ -135,15 +136,17 @@ def test_targets_own_mean_is_an_option(store, tiny_pool, tiny_spec):
     solver = dataclasses.replace(tiny_spec.solver, epochs=1)
     base_spec = dataclasses.replace(tiny_spec, data=data, solver=solver)
     base = store.network(base_spec)
-    trainer.train_network(base, tiny_pool)
+    trainer.train_network(base, tiny_pool, observe="off")
     spec = dataclasses.replace(base_spec, base="A", target="B", n=1)
-    result = trainer.train_network(store.network(spec), tiny_pool, base)
+    result = trainer.train_network(
+        store.network(spec), tiny_pool, base, observe="off"
+    )
     assert result["mean_half"] == "B"
 
 
 def test_same_settings_give_the_same_bits(base, tmp_path, tiny_pool, tiny_spec):
     again = RunStore(tmp_path / "other", "study").network(tiny_spec)
-    trainer.train_network(again, tiny_pool)
+    trainer.train_network(again, tiny_pool, observe="off")
     assert_same_bits(base, again)
 
 
@@ -169,17 +172,16 @@ def test_resume_is_bit_identical(
     )
     source_spec = spec.source
     source = store.network(source_spec)
-    trainer.train_network(source, tiny_pool)
+    train = functools.partial(trainer.train_network, observe="off")
+    train(source, tiny_pool)
     whole = store.network(spec)
-    expected = trainer.train_network(whole, tiny_pool, source)
+    expected = train(whole, tiny_pool, source)
     broken = RunStore(tmp_path / "other", "study").network(spec)
 
     with pytest.raises(Stop):
-        trainer.train_network(
-            broken, tiny_pool, source, stop_in_epoch(after_epoch + 1)
-        )
+        train(broken, tiny_pool, source, stop_in_epoch(after_epoch + 1))
     keras.utils.clear_session()
-    resumed = trainer.train_network(broken, tiny_pool, source)
+    resumed = train(broken, tiny_pool, source)
     assert resumed["resumed_at_epoch"] == [after_epoch + 1]
     assert_same_bits(whole, broken)
     for key in ("test_accuracy", "test_loss", "test_correct", "train_loss"):
@@ -243,7 +245,7 @@ def test_damaged_checkpoint_means_from_the_start(
     network = RunStore(tmp_path / "other", "study").network(tiny_spec)
     network.begin()
     network.checkpoint_path.write_bytes(b"PK\x03\x04 not a checkpoint")
-    result = trainer.train_network(network, tiny_pool)
+    result = trainer.train_network(network, tiny_pool, observe="off")
     assert result["resumed_at_epoch"] == []
     assert_same_bits(base, network)
 
