@@ -6,7 +6,6 @@ may make them.
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -151,14 +150,18 @@ def test_a_node_cut_off_changes_no_bit_and_nobody_waits_in_the_dark(
     assert study.wait(PATIENCE) == 0, "".join(said)
     reader.join()
     text = "".join(said)
-    Path("/tmp/said.txt").write_text(text)
     assert "Done: 4 of 4 networks." in text
     # Lines of ours alone: no dump of a node's state, no name of Ray's parts.
-    for word in ("raylet", "gcs", "NodeManager", "cc:", "Traceback"):
+    for word in ("raylet", "state-dump", "rpc", "Traceback"):
         assert word not in text, text
-    # The report comes before Ray is left, and what is awaited is said last.
-    assert text.index("table: ") < text.index("waiting for Ray to leave")
-    assert re.search(r"waiting for Ray to leave the cluster\.\s*$", text)
+    # The report comes before Ray is left. Where that takes long, what is
+    # awaited is said, and is the last line.
+    report, _, rest = text.rpartition("table: ")
+    assert report and "waiting for Ray" not in report
+    if "waiting for Ray" in rest:
+        assert rest.rstrip().endswith(
+            "Everything is written; waiting for Ray to leave the cluster."
+        )
     subprocess.run(
         [*STUDY, "--log-dir", str(alone), "--workers", str(os.cpu_count())],
         cwd=ROOT,

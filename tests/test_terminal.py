@@ -132,8 +132,12 @@ def test_a_search_names_its_bases_as_such(tmp_path, capsys):
 
 def test_only_our_own_words_reach_the_terminal():
     code = """if True:
-        import os, subprocess, sys
+        import os, subprocess, sys, threading
         from keras_transfer.studies.executors.quiet import only_python_output
+        def say(name):
+            thread = threading.Thread(target=print, args=(name,), name=name)
+            thread.start()
+            thread.join()
         print("before")
         with only_python_output():
             os.write(1, b"native\\n")
@@ -141,10 +145,12 @@ def test_only_our_own_words_reach_the_terminal():
             subprocess.run(["echo", "another process"])
             print("ours")
             print("our error", file=sys.stderr)
+            say("ray_listen_error_messages")
+            say("our thread")
         os.write(1, b"after\\n")
     """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
     )
-    assert done.stdout.splitlines() == ["before", "ours", "after"]
+    assert done.stdout.splitlines() == ["before", "ours", "our thread", "after"]
     assert done.stderr == "our error\n"

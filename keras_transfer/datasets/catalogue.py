@@ -7,6 +7,7 @@ import difflib
 import functools
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
 from keras_transfer.errors import UserError
@@ -51,8 +52,17 @@ def check_known(name: str) -> None:
     plain, _, version = first.partition(":")
     if version and not version[0].isdigit():
         return
-    if plain not in known_names():
+    if plain not in known_names() and plain not in _registered():
         raise UserError(unknown_name(name))
+
+
+def _registered() -> set[str]:
+    """Returns the sets that this process has defined or opened itself."""
+    tfds = sys.modules.get("tensorflow_datasets")
+    found = [tfds.core.DatasetBuilder] if tfds else []
+    for kind in found:  # which grows
+        found += kind.__subclasses__()
+    return {getattr(kind, "name", "") for kind in found}
 
 
 def unknown_name(name: str) -> str:
