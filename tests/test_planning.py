@@ -8,8 +8,6 @@ from keras_transfer.specs.treatments import TREATMENTS
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids, planning
 
-RECIPE = "earlier"  # 32 filters, 12 epochs
-
 
 def study(**changes):
     arguments = {
@@ -18,7 +16,7 @@ def study(**changes):
         "layers": (1, 2, 3, 4, 5, 6, 7),
         "treatments": TREATMENTS,
     }
-    preset = find_preset("cifar100", RECIPE, None)
+    preset = find_preset("cifar100", "earlier", None)
     return grids.similar_networks(
         "cifar100", preset, **{**arguments, **changes}
     )
