@@ -185,6 +185,7 @@ def train_trial(trial: dict, spec: NetworkSpec, pool, test: bool) -> dict:
     import keras
 
     from experiments.recipe_optimizers import find_builder
+    from keras_transfer.training.options import Options
     from keras_transfer.training.trainer import train_network
 
     optimizer = trial.get("optimizer", "sgd")
@@ -195,9 +196,11 @@ def train_trial(trial: dict, spec: NetworkSpec, pool, test: bool) -> dict:
         result = train_network(
             network,
             pool,
-            test=test,
-            observe="off",
-            build_optimizer=find_builder(optimizer),
+            options=Options(
+                test=test,
+                observe="off",
+                build_optimizer=find_builder(optimizer),
+            ),
         )
         seconds = time.process_time() - started
     kept = ("val_accuracy", "train_accuracy", "train_loss")

@@ -6,7 +6,7 @@ from keras_transfer.errors import UserError
 from keras_transfer.specs.presets import find_preset
 from keras_transfer.specs.treatments import TREATMENTS
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies import grids, planning
+from keras_transfer.studies import dataset_facts, grids, planning
 
 
 def study(**changes):
@@ -65,7 +65,7 @@ def test_cost_of_a_base_by_hand():
     # epochs, three forward passes each but two of conv1; 2,500 looked at 12
     # times, 5,000 once.
     spec = study()[0]
-    facts = planning.KNOWN_FACTS["cifar100"]
+    facts = dataset_facts.KNOWN_FACTS["cifar100"]
     forward = 28_227_584  # width 32 on crops of 28 px, 50 classes
     seen = 175 * 128 * 12
     conv1 = 28 * 28 * 2 * 3 * 3 * 3 * 32
@@ -81,7 +81,7 @@ def test_cost_of_a_base_by_hand():
 def test_plan_learns_its_speed_from_finished_networks(tmp_path):
     specs = study()
     store = RunStore(tmp_path, "study")
-    facts = planning.KNOWN_FACTS["cifar100"]
+    facts = dataset_facts.KNOWN_FACTS["cifar100"]
     plan = planning.make_plan(specs, store, facts)
     assert len(plan.pending) == 58 and not plan.measured
     network = store.network(specs[0])
@@ -112,7 +112,7 @@ def test_plan_counts_what_frozen_layers_store(tmp_path):
         for s in study(layers=(5, 7))
     ]
     store = RunStore(tmp_path, "study")
-    facts = planning.KNOWN_FACTS["cifar100"]
+    facts = dataset_facts.KNOWN_FACTS["cifar100"]
     plain = planning.make_plan(specs, store, facts)
     reusing = planning.make_plan(specs, store, facts, reuse_bytes=2e9)
     assert plain.stored_bytes == 0
@@ -126,22 +126,22 @@ def test_plan_counts_what_frozen_layers_store(tmp_path):
 
 def test_unknown_size_gives_no_time(tmp_path):
     store = RunStore(tmp_path, "study")
-    assert planning.find_facts(store, "beans", 32, str(tmp_path)) is None
+    assert dataset_facts.find_facts(store, "beans", 32, str(tmp_path)) is None
     plan = planning.make_plan(study(), store, None)
     assert plan.seconds is None and plan.disk_bytes is None
 
 
 def test_facts_of_a_prepared_set_need_no_tensorflow(shared_data, tmp_path):
-    planning.KNOWN_FACTS.pop("cifar100")
+    dataset_facts.KNOWN_FACTS.pop("cifar100")
     try:
-        facts = planning.find_facts(
+        facts = dataset_facts.find_facts(
             RunStore(tmp_path, "s"),
             "cifar100",
             32,
             str(shared_data / "data" / "tfds"),
         )
     finally:
-        planning.KNOWN_FACTS["cifar100"] = planning.DatasetFacts(
+        dataset_facts.KNOWN_FACTS["cifar100"] = dataset_facts.DatasetFacts(
             100, 50_000, 10_000
         )
-    assert facts == planning.DatasetFacts(100, 50_000, 10_000)
+    assert facts == dataset_facts.DatasetFacts(100, 50_000, 10_000)

@@ -18,6 +18,7 @@ from keras_transfer.storage.correctness import correctness
 from keras_transfer.storage.files import file_sha256
 from keras_transfer.storage.store import RunStore
 from keras_transfer.training import trainer
+from keras_transfer.training.options import Options
 
 
 def weights_of(network):
@@ -64,7 +65,9 @@ def test_best10_is_the_mean_of_the_ten_highest_of_100_looks(
         tiny_spec.solver, epochs=100, steps_per_epoch=1
     )
     network = store.network(dataclasses.replace(tiny_spec, solver=solver))
-    result = trainer.train_network(network, tiny_pool, observe="off")
+    result = trainer.train_network(
+        network, tiny_pool, options=Options(observe="off")
+    )
     rows = (network.folder / "epochs.jsonl").read_text().splitlines()
     looks = sorted(json.loads(row)["val_accuracy"] for row in rows)
     assert result["val_best10"] == pytest.approx(np.mean(looks[-10:]))
@@ -189,7 +192,7 @@ def test_resume_is_bit_identical(
             raise Stop
 
     with pytest.raises(Stop):
-        trainer.train_network(broken, tiny_pool, source, stop)
+        trainer.train_network(broken, tiny_pool, source, report=stop)
     keras.utils.clear_session()
     resumed = trainer.train_network(broken, tiny_pool, source)
     assert resumed["resumed_at_epoch"] == [after_epoch + 1]
@@ -207,6 +210,7 @@ SCRIPT = """
     import sys, time
     from pathlib import Path
     from keras_transfer.training import trainer
+from keras_transfer.training.options import Options
     from keras_transfer.datasets.pools import ImagePool
     from keras_transfer.specs import from_dict
     from keras_transfer.storage.store import RunStore

@@ -13,7 +13,8 @@ from experiments.common.settings import GridSettings as Settings
 from keras_transfer.specs.network import to_dict
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids
-from keras_transfer.studies.scheduler import Reporter, prepare_data
+from keras_transfer.studies.images import prepare_data
+from keras_transfer.studies.reporter import Reporter
 
 PARTS = {
     "bases": (),

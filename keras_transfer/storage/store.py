@@ -47,7 +47,7 @@ class RunStore:
     ):
         if re.match(r"[a-z][a-z0-9+.-]+:/", str(log_dir)):
             raise UserError(
-                "Expected `--log-dir` to be a folder of this machine, or one "
+                "Expected `log_dir` to be a folder of this machine, or one "
                 f"that is mounted on it. Received: {str(log_dir)!r}. Images "
                 "are memory-mapped and checkpoints renamed into place, which "
                 "object storage cannot do: write to a folder and copy it "
@@ -84,7 +84,7 @@ class RunStore:
         except OSError as error:
             raise UserError(
                 f"Cannot write to the log folder {self.log_dir} "
-                f"({error.strerror}). Choose another with `--log-dir`."
+                f"({error.strerror}). Choose another with `log_dir`."
             ) from error
 
     def look_again(self) -> None:
