@@ -10,7 +10,7 @@ from keras_transfer.datasets.image_folder import TEST_SHARE, ImageFolder
 from keras_transfer.datasets.pools import find_pool
 from keras_transfer.datasets.sources import FOLDER
 from keras_transfer.specs.paths import user_path
-from keras_transfer.storage.store import RunStore
+from keras_transfer.storage.log_folder import LogFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,12 +35,12 @@ TFDS_BYTES = {"imagenet2012": 155 * 10**9}
 
 
 def find_facts(
-    store: RunStore, name: str, image_size: int, data_dir: str | None
+    store: LogFolder, name: str, image_size: int, data_dir: str | None
 ) -> DatasetFacts | None:
     """Reads the size of a data set from small files, without TensorFlow.
 
     Args:
-        store: `RunStore`, whose cache may hold the decoded data set.
+        store: `LogFolder`, whose cache may hold the decoded data set.
         name: String, TFDS name.
         image_size: Integer.
         data_dir: String or `None`, TFDS folder.
@@ -88,12 +88,12 @@ def _folder_facts(folder: ImageFolder) -> DatasetFacts:
 
 
 def find_class_names(
-    store: RunStore, name: str, image_size: int, data_dir: str | None
+    store: LogFolder, name: str, image_size: int, data_dir: str | None
 ) -> list[str] | None:
     """Reads the names of all classes from small files, without TensorFlow.
 
     Args:
-        store: `RunStore`, whose cache may hold the decoded data set.
+        store: `LogFolder`, whose cache may hold the decoded data set.
         name: String, TFDS name.
         image_size: Integer.
         data_dir: String or `None`, TFDS folder.

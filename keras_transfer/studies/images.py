@@ -3,6 +3,8 @@
 from keras_transfer.datasets.pools import ImagePool, find_pool, has_changed
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.origins import Copied
+from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies.executors.jobs import inspect_images, prepare_images
 from keras_transfer.studies.executors.worker import Worker
@@ -64,23 +66,23 @@ def prepare_data(
 
 
 def check_images(
-    spec: NetworkSpec, result: dict, pool: ImagePool, store: RunStore
+    spec: NetworkSpec, result: Result, pool: ImagePool, store: RunStore
 ) -> None:
     """Checks that a finished network learned from the images of a pool.
 
     Args:
         spec: `NetworkSpec`.
-        result: Dict, content of its `result.json`.
+        result: `Result`.
         pool: `ImagePool`.
         store: `RunStore` that holds the network.
 
     Raises:
         UserError: If they are others.
     """
-    if result["data_fingerprint"] != pool.fingerprint:
+    if result.data_fingerprint != pool.fingerprint:
         raise UserError(
             f"{spec.name} in {store.log_dir} was trained on other images "
-            f"(version {result['data_version']}) than {pool.name} "
+            f"(version {result.data_version}) than {pool.name} "
             f"holds now (version {pool.version}). Choose another "
             "`log_dir`."
         )
@@ -99,8 +101,8 @@ def check_halves(pending: list[NetworkSpec], pool: ImagePool) -> None:
     needs = {}
     for spec in pending:
         needs[spec.data, spec.target, spec.target_images, spec.draw or 0] = None
-        if spec.base not in (None, "random"):
-            needs[spec.data, spec.base] = None
+        if isinstance(spec.origin, Copied):
+            needs[spec.data, spec.origin.half] = None
     worker = Worker(inspect_images, (pool.folder, list(needs)))
     message = worker.next_message()
     if message[0] == "user_error":

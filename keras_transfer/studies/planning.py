@@ -16,7 +16,8 @@ from keras_transfer.specs.costs import (
     weigh_reuse,
 )
 from keras_transfer.specs.network import HALVES, NetworkSpec
-from keras_transfer.storage.store import RunStore
+from keras_transfer.storage.log_folder import LogFolder
+from keras_transfer.storage.result import Result
 from keras_transfer.studies.dataset_facts import TFDS_BYTES, DatasetFacts
 
 # One core of a 2024 server sustains about this in float32; used until a
@@ -138,7 +139,7 @@ class Plan:
 
 def make_plan(
     specs: list[NetworkSpec],
-    store: RunStore,
+    store: LogFolder,
     facts: DatasetFacts | None,
     workers: int = 1,
     threads: int = 1,
@@ -149,7 +150,7 @@ def make_plan(
 
     Args:
         specs: List of `NetworkSpec`, in order of need.
-        store: `RunStore`.
+        store: `LogFolder`.
         facts: `DatasetFacts` or `None` if not known yet.
         workers: Integer, networks trained at the same time.
         threads: Integer, threads of each.
@@ -185,16 +186,16 @@ def make_plan(
 
 
 def _measured_rates(
-    finished: dict[NetworkSpec, dict | None], facts: DatasetFacts
+    finished: dict[NetworkSpec, Result | None], facts: DatasetFacts
 ) -> list[float]:
     """Returns the operations a second of each network trained in one go."""
     rates = []
     for spec, result in finished.items():
-        if result is None or result["resumed_at_epoch"]:
+        if result is None or result.resumed_at_epoch:
             continue
-        spent = max(0.1, result["seconds"] - START_SECONDS / 2)
-        spent *= max(1, result["environment"]["threads"])
-        reused = result["reused_keras_layers"] > 0
+        spent = max(0.1, result.seconds - START_SECONDS / 2)
+        spent *= max(1, result.environment.get("threads", 1))
+        reused = result.reused_keras_layers > 0
         rates.append(training_cost(spec, facts, reused) / spent)
     return rates
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.storage.result import Result
 
 
 class Reporter:
@@ -38,12 +39,12 @@ class Reporter:
             row: Dict, the epoch's line of `epochs.jsonl`.
         """
 
-    def finished(self, spec: NetworkSpec, result: dict) -> None:
+    def finished(self, spec: NetworkSpec, result: Result) -> None:
         """A network is trained and filed.
 
         Args:
             spec: `NetworkSpec`.
-            result: Dict, content of its `result.json`.
+            result: `Result`.
         """
 
     def failed(self, spec: NetworkSpec, message: str) -> None:
@@ -62,12 +63,12 @@ class Reporter:
             holder: String that names the process, empty if it is not known.
         """
 
-    def found(self, spec: NetworkSpec, result: dict) -> None:
+    def found(self, spec: NetworkSpec, result: Result) -> None:
         """Another process finished a network meanwhile.
 
         Args:
             spec: `NetworkSpec`.
-            result: Dict, content of its `result.json`.
+            result: `Result`.
         """
 
     def waiting(self, taken: dict[NetworkSpec, str]) -> None:

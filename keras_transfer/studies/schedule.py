@@ -6,6 +6,7 @@ from keras_transfer.datasets.pools import ImagePool
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.storage import locks
+from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies.executors.executor import Message
 from keras_transfer.studies.images import check_images
@@ -136,7 +137,7 @@ class Schedule:
         self.taken[spec] = holder
         self.reporter.taken(spec, holder)
 
-    def _find(self, spec: NetworkSpec, result: dict) -> None:
+    def _find(self, spec: NetworkSpec, result: Result) -> None:
         check_images(spec, result, self.pool, self.store)
         self.ready.add(spec)
         self.outcome.found.append(spec)

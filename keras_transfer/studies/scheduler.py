@@ -11,6 +11,7 @@ from keras_transfer.datasets.pools import ImagePool
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.storage import locks
+from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies.executors.executor import (
     Executor,
@@ -33,8 +34,8 @@ from keras_transfer.training.process_settings import (
     describe_ignored,
 )
 
-# From networks to the content of `result.json`, `None` if not finished.
-Results = dict[NetworkSpec, dict | None]
+# From networks to what was filed, `None` if not finished.
+Results = dict[NetworkSpec, Result | None]
 
 
 def run_study(

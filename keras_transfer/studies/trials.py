@@ -8,8 +8,8 @@ from pathlib import Path
 
 from keras_transfer.storage.event_files import EventFile
 from keras_transfer.storage.files import write_atomically
-from keras_transfer.storage.network_folder import EVENTS, STUDY_RUNS
 from keras_transfer.storage.store import RunStore
+from keras_transfer.storage.tree import EVENTS, STUDY_RUNS
 
 
 @dataclasses.dataclass(frozen=True)

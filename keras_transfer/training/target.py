@@ -10,8 +10,9 @@ from keras_transfer.datasets.halves import HalfData, load_half
 from keras_transfer.datasets.pools import ImagePool
 from keras_transfer.models import cnn
 from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.origins import Copied, Random
 from keras_transfer.specs.seeds import derive_seed
-from keras_transfer.storage.network_folder import Network
+from keras_transfer.storage.network_folder import NetworkFolder
 from keras_transfer.training.layer_statistics import (
     LayerStatistics,
     probe_batch,
@@ -42,7 +43,7 @@ class Target:
     """A network before its first step: built, copied and frozen.
 
     Args:
-        network: `Network`, its settings and folder.
+        network: `NetworkFolder`, its settings and folder.
         data: `LearningData`.
         model: `keras.Sequential`.
         seed: Integer, of its start, order and views.
@@ -52,7 +53,7 @@ class Target:
         statistics: `LayerStatistics`, with those of the start.
     """
 
-    network: Network
+    network: NetworkFolder
     data: LearningData
     model: keras.Sequential
     seed: int
@@ -82,16 +83,15 @@ def load_data(spec: NetworkSpec, pool: ImagePool) -> LearningData:
         pool, spec.data, spec.target, spec.target_images, spec.draw or 0
     )
     name, part = spec.target, half
-    has_source = spec.base is not None and spec.base != "random"
-    if has_source and spec.data.mean == "base":
-        name = spec.base
+    if isinstance(spec.origin, Copied) and spec.data.mean == "base":
+        name = spec.origin.half
     if name != spec.target:
         part = load_half(pool, spec.data, name)
     return LearningData(pool, half, name, pool.mean_image(part.train.indices))
 
 
 def build_target(
-    network: Network,
+    network: NetworkFolder,
     data: LearningData,
     base_model: keras.Model | None,
     replicas: int,
@@ -99,7 +99,7 @@ def build_target(
     """Builds a network, copies and freezes its layers, measures its start.
 
     Args:
-        network: `Network`, its settings and folder.
+        network: `NetworkFolder`, its settings and folder.
         data: `LearningData`.
         base_model: `keras.Model` or `None`, the finished base to copy from.
         replicas: Integer, devices that share a batch.
@@ -115,9 +115,10 @@ def build_target(
     model = cnn.build_network(
         spec.model, spec.data.crop, half.num_classes, seed, replicas
     )
-    if spec.base == "random":
+    origin = spec.origin
+    if isinstance(origin, Random):
         random_layers.redraw(
-            model, spec.n, spec.initialization, base_model, seed
+            model, origin.n, origin.initialization, base_model, seed
         )
     plan = actions.plan_network(spec, model, base_model)
     copied = [action.layer for action in plan if action.copy]

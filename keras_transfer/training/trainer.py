@@ -13,8 +13,8 @@ from keras_transfer.datasets.batches import evaluation_batches
 from keras_transfer.datasets.pools import ImagePool
 from keras_transfer.models.saving import load_model, save_model
 from keras_transfer.storage.correctness import pack
-from keras_transfer.storage.network_folder import Network
-from keras_transfer.storage.result_fields import LEAST_LOOKS
+from keras_transfer.storage.network_folder import NetworkFolder
+from keras_transfer.storage.result import LEAST_LOOKS, Result
 from keras_transfer.training import devices, losses
 from keras_transfer.training.fitting import (
     Fitted,
@@ -45,28 +45,29 @@ def set_threads(threads: int, replicas: int = 1) -> None:
 
 
 def train_network(
-    network: Network,
+    network: NetworkFolder,
     pool: ImagePool,
-    source: Network | None = None,
+    source: NetworkFolder | None = None,
     options: Options | None = None,
     report: Report | None = None,
     notice: Notice | None = None,
-) -> dict:
+) -> Result:
     """Trains one network to its end and files its result.
 
     Goes on from the last finished epoch if a checkpoint is there; the result
     is then bit-identical to that of an uninterrupted run.
 
     Args:
-        network: `Network`, its settings and folder.
+        network: `NetworkFolder`, its settings and folder.
         pool: `ImagePool`.
-        source: `Network` or `None`, the finished base that layers come from.
+        source: `NetworkFolder` or `None`, the finished base that layers come
+            from.
         options: `Options` or `None` for their defaults.
         report: Callable or `None`, called with each epoch's row.
         notice: Callable or `None`, told of a checkpoint that is damaged.
 
     Returns:
-        Dict, the content of `result.json`.
+        `Result`, what was filed.
 
     Raises:
         NetworkFailed: If the loss is not finite, the base is damaged, the
@@ -98,15 +99,14 @@ def train_network(
                 save_model(network, target.model, data.mean)
             described = _describe(target, part, fitted)
         # Outside of the scope, in which Keras divides a loss by the replicas.
-        result = {
+        result = Result(
             **_score(data.half.test.labels, logits),
             **described,
-            "seconds": time.monotonic() - started,
-            "environment": {**environment(), **strategy.describe()},
-            "gpu_ids": devices.visible_gpus(),
-        }
-        network.complete(result)
-        return result
+            seconds=time.monotonic() - started,
+            environment={**environment(), **strategy.describe()},
+            gpu_ids=devices.visible_gpus(),
+        )
+        return network.complete(result)
 
 
 def _predict(target: Target, part: TrainedPart, replicas: int) -> np.ndarray:
@@ -137,7 +137,7 @@ def _score(labels: np.ndarray, logits: np.ndarray | None) -> dict:
 
 
 def _describe(target: Target, part: TrainedPart, fitted: Fitted) -> dict:
-    """Returns what `result.json` says of a network, its proof included."""
+    """Returns fields of a network's `Result`, its proof included."""
     spec, data, rows = target.spec, target.data, fitted.rows
     half, pool = data.half, data.pool
     validation = [row["val_accuracy"] for row in rows]

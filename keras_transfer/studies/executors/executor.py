@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from keras_transfer.specs.network import NetworkSpec
-from keras_transfer.storage.network_folder import Network
+from keras_transfer.storage.network_folder import NetworkFolder
+from keras_transfer.storage.result import Result
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,16 +29,16 @@ class Task:
     """What training a network takes, wherever that is done.
 
     Args:
-        network: `Network`, its settings and folder.
-        source: `Network` or `None`, the finished base it copies from.
+        network: `NetworkFolder`, its settings and folder.
+        source: `NetworkFolder` or `None`, the finished base it copies from.
         pool_folder: Path of the decoded images.
         feature_folder: `FeatureFolder` or `None`.
         test: Boolean, see `trainer.Options`.
         observe: String, likewise.
     """
 
-    network: Network
-    source: Network | None
+    network: NetworkFolder
+    source: NetworkFolder | None
     pool_folder: Path
     feature_folder: FeatureFolder | None
     test: bool
@@ -55,7 +56,7 @@ class Message:
             process finished it meanwhile), `"taken"` (another is training
             it), `"failed"` (the network's folder says why), `"died"` (its
             process left no word) and `"user_error"`, which ends the study.
-        content: Dict, the epoch's row or the result; else string, what went
+        content: Dict, the epoch's row; `Result`; else string, what went
             wrong or who has taken it.
     """
 
@@ -70,7 +71,7 @@ class Message:
         "died",
         "user_error",
     ]
-    content: dict | str
+    content: dict | Result | str
 
 
 GOES_ON = ("epoch", "notice")

@@ -6,7 +6,7 @@ import traceback
 from keras_transfer.datasets import halves, pools
 from keras_transfer.errors import NetworkFailed, UserError, disk_fault
 from keras_transfer.storage import locks
-from keras_transfer.storage.network_folder import Network
+from keras_transfer.storage.network_folder import NetworkFolder
 from keras_transfer.studies.executors.executor import Task
 
 
@@ -92,7 +92,7 @@ def train_task(
 
 
 def _train_claimed(
-    connection, network: Network, task: Task, threads, gpus
+    connection, network: NetworkFolder, task: Task, threads, gpus
 ) -> tuple:
     from keras_transfer.training import strategies, trainer
     from keras_transfer.transfer.frozen_features import FeatureStore
