@@ -94,7 +94,7 @@ def test_smoothing_trains_otherwise_but_reports_the_plain_loss(
     for trained in (base, network):
         loss, hits = judged_by_hand(trained, tiny_pool)
         filed = trained.read_result()
-        assert filed["test_loss"] == pytest.approx(loss, rel=1e-4)
+        assert filed.test_loss == pytest.approx(loss, rel=1e-4)
         np.testing.assert_array_equal(correctness(filed), hits)
     last = (network.folder / "epochs.jsonl").read_text().splitlines()[-1]
     row = json.loads(last)
@@ -189,7 +189,7 @@ def test_resume_is_bit_identical(
         train(broken, tiny_pool, source, report=stop_in_epoch(after_epoch + 1))
     keras.utils.clear_session()
     resumed = train(broken, tiny_pool, source)
-    assert resumed["resumed_at_epoch"] == [after_epoch + 1]
+    assert resumed.resumed_at_epoch == [after_epoch + 1]
     assert_same_bits(whole, broken)
     for key in ("test_accuracy", "test_loss", "test_correct", "train_loss"):
         assert getattr(resumed, key) == getattr(expected, key)
