@@ -15,7 +15,12 @@ from keras_transfer.storage.log_folder import LogFolder
 
 @dataclasses.dataclass(frozen=True)
 class DatasetFacts:
-    """What is known of a data set before it is opened: its counts."""
+    """What is known of a data set before it is opened: its counts.
+
+    Args:
+        num_classes: Integer.
+        train_images, test_images: Integers, images of the two parts.
+    """
 
     num_classes: int
     train_images: int
