@@ -20,6 +20,7 @@ import tyro
 from rich.console import Console
 from rich.progress import track
 
+from experiments.common.flags import as_flags
 from keras_transfer.analysis import contrasts, mixed_model
 from keras_transfer.analysis.contrasts import FEWEST_SPLITS, Observation
 from keras_transfer.analysis.intervals import t_interval
@@ -316,7 +317,7 @@ def main(arguments=None) -> int:
         )
         return 2
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {as_flags(str(error), options)}", file=sys.stderr)
         return 2
     console.print(text, markup=False, highlight=False, soft_wrap=True)
     return 0

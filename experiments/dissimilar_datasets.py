@@ -27,8 +27,9 @@ from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.presets import Recipe
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies import grids, planning
-from keras_transfer.studies.scheduler import Reporter, prepare_data
+from keras_transfer.studies import dataset_facts, grids
+from keras_transfer.studies.images import prepare_data
+from keras_transfer.studies.reporter import Reporter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +72,7 @@ def find_halves(
     else:
         store = RunStore(settings.log_dir, "dissimilar_datasets")
         place = (store, settings.dataset, image_size, settings.data_dir)
-        names = planning.find_class_names(*place)
+        names = dataset_facts.find_class_names(*place)
         if names is None:
             store.check_writable()
             names = prepare_data(*place, Reporter()).class_names

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import tyro
 
+from experiments.common.flags import as_flags
 from experiments.common.terminal import open_console
 from keras_transfer.analysis import pairs, published_2014, results, verdicts
 from keras_transfer.analysis.results import RANGES, Row
@@ -282,7 +283,7 @@ def main(arguments=None) -> int:
         folder = user_path(options.log_dir) / "reanalyse_2014"
         paths = write(folder)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {as_flags(str(error), options)}", file=sys.stderr)
         return 2
     except OSError as error:
         cure = UserError(

@@ -190,6 +190,7 @@ def train_trial(trial: dict, spec: NetworkSpec, pool, test: bool) -> dict:
     import keras
 
     from experiments.recipe_optimizers import find_builder
+    from keras_transfer.training.options import Options
     from keras_transfer.training.trainer import train_network
 
     optimizer = trial.get("optimizer", "sgd")
@@ -200,9 +201,11 @@ def train_trial(trial: dict, spec: NetworkSpec, pool, test: bool) -> dict:
         result = train_network(
             network,
             pool,
-            test=test,
-            observe="off",
-            build_optimizer=find_builder(optimizer),
+            options=Options(
+                test=test,
+                observe="off",
+                build_optimizer=find_builder(optimizer),
+            ),
         )
         seconds = time.process_time() - started
     kept = ("val_accuracy", "train_accuracy", "train_loss")
@@ -213,7 +216,7 @@ def train_trial(trial: dict, spec: NetworkSpec, pool, test: bool) -> dict:
         "optimizer": optimizer,
         "half": spec.target,
         "seed": spec.seed,
-        "steps": result["steps"],
+        "steps": result.steps,
         "changes": {k: v for k, v in trial.items() if k != "name"},
         **{key: getattr(result, key) for key in kept + tested},
         "cpu_seconds": seconds,

@@ -57,7 +57,7 @@ class Entrant:
     def __init__(self, trial: dict, pool, settings: TimingSettings):
         from keras_transfer.datasets import batches, halves
         from keras_transfer.models import cnn as models
-        from keras_transfer.training import trainer
+        from keras_transfer.training.compiling import compile_network
 
         spec = trial_spec(trial, settings.dataset, "B", 0)
         half = halves.load_half(pool, spec.data, "B")
@@ -67,7 +67,7 @@ class Entrant:
             spec.model, spec.data.crop, half.num_classes
         )
         # Rates of the whole training: the first steps are as any other.
-        trainer.compile_network(self.model, spec.solver, settings.steps)
+        compile_network(self.model, spec.solver, settings.steps)
         course = batches.Course(count, size, 0, 0, settings.steps)
         mean = pool.mean_image(half.train.indices)
         self.batches = batches.train_batches(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import tyro
 
+from experiments.common.flags import as_flags
 from experiments.common.terminal import open_console
 from keras_transfer.analysis.log_folder import Survey, group_rows, take_survey
 from keras_transfer.errors import UserError
@@ -80,7 +81,7 @@ def main(arguments=None) -> int:
     try:
         path, survey = write(Path(options.log_dir))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {as_flags(str(error), options)}", file=sys.stderr)
         return 2
     failed = sum(one.status == "FAILED" for one in survey.unfinished)
     console.print(

@@ -24,7 +24,14 @@ from keras_transfer.errors import UserError
 from keras_transfer.specs.rates import task_of
 from keras_transfer.storage import locks
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies import grids, planning, tuning
+from keras_transfer.studies import dataset_facts, grids, tuning
+from keras_transfer.studies.trials import (
+    Trial,
+    best_of,
+    write_best,
+    write_trial_events,
+    write_trials,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +120,7 @@ def run(settings: TuneSettings, console: Console) -> int:
     if settings.plan:
         size = next(iter(found.values()))[0].data.image_size
         place = (settings.dataset, size, settings.data_dir)
-        planning.find_facts(sources, *place)  # refuses an unknown name
+        dataset_facts.find_facts(sources, *place)  # refuses an unknown name
         count = settings.trials * sum(map(len, found.values()))
         console.print(
             f"{len(bases)} base networks, then {len(found)} tasks of "
@@ -136,7 +143,8 @@ def run(settings: TuneSettings, console: Console) -> int:
         settings.weight_decay,
         settings.copied_rate,
     )
-    results: dict[str, list[tuning.Trial]] = {}
+    plan = tuning.SearchPlan(space, settings.method, settings.trials)
+    results: dict[str, list[Trial]] = {}
     store.check_writable()
     report.mkdir(parents=True, exist_ok=True)
     tuned = [spec for specs in found.values() for spec in specs]
@@ -152,33 +160,28 @@ def run(settings: TuneSettings, console: Console) -> int:
         locks.hold(lock, wait=True),
         open_executor(settings, tuned, store, console) as executor,
     ):
+        options = settings.run_options(executor)
         for task, specs in found.items():
             results[task] = tuning.search(
                 specs,
-                space,
-                settings.method,
-                settings.trials,
+                plan,
                 store,
                 sources,
                 report / "keras_tuner" / task.replace(" ", "-"),
-                settings.data_dir,
-                settings.workers,
+                options,
                 _shower(task, settings, console),
-                executor=executor,
-                reuse_gigabytes=settings.reuse_gigabytes,
-                observe=settings.observe,
             )
-            tuning.write_trials(report / "trials.jsonl", results)
-            tuning.write_trial_events(store, report, results)
+            write_trials(report / "trials.jsonl", results)
+            write_trial_events(store, report, results)
             about = {"dataset": settings.dataset, "method": settings.method}
-            tuning.write_best(report / "best.json", results, about)
+            write_best(report / "best.json", results, about)
         _print_best(results, console)
         console.print(f"rates: {report / 'best.json'}", soft_wrap=True)
     return DONE
 
 
 def _shower(task: str, settings: TuneSettings, console: Console):
-    def show(trial: tuning.Trial) -> None:
+    def show(trial: Trial) -> None:
         if not settings.quiet:
             values = ", ".join(f"{k} {v:.4g}" for k, v in trial.values.items())
             console.print(
@@ -194,7 +197,7 @@ def _print_best(results: dict, console: Console) -> None:
     for column in ("task", "trials", "values", "validation"):
         table.add_column(column)
     for task, trials in results.items():
-        best = tuning.best_of(trials)
+        best = best_of(trials)
         values = ", ".join(f"{k} {v:.4g}" for k, v in best.values.items())
         table.add_row(
             task, str(len(trials)), values, f"{100 * best.score:.1f} %"

@@ -23,6 +23,7 @@ from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.settings import DataSpec, ModelSpec, SolverSpec
 from keras_transfer.storage.store import RunStore
 from keras_transfer.training import strategies, trainer
+from keras_transfer.training.options import Options
 from keras_transfer.transfer.frozen_features import FeatureStore
 from tests.conftest import TINY, TINY_SIZE, write_tiny_pool
 from tests.trained import Stop, stop_in_epoch
@@ -39,6 +40,12 @@ def network_spec(case: str, replicas: int | None = None) -> NetworkSpec:
         solver = dataclasses.replace(solver, epochs=1, steps_per_epoch=6)
     if case == "dropout":
         solver = dataclasses.replace(solver, epochs=2, steps_per_epoch=6)
+    if case == "finetuned":
+        # Weights agree to 6e-8 until rounding decides a unit that is as good
+        # as 0 at step 27 and four replicas go another way: 3e-6 at once.
+        solver = dataclasses.replace(solver, steps_per_epoch=8)
+    if case == "muon":
+        solver = dataclasses.replace(solver, muon_rate=0.24)
     base = NetworkSpec(
         data=DataSpec(TINY, 0, TINY_SIZE, 18, views=2, scale=1 / 64),
         model=ModelSpec(
@@ -123,23 +130,20 @@ def train(replicas: int, folder: Path, sources: Path, cases: list[str]) -> dict:
         source = None if spec.base is None else base
         stored = None
         if case == "frozen" and replicas == 2:  # elsewhere it is not stored
-            trainer._reuse_pays = lambda spec, half: True
-            stored = FeatureStore(folder / "features", 10**9)
+            stored = FeatureStore(folder / "features", 10**9, float("-inf"))
         trainer.train_network(
             store.network(spec),
             pool,
             source,
-            feature_store=stored,
-            strategy=strategy,
+            Options(feature_store=stored, strategy=strategy),
         )
         if case != "dropout":
             continue
         broken = RunStore(folder / "broken", "study").network(spec)
         for report in (stop_in_epoch(1), None):
             try:
-                trainer.train_network(
-                    broken, pool, source, report, strategy=strategy
-                )
+                options = Options(strategy=strategy)
+                trainer.train_network(broken, pool, source, options, report)
             except Stop:
                 continue
     return seen

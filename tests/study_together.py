@@ -72,9 +72,9 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1])
     with quiet_import():
         from experiments import similar_datasets
-        from keras_transfer.studies.executors import processes as workers
+        from keras_transfer.studies.executors import worker
 
-    workers.START = "fork"
+    worker.START = "fork"
     for name, count in (("alone", 1), ("two", 2), ("four", 4)):
         together(folder, name, count)
     with_a_death(folder, "death")

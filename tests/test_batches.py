@@ -6,9 +6,9 @@ import pytest
 from keras_transfer.datasets import batches, halves
 
 
-def streamed_batches(part, mean, spec, start, stop, seed=3, size=8):
-    course = batches.Course(len(part), size, seed, start, stop)
-    stream = batches.train_batches(part, mean, spec, course)
+def streamed_batches(part, mean, spec, start, stop, readers=None):
+    course = batches.Course(len(part), 8, 3, start, stop)
+    stream = batches.train_batches(part, mean, spec, course, readers)
     return [(x.numpy(), y.numpy()) for x, y in stream]
 
 
@@ -109,14 +109,13 @@ def test_crops_cut_one_by_one_have_the_same_bits(
     together = streamed_batches(half.train, mean, spec, 0, 6)
     shown = list(batches.evaluation_batches(half.test, mean, spec))
     monkeypatch.setattr(batches, "LARGE_CROP", 1)
-    monkeypatch.setattr(batches, "_readers", lambda spec: 4)
-    one_by_one = streamed_batches(half.train, mean, spec, 0, 6)
+    one_by_one = streamed_batches(half.train, mean, spec, 0, 6, readers=4)
     for (x, y), (u, v) in zip(together, one_by_one, strict=True):
         np.testing.assert_array_equal(x, u)
         np.testing.assert_array_equal(y, v)
     ((x, _),), ((u, _),) = (
         shown,
-        batches.evaluation_batches(half.test, mean, spec),
+        batches.evaluation_batches(half.test, mean, spec, readers=4),
     )
     np.testing.assert_array_equal(x, u)
 

@@ -34,11 +34,11 @@ def test_made_up_jpegs_weigh_what_imagenets_do():
 
 
 def test_reading_counts_every_image(monkeypatch):
-    monkeypatch.setattr(decoding, "_POOL", 64)
     monkeypatch.setattr(decoding.trainer, "set_threads", lambda threads: None)
     recipe = find_recipe("imagenet2012", "paper", 80)
     solver = dataclasses.replace(recipe.solver, batch_size=32)
-    works = decoding.reading(1, dataclasses.replace(recipe, solver=solver))
+    recipe = dataclasses.replace(recipe, solver=solver)
+    works = decoding.reading(1, recipe, count=64)
     assert {name: work() for name, work in works.items()} == {
         "training batches of 32, 80 -> 71 px": 128,  # two passes
         "test batches, 80 -> 71 px": 64,

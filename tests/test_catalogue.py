@@ -14,7 +14,7 @@ from keras_transfer.datasets import catalogue
 from keras_transfer.errors import UserError
 from keras_transfer.specs import rates
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies import planning
+from keras_transfer.studies import dataset_facts
 from tests.example_sets import example_set
 
 
@@ -93,12 +93,14 @@ def test_a_set_of_ones_own_in_the_data_folder_is_known(tmp_path):
     store = RunStore(tmp_path / "logs", "study")
     for name in ("my_set", "my_set:2.0.0"):
         place = (store, name, 20, str(tmp_path))
-        assert planning.find_facts(*place) == planning.DatasetFacts(2, 10, 4)
+        assert dataset_facts.find_facts(*place) == dataset_facts.DatasetFacts(
+            2, 10, 4
+        )
         # TFDS ends the file of names with a line break.
-        assert planning.find_class_names(*place) == ["caf\u00e9", "tea"]
+        assert dataset_facts.find_class_names(*place) == ["caf\u00e9", "tea"]
     # No part to train on: what is known is not enough.
     info.write_text(json.dumps({"splits": parts[1:]}))
-    assert planning.find_facts(store, "my_set", 20, str(tmp_path)) is None
+    assert dataset_facts.find_facts(store, "my_set", 20, str(tmp_path)) is None
 
 
 def test_rates_with_a_byte_order_mark_and_rates_that_are_no_numbers(tmp_path):

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -16,21 +17,23 @@ import pytest
 
 from keras_transfer.errors import UserError
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies.executors import ray_connection, shared_folder
-from keras_transfer.studies.executors.processes import available_cores
+from keras_transfer.studies.executors import ray_connection
 from keras_transfer.studies.executors.resources import (
     Needs,
     Node,
+    available_cores,
     memory_of,
     share_nodes,
 )
 from keras_transfer.studies.executors.shared_folder import (
+    ClusterIdentity,
     EpochTail,
-    Home,
     folder_id,
     versions,
 )
-from keras_transfer.studies.scheduler import Reporter, run_study
+from keras_transfer.studies.reporter import Reporter
+from keras_transfer.studies.run_options import RunOptions
+from keras_transfer.studies.scheduler import run_study
 from tests.conftest import write_tiny_pool
 from tests.trained import assert_same_bits, finish, start_study, wait_for
 
@@ -120,7 +123,7 @@ def test_a_cluster_with_killed_workers_gives_the_bits_of_a_local_run(
         stores.append(RunStore(tmp_path / name, "study"))
     local, remote = stores
     # One thread each, as a node of one CPU gives.
-    run_study(specs, local, workers=available_cores())
+    run_study(specs, local, RunOptions(workers=available_cores()))
     cluster = Cluster(
         initialize_head=True,
         head_node_args={"num_cpus": 1, "include_dashboard": False},
@@ -135,7 +138,7 @@ def test_a_cluster_with_killed_workers_gives_the_bits_of_a_local_run(
                 "2 CPU and 0 GPU on 2 nodes; networks at the same time: 2, "
             )
             outcome = run_study(
-                [*specs, bad], remote, reporter=killer, executor=executor
+                [*specs, bad], remote, RunOptions(executor=executor), killer
             )
     finally:
         killer.done.set()
@@ -226,8 +229,8 @@ def test_a_local_cluster_is_private_and_ends_with_ctrl_c(tmp_path, ray):
 
 
 @pytest.mark.slow
-def test_an_address_without_a_cluster_is_told_in_seconds(ray, monkeypatch):
-    monkeypatch.setattr(ray_connection, "_ANSWER_SECONDS", 3.0)
+def test_an_address_without_a_cluster_is_told_in_seconds(ray):
+    attempt = functools.partial(ray_connection.try_address, seconds=3.0)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         port = mute.getsockname()[1]
         for address, what in (
@@ -236,13 +239,13 @@ def test_an_address_without_a_cluster_is_told_in_seconds(ray, monkeypatch):
             ("127.0.0.1:port", "invalid literal"),
         ):
             with pytest.raises(UserError, match=f"No Ray cluster.*{what}"):
-                with ray_connection.connected(address):
+                with ray_connection.connected(address, attempt=attempt):
                     pass
 
 
 @pytest.mark.parametrize("address", ["ray://head:10001", "head"])
 def test_other_addresses_are_refused(address):
-    with pytest.raises(UserError, match="`auto` or HOST:PORT"):
+    with pytest.raises(UserError, match="auto or HOST:PORT"):
         with ray_connection.connected(address):
             pass
 
@@ -266,14 +269,12 @@ def test_a_cluster_is_not_joined_without_a_token(tmp_path, monkeypatch):
         ),
     ],
 )
-def test_a_cluster_has_to_ask_for_the_right_token(
-    ray, monkeypatch, answers, what
-):
-    monkeypatch.setattr(
-        ray_connection, "_probe", lambda address, mode: answers[mode]
-    )
+def test_a_cluster_has_to_ask_for_the_right_token(ray, answers, what):
+    def attempt(address, mode):
+        return answers[mode]
+
     with pytest.raises(UserError, match=what):
-        with ray_connection.connected("auto"):
+        with ray_connection.connected("auto", attempt=attempt):
             pass
 
 
@@ -335,17 +336,16 @@ def test_memory_grows_with_weights_and_batch(tiny_spec):
     assert 2 * GB < memory_of(paper) < 16 * GB
 
 
-def test_a_node_that_differs_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(shared_folder, "_SHARED_SECONDS", 0.0)
-    home = Home(tmp_path, folder_id(tmp_path), versions())
-    home.check()
+def test_a_node_that_differs_is_named(tmp_path):
+    home = ClusterIdentity(tmp_path, folder_id(tmp_path), versions())
+    home.check(0.0)
     with pytest.raises(UserError, match="does not see the log folder"):
-        dataclasses.replace(home, folder_id="of another folder").check()
+        dataclasses.replace(home, folder_id="of another folder").check(0.0)
     with pytest.raises(UserError, match="does not see the log folder"):
-        dataclasses.replace(home, log_dir=tmp_path / "absent").check()
+        dataclasses.replace(home, log_dir=tmp_path / "absent").check(0.0)
     old = {**home.versions, "keras": "3.0.0"}
     with pytest.raises(UserError, match=r"\{'keras': \('3\.\d+.*', '3\.0\.0'"):
-        dataclasses.replace(home, versions=old).check()
+        dataclasses.replace(home, versions=old).check(0.0)
 
 
 def test_epochs_are_told_once(tmp_path, tiny_spec):

@@ -111,7 +111,7 @@ def test_few_images_of_the_target_and_all_of_the_base(tiny_spec):
     # The base has seen all its images.
     assert transfer.source == dataclasses.replace(tiny_spec, target="B")
     assert transfer.name.endswith("B3A/seed0, 5 images, draw 0")
-    with pytest.raises(UserError, match="`--images`.*Received: 0"):
+    with pytest.raises(UserError, match="`images`.*Received: 0"):
         grids.limited_networks([tiny_spec], (0,))
 
 

@@ -11,11 +11,10 @@ import pytest
 from experiments import similar_datasets
 from keras_transfer.errors import UserError
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies.executors.processes import (
-    LocalExecutor,
-    Worker,
-    default_workers,
-)
+from keras_transfer.studies.executors.processes import LocalExecutor
+from keras_transfer.studies.executors.resources import default_workers
+from keras_transfer.studies.executors.worker import Worker
+from keras_transfer.studies.run_options import RunOptions
 from keras_transfer.studies.scheduler import run_study
 from keras_transfer.training import devices, strategies
 
@@ -57,7 +56,7 @@ def test_slices_are_disjoint(gpus):
     [
         ("0,1", 4, 1, "Expected 4 GPUs for each network.*Received: 2"),
         ("-1", 2, 1, "Expected 2 GPUs for each network.*Received: 0"),
-        ("0,1,2,3", 2, 3, "`--workers` of at most 2, as 4 GPUs.*Received: 3"),
+        ("0,1,2,3", 2, 3, "`workers` of at most 2, as 4 GPUs.*Received: 3"),
     ],
 )
 def test_too_few_gpus_are_told(gpus, text, per_network, workers, message):
@@ -148,7 +147,7 @@ def test_mistakes_end_before_anything_is_prepared(
 
 def test_several_machines_are_refused_with_the_cure(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1"]}}')
-    with pytest.raises(UserError, match="`TF_CONFIG` is set.*`--cluster`"):
+    with pytest.raises(UserError, match="`TF_CONFIG` is set.*`cluster`"):
         devices.choose_replicas("multiworker", None)
 
 
@@ -184,7 +183,7 @@ def test_networks_of_a_study_get_gpus_of_their_own(gpus, tiny_pool, tiny_spec):
     gpus("5,7")  # TensorFlow finds none and trains on the CPU
     store = RunStore(tiny_pool.folder.parents[1], "study")
     specs = [dataclasses.replace(tiny_spec, seed=seed) for seed in range(3)]
-    run_study(specs, store, workers=2)
+    run_study(specs, store, RunOptions(workers=2))
     found = [store.result(spec).gpu_ids for spec in specs]
     assert found[:2] == [["5"], ["7"]]
     assert found[2] in (["5"], ["7"])  # whichever was done first

@@ -26,7 +26,9 @@ from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.settings import DataSpec, ModelSpec, SolverSpec
 from keras_transfer.storage.files import remove_leftovers
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies.scheduler import Reporter, run_study
+from keras_transfer.studies.reporter import Reporter
+from keras_transfer.studies.run_options import RunOptions
+from keras_transfer.studies.scheduler import run_study
 from tests.conftest import TINY, TINY_SIZE, write_tiny_pool
 from tests.trained import assert_same_weights, weights_of
 
@@ -57,9 +59,8 @@ class Interruption(Reporter):
 
 def train(store, cause=lambda: None, specs=(SPEC,)):
     reporter = Interruption(cause)
-    outcome = run_study(
-        list(specs), store, workers=1, reporter=reporter, observe="off"
-    )
+    options = RunOptions(workers=1, observe="off")
+    outcome = run_study(list(specs), store, options, reporter)
     return outcome, reporter.notices
 
 
@@ -241,7 +242,7 @@ def test_killed_worker_then_other_images_then_a_clock_set_back(store, whole):
     del changed["sha256"]
     changed["fingerprint"] = "of other images"
     path.write_text(json.dumps(checksums.seal(changed)))
-    with pytest.raises(UserError, match="made on other images.*--log-dir"):
+    with pytest.raises(UserError, match="made on other images.*`log_dir`"):
         train(store)
     path.write_text(before)
 

@@ -102,5 +102,5 @@ def test_more_images_than_any_class_has_are_refused(tiny_pool, tiny_spec):
     more = dataclasses.replace(tiny_spec.data, images_per_class=12)
     with pytest.raises(UserError, match="at most 11.*Received: 12"):
         halves.load_half(tiny_pool, more, "A")
-    with pytest.raises(UserError, match="`--images` of at most 11"):
+    with pytest.raises(UserError, match="`images` of at most 11"):
         halves.load_half(tiny_pool, tiny_spec.data, "A", 12)

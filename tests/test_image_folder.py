@@ -9,15 +9,16 @@ from PIL import Image
 
 from experiments import similar_datasets
 from experiments.common.settings import ImageSettings
-from keras_transfer.datasets import halves, image_folder, pools
+from keras_transfer.datasets import halves, pools
 from keras_transfer.datasets.image_files import fit_image, read_image
 from keras_transfer.datasets.image_folder import ImageFolder, cut_by_content
 from keras_transfer.datasets.image_listing import list_images
 from keras_transfer.errors import UserError
 from keras_transfer.specs.settings import DataSpec
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies import planning
-from keras_transfer.studies.scheduler import Reporter, prepare_data
+from keras_transfer.studies import dataset_facts
+from keras_transfer.studies.images import prepare_data
+from keras_transfer.studies.reporter import Reporter
 
 
 def save(path, value=0, mode="RGB", size=(8, 6), **options):
@@ -246,8 +247,10 @@ def test_a_plan_knows_classes_and_counts_without_opening_a_file(folder):
     assert settings.dataset.startswith("folder:pictures-")
     store = RunStore(folder.parent / "logs", "study")
     place = (store, settings.dataset, 64, settings.data_dir)
-    assert planning.find_facts(*place) == planning.DatasetFacts(4, 32, 8)
-    assert planning.find_class_names(*place)[3] == "class 3"
+    assert dataset_facts.find_facts(*place) == dataset_facts.DatasetFacts(
+        4, 32, 8
+    )
+    assert dataset_facts.find_class_names(*place)[3] == "class 3"
     text = ImageFolder(folder).describe()
     assert "4 classes, 40 images (to be cut by content" in text
     assert "10 to 10 a class: class 0 10, class 1 10" in text
@@ -401,10 +404,11 @@ def test_real_folders(shared_data, name, classes, total, parts):
     assert all(low < high for low, high in ink)
 
 
-def test_batches_hold_every_image_in_order(folder, monkeypatch):
-    monkeypatch.setattr(image_folder, "_BATCH", 7)
+def test_batches_hold_every_image_in_order(folder):
     source = ImageFolder(folder)
-    images = np.concatenate(list(source.images("train", (6, 8))))
+    batches = list(source.images("train", (6, 8), batch_size=7))
+    assert {len(batch) for batch in batches[:-1]} == {7}
+    images = np.concatenate(batches)
     labels = source.labels("train")
     assert len(images) == len(labels)
     np.testing.assert_array_equal(images[:, 0, 0, 0], 60 * labels)

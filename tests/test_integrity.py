@@ -109,8 +109,7 @@ def test_pool_from_before_blocks_is_compared_by_its_fingerprint(tiny_pool):
 def test_of_a_large_pool_labels_and_some_blocks_are_read(
     tiny_pool, monkeypatch
 ):
-    monkeypatch.setattr(checksums, "_BLOCK", 8)
-    _, blocks = checksums.take_checksums(tiny_pool.folder)
+    _, blocks = checksums.take_checksums(tiny_pool.folder, block_rows=8)
     meta = {"blocks": blocks, "fingerprint": tiny_pool.fingerprint}
     size = 96 * 20 * 20 * 3
     read = []
@@ -121,7 +120,9 @@ def test_of_a_large_pool_labels_and_some_blocks_are_read(
 
     def look(share):
         read.clear()
-        return checksums.find_damage(tiny_pool.folder, meta, int(share * size))
+        return checksums.find_damage(
+            tiny_pool.folder, meta, int(share * size), block_rows=8
+        )
 
     assert look(0.5) is None
     assert sum(read) < 0.6 * size

@@ -15,6 +15,7 @@ from keras_transfer.training.layer_statistics import (
     LayerStatistics,
     probe_batch,
 )
+from keras_transfer.training.options import Options
 from tests.trained import Stop, stop_in_epoch
 
 
@@ -185,9 +186,11 @@ def test_table_of_a_network_that_was_resumed(
     again = RunStore(tmp_path / "other", "study").network(tiny_spec)
     with pytest.raises(Stop):
         trainer.train_network(
-            again, tiny_pool, report=stop_in_epoch(2), test=test
+            again, tiny_pool, None, Options(test=test), stop_in_epoch(2)
         )
-    resumed = trainer.train_network(again, tiny_pool, test=test)
+    resumed = trainer.train_network(
+        again, tiny_pool, options=Options(test=test)
+    )
     assert resumed.resumed_at_epoch == [2]
     assert resumed.layers == expected
 

@@ -12,6 +12,7 @@ from keras_transfer.models import saving
 from keras_transfer.storage.store import RunStore
 from keras_transfer.training import trainer
 from keras_transfer.training.observation import filter_picture
+from keras_transfer.training.options import Options
 from tests.trained import Stop, assert_same_bits, stop_in_epoch
 
 STATISTICS = (
@@ -44,9 +45,11 @@ def series(events, tag):
     return [(event.step, event.value) for event in events.Scalars(tag)]
 
 
-def trained(tmp_path, name, pool, spec, source=None, **more):
+def trained(tmp_path, name, pool, spec, level="default", report=None):
     network = RunStore(tmp_path / name, "study").network(spec)
-    result = trainer.train_network(network, pool, source, **more)
+    result = trainer.train_network(
+        network, pool, None, Options(observe=level), report
+    )
     return network, result
 
 
@@ -56,7 +59,7 @@ def test_bits_do_not_depend_on_observation(tmp_path, tiny_pool, tiny_spec):
         tiny_spec, model=dataclasses.replace(tiny_spec.model, dropout=0.5)
     )
     found = [
-        trained(tmp_path, level, tiny_pool, spec, observe=level)
+        trained(tmp_path, level, tiny_pool, spec, level=level)
         for level in ("off", "default", "full")
     ]
     for network, result in found[1:]:
@@ -141,7 +144,7 @@ def test_frozen_layers_show_zeros(tmp_path, tiny_pool, tiny_spec, base):
 def test_a_resumed_network_has_each_value_once(
     tmp_path, tiny_pool, tiny_spec, level
 ):
-    whole, _ = trained(tmp_path, "whole", tiny_pool, tiny_spec, observe=level)
+    whole, _ = trained(tmp_path, "whole", tiny_pool, tiny_spec, level=level)
 
     with pytest.raises(Stop):
         trained(
@@ -150,10 +153,10 @@ def test_a_resumed_network_has_each_value_once(
             tiny_pool,
             tiny_spec,
             report=stop_in_epoch(1),
-            observe=level,
+            level=level,
         )
     broken, result = trained(
-        tmp_path, "broken", tiny_pool, tiny_spec, observe=level
+        tmp_path, "broken", tiny_pool, tiny_spec, level=level
     )
     assert result.resumed_at_epoch == [1]
     expected, found = read(whole, "train"), read(broken, "train")

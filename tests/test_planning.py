@@ -7,7 +7,7 @@ from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.treatments import TREATMENTS
 from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies import grids, planning
+from keras_transfer.studies import dataset_facts, grids, planning
 
 
 def study(**changes):
@@ -46,14 +46,14 @@ def test_no_treatment_means_the_bases_alone():
 @pytest.mark.parametrize(
     "changes, text",
     [
-        ({"layers": (0,)}, "`--layers` among 1 to 7. Received: 0"),
+        ({"layers": (0,)}, "`layers` among 1 to 7. Received: 0"),
         ({"layers": (8,)}, "Received: 8"),
-        ({"layers": (3, 3)}, "each of `--layers` once. Received 3 twice"),
+        ({"layers": (3, 3)}, "each of `layers` once. Received 3 twice"),
         ({"layers": ()}, "at least one layer"),
-        ({"treatments": ("AnC",)}, "`--treatments` among.*Received: AnC"),
-        ({"splits": (-1,)}, "`--splits`.*Received: -1"),
+        ({"treatments": ("AnC",)}, "`treatments` among.*Received: AnC"),
+        ({"splits": (-1,)}, "`splits`.*Received: -1"),
         ({"seeds": (1, 1)}, "Received 1 twice"),
-        ({"seeds": ()}, "after `--seeds`"),
+        ({"seeds": ()}, "in `seeds`"),
     ],
 )
 def test_bad_values_are_named(changes, text):
@@ -66,7 +66,7 @@ def test_cost_of_a_base_by_hand():
     # epochs, three forward passes each but two of conv1; 2,500 looked at 12
     # times, 5,000 once.
     spec = study()[0]
-    facts = planning.KNOWN_FACTS["cifar100"]
+    facts = dataset_facts.KNOWN_FACTS["cifar100"]
     forward = 28_227_584  # width 32 on crops of 28 px, 50 classes
     seen = 175 * 128 * 12
     conv1 = 28 * 28 * 2 * 3 * 3 * 3 * 32
@@ -82,7 +82,7 @@ def test_cost_of_a_base_by_hand():
 def test_plan_learns_its_speed_from_finished_networks(tmp_path):
     specs = study()
     store = RunStore(tmp_path, "study")
-    facts = planning.KNOWN_FACTS["cifar100"]
+    facts = dataset_facts.KNOWN_FACTS["cifar100"]
     plan = planning.make_plan(specs, store, facts)
     assert len(plan.pending) == 58 and not plan.measured
     network = store.network(specs[0])
@@ -113,7 +113,7 @@ def test_plan_counts_what_frozen_layers_store(tmp_path):
         for s in study(layers=(5, 7))
     ]
     store = RunStore(tmp_path, "study")
-    facts = planning.KNOWN_FACTS["cifar100"]
+    facts = dataset_facts.KNOWN_FACTS["cifar100"]
     plain = planning.make_plan(specs, store, facts)
     reusing = planning.make_plan(specs, store, facts, reuse_bytes=2e9)
     assert plain.stored_bytes == 0
@@ -127,7 +127,7 @@ def test_plan_counts_what_frozen_layers_store(tmp_path):
 
 def test_unknown_size_gives_no_time(tmp_path):
     store = RunStore(tmp_path, "study")
-    assert planning.find_facts(store, "beans", 32, str(tmp_path)) is None
+    assert dataset_facts.find_facts(store, "beans", 32, str(tmp_path)) is None
     plan = planning.make_plan(study(), store, None)
     assert plan.seconds is None and plan.disk_bytes is None
 
@@ -135,11 +135,11 @@ def test_unknown_size_gives_no_time(tmp_path):
 def test_facts_of_a_prepared_set_need_no_tensorflow(
     shared_data, tmp_path, monkeypatch
 ):
-    monkeypatch.delitem(planning.KNOWN_FACTS, "cifar100")
-    facts = planning.find_facts(
+    monkeypatch.delitem(dataset_facts.KNOWN_FACTS, "cifar100")
+    facts = dataset_facts.find_facts(
         RunStore(tmp_path, "s"),
         "cifar100",
         32,
         str(shared_data / "data" / "tfds"),
     )
-    assert facts == planning.DatasetFacts(100, 50_000, 10_000)
+    assert facts == dataset_facts.DatasetFacts(100, 50_000, 10_000)

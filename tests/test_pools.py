@@ -84,7 +84,7 @@ def test_unprepared_set_without_network_says_what_to_do(prepare, monkeypatch):
     monkeypatch.setattr(
         tfds.core.DatasetBuilder, "download_and_prepare", refuse
     )
-    with pytest.raises(UserError, match="'mnist' is not prepared.*--data-dir"):
+    with pytest.raises(UserError, match="'mnist' is not prepared.*`data_dir`"):
         prepare("mnist")
 
 

@@ -44,13 +44,15 @@ def test_a_worker_trains_what_the_settings_say(
         from pathlib import Path
         from keras_transfer.specs.network import from_dict
         from keras_transfer.storage.store import RunStore
-        from keras_transfer.studies.scheduler import Reporter, run_study
+        from keras_transfer.studies.reporter import Reporter
+        from keras_transfer.studies.run_options import RunOptions
+        from keras_transfer.studies.scheduler import run_study
         class Told(Reporter):
             def notice(self, text):
                 print(text)
         spec = from_dict(json.loads(os.environ["SPEC"]))
         store = RunStore({str(tmp_path / "logs")!r}, "s")
-        outcome = run_study([spec], store, workers=2, reporter=Told())
+        outcome = run_study([spec], store, RunOptions(workers=2), Told())
         print(outcome.failed)
     """
     environment = {**os.environ, **CHANGED, "KERAS_HOME": str(home)}

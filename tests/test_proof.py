@@ -12,6 +12,7 @@ from keras_transfer.errors import NetworkFailed
 from keras_transfer.models import saving
 from keras_transfer.storage.store import RunStore
 from keras_transfer.training import trainer
+from keras_transfer.training.options import Options
 from keras_transfer.transfer import actions
 from keras_transfer.transfer.proof import Proof, sha256
 
@@ -186,7 +187,9 @@ def test_a_filed_result_can_be_checked_against_its_model(
     spec = dataclasses.replace(tiny_spec, base="A", target="B", n=3, mode=mode)
     store = RunStore(tmp_path / "logs", "study")
     network = store.network(spec)
-    trainer.train_network(network, tiny_pool, base, observe="off")
+    trainer.train_network(
+        network, tiny_pool, base, options=Options(observe="off")
+    )
     rows = store.result(spec).proof
     assert {r["output_difference"] for r in rows if r["source_path"]} == {0.0}
     again = saving.load_model(network)

@@ -9,6 +9,7 @@ from keras_transfer.specs.settings import ModelSpec
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies.grids import all_class_networks, random_networks
 from keras_transfer.training import trainer
+from keras_transfer.training.options import Options
 from keras_transfer.transfer import random_layers
 
 
@@ -68,7 +69,7 @@ def test_random_layers_stay_as_drawn(
     assert spec.source in (None, base.spec)
     source = base if spec.source else None
     result = trainer.train_network(
-        store.network(spec), tiny_pool, source, observe="off"
+        store.network(spec), tiny_pool, source, options=Options(observe="off")
     )
     frozen = [t for t in result.proof if t["frozen"]]
     assert len(frozen) == 3 * 5

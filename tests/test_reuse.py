@@ -23,7 +23,7 @@ def test_bytes_are_counted_by_hand(spec):
     found = weigh(spec)
     assert found.layers == 5
     assert found.bytes == 4 * 4 * 4 * 64 * (4 * 22_500 + 2_500)
-    assert found.pays
+    assert found.saves()
 
 
 def test_dropout_ends_what_can_be_stored(spec):
@@ -44,9 +44,9 @@ def test_images_that_are_seen(spec):
 
 def test_nothing_is_stored_where_it_cannot_or_does_not_pay(spec):
     endless = dataclasses.replace(spec.data, views=None)
-    assert not weigh(spec, data=endless).pays
-    assert not weigh(spec, mode="finetuned").pays
-    assert not weigh(spec, base=None, n=0).pays
+    assert not weigh(spec, data=endless).saves()
+    assert not weigh(spec, mode="finetuned").saves()
+    assert not weigh(spec, base=None, n=0).saves()
     # More views than passes over the images: computing them costs more.
     every = dataclasses.replace(spec.data, views=24)
-    assert not weigh(spec, data=every).pays
+    assert not weigh(spec, data=every).saves()

@@ -191,7 +191,7 @@ def test_pickles_in_arrays_are_not_opened(tmp_path, marker, tiny_pool):
     for part in ("train", "validation"):
         features["sha256"][part] = file_sha256(folder / f"{part}.npy")
     (folder / "features.json").write_text(json.dumps(features))
-    assert FeatureStore(tmp_path / "features", 10**6)._read("key") is None
+    assert FeatureStore(tmp_path / "features", 10**6).read("key") is None
     with pytest.raises(FileExistsError):  # it would have been run
         marker.mkdir()
         pickle.loads(pickle.dumps(Evil(marker)))  # noqa: S301

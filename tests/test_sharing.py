@@ -15,8 +15,8 @@ import pytest
 from experiments.random_kills.comparing import compare
 from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies import scheduler
-from keras_transfer.studies.scheduler import Reporter
+from keras_transfer.studies.reporter import Outcome, Reporter
+from keras_transfer.studies.schedule import Schedule
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -133,13 +133,12 @@ class Listener(Reporter):
 def test_what_becomes_of_networks_that_others_had(
     tmp_path, tiny_pool, tiny_spec, monkeypatch
 ):
-    monkeypatch.setattr(scheduler, "LOOK_SECONDS", 0.0)
     store = RunStore(tmp_path / "logs", "mine")
-    listener, outcome = Listener(), scheduler.Outcome([], [], {})
+    listener, outcome = Listener(), Outcome([], [], {})
     specs = [dataclasses.replace(tiny_spec, seed=seed) for seed in range(5)]
     finished, failed, died, killed, free = specs
-    schedule = scheduler._Schedule(
-        specs, set(), listener, outcome, store, tiny_pool
+    schedule = Schedule(
+        specs, set(), listener, outcome, store, tiny_pool, look_seconds=0.0
     )
     # Another process, another study: the lock is the network's, not theirs.
     theirs = RunStore(tmp_path / "logs", "theirs")

@@ -186,7 +186,7 @@ def test_clashing_settings_are_an_error_and_nothing_is_lost(store, tiny_spec):
 
 def test_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="Cannot write.*--log-dir"):
+    with pytest.raises(UserError, match="Cannot write.*`log_dir`"):
         RunStore(tmp_path / "file", "study").check_writable()
 
 

@@ -18,13 +18,14 @@ from keras_transfer.errors import NetworkFailed, UserError
 from keras_transfer.models import saving
 from keras_transfer.models.cnn import build_network
 from keras_transfer.storage.store import RunStore
-from keras_transfer.training import strategies, trainer
+from keras_transfer.training import strategies
+from keras_transfer.training.compiling import compile_network
 from tests.replicas import network_spec
 
 ROOT = Path(__file__).resolve().parents[1]
 CASES = {
-    1: ["base", "frozen", "finetuned", "normalized"],
-    2: ["frozen", "finetuned", "normalized", "dropout"],
+    1: ["base", "frozen", "finetuned", "normalized", "muon"],
+    2: ["frozen", "finetuned", "normalized", "dropout", "muon"],
     4: ["frozen", "finetuned"],
 }
 CURVE = 1e-5  # of loss; weights of about 1 are known to 1e-7
@@ -85,6 +86,18 @@ def test_replicas_train_the_network_of_one_device(folder, case, replicas):
             assert b[key] == pytest.approx(a[key], abs=1e-7)
     for a, b in zip(
         one.model.get_weights(), several.model.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(b, a, rtol=0, atol=WEIGHTS)
+
+
+@pytest.mark.slow
+def test_replicas_take_muons_steps_of_one_device(folder):
+    one, two = (Trained(folder, "muon", count) for count in (1, 2))
+    assert one.rows[2]["loss"] < 0.9 * one.rows[0]["loss"]  # it learns
+    for a, b in zip(one.rows, two.rows, strict=True):
+        assert b["loss"] == pytest.approx(a["loss"], abs=CURVE)
+    for a, b in zip(
+        one.model.get_weights(), two.model.get_weights(), strict=True
     ):
         np.testing.assert_allclose(b, a, rtol=0, atol=WEIGHTS)
 
@@ -204,7 +217,7 @@ def test_one_step_a_call_and_no_xla_under_replicas(tiny_spec):
     for replicas, steps in ((None, 20), (2, 1)):
         model = build_network(tiny_spec.model, 18, 4, replicas=replicas or 1)
         solver = dataclasses.replace(tiny_spec.solver, replicas=replicas)
-        trainer.compile_network(model, solver, 20)
+        compile_network(model, solver, 20)
         assert model.steps_per_execution == steps
         assert model.jit_compile is False
 

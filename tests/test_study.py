@@ -13,8 +13,10 @@ from keras_transfer.datasets import checksums
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import from_dict
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies.executors.processes import default_workers
-from keras_transfer.studies.scheduler import Reporter, run_study
+from keras_transfer.studies.executors.resources import default_workers
+from keras_transfer.studies.reporter import Reporter
+from keras_transfer.studies.run_options import RunOptions
+from keras_transfer.studies.scheduler import run_study
 from tests.conftest import write_tiny_pool
 from tests.trained import assert_same_bits, finish, start_study, wait_for
 
@@ -45,13 +47,13 @@ def test_bases_first_then_transfers_then_nothing(store, tiny_spec):
     transfer = dataclasses.replace(tiny_spec, base="B", n=7)
     specs = [transfer, tiny_spec, other]
     listener = Listener()
-    outcome = run_study(specs, store, workers=2, reporter=listener)
+    outcome = run_study(specs, store, RunOptions(workers=2), listener)
     assert sorted(listener.trained[:2]) == ["baseA", "baseB"]
     assert listener.trained[2] == "B7A"
     assert listener.epochs.count(("B7A", 2)) == 1
     assert len(outcome.trained) == 3 and not outcome.failed
     # Another seed trains only what is new; the same study trains nothing.
-    again = run_study(specs, store, workers=2)
+    again = run_study(specs, store, RunOptions(workers=2))
     assert not again.trained and len(again.found) == 3
     # A study of another name shares the base.
     elsewhere = RunStore(store.log_dir, "another_study")

@@ -18,6 +18,7 @@ from keras_transfer.storage.correctness import correctness
 from keras_transfer.storage.files import file_sha256
 from keras_transfer.storage.store import RunStore
 from keras_transfer.training import trainer
+from keras_transfer.training.options import Options
 from tests.trained import (
     Stop,
     assert_same_bits,
@@ -56,7 +57,9 @@ def test_best10_is_the_mean_of_the_ten_highest_of_100_looks(
         tiny_spec.solver, epochs=100, steps_per_epoch=1
     )
     network = store.network(dataclasses.replace(tiny_spec, solver=solver))
-    result = trainer.train_network(network, tiny_pool, observe="off")
+    result = trainer.train_network(
+        network, tiny_pool, options=Options(observe="off")
+    )
     rows = (network.folder / "epochs.jsonl").read_text().splitlines()
     looks = sorted(json.loads(row)["val_accuracy"] for row in rows)
     assert result.val_best10 == pytest.approx(np.mean(looks[-10:]))
@@ -85,11 +88,13 @@ def test_smoothing_trains_otherwise_but_reports_the_plain_loss(
 ):
     solver = dataclasses.replace(tiny_spec.solver, label_smoothing=0.2)
     network = store.network(dataclasses.replace(tiny_spec, solver=solver))
-    result = trainer.train_network(network, tiny_pool, observe="off")
+    result = trainer.train_network(
+        network, tiny_pool, options=Options(observe="off")
+    )
     for trained in (base, network):
         loss, hits = judged_by_hand(trained, tiny_pool)
         filed = trained.read_result()
-        assert filed["test_loss"] == pytest.approx(loss, rel=1e-4)
+        assert filed.test_loss == pytest.approx(loss, rel=1e-4)
         np.testing.assert_array_equal(correctness(filed), hits)
     last = (network.folder / "epochs.jsonl").read_text().splitlines()[-1]
     row = json.loads(last)
@@ -136,17 +141,17 @@ def test_targets_own_mean_is_an_option(store, tiny_pool, tiny_spec):
     solver = dataclasses.replace(tiny_spec.solver, epochs=1)
     base_spec = dataclasses.replace(tiny_spec, data=data, solver=solver)
     base = store.network(base_spec)
-    trainer.train_network(base, tiny_pool, observe="off")
+    trainer.train_network(base, tiny_pool, options=Options(observe="off"))
     spec = dataclasses.replace(base_spec, base="A", target="B", n=1)
     result = trainer.train_network(
-        store.network(spec), tiny_pool, base, observe="off"
+        store.network(spec), tiny_pool, base, options=Options(observe="off")
     )
     assert result.mean_half == "B"
 
 
 def test_same_settings_give_the_same_bits(base, tmp_path, tiny_pool, tiny_spec):
     again = RunStore(tmp_path / "other", "study").network(tiny_spec)
-    trainer.train_network(again, tiny_pool, observe="off")
+    trainer.train_network(again, tiny_pool, options=Options(observe="off"))
     assert_same_bits(base, again)
 
 
@@ -172,17 +177,19 @@ def test_resume_is_bit_identical(
     )
     source_spec = spec.source
     source = store.network(source_spec)
-    train = functools.partial(trainer.train_network, observe="off")
+    train = functools.partial(
+        trainer.train_network, options=Options(observe="off")
+    )
     train(source, tiny_pool)
     whole = store.network(spec)
     expected = train(whole, tiny_pool, source)
     broken = RunStore(tmp_path / "other", "study").network(spec)
 
     with pytest.raises(Stop):
-        train(broken, tiny_pool, source, stop_in_epoch(after_epoch + 1))
+        train(broken, tiny_pool, source, report=stop_in_epoch(after_epoch + 1))
     keras.utils.clear_session()
     resumed = train(broken, tiny_pool, source)
-    assert resumed["resumed_at_epoch"] == [after_epoch + 1]
+    assert resumed.resumed_at_epoch == [after_epoch + 1]
     assert_same_bits(whole, broken)
     for key in ("test_accuracy", "test_loss", "test_correct", "train_loss"):
         assert getattr(resumed, key) == getattr(expected, key)
@@ -197,6 +204,7 @@ SCRIPT = """
     import sys, time
     from pathlib import Path
     from keras_transfer.training import trainer
+from keras_transfer.training.options import Options
     from keras_transfer.datasets.pools import ImagePool
     from keras_transfer.specs.network import from_dict
     from keras_transfer.storage.store import RunStore
@@ -245,7 +253,9 @@ def test_damaged_checkpoint_means_from_the_start(
     network = RunStore(tmp_path / "other", "study").network(tiny_spec)
     network.begin()
     network.checkpoint_path.write_bytes(b"PK\x03\x04 not a checkpoint")
-    result = trainer.train_network(network, tiny_pool, observe="off")
+    result = trainer.train_network(
+        network, tiny_pool, options=Options(observe="off")
+    )
     assert result.resumed_at_epoch == []
     assert_same_bits(base, network)
 

@@ -21,6 +21,7 @@ from keras_transfer.storage import locks
 from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids, tuning
+from keras_transfer.studies.trials import Trial, best_of, write_trial_events
 from tests.conftest import TINY, write_tiny_pool
 from tests.trained import wait_for
 
@@ -136,10 +137,10 @@ def test_a_file_of_rates_that_is_none(tmp_path, text):
 
 
 def test_best_is_among_trials_with_all_their_epochs():
-    few = tuning.Trial({"learning_rate": 1.0}, 2, [], 0.9)
-    full = tuning.Trial({"learning_rate": 0.1}, 6, [], 0.6)
-    better = tuning.Trial({"learning_rate": 0.2}, 6, [], 0.7)
-    assert tuning.best_of([few, full, better]) == better
+    few = Trial({"learning_rate": 1.0}, 2, [], 0.9)
+    full = Trial({"learning_rate": 0.1}, 6, [], 0.6)
+    better = Trial({"learning_rate": 0.2}, 6, [], 0.7)
+    assert best_of([few, full, better]) == better
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,7 @@ def random_search(spec, store, trials, monkeypatch, train):
     """Searches with `train` in the place of a network's own process."""
     called = []
 
-    def run(specs, store, **options):
+    def run(specs, store, options, sources, test):
         for spec in (s for s in specs if store.result(s) is None):
             called.append(spec)
             network = store.network(spec)
@@ -184,7 +185,8 @@ def random_search(spec, store, trials, monkeypatch, train):
     monkeypatch.setattr(tuning, "run_study", run)
     space = tuning.Space(1e-3, 1.0)
     folder = store.log_dir / "keras_tuner"
-    found = tuning.search([spec], space, "random", trials, store, store, folder)
+    plan = tuning.SearchPlan(space, "random", trials)
+    found = tuning.search([spec], plan, store, store, folder)
     return found, called
 
 
@@ -214,7 +216,7 @@ def test_a_search_that_goes_on_tries_only_what_is_missing(
     random_search(tiny_spec, store, 2, monkeypatch, finish)
     found, called = random_search(tiny_spec, store, 10, monkeypatch, finish)
     assert len(found) == 10 and len(called) == 8  # 2 were there
-    best = tuning.best_of(found)
+    best = best_of(found)
     assert best.values["learning_rate"] == min(
         trial.values["learning_rate"] for trial in found
     )
@@ -225,11 +227,11 @@ def test_hparams_of_trials(tmp_path):
         EventAccumulator,
     )
 
-    trials = [tuning.Trial({"learning_rate": 0.5}, 6, [], 0.25)]
+    trials = [Trial({"learning_rate": 0.5}, 6, [], 0.25)]
     store = RunStore(tmp_path, "trials")
     report = tmp_path / "cifar100" / "report-default"
     for _ in range(2):  # the second replaces the first
-        tuning.write_trial_events(store, report, {"AnB 5": trials})
+        write_trial_events(store, report, {"AnB 5": trials})
     (run,) = tmp_path.glob("tb/0 study/AnB-5/trial*/cifar100/report-default")
     events = EventAccumulator(str(run))
     events.Reload()
@@ -245,7 +247,7 @@ def test_a_second_search_in_the_same_place_waits(tmp_path, monkeypatch, capsys):
 
     def search(specs, *arguments, **more):
         begun.append(specs)
-        return [tuning.Trial({"learning_rate": 0.1}, 2, [], 0.5)]
+        return [Trial({"learning_rate": 0.1}, 2, [], 0.5)]
 
     monkeypatch.setattr(tuning, "search", search)
     settings = parse(

@@ -19,12 +19,13 @@ from experiments.benchmark import costs, study
 from experiments.benchmark.race import Entrant, Speed, race
 from experiments.benchmark.roofline import roofline
 from experiments.benchmark.tables import to_markdown
+from experiments.common.flags import as_flags
 from experiments.common.settings import GridSettings as Settings
 from experiments.common.terminal import open_console
 from keras_transfer.errors import UserError
 from keras_transfer.specs import presets
 from keras_transfer.storage.files import write_atomically
-from keras_transfer.studies.executors.processes import available_cores
+from keras_transfer.studies.executors.resources import available_cores
 
 PARTS = ("peak", "training", "trial", "decoding", "observation", "startup")
 TRAIN_TAR = "ILSVRC2012_img_train.tar"
@@ -322,7 +323,7 @@ def main(arguments=None) -> int:
             found["roofline"] = benchmark.roofline(found)
             write_atomically(path, json.dumps(found, indent=1))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {as_flags(str(error), options)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"\nStopped; finished parts are in {path}.", file=sys.stderr)

@@ -1,6 +1,5 @@
 """What observation, starting up and a growing study cost."""
 
-import importlib.metadata
 import os
 import platform
 import statistics
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from keras_transfer.specs.presets import Recipe
 from keras_transfer.storage.tree import find_files
+from keras_transfer.training.versions import PACKAGES, package_versions
 
 
 def describe_machine(threads: int) -> dict:
@@ -28,12 +28,6 @@ def describe_machine(threads: int) -> dict:
         flags = fields.get("flags", "")
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     wanted = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
-    versions = {}
-    for name in ("tensorflow", "tensorflow-cpu", "keras", "numpy", "torch"):
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return {
         "processor": model,
         "threads": threads,
@@ -41,7 +35,7 @@ def describe_machine(threads: int) -> dict:
         "memory_gb": round(memory / 1e9),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        **versions,
+        **package_versions((*PACKAGES, "torch")),
     }
 
 
@@ -72,6 +66,7 @@ def observation(threads: int, recipe: Recipe, rounds: int) -> dict:
 
     from keras_transfer.models import cnn as models
     from keras_transfer.training import callbacks, observation, trainer
+    from keras_transfer.training.compiling import compile_network
     from keras_transfer.training.layer_statistics import (
         PROBE_IMAGES,
         LayerStatistics,
@@ -80,7 +75,7 @@ def observation(threads: int, recipe: Recipe, rounds: int) -> dict:
     trainer.set_threads(threads)
     solver, size = recipe.solver, recipe.solver.batch_size
     network = models.build_network(recipe.model, recipe.crop, 50)
-    trainer.compile_network(network, solver, _TIMED_STEPS)
+    compile_network(network, solver, _TIMED_STEPS)
     rng = np.random.default_rng(0)
     shape = (max(size, PROBE_IMAGES), recipe.crop, recipe.crop, 3)
     images = tf.constant(rng.normal(size=shape), tf.float32)

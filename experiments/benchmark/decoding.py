@@ -17,7 +17,7 @@ from keras_transfer.specs.presets import Recipe
 from keras_transfer.training import trainer
 
 _IMAGES = 128  # decoded in a round
-_POOL = 1024  # images of the map that is read, 200 MB at 256 px
+IMAGES_READ = 1024  # images of the map that is read, 200 MB at 256 px
 _HEIGHT, _WIDTH = 375, 500  # of a typical image of ImageNet
 
 
@@ -96,14 +96,14 @@ def decoding(threads: int, recipe: Recipe, tar: str | None) -> dict:
     return {f"JPEGs {source}, {side}x{side} px, {kilobytes:.0f} kB": work}
 
 
-def _map_of_noise(side: int) -> np.ndarray:
+def _map_of_noise(count: int, side: int) -> np.ndarray:
     """Writes a pool's map of random pixels, and maps it."""
     rng = np.random.default_rng(0)
-    shape = (_POOL, side, side, 3)
+    shape = (count, side, side, 3)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "images.npy"
         images = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
-        for start in range(0, _POOL, 64):
+        for start in range(0, count, 64):
             images[start : start + 64] = rng.integers(
                 0, 256, (64, *shape[1:]), np.uint8
             )
@@ -111,27 +111,28 @@ def _map_of_noise(side: int) -> np.ndarray:
         return np.load(path, mmap_mode="r")  # outlives the file's name
 
 
-def reading(threads: int, recipe: Recipe) -> dict:
+def reading(threads: int, recipe: Recipe, count: int = IMAGES_READ) -> dict:
     """Returns works that read training and test batches from a memory map.
 
     Args:
         threads: Integer.
         recipe: `Recipe` of the crop and the batch.
+        count: Integer, images of the map that is read.
 
     Returns:
         Dict from names to callables that return the number of images.
     """
     trainer.set_threads(threads)
-    images = _map_of_noise(recipe.image_size)
+    images = _map_of_noise(count, recipe.image_size)
     side = recipe.image_size
-    part = halves.Part(images, np.arange(_POOL), np.zeros(_POOL, np.int32))
+    part = halves.Part(images, np.arange(count), np.zeros(count, np.int32))
     mean = np.full((side, side, 3), 120, np.float32)
     spec = recipe.data("imagenet2012", 0)
     size = recipe.solver.batch_size
-    steps = 2 * batches.steps_per_pass(_POOL, size)
+    steps = 2 * batches.steps_per_pass(count, size)
 
     def train():
-        course = batches.Course(_POOL, size, 0, 0, steps)
+        course = batches.Course(count, size, 0, 0, steps)
         stream = batches.train_batches(part, mean, spec, course)
         return sum(len(labels) for _, labels in stream)
 

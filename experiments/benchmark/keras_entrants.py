@@ -14,6 +14,7 @@ from keras_transfer.specs.costs import layer_costs
 from keras_transfer.specs.presets import Recipe
 from keras_transfer.specs.settings import DataSpec
 from keras_transfer.training import trainer
+from keras_transfer.training.compiling import compile_network
 from keras_transfer.transfer import actions, frozen_features
 
 CLASSES = 50
@@ -127,7 +128,7 @@ def our_training(threads: int, recipe: Recipe, steps: int) -> dict:
     solver = recipe.solver
     part, spec = _data(recipe, 20 * solver.batch_size)
     network = cnn.build_network(recipe.model, recipe.crop, CLASSES)
-    trainer.compile_network(network, solver, steps)
+    compile_network(network, solver, steps)
     mean = np.full((recipe.image_size, recipe.image_size, 3), 128, np.float32)
 
     def work():
@@ -220,7 +221,7 @@ def stored_features(
     )
     half = halves.HalfData(np.arange(CLASSES), [], part, part, part)
     upper = frozen_features.upper_part(network, cut)
-    trainer.compile_network(upper, solver, steps)
+    compile_network(upper, solver, steps)
 
     def work():
         course = batches.Course(len(part), solver.batch_size, 0, 0, steps)

@@ -14,7 +14,8 @@ from keras_transfer.specs.identity import to_dict
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids
-from keras_transfer.studies.scheduler import Reporter, prepare_data
+from keras_transfer.studies.images import prepare_data
+from keras_transfer.studies.reporter import Reporter
 
 PARTS = {
     "bases": (),

@@ -7,8 +7,9 @@ from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.presets import Recipe
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies import grids, planning
-from keras_transfer.studies.scheduler import Reporter, prepare_data
+from keras_transfer.studies import dataset_facts, grids
+from keras_transfer.studies.images import prepare_data
+from keras_transfer.studies.reporter import Reporter
 
 
 def base_specs(settings: Settings, recipe: Recipe) -> list[NetworkSpec]:
@@ -41,7 +42,7 @@ def few_image_bases(
         UserError: If the data set cannot be had.
     """
     store = RunStore(settings.log_dir, "few_images")
-    facts = planning.find_facts(
+    facts = dataset_facts.find_facts(
         store, settings.dataset, recipe.image_size, settings.data_dir
     )
     if facts is None:
@@ -52,7 +53,7 @@ def few_image_bases(
             settings.data_dir,
             Reporter(),
         )
-        facts = planning.find_facts(
+        facts = dataset_facts.find_facts(
             store, settings.dataset, recipe.image_size, settings.data_dir
         )
     whole = facts.train_images / facts.num_classes
@@ -80,6 +81,6 @@ def check_images(sizes: tuple[int, ...], most: int, dataset: str) -> None:
     for size in sizes:
         if size >= most:
             raise UserError(
-                f"Expected `--images` below {most}, all that {dataset} has of "
+                f"Expected `images` below {most}, all that {dataset} has of "
                 f"a class (they come beside). Received: {size}."
             )

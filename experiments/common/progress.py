@@ -1,6 +1,7 @@
 """What a study shows while it runs: rich bars, or plain lines in a pipe."""
 
 import time
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.progress import (
@@ -13,7 +14,7 @@ from rich.progress import (
 
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.studies.planning import Plan
-from keras_transfer.studies.scheduler import Reporter
+from keras_transfer.studies.reporter import Reporter
 
 
 def readable_time(seconds: float | None) -> str:
@@ -44,9 +45,18 @@ class StudyProgress(Reporter):
         plan: `Plan`.
         console: `rich.console.Console`.
         quiet: Boolean, whether to show failures only.
+        reword: Callable or `None`, changes what the library says of failures
+            and damage, see `flags.as_flags`. Defaults to `None`.
     """
 
-    def __init__(self, plan: Plan, console: Console, quiet: bool = False):
+    def __init__(
+        self,
+        plan: Plan,
+        console: Console,
+        quiet: bool = False,
+        reword: Callable[[str], str] | None = None,
+    ):
+        self.reword = reword or str
         self.console = console
         self.quiet = quiet
         self.lively = console.is_terminal and not quiet
@@ -123,7 +133,10 @@ class StudyProgress(Reporter):
 
     def notice(self, text):
         self.console.print(
-            f"note: {text}", soft_wrap=True, markup=False, highlight=False
+            f"note: {self.reword(text)}",
+            soft_wrap=True,
+            markup=False,
+            highlight=False,
         )
 
     def taken(self, spec, holder):
@@ -185,7 +198,8 @@ class StudyProgress(Reporter):
     def failed(self, spec, message):
         self._end(spec)
         self.console.print(
-            f"[{self.done}/{self.total}] {spec.name} FAILED: {message}",
+            f"[{self.done}/{self.total}] {spec.name} FAILED: "
+            f"{self.reword(message)}",
             style="bold",
             soft_wrap=True,
             markup=False,

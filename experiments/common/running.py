@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from experiments.common.flags import as_flags
 from experiments.common.settings import Settings, StudySettings, parse
 from experiments.common.terminal import open_console
 from experiments.common.training import training
@@ -26,7 +27,7 @@ from keras_transfer.specs.rates import with_rates
 from keras_transfer.storage import locks
 from keras_transfer.storage.files import remove_leftovers
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies.scheduler import Outcome
+from keras_transfer.studies.reporter import Outcome
 from keras_transfer.training.process_settings import check_process_settings
 
 DONE, SOME_FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
@@ -121,7 +122,8 @@ def guarded_main(
         check_process_settings()
         return act(settings.opened(), console)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        text = as_flags(str(error), settings)
+        print(f"error: {text}", file=sys.stderr)
         return USER_MISTAKE
     except KeyboardInterrupt:
         print(
@@ -203,8 +205,9 @@ def _report(
     console: Console,
 ) -> int:
     for spec, message in outcome.failed.items():
+        text = as_flags(message, settings)
         console.print(
-            f"failed: {spec.name}: {message}", highlight=False, markup=False
+            f"failed: {spec.name}: {text}", highlight=False, markup=False
         )
     rows = results.collect(study.specs, store)
     for caution in absent_classes(rows):

@@ -8,12 +8,14 @@ import tyro
 from keras_transfer.datasets.image_folder import ImageFolder
 from keras_transfer.errors import UserError
 from keras_transfer.specs import presets
-from keras_transfer.specs.architectures import smallest_crop
+from keras_transfer.specs.architectures import find_architecture
+from keras_transfer.specs.costs import LEAST_SECONDS
 from keras_transfer.specs.identity import spec_hash
 from keras_transfer.specs.rates import read_rates
 from keras_transfer.specs.settings import check_dataset_name
 from keras_transfer.specs.treatments import CHOICES, TREATMENTS
-from keras_transfer.studies.scheduler import REUSE_GIGABYTES
+from keras_transfer.studies.executors.executor import Executor
+from keras_transfer.studies.run_options import REUSE_GIGABYTES, RunOptions
 from keras_transfer.training.devices import StrategyName, choose_replicas
 
 
@@ -64,6 +66,8 @@ class Settings:
     """Fixed views of each training image, if not the preset's."""
     reuse_gigabytes: float = REUSE_GIGABYTES
     """Disk for what frozen layers compute; 0 computes it at every step."""
+    reuse_seconds: float = LEAST_SECONDS
+    """Time that this must save a network, else nothing is stored."""
     observe: Literal["off", "default", "full"] = "default"
     """What TensorBoard shows of layers: nothing, kernels, every weight."""
     workers: int | None = None
@@ -114,6 +118,24 @@ class Settings:
         self._check(recipe)
         return recipe
 
+    def run_options(self, executor: Executor | None = None) -> RunOptions:
+        """Returns where and how networks are trained.
+
+        Args:
+            executor: `Executor` or `None`, see `RunOptions`.
+
+        Returns:
+            `RunOptions`.
+        """
+        return RunOptions(
+            self.data_dir,
+            self.workers,
+            self.reuse_gigabytes,
+            self.reuse_seconds,
+            self.observe,
+            executor,
+        )
+
     def rates(self) -> dict[str, dict[str, float]]:
         """Returns the learning rates of each task's own, if any."""
         return {}
@@ -144,51 +166,52 @@ class Settings:
 
     def _check(self, recipe: presets.Recipe) -> None:
         check_dataset_name(self.dataset)
-        for flag, value in (
-            ("--epochs", recipe.solver.epochs),
-            ("--batch-size", recipe.solver.batch_size),
-            ("--steps-per-epoch", recipe.solver.steps_per_epoch or 1),
-            ("--width", recipe.model.width),
-            ("--views", 1 if self.views is None else self.views),
+        for name, value in (
+            ("epochs", recipe.solver.epochs),
+            ("batch_size", recipe.solver.batch_size),
+            ("steps_per_epoch", recipe.solver.steps_per_epoch or 1),
+            ("width", recipe.model.width),
+            ("views", 1 if self.views is None else self.views),
             (
-                "--images-per-class",
+                "images_per_class",
                 1 if self.images_per_class is None else self.images_per_class,
             ),
-            ("--workers", 1 if self.workers is None else self.workers),
+            ("workers", 1 if self.workers is None else self.workers),
         ):
             if value < 1:
                 raise UserError(
-                    f"Expected `{flag}` of at least 1. Received: {value}."
+                    f"Expected `{name}` of at least 1. Received: {value}."
                 )
         if not recipe.solver.learning_rate > 0:
             raise UserError(
-                "Expected a `--learning-rate` above 0. "
+                "Expected a `learning_rate` above 0. "
                 f"Received: {recipe.solver.learning_rate}."
             )
         replicas = recipe.solver.replicas or 1
         if recipe.solver.batch_size % replicas:
             raise UserError(
-                f"Expected a `--batch-size` that {replicas} GPUs share "
+                f"Expected a `batch_size` that {replicas} GPUs share "
                 f"equally. Received: {recipe.solver.batch_size}."
             )
-        if recipe.crop < smallest_crop(recipe.model):
+        architecture = find_architecture(recipe.model.name)
+        if recipe.crop < architecture.smallest_crop:
             raise UserError(
                 f"Images are too small for {recipe.model.name}: crops of "
                 f"{recipe.image_size}-px images have {recipe.crop} px, it "
-                f"needs {smallest_crop(recipe.model)}. Give a larger "
-                "`--image-size`."
+                f"needs {architecture.smallest_crop}. Give a larger "
+                "`image_size`."
             )
-        if recipe.model.name != "cnn8" and self.width is not None:
+        if not architecture.has_width and self.width is not None:
             raise UserError(
-                f"Expected no `--width` of {recipe.model.name}, whose layers "
+                f"Expected no `width` of {recipe.model.name}, whose layers "
                 f"are the authors'. Received: {self.width}."
             )
         native = presets.NATIVE_SIZES.get(self.dataset, recipe.crop)
         if self.preset == "paper" and native < recipe.crop:
             raise UserError(
                 f"Images of {self.dataset} are too small for "
-                f"`--preset paper`: they have {native} px, the paper's "
-                f"network needs {recipe.crop}. Use `--preset default`."
+                f'`preset="paper"`: they have {native} px, the paper\'s '
+                f'network needs {recipe.crop}. Use `preset="default"`.'
             )
 
 

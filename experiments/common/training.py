@@ -1,11 +1,13 @@
 """From networks to results: print the plan, then train what is missing."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 
 from rich.console import Console
 from rich.table import Table
 
+from experiments.common.flags import as_flags
 from experiments.common.progress import (
     StudyProgress,
     readable_size,
@@ -16,15 +18,16 @@ from keras_transfer.datasets.image_folder import ImageFolder
 from keras_transfer.datasets.sources import FOLDER
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies import planning
+from keras_transfer.studies import dataset_facts, planning
 from keras_transfer.studies.executors.cluster import ClusterExecutor
-from keras_transfer.studies.executors.processes import (
-    Executor,
+from keras_transfer.studies.executors.executor import Executor
+from keras_transfer.studies.executors.ray_connection import connected
+from keras_transfer.studies.executors.resources import (
     default_workers,
     threads_of,
 )
-from keras_transfer.studies.executors.ray_connection import connected
-from keras_transfer.studies.scheduler import Outcome, run_study
+from keras_transfer.studies.reporter import Outcome
+from keras_transfer.studies.scheduler import run_study
 from keras_transfer.training.devices import gpus_per_network
 
 _LONG = 7 * 24 * 3600  # a plan of more seconds is no job for this machine
@@ -56,7 +59,7 @@ def training(
     """
     title = title or f"Study {store.study}"
     with open_executor(settings, specs, store, console) as executor:
-        yield _train_all(settings, specs, store, console, executor, title)
+        yield _plan_and_train(settings, specs, store, console, executor, title)
 
 
 @contextlib.contextmanager
@@ -97,10 +100,10 @@ def open_executor(
         )
 
 
-def _train_all(
+def _plan_and_train(
     settings, specs, store, console, executor, title
 ) -> Outcome | None:
-    facts = planning.find_facts(
+    facts = dataset_facts.find_facts(
         store, settings.dataset, specs[0].data.image_size, settings.data_dir
     )
     workers = settings.workers or default_workers(specs)
@@ -114,6 +117,7 @@ def _train_all(
         workers,
         threads,
         1e9 * settings.reuse_gigabytes,
+        settings.reuse_seconds,
     )
     for notice in store.notices:
         console.print(f"note: {notice}", soft_wrap=True, highlight=False)
@@ -126,17 +130,10 @@ def _train_all(
     if settings.plan:
         _print_folder(settings, console)
         return None
-    with StudyProgress(plan, console, settings.quiet) as progress:
-        return run_study(
-            specs,
-            store,
-            settings.data_dir,
-            workers,
-            progress,
-            settings.reuse_gigabytes,
-            executor=executor,
-            observe=settings.observe,
-        )
+    reword = functools.partial(as_flags, settings=settings)
+    with StudyProgress(plan, console, settings.quiet, reword) as progress:
+        options = settings.run_options(executor)
+        return run_study(specs, store, options, progress)
 
 
 def _print_folder(settings: Settings, console: Console) -> None:

@@ -15,7 +15,8 @@ _ARGUMENTS = (
     *("--dataset", "tiny_squares", "--image-size", "20", "--width", "4"),
     *("--epochs", "3", "--steps-per-epoch", "2", "--batch-size", "8"),
     *("--views", "2", "--layers", "7", "--treatments", "AnB"),
-    *("--workers", "2"),
+    # Networks so small would store no features: it saves them no time.
+    *("--workers", "2", "--reuse-seconds=-1000"),
 )
 
 
@@ -112,13 +113,11 @@ def _wait_for_group(group: int) -> None:
 
 def _run_study(log_dir: Path, data_dir: Path, aim: Aim | None) -> int:
     from experiments import similar_datasets
-    from keras_transfer.specs import costs as reuse
-    from keras_transfer.studies.executors import processes as workers
+    from keras_transfer.studies.executors import worker
 
     # What killed processes leave in the system's own folder is not ours.
     tempfile.tempdir = os.environ["TMPDIR"] = str(log_dir.parent / "tmp")
-    reuse._LEAST_SECONDS = float("-inf")  # tiny networks store features too
-    workers.START = "fork"
+    worker.START = "fork"
     if aim is not None:
         take_aim(aim, log_dir)
     return similar_datasets.main(

@@ -97,7 +97,11 @@ class Course:
 
 
 def train_batches(
-    part: Part, mean: np.ndarray, spec: DataSpec, course: Course
+    part: Part,
+    mean: np.ndarray,
+    spec: DataSpec,
+    course: Course,
+    readers: int | None = None,
 ) -> tf.data.Dataset:
     """Yields training batches, each a pure function of `(seed, step)`.
 
@@ -106,6 +110,7 @@ def train_batches(
         mean: `float32` array `(size, size, 3)`, subtracted before the crop.
         spec: `DataSpec`.
         course: `Course`.
+        readers: Integer or `None`, see `evaluation_batches`.
 
     Returns:
         `tf.data.Dataset` of `(images, labels)`, images `float32` of shape
@@ -129,7 +134,7 @@ def train_batches(
     def batch(places, view):
         return shown(places, view), tf.gather(labels, places)
 
-    return course.batches(spec, batch, _readers(spec))
+    return course.batches(spec, batch, readers or _readers(spec))
 
 
 def evaluation_batches(
@@ -138,6 +143,7 @@ def evaluation_batches(
     spec: DataSpec,
     batch_size: int = 500,
     replicas: int = 1,
+    readers: int | None = None,
 ) -> tf.data.Dataset:
     """Yields every image once, its centre crop, in order.
 
@@ -147,6 +153,8 @@ def evaluation_batches(
         spec: `DataSpec`.
         batch_size: Integer; the last batch may be smaller.
         replicas: Integer, devices that share a batch; see `in_order`.
+        readers: Integer or `None`, batches that are made at the same time.
+            Defaults to `None` for 2, or for the threads where crops are large.
 
     Returns:
         `tf.data.Dataset` of `(images, labels)`.
@@ -173,7 +181,8 @@ def evaluation_batches(
         return shown(places), tf.gather(labels, places)
 
     size = min(batch_size, largest)
-    return in_order(len(part), batch, size, replicas, _readers(spec))
+    readers = readers or _readers(spec)
+    return in_order(len(part), batch, size, replicas, readers)
 
 
 def _crop_source(part: Part, mean: np.ndarray, spec: DataSpec):

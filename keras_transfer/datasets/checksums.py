@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-_BLOCK = 256  # rows
+BLOCK_ROWS = 256  # of a block
 READ_BYTES = 4_000_000_000  # most of a pool that a start of a study reads
 VALIDATION_ROWS = "validation_rows.npy"  # of sets that choose them
 _FILES = tuple(
@@ -23,11 +23,15 @@ _FILES = tuple(
 )
 
 
-def take_checksums(folder: Path) -> tuple[str, dict[str, list[int]]]:
+def take_checksums(
+    folder: Path, block_rows: int = BLOCK_ROWS
+) -> tuple[str, dict[str, list[int]]]:
     """Reads the arrays of a pool once.
 
     Args:
         folder: Path of a pool.
+        block_rows: Integer, images or labels of a block. Defaults to
+            `BLOCK_ROWS`.
 
     Returns:
         Tuple of the fingerprint, a SHA-256 of all labels and pixels, and a
@@ -39,8 +43,8 @@ def take_checksums(folder: Path) -> tuple[str, dict[str, list[int]]]:
     for name in (*_FILES, *chosen):
         array = np.load(folder / name, mmap_mode="r")
         blocks[name] = []
-        for start in range(0, len(array), _BLOCK):
-            content = array[start : start + _BLOCK].tobytes()
+        for start in range(0, len(array), block_rows):
+            content = array[start : start + block_rows].tobytes()
             digest.update(content)
             blocks[name].append(zlib.crc32(content))
     return digest.hexdigest(), blocks
@@ -74,7 +78,10 @@ def is_sealed(meta: dict) -> bool:
 
 
 def find_damage(
-    folder: Path, meta: dict, read_bytes: int = READ_BYTES
+    folder: Path,
+    meta: dict,
+    read_bytes: int = READ_BYTES,
+    block_rows: int = BLOCK_ROWS,
 ) -> str | None:
     """Looks for a file of a pool that is not what was written.
 
@@ -82,7 +89,9 @@ def find_damage(
         folder: Path of a pool.
         meta: Dict, its `pool.json`.
         read_bytes: Integer, most to read; from a pool that is larger, blocks
-            are drawn at random.
+            are drawn at random. Defaults to `READ_BYTES`.
+        block_rows: Integer, rows of a block of `meta`. Defaults to
+            `BLOCK_ROWS`.
 
     Returns:
         String such as `"train_images.npy, rows 256 to 511"`, or `None`.
@@ -107,17 +116,17 @@ def find_damage(
     for name in files:
         array = np.load(folder / name, mmap_mode="r")
         expected = blocks[name]
-        if len(expected) != -(-len(array) // _BLOCK):
+        if len(expected) != -(-len(array) // block_rows):
             return f"{name}, {len(array)} rows"
         chosen = range(len(expected))
         if size > read_bytes and name.endswith("_images.npy"):
             count = int(len(expected) * read_bytes / size)
             chosen = random.sample(chosen, max(1, count))
         for block in sorted(chosen):
-            start = block * _BLOCK
-            content = array[start : start + _BLOCK].tobytes()
+            start = block * block_rows
+            content = array[start : start + block_rows].tobytes()
             if zlib.crc32(content) != expected[block]:
-                last = min(start + _BLOCK, len(array)) - 1
+                last = min(start + block_rows, len(array)) - 1
                 return f"{name}, rows {start} to {last}"
     return None
 

@@ -108,7 +108,7 @@ def known_kinds(dataset: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if dataset not in _KNOWN:
         raise UserError(
             f"No list of natural and man-made classes of {dataset!r}: known "
-            f"are {sorted(_KNOWN)}. Give `--classes FILE` with the sections "
+            f"are {sorted(_KNOWN)}. Give `classes=FILE` with the sections "
             "[man-made] and [natural], a class name a line."
         )
     kinds = _KNOWN[dataset]()

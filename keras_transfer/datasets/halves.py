@@ -147,7 +147,7 @@ def load_half(
         raise UserError(
             f"Half {half} of {spec.name} has classes without a training "
             f"image: {absent[:5]} ({len(absent)} in all). "
-            "Choose another `--dataset` or split."
+            "Choose another `dataset` or split."
         )
     # The cut looks at a class's own label, so it is made on the pool's labels.
     own = classes[labels]
@@ -164,7 +164,7 @@ def load_half(
         if not len(found):
             raise UserError(
                 f"Half {half} of {spec.name} has no {what}. "
-                "Choose another `--dataset` or split."
+                "Choose another `dataset` or split."
             )
     limit = spec.images_per_class if images is None else images
     if limit is not None:
@@ -184,8 +184,9 @@ def _check_limit(limit, most, half, spec: DataSpec, images) -> None:
     # At most so many of each class, but not more than any class has: that
     # would file the same network under another name.
     if limit > most:
-        flag = "--images-per-class" if images is None else "--images"
+        argument = "images_per_class" if images is None else "images"
         raise UserError(
-            f"Expected `{flag}` of at most {most}, the training images of the "
-            f"largest class of half {half} of {spec.name}. Received: {limit}."
+            f"Expected `{argument}` of at most {most}, the training images "
+            f"of the largest class of half {half} of {spec.name}. "
+            f"Received: {limit}."
         )

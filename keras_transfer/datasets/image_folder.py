@@ -35,7 +35,7 @@ from keras_transfer.errors import UserError
 
 TEST_SHARE = 0.2  # of each class, where a folder has no test part
 VALIDATION_SHARE = 0.1
-_BATCH = 256
+_BATCH = 256  # images that are decoded and handed on together
 _SQUASH = ",fit=squash"
 
 
@@ -85,7 +85,7 @@ class ImageFolder:
         if folder is None:
             raise UserError(
                 f"Data set {name!r} is a folder of images: expected that "
-                "folder (`--images`, or `--data-dir`). Received: none."
+                "folder (`images`, or `data_dir`). Received: none."
             )
         fit = "squash" if name.endswith(_SQUASH) else "crop"
         found = cls(folder, fit)
@@ -212,17 +212,20 @@ class ImageFolder:
         return np.arange(len(self._rows("train"))) >= count
 
     def images(
-        self, part: str, image_shape: tuple[int, int]
+        self,
+        part: str,
+        image_shape: tuple[int, int],
+        batch_size: int = _BATCH,
     ) -> Iterator[np.ndarray]:
-        """See `Source`."""
+        """See `Source`; `batch_size` images are decoded together."""
 
         def decode(image: FoundImage) -> np.ndarray:
             return fit_image(read_image(image.path), image_shape, self.fit)
 
         rows = self._rows(part)
         with ThreadPoolExecutor(os.cpu_count()) as threads:
-            for start in range(0, len(rows), _BATCH):
-                batch = rows[start : start + _BATCH]
+            for start in range(0, len(rows), batch_size):
+                batch = rows[start : start + batch_size]
                 yield np.stack(list(threads.map(decode, batch)))
 
     def _rows(self, part: str) -> list[FoundImage]:

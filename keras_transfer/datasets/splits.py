@@ -32,7 +32,7 @@ def class_halves(num_classes: int, split: int) -> dict[str, np.ndarray]:
     if num_classes < 4:
         raise UserError(
             "A study needs at least 4 classes (two for each half). "
-            f"Received: {num_classes} classes. Choose another `--dataset`."
+            f"Received: {num_classes} classes. Choose another `dataset`."
         )
     generator = np.random.RandomState([split])
     first = np.sort(

@@ -58,7 +58,7 @@ def prepared_builder(name: str, data_dir: str | None):
         raise UserError(
             f"Data set {name!r} is not prepared in {where} and could not be "
             f"downloaded ({type(error).__name__}: {first_line(error)[:200]}). "
-            "Check the network, or give `--data-dir` of a prepared copy."
+            "Check the network, or give `data_dir` of a prepared copy."
         ) from error
     return builder
 
@@ -72,7 +72,7 @@ def _check_manual_files(builder) -> None:
     names = {path.name for path in manual.glob("*")}
     cure = (
         f"Put them, or a symbolic link to their folder, at {manual}, or give "
-        "`--data-dir` of a folder in which TFDS has prepared them."
+        "`data_dir` of a folder in which TFDS has prepared them."
     )
     if builder.name == "imagenet2012":
         missing = [name for name in _IMAGENET_TARS if name not in names]

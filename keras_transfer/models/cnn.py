@@ -10,8 +10,8 @@ from keras_transfer.models.layers import (
 )
 from keras_transfer.specs.architectures import (
     LayerRow,
+    find_architecture,
     layer_rows,
-    smallest_crop,
 )
 from keras_transfer.specs.seeds import derive_seed
 from keras_transfer.specs.settings import ModelSpec
@@ -50,11 +50,12 @@ def build_network(
         36650
     """
     rows = layer_rows(model, num_classes)
-    if crop < smallest_crop(model):
+    smallest = find_architecture(model.name).smallest_crop
+    if crop < smallest:
         raise UserError(
             f"Images are too small for {model.name}: expected crops of at "
-            f"least {smallest_crop(model)} px. Received: {crop} px. Choose a "
-            "larger `--image-size` or another network."
+            f"least {smallest} px. Received: {crop} px. Choose a "
+            "larger `image_size` or another network."
         )
     dtype = "mixed_bfloat16" if model.precision == "bfloat16" else "float32"
     network = keras.Sequential(name=model.name)

@@ -6,6 +6,7 @@ floating-point operations from them without importing TensorFlow.
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 from keras_transfer.errors import UserError
 from keras_transfer.specs.origins import LAYER_NAMES
@@ -81,14 +82,7 @@ def layer_rows(model: ModelSpec, num_classes: int) -> tuple[LayerRow, ...]:
             f"fc8 needs an output for each of {num_classes} classes. "
             f"Received: outputs={outputs}."
         )
-    if model.name == "caffenet":
-        return _caffenet_rows(model, outputs)
-    if model.name == "cnn8":
-        return _cnn8_rows(model, outputs)
-    raise UserError(
-        "Expected `model.name` to be 'cnn8' or 'caffenet'. "
-        f"Received: {model.name!r}."
-    )
+    return find_architecture(model.name).rows(model, outputs)
 
 
 def _caffenet_rows(model: ModelSpec, outputs: int) -> tuple[LayerRow, ...]:
@@ -131,11 +125,55 @@ def _cnn8_rows(model: ModelSpec, outputs: int) -> tuple[LayerRow, ...]:
     )
 
 
-def smallest_crop(model: ModelSpec) -> int:
-    """Returns the side in pixels of the smallest crop a network can take."""
-    # Below 67 px the last pooling of caffenet has nothing left to pool; below
-    # 16 px conv5 of cnn8 would see fewer than 4x4 positions.
-    return 67 if model.name == "caffenet" else 16
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """A network that studies know by name.
+
+    Args:
+        rows: Function of a `ModelSpec` and the number of outputs that returns
+            its `LayerRow`.
+        smallest_crop: Integer, side in pixels of the smallest crop it takes.
+        one_at_a_time: Boolean, whether it fills all cores of a CPU, so that
+            two at the same time would only wait for each other.
+        has_width: Boolean, whether `ModelSpec.width` scales its layers.
+    """
+
+    rows: Callable[[ModelSpec, int], tuple[LayerRow, ...]]
+    smallest_crop: int
+    one_at_a_time: bool
+    has_width: bool
+
+
+ARCHITECTURES = {
+    # Below 16 px conv5 would see fewer than 4x4 positions.
+    "cnn8": Architecture(
+        _cnn8_rows, smallest_crop=16, one_at_a_time=False, has_width=True
+    ),
+    # Below 67 px the last pooling has nothing left to pool.
+    "caffenet": Architecture(
+        _caffenet_rows, smallest_crop=67, one_at_a_time=True, has_width=False
+    ),
+}
+
+
+def find_architecture(name: str) -> Architecture:
+    """Returns the architecture of a name.
+
+    Args:
+        name: String, one of `ARCHITECTURES`.
+
+    Returns:
+        `Architecture`.
+
+    Raises:
+        UserError: If there is none.
+    """
+    if name not in ARCHITECTURES:
+        known = " or ".join(map(repr, ARCHITECTURES))
+        raise UserError(
+            f"Expected `model.name` to be {known}. Received: {name!r}."
+        )
+    return ARCHITECTURES[name]
 
 
 def _window(size: int, kernel: int, stride: int, padding: str) -> int:

@@ -88,7 +88,7 @@ def training_flops(costs: tuple[LayerCost, ...], frozen: int = 0) -> int:
 FLOPS = 5e10
 WRITE_BYTES = 5e8
 READ_BYTES = 2e9
-_LEAST_SECONDS = 2.0
+LEAST_SECONDS = 2.0  # that storing has to save, to be worth it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,10 +147,17 @@ class Reuse:
     saved_flops: float
     saved_seconds: float
 
-    @property
-    def pays(self) -> bool:
-        """Whether it saves time."""
-        return self.layers > 0 and self.saved_seconds > _LEAST_SECONDS
+    def saves(self, least_seconds: float = LEAST_SECONDS) -> bool:
+        """Returns whether it saves time that is worth it.
+
+        Args:
+            least_seconds: Float, time that it has to save. Defaults to
+                `LEAST_SECONDS`.
+
+        Returns:
+            Boolean; `False` if no layers could be stored.
+        """
+        return self.layers > 0 and self.saved_seconds > least_seconds
 
 
 NO_REUSE = Reuse(0, 0, 0.0, 0.0, 0.0)

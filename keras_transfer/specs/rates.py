@@ -38,7 +38,7 @@ def read_rates(path: str) -> dict[str, dict[str, float]]:
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f"Expected `--learning-rates` to be the best.json of a search. "
+            f"Expected `learning_rates` to be the best.json of a search. "
             f"Received: {path} ({type(error).__name__}: {error})."
         ) from error
     for task, values in rates.items():

@@ -41,7 +41,7 @@ class LogFolder:
     ):
         if re.match(r"[a-z][a-z0-9+.-]+:/", str(log_dir)):
             raise UserError(
-                "Expected `--log-dir` to be a folder of this machine, or one "
+                "Expected `log_dir` to be a folder of this machine, or one "
                 f"that is mounted on it. Received: {str(log_dir)!r}. Images "
                 "are memory-mapped and checkpoints renamed into place, which "
                 "object storage cannot do: write to a folder and copy it "

@@ -150,7 +150,7 @@ class NetworkFolder:
                 raise UserError(
                     f"{self.folder} holds another network's settings: expected "
                     f"id {self.spec.network_id}. Move the folder away or "
-                    "choose another `--log-dir`."
+                    "choose another `log_dir`."
                 )
         write_atomically(path, json.dumps(to_dict(self.spec), indent=1))
         if self.command is not None:

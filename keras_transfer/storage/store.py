@@ -59,7 +59,7 @@ class RunStore(LogFolder):
         except OSError as error:
             raise UserError(
                 f"Cannot write to the log folder {self.log_dir} "
-                f"({error.strerror}). Choose another with `--log-dir`."
+                f"({error.strerror}). Choose another with `log_dir`."
             ) from error
 
     def find(self, spec: NetworkSpec) -> NetworkFolder:

@@ -70,14 +70,14 @@ def similar_networks(
         - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section
           4.1.
     """
-    _check_values("--layers", layers, range(1, 8), "1 to 7")
-    _check_values("--treatments", treatments, CHOICES, list(CHOICES))
-    for flag, values in (("--splits", splits), ("--seeds", seeds)):
-        _check_values(flag, values, range(2**31), "0 or more")
+    _check_values("layers", layers, range(1, 8), "1 to 7")
+    _check_values("treatments", treatments, CHOICES, list(CHOICES))
+    for name, values in (("splits", splits), ("seeds", seeds)):
+        _check_values(name, values, range(2**31), "0 or more")
         if not values:
-            raise UserError(f"Expected at least one number after `{flag}`.")
+            raise UserError(f"Expected at least one number in `{name}`.")
     if treatments and not layers:
-        raise UserError("Expected at least one layer after `--layers`.")
+        raise UserError("Expected at least one layer in `layers`.")
     networks = []
     for split in splits:
         for seed in seeds:
@@ -119,9 +119,9 @@ def random_networks(
     Raises:
         UserError: If a value is unknown, out of range or repeated.
     """
-    _check_values("--layers", layers, range(1, 8), "1 to 7")
+    _check_values("layers", layers, range(1, 8), "1 to 7")
     _check_values(
-        "--initializations",
+        "initializations",
         initializations,
         INITIALIZATIONS,
         list(INITIALIZATIONS),
@@ -151,15 +151,15 @@ def all_class_networks(bases: list[NetworkSpec]) -> list[NetworkSpec]:
     return list(whole.values())
 
 
-def _check_values(flag, values, allowed, expected) -> None:
+def _check_values(name, values, allowed, expected) -> None:
     for value in values:
         if value not in allowed:
             raise UserError(
-                f"Expected `{flag}` among {expected}. Received: {value}."
+                f"Expected `{name}` among {expected}. Received: {value}."
             )
         if values.count(value) > 1:
             raise UserError(
-                f"Expected each of `{flag}` once. Received {value} twice."
+                f"Expected each of `{name}` once. Received {value} twice."
             )
 
 
@@ -183,8 +183,8 @@ def limited_networks(
     Raises:
         UserError: If a number is not positive or repeated.
     """
-    _check_values("--images", images, range(1, 2**31), "1 or more")
-    _check_values("--draws", draws, range(2**31), "0 or more")
+    _check_values("images", images, range(1, 2**31), "1 or more")
+    _check_values("draws", draws, range(2**31), "0 or more")
     return [
         dataclasses.replace(base, target_images=count, draw=draw)
         for base in bases
@@ -211,7 +211,7 @@ def few_image_transfers(
     Raises:
         UserError: If a layer is out of range or repeated.
     """
-    _check_values("--layers", layers, range(1, 8), "1 to 7")
+    _check_values("layers", layers, range(1, 8), "1 to 7")
     other = find_treatment("AnB")
     return [
         dataclasses.replace(
@@ -243,8 +243,8 @@ def preserved_networks(
     Raises:
         UserError: If a value is out of range or repeated.
     """
-    _check_values("--layers", layers, range(1, 8), "1 to 7")
-    _check_values("--preserved", preserved, range(7), "0 to 6")
+    _check_values("layers", layers, range(1, 8), "1 to 7")
+    _check_values("preserved", preserved, range(7), "0 to 6")
     rows = [find_treatment(name) for name in ("BnB", "AnB")]
     return [
         dataclasses.replace(base, **row.settings(base.target, n, count or None))

@@ -4,17 +4,11 @@ Without TensorFlow, so that a plan is printed at once.
 """
 
 import dataclasses
-import json
-import os
 import statistics
-from pathlib import Path
 
-from keras_transfer.datasets.catalogue import check_known
-from keras_transfer.datasets.image_folder import TEST_SHARE, ImageFolder
-from keras_transfer.datasets.pools import find_pool
-from keras_transfer.datasets.sources import FOLDER
 from keras_transfer.specs.architectures import layer_rows
 from keras_transfer.specs.costs import (
+    LEAST_SECONDS,
     Counts,
     count_images,
     layer_costs,
@@ -23,87 +17,14 @@ from keras_transfer.specs.costs import (
 )
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.origins import HALVES
-from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.log_folder import LogFolder
+from keras_transfer.storage.result import Result
+from keras_transfer.studies.dataset_facts import TFDS_BYTES, DatasetFacts
 
 # One core of a 2024 server sustains about this in float32; used until a
 # finished network of the log folder tells better.
 GUESSED_FLOPS = 60e9
 START_SECONDS = 3.0  # process, data, tracing
-
-
-@dataclasses.dataclass(frozen=True)
-class DatasetFacts:
-    """What is known of a data set before it is opened: its counts."""
-
-    num_classes: int
-    train_images: int
-    test_images: int
-
-
-# For plans before anything is prepared.
-KNOWN_FACTS = {
-    "synthetic_shapes": DatasetFacts(20, 6_000, 2_000),
-    "cifar10": DatasetFacts(10, 50_000, 10_000),
-    "cifar100": DatasetFacts(100, 50_000, 10_000),
-    "imagenet2012": DatasetFacts(1_000, 1_281_167, 50_000),
-}
-
-# What TFDS itself keeps, where that matters: the JPEGs of both tars.
-TFDS_BYTES = {"imagenet2012": 155 * 10**9}
-
-
-def find_facts(
-    store: LogFolder, name: str, image_size: int, data_dir: str | None
-) -> DatasetFacts | None:
-    """Reads the size of a data set from small files, without TensorFlow.
-
-    Args:
-        store: `LogFolder`, whose cache may hold the decoded data set.
-        name: String, TFDS name.
-        image_size: Integer.
-        data_dir: String or `None`, TFDS folder.
-
-    Returns:
-        `DatasetFacts`, or `None` if the data set was never prepared.
-
-    Raises:
-        UserError: If neither TFDS nor the data folder knows the name.
-    """
-    pool = find_pool(store.cache_dir, name, image_size)
-    if pool is not None:
-        counts = pool.counts
-        return DatasetFacts(pool.num_classes, counts["train"], counts["test"])
-    if name.startswith(FOLDER):
-        return _folder_facts(ImageFolder.named(name, data_dir))
-    plain = name.partition(":")[0]
-    if plain in KNOWN_FACTS:
-        return KNOWN_FACTS[plain]
-    folders = _tfds_folders(name, data_dir)
-    if not folders:
-        check_known(name)
-    for folder in folders:
-        try:
-            info = json.loads((folder / "dataset_info.json").read_text())
-            classes = _class_names(folder)
-            counts = {
-                part["name"]: sum(int(n) for n in part["shardLengths"])
-                for part in info["splits"]
-            }
-            test = counts.get("test", counts.get("validation", 0))
-            return DatasetFacts(len(classes), counts["train"], test)
-        except (OSError, ValueError, KeyError):
-            continue
-    return None
-
-
-def _folder_facts(folder: ImageFolder) -> DatasetFacts:
-    images = folder.listing.images
-    total = int(folder.counts().sum())
-    held_out = images.get("test", images.get("validation"))
-    # Which are cut is known once all files were read.
-    test = round(TEST_SHARE * total) if held_out is None else len(held_out)
-    return DatasetFacts(len(folder.class_names), total - test, test)
 
 
 def _classes_of(spec: NetworkSpec, facts: DatasetFacts) -> int:
@@ -124,50 +45,6 @@ def _counts(spec: NetworkSpec, facts: DatasetFacts) -> Counts:
         train = min(train, limit * classes)
     test = facts.test_images * classes // facts.num_classes
     return count_images(spec, train, validation, test)
-
-
-def find_class_names(
-    store: LogFolder, name: str, image_size: int, data_dir: str | None
-) -> list[str] | None:
-    """Reads the names of all classes from small files, without TensorFlow.
-
-    Args:
-        store: `LogFolder`, whose cache may hold the decoded data set.
-        name: String, TFDS name.
-        image_size: Integer.
-        data_dir: String or `None`, TFDS folder.
-
-    Returns:
-        List of strings, or `None` if the data set was never prepared.
-    """
-    pool = find_pool(store.cache_dir, name, image_size)
-    if pool is not None:
-        return pool.class_names
-    if name.startswith(FOLDER):
-        return ImageFolder.named(name, data_dir).class_names
-    for path in _tfds_folders(name, data_dir):
-        try:
-            return _class_names(path)
-        except (OSError, ValueError):
-            continue
-    return None
-
-
-def _tfds_folders(name: str, data_dir: str | None) -> list[Path]:
-    root = user_path(
-        data_dir
-        or os.environ.get("TFDS_DATA_DIR")
-        or Path.home() / "tensorflow_datasets"
-    )
-    # `name:version` and `name/config:version` are folders in folders.
-    found = root.glob(f"{name.replace(':', '/')}/**/dataset_info.json")
-    return [path.parent for path in sorted(found)]
-
-
-def _class_names(folder: Path) -> list[str]:
-    # As TFDS reads them.
-    text = (folder / "label.labels.txt").read_text(encoding="utf-8")
-    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 def training_cost(
@@ -268,6 +145,7 @@ def make_plan(
     workers: int = 1,
     threads: int = 1,
     reuse_bytes: float = 0.0,
+    reuse_seconds: float = LEAST_SECONDS,
 ) -> Plan:
     """Looks up what is finished and estimates the rest.
 
@@ -278,21 +156,14 @@ def make_plan(
         workers: Integer, networks trained at the same time.
         threads: Integer, threads of each.
         reuse_bytes: Float, disk that the stored output of frozen layers may
-            take.
+            take. Defaults to `0.0`.
+        reuse_seconds: Float, time that storing it has to save a network.
 
     Returns:
         `Plan`.
     """
     finished = {spec: store.result(spec) for spec in specs}
-    rates = []
-    if facts is not None:
-        for spec, result in finished.items():
-            if result is None or result.resumed_at_epoch:
-                continue
-            spent = max(0.1, result.seconds - START_SECONDS / 2)
-            spent *= max(1, result.environment.get("threads", 1))
-            reused = result.reused_keras_layers > 0
-            rates.append(training_cost(spec, facts, reused) / spent)
+    rates = [] if facts is None else _measured_rates(finished, facts)
     rate = threads * (statistics.median(rates) if rates else GUESSED_FLOPS)
     planned = []
     for spec in specs:
@@ -303,20 +174,38 @@ def make_plan(
         reuse = weigh_reuse(
             spec, _classes_of(spec, facts), _counts(spec, facts)
         )
-        reused = reuse.pays and reuse.bytes <= reuse_bytes
+        reused = reuse.saves(reuse_seconds) and reuse.bytes <= reuse_bytes
         flops = training_cost(spec, facts, reused)
         seconds = START_SECONDS + flops / rate
         stored = reuse.bytes if reused else 0
         planned.append(PlannedNetwork(spec, done, seconds, stored, flops))
     disk = None
     if facts is not None and planned:
-        rows = layer_rows(specs[0].model, _classes_of(specs[0], facts))
-        parameters = sum(
-            cost.parameters for cost in layer_costs(rows, specs[0].data.crop)
-        )
         pending = sum(not network.finished for network in planned)
-        # Weights in float32, event files and rows; a pool of all images.
-        disk = pending * (4 * parameters + 100_000)
-        pixels = specs[0].data.image_size ** 2 * 3
-        disk += pixels * (facts.train_images + facts.test_images)
+        disk = _disk_bytes(specs[0], facts, pending)
     return Plan(tuple(planned), bool(rates), disk, workers)
+
+
+def _measured_rates(
+    finished: dict[NetworkSpec, Result | None], facts: DatasetFacts
+) -> list[float]:
+    """Returns the operations a second of each network trained in one go."""
+    rates = []
+    for spec, result in finished.items():
+        if result is None or result.resumed_at_epoch:
+            continue
+        spent = max(0.1, result.seconds - START_SECONDS / 2)
+        spent *= max(1, result.environment.get("threads", 1))
+        reused = result.reused_keras_layers > 0
+        rates.append(training_cost(spec, facts, reused) / spent)
+    return rates
+
+
+def _disk_bytes(spec: NetworkSpec, facts: DatasetFacts, networks: int) -> int:
+    rows = layer_rows(spec.model, _classes_of(spec, facts))
+    costs = layer_costs(rows, spec.data.crop)
+    parameters = sum(cost.parameters for cost in costs)
+    # Weights in float32, event files and rows; a pool of all images.
+    pixels = spec.data.image_size**2 * 3
+    images = facts.train_images + facts.test_images
+    return networks * (4 * parameters + 100_000) + pixels * images

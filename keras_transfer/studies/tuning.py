@@ -7,22 +7,18 @@ trained, and the search goes on where it was.
 """
 
 import dataclasses
-import glob
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
-from keras_transfer.storage.event_files import EventFile
-from keras_transfer.storage.files import write_atomically
 from keras_transfer.storage.network_folder import NetworkFolder
 from keras_transfer.storage.store import RunStore
-from keras_transfer.storage.tree import EVENTS, STUDY_RUNS
-from keras_transfer.studies.executors.processes import Executor
 from keras_transfer.studies.executors.quiet import quiet_import
-from keras_transfer.studies.scheduler import REUSE_GIGABYTES, run_study
+from keras_transfer.studies.run_options import RunOptions
+from keras_transfer.studies.scheduler import run_study
+from keras_transfer.studies.trials import Trial
 
 METHODS = ("random", "bayesian", "hyperband")
 
@@ -45,7 +41,14 @@ class Space:
     copied_rate: bool = False
 
     def values(self, hyperparameters) -> dict[str, float]:
-        """Draws a trial's values from keras-tuner's hyperparameters."""
+        """Draws a trial's values from keras-tuner's hyperparameters.
+
+        Args:
+            hyperparameters: `keras_tuner.HyperParameters`.
+
+        Returns:
+            Dict from the solver's fields to values.
+        """
         found = {
             "learning_rate": hyperparameters.Float(
                 "learning_rate", self.low, self.high, sampling="log"
@@ -63,69 +66,60 @@ class Space:
 
 
 @dataclasses.dataclass(frozen=True)
-class Trial:
-    """One point of a search.
+class SearchPlan:
+    """How a task's solver is searched.
 
     Args:
-        values: Dict of the solver's fields that were tried.
-        epochs: Integer, of its networks.
-        executions: List of dicts with the network's name and id and its
-            validation accuracy, `None` where training failed.
-        score: Float, mean validation accuracy; failures count as 0.
+        space: `Space`.
+        method: String, one of `METHODS`.
+        trials: Integer, at most so many.
+        seed: Integer, of the oracle. Defaults to `0`.
+
+    Raises:
+        UserError: If the method is unknown.
     """
 
-    values: dict[str, float]
-    epochs: int
-    executions: list[dict]
-    score: float
+    space: Space
+    method: str
+    trials: int
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.method not in METHODS:
+            raise UserError(
+                f"Expected `method` to be one of {METHODS}. "
+                f"Received: {self.method!r}."
+            )
 
 
 def search(
     specs: list[NetworkSpec],
-    space: Space,
-    method: str,
-    trials: int,
+    plan: SearchPlan,
     store: RunStore,
     sources: RunStore,
     folder: Path,
-    data_dir: str | None = None,
-    workers: int | None = None,
+    options: RunOptions | None = None,
     report: Callable[[Trial], None] | None = None,
-    seed: int = 0,
-    executor: Executor | None = None,
-    reuse_gigabytes: float = REUSE_GIGABYTES,
-    observe: str = "default",
 ) -> list[Trial]:
     """Searches the solver of one task.
 
     Args:
         specs: List of `NetworkSpec`, the executions of each trial: the same
             task with other seeds or targets.
-        space: `Space`.
-        method: String, `"random"`, `"bayesian"` or `"hyperband"`.
-        trials: Integer, at most so many.
+        plan: `SearchPlan`.
         store: `RunStore` of the trials' networks.
         sources: `RunStore` that holds the finished bases.
         folder: Path of keras-tuner's own files.
-        data_dir: String or `None`, TFDS folder.
-        workers: Integer or `None`, networks at the same time.
+        options: `RunOptions` or `None` for their defaults. All trials of a
+            frozen network share what its frozen layers compute.
         report: Callable or `None`, called with each finished `Trial`.
-        seed: Integer, of the oracle. Defaults to `0`.
-        executor: `Executor` or `None`, see `run_study`.
-        reuse_gigabytes: Float, disk for what frozen layers compute: all
-            trials of a frozen network share it.
-        observe: String, how much TensorBoard is told of each network.
 
     Returns:
         List of `Trial` in the order they were made.
 
     Raises:
-        UserError: If the method is unknown.
+        UserError: If no trial can be made.
     """
-    if method not in METHODS:
-        raise UserError(
-            f"Expected `--method` to be one of {METHODS}. Received: {method!r}."
-        )
     with quiet_import():
         import keras_tuner
 
@@ -137,44 +131,18 @@ def search(
 
         def run_trial(self, trial, *arguments, **more):
             """Trains a trial's networks and returns their mean."""
-            values = space.values(trial.hyperparameters)
+            values = plan.space.values(trial.hyperparameters)
             # Hyperband gives first trials few epochs; a schedule fits them.
             given = trial.hyperparameters.values.get("tuner/epochs", epochs)
-            finished = _run(
-                _tried(specs, values, given),
-                values,
-                store,
-                data_dir=data_dir,
-                workers=workers,
-                reuse_gigabytes=reuse_gigabytes,
-                sources=sources,
-                observe=observe,
-                executor=executor,
-            )
+            tried = _tried(specs, values, given)
+            finished = _run(tried, values, store, sources, options)
             found.append(finished)
             if report is not None:
                 report(finished)
             return {"val_accuracy": finished.score}
 
-    # The whole space beforehand: an oracle that finds it on the way draws
-    # other values when it is played again.
-    hyperparameters = keras_tuner.HyperParameters()
-    space.values(hyperparameters)
-    oracles = keras_tuner.oracles
-    common = {
-        "objective": keras_tuner.Objective("val_accuracy", "max"),
-        "hyperparameters": hyperparameters,
-        "tune_new_entries": False,
-        "seed": 1 + seed,  # it takes 0 for none at all
-    }
-    if method == "random":
-        oracle = oracles.RandomSearchOracle(max_trials=trials, **common)
-    elif method == "bayesian":
-        oracle = oracles.BayesianOptimizationOracle(max_trials=trials, **common)
-    else:
-        oracle = oracles.HyperbandOracle(max_epochs=epochs, factor=3, **common)
     tuner = StudyTuner(
-        oracle=oracle,
+        oracle=_build_oracle(keras_tuner, plan, epochs),
         directory=str(folder.parent),
         project_name=folder.name,
         overwrite=True,  # played again; the networks are the memory
@@ -182,10 +150,29 @@ def search(
     tuner.search(verbose=0)
     if not found:
         raise UserError(
-            f"{method} made no trial of {epochs} epochs. Give more `--epochs` "
-            "(hyperband needs 3 or more)."
+            f"{plan.method} made no trial of {epochs} epochs. Give more "
+            "`epochs` (hyperband needs 3 or more)."
         )
     return found
+
+
+def _build_oracle(keras_tuner, plan: SearchPlan, epochs: int):
+    # The whole space beforehand: an oracle that finds it on the way draws
+    # other values when it is played again.
+    hyperparameters = keras_tuner.HyperParameters()
+    plan.space.values(hyperparameters)
+    oracles, trials = keras_tuner.oracles, plan.trials
+    common = {
+        "objective": keras_tuner.Objective("val_accuracy", "max"),
+        "hyperparameters": hyperparameters,
+        "tune_new_entries": False,
+        "seed": 1 + plan.seed,  # it takes 0 for none at all
+    }
+    if plan.method == "random":
+        return oracles.RandomSearchOracle(max_trials=trials, **common)
+    if plan.method == "bayesian":
+        return oracles.BayesianOptimizationOracle(max_trials=trials, **common)
+    return oracles.HyperbandOracle(max_epochs=epochs, factor=3, **common)
 
 
 def _tried(specs, values, epochs) -> list[NetworkSpec]:
@@ -200,11 +187,17 @@ def _tried(specs, values, epochs) -> list[NetworkSpec]:
     ]
 
 
-def _run(tried, values, store: RunStore, **options) -> Trial:
+def _run(
+    tried: list[NetworkSpec],
+    values: dict[str, float],
+    store: RunStore,
+    sources: RunStore,
+    options: RunOptions | None,
+) -> Trial:
     # A rate that made the loss infinite does so again.
     lost = [spec for spec in tried if _diverged(store.network(spec))]
     rest = [spec for spec in tried if spec not in lost]
-    run_study(rest, store, test=False, **options)
+    run_study(rest, store, options, sources=sources, test=False)
     for spec in tried:
         # A finished network leaves none, a failed one its last epoch.
         network = store.network(spec)
@@ -233,54 +226,3 @@ def _diverged(network: NetworkFolder) -> bool:
         return False
     record = status.get("record", {})
     return status.get("status") == "FAILED" and "batch" in record
-
-
-def best_of(trials: list[Trial]) -> Trial:
-    """Returns the best trial among those with the most epochs."""
-    longest = max(trial.epochs for trial in trials)
-    full = [trial for trial in trials if trial.epochs == longest]
-    return max(full, key=lambda trial: trial.score)
-
-
-def write_trials(path: Path, found: dict[str, list[Trial]]) -> None:
-    """Writes every trial of every task, each execution kept."""
-    rows = [
-        {"task": task, "trial": number, **dataclasses.asdict(trial)}
-        for task, trials in found.items()
-        for number, trial in enumerate(trials)
-    ]
-    write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows))
-
-
-def write_trial_events(
-    store: RunStore, report: Path, found: dict[str, list[Trial]]
-) -> None:
-    """Writes each trial's row of TensorBoard's HParams table.
-
-    Args:
-        store: `RunStore` of the trials; a run for each task and trial is
-            made anew among its event files.
-        report: Path of the search's folder in that of the store.
-        found: Dict from task to its list of `Trial`.
-    """
-    place = report.relative_to(store.log_dir)
-    root = store.log_dir / EVENTS / STUDY_RUNS
-    for old in root.glob(f"*/trial*/{glob.escape(str(place))}"):
-        shutil.rmtree(old, ignore_errors=True)
-    for task, trials in found.items():
-        for number, trial in enumerate(trials):
-            name = f"{task.replace(' ', '-')}/trial{number:03d}"
-            values = {"task": task, "epochs": trial.epochs, **trial.values}
-            with EventFile(root / name / place, first=True) as events:
-                events.hparams(values, name)
-                events.scalars({"hparams/val_accuracy": trial.score}, 0)
-
-
-def write_best(path: Path, found: dict[str, list[Trial]], about: dict) -> None:
-    """Writes `best.json`, which experiments take as `--learning-rates`."""
-    content = {
-        **about,
-        "rates": {task: best_of(t).values for task, t in found.items()},
-        "val_accuracy": {task: best_of(t).score for task, t in found.items()},
-    }
-    write_atomically(path, json.dumps(content, indent=1) + "\n")

@@ -130,7 +130,7 @@ class Checkpoint(keras.callbacks.Callback):
         if images is not None and images.tobytes() != fingerprint.encode():
             raise UserError(
                 f"{path} was made on other images than the data set holds "
-                "now. Choose another `--log-dir`, or delete that file to "
+                "now. Choose another `log_dir`, or delete that file to "
                 "train its network from the start."
             )
         for variable, array in zip(variables, state, strict=True):
@@ -168,7 +168,7 @@ class FailOnNonFinite(keras.callbacks.Callback):
         }
         raise NetworkFailed(
             f"The loss became {loss} in epoch {self.epoch}, batch {batch}. "
-            "A lower `--learning-rate` often helps.",
+            "A lower `learning_rate` often helps.",
             # NaN is not JSON: norms go in as text.
             {
                 "epoch": self.epoch,

@@ -14,12 +14,12 @@ from keras_transfer.specs.network import NetworkSpec
 StrategyName = Literal["auto", "none", "mirrored", "multiworker"]
 
 _NO_MULTIWORKER = (
-    "`--strategy multiworker` is refused: under Keras 3 and "
+    '`strategy="multiworker"` is refused: under Keras 3 and '
     "`MultiWorkerMirroredStrategy`, `fit` ends in an error with two workers "
     "or more (https://github.com/keras-team/keras/issues/20585), and where "
     "that is worked around each worker reports the accuracy of its own "
     "images only. {found} Networks are many: train each on one machine, with "
-    "`--workers` there or `--cluster` for several machines."
+    "`workers` there or `cluster` for several machines."
 )
 
 
@@ -69,22 +69,22 @@ def choose_replicas(
     count = 1 if gpus_per_network is None else gpus_per_network
     if count < 1:
         raise UserError(
-            f"Expected `--gpus-per-network` of at least 1. Received: {count}."
+            f"Expected `gpus_per_network` of at least 1. Received: {count}."
         )
     if strategy == "none" and count > 1:
         raise UserError(
-            "Expected `--gpus-per-network` 1 with `--strategy none`. "
-            f"Received: {count}. Several GPUs need `--strategy mirrored`."
+            'Expected `gpus_per_network` 1 with `strategy="none"`. '
+            f'Received: {count}. Several GPUs need `strategy="mirrored"`.'
         )
     if strategy == "mirrored":
-        source = "`--gpus-per-network`"
+        source = "`gpus_per_network`"
         if gpus_per_network is None:
             count, source = len(visible_gpus()), "this machine"
         if count < 2:
             raise UserError(
-                "Expected 2 GPUs or more for `--strategy mirrored`. Received: "
-                f"{count} from {source}. Give `--gpus-per-network`, or leave "
-                "`--strategy` away: one device needs none."
+                'Expected 2 GPUs or more for `strategy="mirrored"`. Received: '
+                f"{count} from {source}. Give `gpus_per_network`, or leave "
+                "`strategy` away: one device needs none."
             )
     return None if count == 1 else count
 
@@ -96,7 +96,14 @@ def _found_cluster() -> str:
 
 
 def gpus_per_network(specs: list[NetworkSpec]) -> int:
-    """Returns the most GPUs that one of the networks is divided over."""
+    """Returns the most GPUs that one of the networks is divided over.
+
+    Args:
+        specs: List of `NetworkSpec`.
+
+    Returns:
+        Integer, at least 1.
+    """
     return max((spec.solver.replicas or 1 for spec in specs), default=1)
 
 
@@ -120,13 +127,13 @@ def divide_gpus(per_network: int, workers: int) -> list[tuple[str, ...]]:
     if per_network > len(gpus):
         raise UserError(
             f"Expected {per_network} GPUs for each network "
-            f"(`--gpus-per-network`). Received: {len(gpus)} on this machine "
+            f"(`gpus_per_network`). Received: {len(gpus)} on this machine "
             "(`CUDA_VISIBLE_DEVICES` narrows them down)."
         )
     slots = len(gpus) // per_network
     if workers > slots:
         raise UserError(
-            f"Expected `--workers` of at most {slots}, as {len(gpus)} GPUs "
+            f"Expected `workers` of at most {slots}, as {len(gpus)} GPUs "
             f"hold {per_network} for each network. Received: {workers}. Two "
             "networks on a GPU would fight for its memory; "
             "`CUDA_VISIBLE_DEVICES=-1` trains on the CPU."

@@ -32,6 +32,12 @@ def first_replica(variable) -> tf.Variable:
     """Returns the variable that a Keras variable has on the first replica.
 
     Outside of a step it is the one that is read and differentiated.
+
+    Args:
+        variable: `keras.Variable`.
+
+    Returns:
+        `tf.Variable`.
     """
     found = variable.value
     if isinstance(found, tf.distribute.DistributedValues):
@@ -78,9 +84,9 @@ class Strategy:
             raise NetworkFailed(
                 f"Expected training batches that {self.replicas} replicas "
                 f"share equally. Received: {batch_size} images. Choose "
-                "another `--batch-size` (a network with fewer images than "
+                "another `batch_size` (a network with fewer images than "
                 "that has them all in a batch) or fewer "
-                "`--gpus-per-network`."
+                "`gpus_per_network`."
             )
         least = self.replicas**2  # see `batches.evaluation_sizes`
         few = {name: n for name, n in parts.items() if n < least}
@@ -88,7 +94,7 @@ class Strategy:
             raise NetworkFailed(
                 f"Expected at least {least} images to evaluate on "
                 f"{self.replicas} replicas. Received: {few}. Train on fewer "
-                "`--gpus-per-network`."
+                "`gpus_per_network`."
             )
 
     def separate_masks(self, network: keras.Model) -> None:
@@ -110,7 +116,14 @@ class Strategy:
                 state.assign([derive_seed(seed, "replica", replica), count])
 
     def components(self, variable) -> tuple[tf.Variable, ...]:
-        """Returns the variable of each replica that a Keras variable has."""
+        """Returns the variable of each replica that a Keras variable has.
+
+        Args:
+            variable: `keras.Variable`.
+
+        Returns:
+            Tuple of `tf.Variable`, one a replica.
+        """
         if self._mirrored is None:
             return (variable.value,)
         return self._mirrored.experimental_local_results(variable.value)

@@ -20,6 +20,7 @@ import tensorflow as tf
 from keras_transfer.datasets import views
 from keras_transfer.datasets.batches import Course, in_order, row_source
 from keras_transfer.datasets.halves import HalfData, Part
+from keras_transfer.specs.costs import LEAST_SECONDS
 from keras_transfer.specs.settings import DataSpec
 from keras_transfer.storage import locks
 from keras_transfer.storage.files import (
@@ -180,11 +181,19 @@ class FeatureStore:
         folder: Path; safe to delete.
         budget_bytes: Integer, largest size of the folder. What was used
             longest ago goes first.
+        least_seconds: Float, time that storing has to save a network.
+            Defaults to `costs.LEAST_SECONDS`.
     """
 
-    def __init__(self, folder: Path, budget_bytes: int):
+    def __init__(
+        self,
+        folder: Path,
+        budget_bytes: int,
+        least_seconds: float = LEAST_SECONDS,
+    ):
         self.folder = Path(folder)
         self.budget_bytes = budget_bytes
+        self.least_seconds = least_seconds
 
     def find_or_compute(
         self,
@@ -213,7 +222,7 @@ class FeatureStore:
         # Another process that computes it is waited for.
         with locks.hold(self._lock_path(keys[-1]), wait=True):
             remove_leftovers(self.folder, keys[-1])
-            found = self._read(keys[-1])
+            found = self.read(keys[-1])
             if found is not None:
                 return found
             output = network.layers[cut - 1].output
@@ -235,7 +244,7 @@ class FeatureStore:
                 self._file(temporary, self.folder / keys[-1], output.dtype)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
-            return self._read(keys[-1], check=False)
+            return self.read(keys[-1], check=False)
 
     def _lock_path(self, key: str) -> Path:
         return self.folder / f"{key}.lock"
@@ -243,7 +252,7 @@ class FeatureStore:
     def _nearest(self, keys: list[str]) -> tuple[int, Features | None]:
         """Finds the highest layer below whose output is stored."""
         for below in range(len(keys), 0, -1):
-            features = self._read(keys[below - 1])
+            features = self.read(keys[below - 1])
             if features is not None:
                 return below, features
         return 0, None
@@ -257,7 +266,17 @@ class FeatureStore:
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(temporary, folder)
 
-    def _read(self, key: str, check: bool = True) -> Features | None:
+    def read(self, key: str, check: bool = True) -> Features | None:
+        """Returns stored output.
+
+        Args:
+            key: String, one of `prefix_keys`.
+            check: Boolean, whether its checksum is compared. Defaults to
+                `True`.
+
+        Returns:
+            `Features`, or `None` if it is absent or damaged.
+        """
         folder = self.folder / key
         try:
             content = json.loads((folder / "features.json").read_text())

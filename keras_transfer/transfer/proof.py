@@ -265,7 +265,8 @@ def _from_row(row: dict) -> TensorProof:
 def _was_trained(target) -> bool:
     history = getattr(target, "history", None)
     optimizer = getattr(target, "optimizer", None)
-    steps = 0 if optimizer is None else int(optimizer.iterations)
+    # By way of NumPy: under replicas `int` refuses the variable.
+    steps = 0 if optimizer is None else int(optimizer.iterations.numpy())
     return bool(steps or getattr(history, "epoch", None))
 
 

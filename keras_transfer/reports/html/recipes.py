@@ -19,9 +19,10 @@ from keras_transfer.reports.html.parts import (
 )
 from keras_transfer.specs.identity import COMPUTATION, to_dict
 from keras_transfer.studies.commands import recipe_flags
+from keras_transfer.training.versions import PACKAGES
 
 # Environment of a result, in this order; what is not listed comes after.
-_VERSIONS = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "python")
+_VERSIONS = (*PACKAGES, "python")
 
 
 def run_section(survey: Survey, groups: list[Group]) -> str:

@@ -1,6 +1,6 @@
 """Trains networks on a Ray cluster, each as a task on whichever node has room.
 
-A task starts the same clean process that `workers` starts on one machine, so
+A task starts the same clean `Worker` that is started on one machine, so
 a network has the same threads and the same bits, and its memory ends with it.
 All files are on a folder that every node shares: the run store, the decoded
 images (prepared once, where the study was started) and stored features. Ray
@@ -17,25 +17,21 @@ import types
 from keras_transfer.errors import UserError, first_line
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.storage.network_folder import NetworkFolder
-from keras_transfer.studies.executors.processes import (
-    GOES_ON,
-    Message,
-    Task,
-    Worker,
-    train,
-)
+from keras_transfer.studies.executors.executor import GOES_ON, Message, Task
+from keras_transfer.studies.executors.jobs import train_task
 from keras_transfer.studies.executors.resources import (
     Node,
     describe,
     share_nodes,
 )
 from keras_transfer.studies.executors.shared_folder import (
+    ClusterIdentity,
     EpochTail,
-    Home,
     appears,
     folder_id,
     versions,
 )
+from keras_transfer.studies.executors.worker import Worker
 
 RETRIES = 3  # of a network whose process, and of a task whose node, died
 _LOOK_SECONDS = 1.0  # between looks at the epochs of running networks
@@ -44,7 +40,7 @@ _LOOK_SECONDS = 1.0  # between looks at the epochs of running networks
 class ClusterExecutor:
     """Trains networks as tasks of the Ray cluster that is connected.
 
-    See `workers.Executor`.
+    See `Executor`.
 
     Args:
         specs: List of `NetworkSpec`, all that it may be asked to train.
@@ -67,7 +63,7 @@ class ClusterExecutor:
         self.needs = share_nodes(self.nodes(), specs, workers)
         self.threads = self.needs.cpus
         self._running: dict = {}  # from Ray's references to `_Run`
-        self._remote = self._ray.remote(_train_on_node).options(
+        self._remote = self._ray.remote(_run_on_node).options(
             num_cpus=self.needs.cpus,
             num_gpus=self.needs.gpus,
             memory=self.needs.memory,
@@ -101,23 +97,25 @@ class ClusterExecutor:
         )
 
     def has_room(self) -> bool:
-        """See `workers.Executor`."""
+        """See `Executor`."""
         return len(self._running) < self.workers + self._ahead
 
     def start(self, task: Task) -> None:
-        """See `workers.Executor`."""
+        """See `Executor`."""
         # Made here: NFS hides a folder for a while from who looked before.
         task.network.folder.mkdir(parents=True, exist_ok=True)
         log_dir = task.network.log_dir
-        home = Home(log_dir.absolute(), folder_id(log_dir), versions())
-        arguments = (_absolute(task), self.threads, home)
+        identity = ClusterIdentity(
+            log_dir.absolute(), folder_id(log_dir), versions()
+        )
+        arguments = (_absolute(task), self.threads, identity)
         self._submit(_Run(task.network, EpochTail(task.network), arguments))
 
     def _submit(self, run: "_Run") -> None:
         self._running[self._remote.remote(*run.arguments)] = run
 
     def wait(self, timeout: float | None = None) -> list[Message]:
-        """See `workers.Executor`; looks for epochs in the shared folder."""
+        """See `Executor`; looks for epochs in the shared folder."""
         references = list(self._running)
         timeout = _LOOK_SECONDS if timeout is None else timeout
         done, _ = self._ray.wait(references, timeout=timeout)
@@ -159,13 +157,13 @@ class ClusterExecutor:
         if kind == "finished" and not appears(folder, "result.json"):
             text = (
                 f"{folder} holds no result although a node says that it wrote "
-                "one. Expected a `--log-dir` that all nodes share."
+                "one. Expected a `log_dir` that all nodes share."
             )
             return [("user_error", text)]
         return messages
 
     def stop(self) -> None:
-        """See `workers.Executor`."""
+        """See `Executor`."""
         for reference in self._running:
             self._ray.cancel(reference, force=True)
         if self._running:
@@ -192,17 +190,20 @@ def _absolute(task: Task) -> Task:
             return None
         return dataclasses.replace(network, folder=network.folder.absolute())
 
-    store = task.feature_store
+    features = task.feature_folder
     return dataclasses.replace(
         task,
         network=place(task.network),
         source=place(task.source),
         pool_folder=task.pool_folder.absolute(),
-        feature_store=store and (store[0].absolute(), store[1]),
+        feature_folder=features
+        and dataclasses.replace(features, folder=features.folder.absolute()),
     )
 
 
-def _train_on_node(task: Task, threads: int, home: Home) -> list[tuple]:
+def _run_on_node(
+    task: Task, threads: int, identity: ClusterIdentity
+) -> list[tuple]:
     """Trains a network in a clean process; runs in a worker of Ray's.
 
     Returns:
@@ -210,13 +211,13 @@ def _train_on_node(task: Task, threads: int, home: Home) -> list[tuple]:
         are in the shared folder.
     """
     try:
-        home.check()
+        identity.check()
     except UserError as error:
         return [("user_error", str(error))]
     # Ray sets it for each task; the fork server keeps that of the first.
     gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     with _without_main():
-        worker = Worker(train, (task, threads, (gpus,) if gpus else ()))
+        worker = Worker(train_task, (task, threads, (gpus,) if gpus else ()))
     messages = []
     while True:
         kind, content = worker.next_message()

@@ -16,21 +16,61 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from keras_transfer.errors import UserError
-from keras_transfer.studies.executors.processes import available_cores
 from keras_transfer.studies.executors.quiet import only_python_output
+from keras_transfer.studies.executors.resources import available_cores
 
 INSTALL = "pip install -e '.[cluster]'"
 _LEAVE_SECONDS = 5.0  # of silence, before it is said what is awaited
-_ANSWER_SECONDS = 20.0  # a cluster that takes longer is not there
+ANSWER_SECONDS = 20.0  # a cluster that takes longer is not there
 _LONGEST_TEMPORARY = 30  # characters of a folder that Ray adds 70 to
 _OBJECT_STORE_BYTES = 10**8  # Ray's smallest; nothing large goes through it
 _REFUSED = "InvalidAuthToken"  # in what Ray says of a wrong or no token
 _PROBE = "import ray, sys; ray.init(sys.argv[1], logging_level='error')"
 
 
+def try_address(
+    address: str, mode: str, seconds: float = ANSWER_SECONDS
+) -> tuple[bool, str]:
+    """Connects in a process of its own, since Ray may hang or exit.
+
+    Args:
+        address: String, see `connected`.
+        mode: String, `"token"` or `"disabled"`, as in `RAY_AUTH_MODE`.
+        seconds: Float, longest wait for an answer. Defaults to
+            `ANSWER_SECONDS`.
+
+    Returns:
+        Tuple of whether that worked within the time and what Ray said.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PROBE, address],
+        env={**os.environ, "RAY_AUTH_MODE": mode},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    said = []
+    with process:
+        for line in process.stderr:
+            said.append(line)
+            if _REFUSED in line:  # it would try again
+                process.kill()
+    timer.cancel()
+    return process.returncode == 0, "".join(said)
+
+
+# From an address and a mode to whether it answers, and what was said.
+Try = Callable[[str, str], tuple[bool, str]]
+
+
 @contextlib.contextmanager
 def connected(
-    address: str, tell: Callable[[str], None] | None = None
+    address: str,
+    tell: Callable[[str], None] | None = None,
+    attempt: Try = try_address,
 ) -> Iterator[None]:
     """Connects to a Ray cluster, or starts one on this machine.
 
@@ -41,6 +81,8 @@ def connected(
             cluster that this machine is a node of, or `"auto"` to find it.
         tell: Callable or `None`, told what is awaited if leaving the cluster
             takes long: with nodes lost, Ray needs minutes.
+        attempt: Callable, finds out whether a cluster answers. Defaults to
+            `try_address`.
 
     Raises:
         UserError: If Ray is not installed or the cluster does not answer.
@@ -51,7 +93,7 @@ def connected(
         if address == "local":
             ray = _start_local()
         else:
-            ray = _join(address)
+            ray = _join(address, attempt)
         # Ray's own handler would end us without a word of what is kept.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
@@ -107,10 +149,10 @@ def _start_local():
     return ray
 
 
-def _join(address: str):
+def _join(address: str, attempt: Try):
     if "://" in address or address != "auto" and ":" not in address:
         raise UserError(
-            "Expected `--cluster local`, `auto` or HOST:PORT of a cluster "
+            "Expected `cluster` to be local, auto or HOST:PORT of a cluster "
             f"that this machine is a node of. Received: {address!r}."
         )
     os.environ.setdefault("RAY_AUTH_MODE", "token")
@@ -127,7 +169,7 @@ def _join(address: str):
             "RAY_AUTH_MODE=disabled does without."
         )
     ray = _import_ray()
-    _check_answer(address)
+    _check_answer(address, attempt)
     ray.init(address, log_to_driver=False, logging_level="error")
     return ray
 
@@ -137,19 +179,19 @@ def _import_ray():
         import ray
     except ImportError as error:
         raise UserError(
-            f"`--cluster` needs Ray, which is not installed: {INSTALL}"
+            f"`cluster` needs Ray, which is not installed: {INSTALL}"
         ) from error
     return ray
 
 
-def _check_answer(address: str) -> None:
+def _check_answer(address: str, attempt: Try) -> None:
     """Fails in seconds where Ray would try for minutes and then exit."""
     try:
         if address != "auto":
             host, _, port = address.rpartition(":")
             place = host.strip("[]"), int(port)
             socket.create_connection(place, timeout=5).close()
-        answered, said = _probe(address, os.environ["RAY_AUTH_MODE"])
+        answered, said = attempt(address, os.environ["RAY_AUTH_MODE"])
     except (OSError, ValueError, OverflowError) as error:
         answered, said = False, str(error)
     if _REFUSED in said:
@@ -167,7 +209,7 @@ def _check_answer(address: str) -> None:
         )
     if (
         os.environ["RAY_AUTH_MODE"] == "token"
-        and _probe(address, "disabled")[0]
+        and attempt(address, "disabled")[0]
     ):
         raise UserError(
             f"The Ray cluster {address} asks for no token, so whoever reaches "
@@ -175,29 +217,3 @@ def _check_answer(address: str) -> None:
             "RAY_AUTH_MODE=token, or set RAY_AUTH_MODE=disabled here to use "
             "it as it is."
         )
-
-
-def _probe(address: str, mode: str) -> tuple[bool, str]:
-    """Connects in a process of its own, since Ray may hang or exit.
-
-    Returns:
-        Tuple of whether that worked within the time and what Ray said.
-    """
-    process = subprocess.Popen(
-        [sys.executable, "-c", _PROBE, address],
-        env={**os.environ, "RAY_AUTH_MODE": mode},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-    )
-    timer = threading.Timer(_ANSWER_SECONDS, process.kill)
-    timer.start()
-    said = []
-    with process:
-        for line in process.stderr:
-            said.append(line)
-            if _REFUSED in line:  # it would try again
-                process.kill()
-    timer.cancel()
-    return process.returncode == 0, "".join(said)

@@ -1,9 +1,7 @@
 """A log folder that several machines share, and what they must have alike."""
 
-import contextlib
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 import os
 import secrets
@@ -14,12 +12,13 @@ from pathlib import Path
 from keras_transfer.errors import UserError
 from keras_transfer.storage.files import write_atomically
 from keras_transfer.storage.network_folder import NetworkFolder
+from keras_transfer.training.versions import package_versions
 
-_SHARED_SECONDS = 90.0  # NFS shows another machine's new file this late
+SHARED_SECONDS = 90.0  # NFS shows another machine's new file this late
 
 
 @dataclasses.dataclass(frozen=True)
-class Home:
+class ClusterIdentity:
     """Where the study was started, which every node has to match.
 
     Args:
@@ -32,20 +31,24 @@ class Home:
     folder_id: str
     versions: dict[str, str]
 
-    def check(self) -> None:
+    def check(self, seconds: float = SHARED_SECONDS) -> None:
         """Fails on a node that would write elsewhere or compute otherwise.
+
+        Args:
+            seconds: Float, longest wait until the log folder is seen.
+                Defaults to `SHARED_SECONDS`.
 
         Raises:
             UserError: Naming the node.
         """
         name = socket.gethostname()
         if (
-            not appears(self.log_dir, ".folder_id")
+            not appears(self.log_dir, ".folder_id", seconds)
             or folder_id(self.log_dir) != self.folder_id
         ):
             raise UserError(
                 f"Node {name} does not see the log folder {self.log_dir} of "
-                "the machine that started the study. Expected a `--log-dir` "
+                "the machine that started the study. Expected a `log_dir` "
                 "on a file system that all nodes share, under one path."
             )
         own = versions()
@@ -63,7 +66,14 @@ class Home:
 
 
 def folder_id(log_dir: Path) -> str:
-    """Returns a log folder's own random name, drawn when first asked."""
+    """Returns a log folder's own random name, drawn when first asked.
+
+    Args:
+        log_dir: Path.
+
+    Returns:
+        String of 32 hexadecimal digits.
+    """
     path = log_dir / ".folder_id"
     if not path.is_file():
         write_atomically(path, secrets.token_hex(16))
@@ -76,15 +86,21 @@ def versions() -> dict[str, str]:
     for path in sorted(Path(__file__).parents[2].rglob("*.py")):
         digest.update(path.read_bytes())
     found = {"keras_transfer": digest.hexdigest()[:12]}
-    for name in ("tensorflow", "tensorflow-cpu", "keras", "numpy"):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
+    return found | package_versions()
 
 
-def appears(folder: Path, name: str) -> bool:
-    """Waits until a file that another machine wrote is seen here."""
-    end = time.monotonic() + _SHARED_SECONDS
+def appears(folder: Path, name: str, seconds: float = SHARED_SECONDS) -> bool:
+    """Waits until a file that another machine wrote is seen here.
+
+    Args:
+        folder: Path.
+        name: String, the file's name in it.
+        seconds: Float, longest wait. Defaults to `SHARED_SECONDS`.
+
+    Returns:
+        Boolean, whether it was seen.
+    """
+    end = time.monotonic() + seconds
     while True:
         # Listing a folder makes NFS ask the server anew.
         if folder.is_dir() and name in os.listdir(folder):

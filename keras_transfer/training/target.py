@@ -1,0 +1,142 @@
+"""A network before its first step: its images, built, copied and frozen."""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from keras_transfer.datasets.batches import steps_per_pass
+from keras_transfer.datasets.halves import HalfData, load_half
+from keras_transfer.datasets.pools import ImagePool
+from keras_transfer.models import cnn
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.origins import Copied, Random
+from keras_transfer.specs.seeds import derive_seed
+from keras_transfer.storage.network_folder import NetworkFolder
+from keras_transfer.training.layer_statistics import (
+    LayerStatistics,
+    probe_batch,
+)
+from keras_transfer.transfer import actions, random_layers
+from keras_transfer.transfer.proof import Proof
+
+
+@dataclasses.dataclass(frozen=True)
+class LearningData:
+    """What a network learns from.
+
+    Args:
+        pool: `ImagePool`.
+        half: `HalfData`, the images of its classes.
+        mean_half: String, the half whose mean image is subtracted.
+        mean: `float32` array `(size, size, 3)`, that image.
+    """
+
+    pool: ImagePool
+    half: HalfData
+    mean_half: str
+    mean: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A network before its first step: built, copied and frozen.
+
+    Args:
+        network: `NetworkFolder`, its settings and folder.
+        data: `LearningData`.
+        model: `keras.Sequential`.
+        seed: Integer, of its start, order and views.
+        steps: Integer, training steps an epoch.
+        copied: List of strings, the Keras layers that were copied.
+        proof: `Proof` that they were.
+        statistics: `LayerStatistics`, with those of the start.
+    """
+
+    network: NetworkFolder
+    data: LearningData
+    model: keras.Sequential
+    seed: int
+    steps: int
+    copied: list[str]
+    proof: Proof
+    statistics: LayerStatistics
+
+    @property
+    def spec(self) -> NetworkSpec:
+        """Settings of the network."""
+        return self.network.spec
+
+
+def load_data(spec: NetworkSpec, pool: ImagePool) -> LearningData:
+    """Opens the images of a network's half, and the mean image for them.
+
+    Args:
+        spec: `NetworkSpec`.
+        pool: `ImagePool`.
+
+    Returns:
+        `LearningData`. With `mean="base"`, a network that copies subtracts
+        the mean image of the half that its layers were trained on.
+    """
+    half = load_half(
+        pool, spec.data, spec.target, spec.target_images, spec.draw or 0
+    )
+    name, part = spec.target, half
+    if isinstance(spec.origin, Copied) and spec.data.mean == "base":
+        name = spec.origin.half
+    if name != spec.target:
+        part = load_half(pool, spec.data, name)
+    return LearningData(pool, half, name, pool.mean_image(part.train.indices))
+
+
+def build_target(
+    network: NetworkFolder,
+    data: LearningData,
+    base_model: keras.Model | None,
+    replicas: int,
+) -> Target:
+    """Builds a network, copies and freezes its layers, measures its start.
+
+    Args:
+        network: `NetworkFolder`, its settings and folder.
+        data: `LearningData`.
+        base_model: `keras.Model` or `None`, the finished base to copy from.
+        replicas: Integer, devices that share a batch.
+
+    Returns:
+        `Target`.
+
+    Raises:
+        NetworkFailed: If a copied tensor is not that of the base.
+    """
+    spec, half = network.spec, data.half
+    seed = _network_seed(spec)
+    model = cnn.build_network(
+        spec.model, spec.data.crop, half.num_classes, seed, replicas
+    )
+    origin = spec.origin
+    if isinstance(origin, Random):
+        random_layers.redraw(
+            model, origin.n, origin.initialization, base_model, seed
+        )
+    plan = actions.plan_network(spec, model, base_model)
+    copied = [action.layer for action in plan if action.copy]
+    copying = actions.apply_plan(model, base_model, plan)
+    # Before a checkpoint is restored: the start is that of the first run.
+    probe = probe_batch(half.validation, data.mean, spec.data)
+    statistics = LayerStatistics(model, *probe)
+    steps = spec.solver.steps_per_epoch or steps_per_pass(
+        len(half.train), spec.solver.batch_size
+    )
+    return Target(
+        network, data, model, seed, steps, copied, copying, statistics
+    )
+
+
+def _network_seed(spec: NetworkSpec) -> int:
+    # Each network draws its own start, order and views, as the authors' did.
+    words = (spec.seed, spec.data.split, spec.label)
+    if spec.target_images is not None:
+        words += (spec.target_images, spec.draw)
+    return derive_seed(*words)
