@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
+from experiments.common.claim_plan import expected_claims
 from experiments.common.progress import (
     StudyProgress,
     readable_size,
@@ -124,6 +125,9 @@ def _train_all(
             text = f"Cluster {settings.cluster}: {executor.describe()}."
             console.print(text, highlight=False)
     if settings.plan:
+        test_images = None if facts is None else facts.test_images
+        for line in expected_claims(specs, test_images):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         _print_folder(settings, console)
         return None
     with StudyProgress(plan, console, settings.quiet) as progress:
