@@ -19,7 +19,7 @@ def study(**changes):
         "layers": (1, 2, 3, 4, 5, 6, 7),
         "treatments": TREATMENTS,
     }
-    preset = find_preset("cifar100", "default", None)
+    preset = find_preset("cifar100", "earlier", None)
     return grids.similar_networks(
         "cifar100", preset, **{**arguments, **changes}
     )
@@ -134,19 +134,16 @@ def test_unknown_size_gives_no_time(tmp_path):
     assert plan.seconds is None and plan.disk_bytes is None
 
 
-def test_facts_of_a_prepared_set_need_no_tensorflow(shared_data, tmp_path):
-    planning.KNOWN_FACTS.pop("cifar100")
-    try:
-        facts = planning.find_facts(
-            RunStore(tmp_path, "s"),
-            "cifar100",
-            32,
-            str(shared_data / "data" / "tfds"),
-        )
-    finally:
-        planning.KNOWN_FACTS["cifar100"] = planning.DatasetFacts(
-            100, 50_000, 10_000
-        )
+def test_facts_of_a_prepared_set_need_no_tensorflow(
+    shared_data, tmp_path, monkeypatch
+):
+    monkeypatch.delitem(planning.KNOWN_FACTS, "cifar100")
+    facts = planning.find_facts(
+        RunStore(tmp_path, "s"),
+        "cifar100",
+        32,
+        str(shared_data / "data" / "tfds"),
+    )
     assert facts == planning.DatasetFacts(100, 50_000, 10_000)
 
 

@@ -10,7 +10,7 @@ from keras_transfer.analysis.results import Row
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec, from_dict
 from keras_transfer.specs.recipes import GROUP, recipe_key
-from keras_transfer.specs.treatments import TREATMENTS
+from keras_transfer.specs.treatments import reading_order
 from keras_transfer.storage import tree
 from keras_transfer.storage.files import read_json
 from keras_transfer.storage.log_folder import LogFolder
@@ -191,7 +191,7 @@ def group_rows(rows: list[Row]) -> list[Group]:
     found = []
     for (shared, tuned, _), members in groups.items():
         bases = groups.get((shared, False, 0), []) if tuned else []
-        bases = [row for row in bases if row.spec.base is None]
+        bases = [row for row in bases if row.spec.is_base]
         recipe = members[0].spec.own_base
         found.append(Group(recipe, members, bases, tuned))
     return sorted(found, key=lambda group: -len(group.rows))
@@ -211,10 +211,7 @@ def _unfinished(name, spec, study, status: dict) -> Unfinished:
 def _reading_order(row: Row) -> tuple:
     """Bases first, then by treatment and n, as the figures list them."""
     spec = row.spec
-    treatments = ("base", "baseAll", *TREATMENTS)
-    place = len(treatments)
-    if spec.treatment in treatments:
-        place = treatments.index(spec.treatment)
+    place = reading_order(spec.treatment_row)
     order = (place, spec.treatment, spec.n, spec.label, spec.draw or 0)
     return (spec.data.name, spec.division, spec.seed, *order)
 

@@ -11,6 +11,7 @@ import io
 from keras_transfer.analysis import pairs
 from keras_transfer.analysis.intervals import Estimate, estimate, t_interval
 from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.treatments import BASE, BASES
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.result import LEAST_LOOKS, Result
 
@@ -160,8 +161,9 @@ def paired_values(
         UserError: If two networks of a treatment cannot be told apart.
     """
     against = select(rows, second, low, high)
-    if second == "base":
-        against += select(rows, "baseAll")  # of networks on all classes
+    if second == BASE:
+        # Networks on all classes have a base of their own.
+        against = [row for name in BASES for row in select(rows, name)]
     found = pairs.differences(select(rows, first, low, high), against)
     return {
         pair: sum(values.values()) / len(values)
@@ -171,7 +173,7 @@ def paired_values(
 
 def layers_of(rows: list[Row]) -> list[int]:
     """Returns the sorted `n` for which there are transfer networks."""
-    return sorted({row.spec.n for row in rows if row.spec.base is not None})
+    return sorted({row.spec.n for row in rows if not row.spec.is_base})
 
 
 def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
@@ -185,14 +187,14 @@ def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
     if not chosen:
         return None
     mean = sum(row.accuracy for row in chosen) / len(chosen)
-    if treatment == "base":
+    if treatment in BASES:
         import numpy as np
 
         interval = t_interval(np.array([r.accuracy for r in chosen]))
         if interval is None:
             return Estimate(mean, len(chosen), lacks="one network")
         return Estimate(mean, len(chosen), *interval)
-    difference = paired_difference(rows, treatment, "base", n, n)
+    difference = paired_difference(rows, treatment, BASE, n, n)
     if difference is None or difference.t_low is None:
         return Estimate(mean, len(chosen), lacks="fewer than two pairs")
     shift = mean - difference.mean

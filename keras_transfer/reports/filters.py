@@ -131,7 +131,7 @@ def write_filters(rows: list[Row], store: RunStore, folder: Path) -> list[Path]:
     bases = [
         row
         for row in rows
-        if row.spec.base is None
+        if row.spec.is_base
         and row.spec.target_images is None
         and row.result.model_sha256
     ]

@@ -5,6 +5,7 @@ from pathlib import Path
 from keras_transfer.analysis import claims, layer_movement, results
 from keras_transfer.analysis.pairs import layers_in_words
 from keras_transfer.analysis.results import RANGES, Row
+from keras_transfer.specs.treatments import CHOICES, QUESTIONS
 from keras_transfer.storage.files import write_atomically
 from keras_transfer.storage.result import Result
 
@@ -271,7 +272,7 @@ def accuracy_cells(rows: list[Row]) -> Cells:
     """Returns header and body of the table of mean accuracies."""
     layers = results.layers_of(rows)
     body = []
-    for treatment in ("BnB", "AnB", "BnB+", "AnB+"):
+    for treatment in CHOICES:
         cells = []
         for n in layers:
             value = results.mean_accuracy(rows, treatment, n)
@@ -288,23 +289,15 @@ def difference_table(rows: list[Row]) -> list[str]:
 
 def difference_cells(rows: list[Row]) -> Cells:
     """Returns header and body of the table of differences."""
-    questions = (
-        ("co-adaptation loss", "base", "BnB"),
-        ("specificity loss", "BnB", "AnB"),
-        ("AnB - base", "AnB", "base"),
-        ("BnB+ - base", "BnB+", "base"),
-        ("AnB+ - base", "AnB+", "base"),
-        ("AnB+ - BnB+", "AnB+", "BnB+"),
-    )
     body = []
-    for name, first, second in questions:
-        if name.endswith("loss"):
-            name = f"{name} ({first} - {second})"
+    for question in QUESTIONS:
+        first, second = question.first, question.second
         for n in results.layers_of(rows):
             paired = results.paired_difference(rows, first, second, n, n)
             pooled = results.pooled_difference(rows, first, second, n, n)
             if paired is not None and pooled is not None:
-                body.append([name, str(n), *_both_forms(paired, pooled)])
+                cells = [str(question), str(n)]
+                body.append([*cells, *_both_forms(paired, pooled)])
     return ["difference", "n", "paired", "bootstrap", "pooled"], body
 
 

@@ -11,6 +11,7 @@ from keras_transfer.datasets import splits
 from keras_transfer.datasets.pools import ImagePool, find_pool, has_changed
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.origins import Copied
 from keras_transfer.storage import locks
 from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
@@ -264,8 +265,8 @@ def _inspect(pending: list[NetworkSpec], pool: ImagePool) -> None:
     needs = {}
     for spec in pending:
         needs[spec.data, spec.target, spec.target_images, spec.draw or 0] = None
-        if spec.base not in (None, "random"):
-            needs[spec.data, spec.base] = None
+        if isinstance(spec.origin, Copied):
+            needs[spec.data, spec.origin.half] = None
     worker = Worker(inspect, (pool.folder, list(needs)))
     message = worker.next_message()
     if message[0] == "user_error":

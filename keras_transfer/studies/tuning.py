@@ -194,7 +194,7 @@ def _tried(specs, values, epochs) -> list[NetworkSpec]:
             spec,
             solver=dataclasses.replace(spec.solver, epochs=epochs, **values),
             # The base is the study's own, whatever this trial tries.
-            base_solver=None if spec.base is None else spec.solver,
+            base_solver=None if spec.is_base else spec.solver,
         )
         for spec in specs
     ]

@@ -22,6 +22,7 @@ from keras_transfer.models import cnn
 from keras_transfer.models.saving import load_model, save_model
 from keras_transfer.specs.costs import count_images, weigh_reuse
 from keras_transfer.specs.network import NetworkSpec, SolverSpec
+from keras_transfer.specs.origins import Copied, Random
 from keras_transfer.specs.seeds import derive_seed
 from keras_transfer.storage.correctness import pack
 from keras_transfer.storage.network_folder import NetworkFolder
@@ -157,9 +158,14 @@ class _Training:
             self.seed,
             strategy.replicas,
         )
-        if spec.base == "random":
+        origin = spec.origin
+        if isinstance(origin, Random):
             random_layers.redraw(
-                self.model, spec.n, spec.initialization, base_model, self.seed
+                self.model,
+                origin.n,
+                origin.initialization,
+                base_model,
+                self.seed,
             )
         plan = actions.plan_network(spec, self.model, base_model)
         self.copied = [action.layer for action in plan if action.copy]
@@ -179,9 +185,9 @@ class _Training:
         """Returns whose mean image is subtracted, and the image."""
         spec, part = self.spec, self.half
         name = spec.target
-        has_source = spec.base is not None and spec.base != "random"
-        if has_source and spec.data.mean == "base":
-            name = spec.base
+        origin = spec.origin
+        if isinstance(origin, Copied) and spec.data.mean == "base":
+            name = origin.half
         if name != spec.target:
             part = load_half(self.pool, spec.data, name)
         return name, self.pool.mean_image(part.train.indices)

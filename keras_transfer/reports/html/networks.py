@@ -19,7 +19,7 @@ def networks_section(survey: Survey, groups: list[Group]) -> str:
         for row in group.rows:
             spec, result = row.spec, row.result
             gain = ""
-            if spec.base is not None and spec in gains:
+            if not spec.is_base and spec in gains:
                 gain = points(gains[spec])
             body.append(
                 [
