@@ -17,7 +17,7 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
-from experiments.common.running import DONE, guarded_main
+from experiments.common.running import DONE, command_words, guarded_main
 from experiments.common.settings import Layers, Settings, Splits, Treatments
 from experiments.common.training import open_executor, training
 from keras_transfer.errors import UserError
@@ -97,18 +97,22 @@ def tasks(settings: TuneSettings) -> dict[str, list]:
     return found
 
 
-def run(settings: TuneSettings, console: Console) -> int:
+def run(
+    settings: TuneSettings, console: Console, command: tuple[str, ...] = ()
+) -> int:
     """Trains the bases, searches each task and writes best.json.
 
     Args:
         settings: `TuneSettings`.
         console: `rich.console.Console`.
+        command: Tuple of strings, the words of the command that runs it,
+            kept beside the networks. Defaults to none.
 
     Returns:
         Integer, exit status.
     """
     found = tasks(settings)
-    sources = RunStore(settings.log_dir, "similar_datasets")
+    sources = RunStore(settings.log_dir, "similar_datasets", command=command)
     bases = list(
         dict.fromkeys(
             spec.source
@@ -134,7 +138,7 @@ def run(settings: TuneSettings, console: Console) -> int:
         with training(settings, bases, sources, console, title):
             pass
     folder = sources.log_dir / "tuning"
-    store = RunStore(folder, "trials", sources.cache_dir)
+    store = RunStore(folder, "trials", sources.cache_dir, command)
     report = folder / settings.dataset.replace("/", "-")
     report = report / settings.report_name()
     space = tuning.Space(
@@ -207,9 +211,12 @@ def _print_best(results: dict, console: Console) -> None:
 
 def main(arguments=None) -> int:
     """Runs the script; see `experiments.common.running.main_of`."""
-    return guarded_main(
-        "tune_learning_rate", __doc__, run, arguments, TuneSettings
-    )
+    script = "tune_learning_rate"
+
+    def act(settings: TuneSettings, console: Console) -> int:
+        return run(settings, console, command_words(script, arguments))
+
+    return guarded_main(script, __doc__, act, arguments, TuneSettings)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@ import pytest
 
 from experiments import boost as script
 from keras_transfer.reports import boost
+from keras_transfer.specs.treatments import TWICE
 from keras_transfer.studies import grids
 from tests.helpers import made_up_row, made_up_study, summary_text, with_result
 
@@ -46,9 +47,9 @@ def test_differences_are_paired(tiny_spec):
     assert value.count == 8 and value.mean == pytest.approx(0.01)
     over_base = boost.difference(rows, "AnB+", "base", 3, 3)
     assert over_base.mean == pytest.approx(0.02)
-    over_long = boost.difference(rows, "AnB+", grids.LONG, 5, 5)
+    over_long = boost.difference(rows, "AnB+", TWICE, 5, 5)
     assert over_long.mean == pytest.approx(0.005)
-    longer = boost.difference(rows, grids.LONG, "base", 1, 7)
+    longer = boost.difference(rows, TWICE, "base", 1, 7)
     assert longer.mean == pytest.approx(0.015)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_transfer.analysis import claims, comparisons
+from keras_transfer.analysis import claims, comparisons, pairs
 from keras_transfer.analysis.comparisons import (
     ACCURACY,
     TRAIN_LOSS,
@@ -89,7 +89,7 @@ def test_committed_boost_says_that_bases_are_not_trained_out():
     [((5,), "n = 5"), ((3, 4, 5, 6), "n 3 to 6"), ((1, 5, 7), "n 1, 5, 7")],
 )
 def test_ranges_are_those_trained(layers, words):
-    assert comparisons.in_words(layers) == words
+    assert pairs.n_in_words(layers) == words
 
 
 def test_a_range_of_one_trained_layer_says_so(tiny_spec):

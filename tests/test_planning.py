@@ -1,7 +1,9 @@
 import dataclasses
+import re
 
 import pytest
 
+from experiments.common.claim_plan import expected_claims
 from keras_transfer.errors import UserError
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.treatments import TREATMENTS
@@ -143,3 +145,37 @@ def test_facts_of_a_prepared_set_need_no_tensorflow(
         str(shared_data / "data" / "tfds"),
     )
     assert facts == dataset_facts.DatasetFacts(100, 50_000, 10_000)
+
+
+def test_a_plan_says_how_wide_the_intervals_will_be(tiny_spec):
+    def specs(splits, seeds):
+        bases = [
+            dataclasses.replace(
+                tiny_spec,
+                seed=seed,
+                target=target,
+                data=dataclasses.replace(tiny_spec.data, split=split),
+            )
+            for split in range(splits)
+            for seed in range(seeds)
+            for target in "AB"
+        ]
+        return bases + [
+            dataclasses.replace(base, base=base.target, n=n)
+            for base in bases
+            for n in (3, 4)
+        ]
+
+    def width(lines):
+        (line,) = [x for x in lines if x.startswith("2. base - BnB, n 3 to 4")]
+        return float(re.search(r"± ([0-9.]+) points", line)[1])
+
+    few, more = (expected_claims(specs(2, k), 10_000) for k in (1, 3))
+    assert few[0].startswith("What 12 networks can tell of claims 1 to 5")
+    assert width(more) < width(few)
+    # A quarter of the test images: twice the noise of a network.
+    assert width(expected_claims(specs(2, 1), 2_500)) > width(few)
+    # Nothing is said of networks that these claims are not about.
+    other = dataclasses.replace(tiny_spec, target_images=5, draw=0)
+    assert expected_claims([*specs(2, 1), other], 10_000) == []
+    assert expected_claims(specs(2, 1)[:4], 10_000) == []

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -247,6 +248,29 @@ def test_recipes_are_not_mixed_and_a_shared_network_counts_once(
     assert [len(group.rows) for group in group_rows(survey.rows)] == [18, 1]
     studies = {folder.parts[0] for folder in survey.folders.values()}
     assert studies >= {"similar_datasets", "another_study"}
+
+
+def test_the_page_shows_the_command_that_is_stored(tmp_path, tiny_spec):
+    row = made_up_row(tiny_spec, 0.6, base=None)
+    network = file_network(tmp_path, row)
+    assert "is not stored" in report.write(tmp_path)[0].read_text()
+    words = ["python", "-m", "experiments.paper", "--log-dir", "/home/me/logs"]
+    words += ["--data-dir=/home/me/tfds", "--classes", "/home/me/kinds.txt"]
+    stored = {"study": "paper", "argv": [*words, "--seeds", "0; rm -rf x"]}
+    (network.folder / "command.json").write_text(json.dumps(stored))
+    text = unescape(report.write(tmp_path)[0].read_text())
+    assert "/home/me" not in text and "is not stored" not in text
+    assert (
+        "python -m experiments.paper --data-dir=DIR/tfds --classes "
+        "DIR/kinds.txt --seeds '0; rm -rf x' --log-dir again" in text
+    )
+    # A stranger's folder does not say what a person is to run.
+    for argv in (["rm", "-rf", "x"], ["python", "-m", "os", "x"]):
+        (network.folder / "command.json").write_text(
+            json.dumps({"study": "paper", "argv": argv})
+        )
+        text = report.write(tmp_path)[0].read_text()
+        assert "is not stored" in text and "rm -rf" not in text
 
 
 def test_empty_folder_says_what_to_run(tmp_path, capsys):

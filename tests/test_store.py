@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,15 +9,25 @@ from experiments.common.settings import GridSettings, parse
 from keras_transfer.analysis.log_folder import group_rows, take_survey
 from keras_transfer.analysis.results import results_csv
 from keras_transfer.errors import UserError
+from keras_transfer.specs.identity import to_dict
 from keras_transfer.specs.network import NetworkSpec, from_dict
 from keras_transfer.specs.presets import find_recipe
+from keras_transfer.storage import tree
 from keras_transfer.storage.correctness import correctness
+from keras_transfer.storage.files import (
+    find_leftovers,
+    leftovers,
+    remove_leftovers,
+    temporary_beside,
+)
 from keras_transfer.storage.log_folder import LogFolder
-from keras_transfer.storage.result import Result, seal
+from keras_transfer.storage.result import Result, seal, unseal
 from keras_transfer.storage.store import RunStore
+from keras_transfer.storage.stored_command import StoredCommand, read_command
 from tests.conftest import TINY, write_tiny_pool
-from tests.helpers import EARLIER_SETTINGS, made_up_row
+from tests.helpers import EARLIER_SETTINGS, made_up_row, with_result
 
+FIXTURES = Path(__file__).parent / "fixtures"
 RESULT = Result(test_accuracy=0.5, resumed_at_epoch=[])
 
 
@@ -68,6 +79,83 @@ def test_finished_network_is_found_by_every_study(store, tiny_spec, tmp_path):
     assert other.result(tiny_spec).test_accuracy == 0.5
     assert other.network(tiny_spec).folder == store.network(tiny_spec).folder
     assert len(other.finished()) == 1
+
+
+def test_making_a_log_folder_neither_looks_nor_writes(tmp_path, tiny_spec):
+    folder = tmp_path / "absent"
+    logs, store = LogFolder(folder), RunStore(folder, "study")
+    assert logs.result(tiny_spec) is None and logs.finished() == []
+    assert not folder.exists()
+    # It looks when it is asked first, not when it was made.
+    finish(store, tiny_spec)
+    fresh = LogFolder(folder)
+    assert fresh.find(tiny_spec).folder == store.network(tiny_spec).folder
+    assert tree.log_dir_of(store.network(tiny_spec).folder) == folder
+    assert tree.study_of(store.network(tiny_spec).folder) == "study"
+
+
+def test_what_killed_processes_left_is_known_by_its_name(tmp_path):
+    (tmp_path / "below").mkdir()
+    for path in ("status.json", "status.json", "key.with.dots", "below/a"):
+        temporary_beside(tmp_path / path).touch()
+    (tmp_path / ".lock").touch()
+    assert leftovers(tmp_path) == ["key.with", "status"]
+    assert len(find_leftovers(tmp_path)) == 4
+    remove_leftovers(tmp_path, "status")
+    assert leftovers(tmp_path) == ["key.with"]
+
+
+def test_an_old_result_is_read_and_written_key_for_key():
+    path = FIXTURES / "e390b6d/baseA/result.json"
+    content = json.loads(path.read_text())
+    result = Result.from_json(content)
+    assert result.wrong_field() is None
+    written = result.to_json()
+    # Two fields came later; the checksum is added when it is filed.
+    assert written.pop("test_correct") is None
+    assert written.pop("data_parts") == ""
+    assert list(written) == [key for key in content if key != "sha256"]
+    assert all(content[key] == value for key, value in written.items())
+    assert unseal(json.loads(seal(result.to_json()))) == result.to_json()
+    assert unseal({**content, "test_accuracy": 1.0}) is None
+
+
+@pytest.mark.parametrize(
+    "changes, name",
+    [
+        ({"test_accuracy": None}, "test_accuracy"),
+        ({"classes": []}, "classes"),
+        ({"images": {"train": "44"}}, "images"),
+        ({"proof": [{"frozen": True}]}, "proof"),
+        ({"layers": [{"layer": "conv1", "copied": True}]}, "layers"),
+        ({"environment": None}, "environment"),
+    ],
+)
+def test_a_field_that_reports_cannot_read_is_named(tiny_spec, changes, name):
+    row = made_up_row(tiny_spec, 0.5)
+    assert row.result.wrong_field() is None
+    assert with_result(row, **changes).result.wrong_field() == name
+    assert Result().wrong_field() == "test_accuracy"
+
+
+def test_the_command_that_trained_a_network_is_kept(tmp_path, tiny_spec):
+    words = ("python", "-m", "experiments.paper", "--seeds", "0")
+    first = RunStore(tmp_path, "paper", command=words)
+    finish(first, tiny_spec)
+    second = RunStore(tmp_path, "boost", command=("python", "-m", "x"))
+    # It found the network finished: the command that trained it stays.
+    second.network(tiny_spec).keep_command()
+    folder = LogFolder(tmp_path).find(tiny_spec).folder
+    assert read_command(folder) == StoredCommand("paper", words)
+    assert json.loads((folder / "settings.json").read_text()) == to_dict(
+        tiny_spec
+    )
+    # Of a network of an earlier version it is the first that lists it.
+    (folder / "command.json").unlink()
+    second.network(tiny_spec).keep_command()
+    assert read_command(folder).study == "boost"
+    (folder / "command.json").write_text('{"study": 3, "argv": "rm"}')
+    assert read_command(folder) is None
 
 
 def test_checkpoint_goes_and_status_tells(store, tiny_spec):

@@ -112,6 +112,9 @@ def observation(threads: int, recipe: Recipe, rounds: int) -> dict:
                 solver.epochs,
                 level,
             )
+        for callback in watched.values():
+            callback.set_model(network)
+            callback.on_train_begin()
         spent: dict[str, list[float]] = {name: [] for name in watched}
         epochs, shares = [], []
         for number in range(max(rounds, solver.epochs)):
@@ -119,7 +122,6 @@ def observation(threads: int, recipe: Recipe, rounds: int) -> dict:
                 seconds = _time(train) * steps_an_epoch / _TIMED_STEPS
                 epochs.append(seconds)
             for name, callback in watched.items():
-                callback.set_model(network)
                 spent[name].append(_time(callback.on_epoch_end, number, logs))
             if number < rounds:
                 usual = ("rows", "checkpoint", "TensorBoard, default")

@@ -27,6 +27,7 @@ from keras_transfer.specs.rates import with_rates
 from keras_transfer.storage import locks
 from keras_transfer.storage.files import remove_leftovers
 from keras_transfer.storage.store import RunStore
+from keras_transfer.storage.tree import report_path
 from keras_transfer.studies.reporter import Outcome
 from keras_transfer.training.process_settings import check_process_settings
 
@@ -81,7 +82,8 @@ def main_of(
         if found:
             specs = with_rates(study.specs, found)
             study = dataclasses.replace(study, specs=specs)
-        return run_study_script(settings, study, console)
+        words = command_words(script, arguments)
+        return run_study_script(settings, study, console, words)
 
     return guarded_main(script, description, act, arguments, kind)
 
@@ -147,8 +149,18 @@ def guarded_main(
 
 def command_line(script: str, arguments=None) -> str:
     """Returns the command that was given, to be pasted into a shell."""
+    return shlex.join(command_words(script, arguments))
+
+
+def command_words(script: str, arguments=None) -> tuple[str, ...]:
+    """Returns the words of the command that was given.
+
+    Args:
+        script: String, the script's name.
+        arguments: List of strings or `None` for the command line.
+    """
     given = sys.argv[1:] if arguments is None else arguments
-    return shlex.join(["python", "-m", f"experiments.{script}", *given])
+    return ("python", "-m", f"experiments.{script}", *given)
 
 
 def print_accuracies(rows: list[results.Row], console: Console) -> None:
@@ -178,18 +190,24 @@ def print_accuracies(rows: list[results.Row], console: Console) -> None:
         console.print(table)
 
 
-def run_study_script(settings: Settings, study: Study, console: Console) -> int:
+def run_study_script(
+    settings: Settings,
+    study: Study,
+    console: Console,
+    command: tuple[str, ...],
+) -> int:
     """Trains a study's networks, writes its report and names it.
 
     Args:
         settings: `Settings`.
         study: `Study`.
         console: `rich.console.Console`.
+        command: Tuple of strings, the words of the command that runs it.
 
     Returns:
         Integer, exit status.
     """
-    store = RunStore(settings.log_dir, study.script)
+    store = RunStore(settings.log_dir, study.script, command=command)
     with training(settings, study.specs, store, console) as outcome:
         if outcome is None:
             return DONE
@@ -213,16 +231,15 @@ def _report(
     for caution in absent_classes(rows):
         console.print(f"warning: {caution}", highlight=False, markup=False)
     if rows:
-        folder = (
-            store.study_dir
-            / settings.dataset.replace("/", "-")
-            / settings.report_name()
-        )
+        for row in rows:
+            store.network(row.spec).keep_command()
+        name = settings.report_name()
+        folder = report_path(store.study_dir, settings.dataset, name)
         # Two processes that shared the study write its report in turn.
         with locks.hold(store.locks_dir / "report.lock", wait=True):
             remove_leftovers(folder)
             paths, lines = write_study(
-                study, rows, command_line(study.script), folder, store
+                study, rows, shlex.join(store.command.words), folder, store
             )
             write_study_events(rows, paths, folder, store)
         print_accuracies(rows, console)

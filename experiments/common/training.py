@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
+from experiments.common.claim_plan import expected_claims
 from experiments.common.flags import as_flags
 from experiments.common.progress import (
     StudyProgress,
@@ -128,6 +129,9 @@ def _plan_and_train(
             text = f"Cluster {settings.cluster}: {executor.describe()}."
             console.print(text, highlight=False)
     if settings.plan:
+        test_images = None if facts is None else facts.test_images
+        for line in expected_claims(specs, test_images):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         _print_folder(settings, console)
         return None
     reword = functools.partial(as_flags, settings=settings)

@@ -14,6 +14,7 @@ from keras_transfer.analysis.contrasts import (
     Weights,
 )
 from keras_transfer.analysis.mixed_model import MixedModel
+from keras_transfer.analysis.pairs import n_in_words
 from keras_transfer.analysis.results import Row
 from keras_transfer.analysis.verdicts import Part
 from keras_transfer.specs.treatments import BASE, BASES, CHOICES, TWICE
@@ -68,7 +69,7 @@ class Comparison:
             difference = f"slope of {difference}"
         if self.outcome == TRAIN_LOSS:
             difference = f"training loss of {difference}"
-        return f"{difference}, {in_words(layers)}" if layers else difference
+        return f"{difference}, {n_in_words(layers)}" if layers else difference
 
     def in_unit(self, estimate: ModelEstimate) -> str:
         """Says an estimate in the unit of the outcome."""
@@ -91,15 +92,6 @@ def slope(comparison: Comparison, layers: Layers) -> Weights:
     if len(layers) < 2:
         return {}
     return contrasts.trend(comparison.first, comparison.second, layers)
-
-
-def in_words(layers: Layers) -> str:
-    """Returns `n = 5`, `n 3 to 6` or `n 3, 5, 7`: the n that there are."""
-    if len(layers) == 1:
-        return f"n = {layers[0]}"
-    if layers == tuple(range(layers[0], layers[-1] + 1)):
-        return f"n {layers[0]} to {layers[-1]}"
-    return "n " + ", ".join(map(str, layers))
 
 
 def observe(rows: Iterable[Row], outcome: str = ACCURACY) -> list[Observation]:

@@ -14,6 +14,7 @@ from keras_transfer.specs.treatments import reading_order
 from keras_transfer.storage import tree
 from keras_transfer.storage.files import read_json
 from keras_transfer.storage.log_folder import LogFolder
+from keras_transfer.storage.stored_command import StoredCommand, read_command
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Survey:
             another version of the computation, whose numbers must not be
             mixed with these.
         last: String, when the last network was finished, or empty.
+        commands: Dict from network id to the `StoredCommand` that trained
+            it; those of earlier versions have none.
     """
 
     log_dir: Path
@@ -63,6 +66,7 @@ class Survey:
     notices: list[str]
     foreign: list[Path]
     last: str
+    commands: dict[str, StoredCommand] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +110,7 @@ def take_survey(logs: LogFolder) -> Survey:
     """
     rows: dict[str, Row] = {}
     folders: dict[str, Path] = {}
+    commands: dict[str, StoredCommand] = {}
     unfinished, foreign, damaged, times = [], [], [], []
     for path in logs.folders():
         study = tree.study_of(path)
@@ -132,6 +137,9 @@ def take_survey(logs: LogFolder) -> Survey:
         rows[spec.network_id] = Row(spec, result)
         folder = logs.find(spec).folder
         folders[spec.network_id] = folder.relative_to(logs.log_dir)
+        command = read_command(folder)
+        if command is not None:
+            commands[spec.network_id] = command
         times.append(str(status.get("since", "")))
 
     def short(text) -> str:  # a page that is passed on names no machine's path
@@ -151,6 +159,7 @@ def take_survey(logs: LogFolder) -> Survey:
         notices,
         [path.relative_to(logs.log_dir) for path in foreign],
         max(times, default=""),
+        commands,
     )
 
 

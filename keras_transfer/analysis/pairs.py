@@ -114,14 +114,28 @@ def own_gains(rows: Iterable) -> dict[NetworkSpec, float]:
     }
 
 
-def layers_in_words(layers: Iterable[int], low: int, high: int) -> str:
+def layers_in_words(
+    layers: Iterable[int], low: int, high: int, to: str = "-"
+) -> str:
     """Names the `n` of a range that were trained: `1-7`, `5` or `1, 5, 7`.
 
     Args:
         layers: Iterable of integers, the `n` that were trained.
         low, high: Integers, range of `n`, both included.
+        to: String, between the ends of a range. Defaults to `"-"`.
     """
     found = sorted({n for n in layers if low <= n <= high})
     if len(found) > 1 and found == list(range(low, high + 1)):
-        return f"{low}-{high}"
+        return f"{low}{to}{high}"
     return ", ".join(map(str, found))
+
+
+def n_in_words(layers: Iterable[int]) -> str:
+    """Returns `n = 5`, `n 3 to 6` or `n 3, 5, 7`: the n that there are.
+
+    Args:
+        layers: Iterable of at least one integer.
+    """
+    found = sorted(set(layers))
+    text = layers_in_words(found, found[0], found[-1], " to ")
+    return f"n = {text}" if len(found) == 1 else f"n {text}"

@@ -24,7 +24,8 @@ _PATTERN = "events.out.tfevents.*"
 
 
 class EventFile:
-    """An event file of one run, to be used in a `with` statement or closed.
+    """An event file of one run, to be used in a `with` statement, or
+    opened and closed.
 
     Args:
         folder: Path of the run; made if it is not there.
@@ -41,23 +42,31 @@ class EventFile:
     def __init__(
         self, folder: Path, replaces: bool = False, first: bool = False
     ):
-        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.replaces = replaces
+        self.first = first
+        self._file = None
+
+    def open(self) -> "EventFile":
+        """Makes the folder and the file; returns this object."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         # Files of a run are read in the order of their names.
         name = f"{time.time_ns() // 1000}.keras_transfer"
-        self.path = folder / _PATTERN.replace("*", name)
+        self.path = self.folder / _PATTERN.replace("*", name)
         self._written_to = self.path
-        if replaces:
+        if self.replaces:
             # TensorBoard reads whatever has `tfevents` in its name.
-            remove_leftovers(folder)
-            self._written_to = temporary_beside(folder / "events")
+            remove_leftovers(self.folder)
+            self._written_to = temporary_beside(self.folder / "events")
         self._file = self._written_to.open("wb")
         self._records = RecordWriter(self._file)
         # The time of the version alone: what is shown keeps its own.
-        began = 1.0 if first else time.time()
+        began = 1.0 if self.first else time.time()
         self.write(Event(wall_time=began, file_version="brain.Event:2"))
+        return self
 
     def __enter__(self) -> "EventFile":
-        return self
+        return self.open()
 
     def __exit__(self, *exception) -> None:
         self.close()
@@ -83,8 +92,9 @@ class EventFile:
         self._file.flush()
 
     def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
+        """Closes the file, if it was opened."""
+        if self._file is not None:
+            self._file.close()
 
     def scalars(self, values: dict[str, float], step: int) -> None:
         """Writes numbers by their tags; those that are `None` are left out."""

@@ -1,8 +1,15 @@
-"""The command line that trains a network again, derived from its settings."""
+"""The command line that trains a network again.
+
+It is stored beside the network. Those that were trained before it was have
+one that is derived from their settings.
+"""
 
 import dataclasses
 import json
+import re
 import shlex
+from collections.abc import Iterator
+from pathlib import PurePath
 
 from keras_transfer.datasets import class_kinds
 from keras_transfer.datasets.sources import FOLDER
@@ -11,6 +18,7 @@ from keras_transfer.specs import presets, rates
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.origins import Random
 from keras_transfer.specs.presets import Recipe
+from keras_transfer.storage.stored_command import StoredCommand
 
 # Where a study's command line sets a field: part of the recipe, field, flag.
 FLAGS = (
@@ -30,6 +38,10 @@ FLAGS = (
 )
 
 
+# A log folder may be a stranger's: only a script of this repository is shown.
+_OURS = re.compile(r"python -m experiments(\.[a-z0-9_]+)+")
+
+
 @dataclasses.dataclass(frozen=True)
 class Command:
     """A command, and what it cannot set.
@@ -41,14 +53,51 @@ class Command:
             exactly this network.
         rates: String, the content of the file that `--learning-rates` names;
             empty if the command has no such flag.
+        stored: Boolean, whether it trained the network, word for word but
+            for folders of that machine; else it was derived.
     """
 
     words: tuple[str, ...]
     unset: tuple[str, ...] = ()
     rates: str = ""
+    stored: bool = False
 
     def __str__(self) -> str:
         return shlex.join(self.words)
+
+
+def command_of(spec: NetworkSpec, stored: StoredCommand | None) -> Command:
+    """Returns the command of a network, to be shown and run elsewhere.
+
+    Args:
+        spec: `NetworkSpec`.
+        stored: `StoredCommand` or `None`, what lies beside the network.
+
+    Returns:
+        `Command`, without its log folder. `DIR` stands for the folders that
+        absolute paths named, which are those of another machine.
+    """
+    if stored is None or not _OURS.fullmatch(shlex.join(stored.words[:3])):
+        return network_command(spec)
+    words = tuple(map(_without_place, _without_log_dir(stored.words)))
+    return Command(words, rates=_rates(spec)[0], stored=True)
+
+
+def _without_log_dir(words: tuple[str, ...]) -> Iterator[str]:
+    left = iter(words)
+    for word in left:
+        if word == "--log-dir":
+            next(left, None)
+        elif not word.startswith("--log-dir="):
+            yield word
+
+
+def _without_place(word: str) -> str:
+    flag, equals, value = word.rpartition("=")
+    path = PurePath(value)
+    if not path.is_absolute():
+        return word
+    return f"{flag}{equals}DIR/{path.name}"
 
 
 def network_command(spec: NetworkSpec) -> Command:

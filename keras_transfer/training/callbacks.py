@@ -36,7 +36,10 @@ class EpochRows(keras.callbacks.Callback):
         self.path = path
         self.rows = rows
         self.report = report
-        write_atomically(path, "".join(json.dumps(r) + "\n" for r in rows))
+
+    def on_train_begin(self, logs=None):
+        text = "".join(json.dumps(row) + "\n" for row in self.rows)
+        write_atomically(self.path, text)
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch}

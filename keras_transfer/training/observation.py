@@ -52,15 +52,21 @@ class Observer(keras.callbacks.Callback):
         self.level = level
         # Histograms and filters are the bytes: the end and two before it.
         self.seldom = {epochs // 4, epochs // 2, epochs - 1}
+        self.train = EventFile(train_dir, replaces=True)
+        self.validation = EventFile(validation_dir, replaces=True)
+        self.rows = rows
+
+    def on_train_begin(self, logs=None):
+        rows = self.rows
         # What is said of layers cannot be computed again. By tag: a process
         # that was killed while it wrote anew leaves events twice.
         earlier = {
             (event.step, event.summary.value[0].tag): event
-            for event in read_events(train_dir)
+            for event in read_events(self.train.folder)
             if event.step < len(rows) and _is_of_layers(event)
         }
-        self.train = EventFile(train_dir, replaces=True)
-        self.validation = EventFile(validation_dir, replaces=True)
+        self.train.open()
+        self.validation.open()
         for row in rows:
             self._write_row(row["epoch"], row)
             for event in earlier.values():
@@ -68,7 +74,7 @@ class Observer(keras.callbacks.Callback):
                     self.train.write(event)
         self.train.publish()
         self.validation.publish()
-        if level != "off" and not rows:
+        if self.level != "off" and not rows:
             self._write_filters("start", 0)
 
     def on_epoch_end(self, epoch, logs=None):

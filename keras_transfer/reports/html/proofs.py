@@ -7,7 +7,7 @@ from keras_transfer.analysis.results import Row
 from keras_transfer.reports.html import figures
 from keras_transfer.reports.html.layers import layer_table
 from keras_transfer.reports.html.parts import count
-from keras_transfer.studies.commands import network_command
+from keras_transfer.studies.commands import command_of
 
 
 def proofs_section(survey: Survey, groups: list[Group]) -> str:
@@ -34,7 +34,8 @@ def proofs_section(survey: Survey, groups: list[Group]) -> str:
         "<code>result.json</code>, as do the numbers of each layer that the "
         "second table rounds."
         "</p><p>A command trains the network, what it needs, and its "
-        "twins of the same study. It ends with a fresh "
+        "twins of the same study; <code>DIR</code> stands for a folder of "
+        "the machine that ran it. It ends with a fresh "
         "<code>--log-dir</code>, since in this one the network is finished; "
         "add <code>--data-dir</code> if the data are not where TFDS looks. "
         "The same bits need the same versions and the same threads.</p>"
@@ -45,7 +46,7 @@ def proofs_section(survey: Survey, groups: list[Group]) -> str:
 def _proof(survey: Survey, index: int, row: Row) -> str:
     spec, result = row.spec, row.result
     counts = proof_counts(row)
-    command = network_command(spec)
+    command = command_of(spec, survey.commands.get(spec.network_id))
     text = (
         f"{figures.network_text(spec)}, recipe {index}: {_proof_text(counts)}"
     )
@@ -57,6 +58,11 @@ def _proof(survey: Survey, index: int, row: Row) -> str:
         more += (
             "<p><code>rates.json</code> holds "
             f"<code>{escape(command.rates)}</code></p>"
+        )
+    if not command.stored:
+        more += (
+            '<p class="soft">Derived from the settings: the command that '
+            "trained this network is not stored.</p>"
         )
     if command.unset:
         more += (

@@ -1,0 +1,46 @@
+"""What a study will be able to say, printed before it is trained."""
+
+from keras_transfer.analysis import claims, power
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.origins import HALVES
+from keras_transfer.specs.treatments import TREATMENTS
+
+
+def expected_claims(
+    specs: list[NetworkSpec], test_images: int | None
+) -> list[str]:
+    """Says how wide the intervals of the claims of section 4.1 will be.
+
+    Args:
+        specs: List of `NetworkSpec` of the study.
+        test_images: Integer, of the whole data set; `None` if not known.
+
+    Returns:
+        List of strings, one for each comparison that can be made; empty if
+        the networks are not those of random halves.
+    """
+    if not all(map(_is_of_random_halves, specs)):
+        return []
+    copied = [spec for spec in specs if spec.base is not None]
+    if not copied:
+        return []
+    half = power.TEST_IMAGES if test_images is None else test_images // 2
+    lines = claims.plan_claims(
+        len({spec.data.split for spec in specs}),
+        len({spec.seed for spec in specs}),
+        sorted({spec.n for spec in copied}),
+        [t for t in TREATMENTS if t in {spec.treatment for spec in copied}],
+        half,
+    )
+    if not lines:
+        return []
+    head = f"What {len(specs)} networks can tell of claims 1 to 5, at 95 %"
+    return [f"{head} ({power.SOURCE}):", *lines]
+
+
+def _is_of_random_halves(spec: NetworkSpec) -> bool:
+    known = spec.treatment == "base" or spec.treatment in TREATMENTS
+    whole = spec.target_images is None and spec.preserved is None
+    return (
+        known and whole and spec.data.halves is None and spec.target in HALVES
+    )
