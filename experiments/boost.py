@@ -13,6 +13,7 @@ import sys
 
 from experiments.common.running import Study, main_of
 from experiments.common.settings import StudySettings
+from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.reports import boost
 from keras_transfer.studies import grids
 
@@ -52,7 +53,7 @@ def study(settings: BoostSettings) -> Study:
 
     def write(rows, command, folder):
         paths = boost.write_report(rows, title, command, folder)
-        return paths, [boost.verdict(rows)]
+        return paths, boost.control_verdicts(evidence_of(rows))
 
     return Study("boost", specs + grids.long_bases(bases), write)
 

@@ -12,6 +12,7 @@ import sys
 from experiments.common.bases import check_images, few_image_bases
 from experiments.common.running import Study, main_of
 from experiments.common.settings import Splits, StudySettings
+from keras_transfer.analysis.target_size import crossings
 from keras_transfer.reports import data_size
 from keras_transfer.specs.network import MODES
 from keras_transfer.studies import grids
@@ -52,7 +53,7 @@ def study(settings: TargetSizeSettings) -> Study:
 
     def write(rows, command, folder):
         paths = data_size.write_target_size(rows, title, command, folder)
-        return paths, data_size.crossings(rows, sorted(layers))
+        return paths, crossings(rows, sorted(layers))
 
     return Study("target_size", bases + few + transfers, write)
 

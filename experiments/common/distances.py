@@ -7,6 +7,7 @@ from experiments.common.settings import StudySettings
 from keras_transfer.analysis import published_2014, results
 from keras_transfer.datasets import class_kinds
 from keras_transfer.reports import distance
+from keras_transfer.reports.distance_data import claims
 from keras_transfer.specs.recipes import figure3_key
 from keras_transfer.storage.store import RunStore
 
@@ -79,7 +80,7 @@ def distance_writer(
         lines = [
             f"Section {claim.number}: {claim.text} "
             f"{claim.verdict.upper()}: {claim.effect}"
-            for claim in distance.claims(every, sides)
+            for claim in claims(every, sides)
         ]
         return paths, lines
 

@@ -17,9 +17,9 @@ from experiments.common.training import training
 from keras_transfer.analysis import results
 from keras_transfer.analysis.log_folder import group_rows
 from keras_transfer.errors import UserError, disk_fault
-from keras_transfer.reports import summary
+from keras_transfer.reports import tables
+from keras_transfer.reports.cautions import absent_classes
 from keras_transfer.reports.study_events import write_study_events
-from keras_transfer.reports.summary import absent_classes
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.paths import check_text
 from keras_transfer.specs.rates import with_rates
@@ -157,7 +157,7 @@ def print_accuracies(rows: list[results.Row], console: Console) -> None:
         console: `rich.console.Console`.
     """
     for group in group_rows(rows):
-        header, body = summary.accuracy_cells(group.compared)
+        header, body = tables.accuracy_cells(group.compared)
         if not body or not group.paired:
             continue
         base = results.mean_accuracy(group.compared, "base", 0)

@@ -1,5 +1,6 @@
 """Draws how far each layer moved, a panel a layer."""
 
+import dataclasses
 from pathlib import Path
 
 from matplotlib import pyplot as plt
@@ -7,14 +8,14 @@ from matplotlib import pyplot as plt
 from keras_transfer.analysis import results
 from keras_transfer.analysis.layer_movement import TREATMENTS, drift_data
 from keras_transfer.analysis.results import Row
-from keras_transfer.reports.style import SETTINGS, save
+from keras_transfer.reports.style import (
+    INK,
+    SETTINGS,
+    Look,
+    save,
+    treatment_look,
+)
 from keras_transfer.specs.network import LAYER_NAMES
-
-# Marker, colour, dash.
-_LOOKS = {
-    "BnB+": ("s", "#1f5fa8", "--"),
-    "AnB+": ("^", "#b03030", "-"),
-}
 
 
 def plot_drift(rows: list[Row], title: str, path: Path) -> list[Path]:
@@ -46,7 +47,7 @@ def plot_drift(rows: list[Row], title: str, path: Path) -> list[Path]:
                 points = data.get(treatment, {}).get(layer, [])
                 _plot_layer(axes, points, treatment, 0.12 * (2 * index - 1))
             for _, mean, *_ in data.get("base", {}).get(layer, []):
-                axes.axhline(mean, color="#222222", ls=":", lw=1.1)
+                axes.axhline(mean, color=INK, ls=":", lw=1.1)
             axes.set_title(layer, fontsize=11)
         layers = results.layers_of(rows)
         axes.set_xticks(layers)
@@ -70,43 +71,42 @@ def plot_drift(rows: list[Row], title: str, path: Path) -> list[Path]:
         return save(figure, path)
 
 
+def _looks(copied: bool) -> dict[str, Look]:
+    """Returns the look of each treatment; filled where a layer is copied."""
+    return {
+        name: dataclasses.replace(
+            treatment_look(name), line=line, filled=copied
+        )
+        for name, line in zip(TREATMENTS, ("--", "-"), strict=True)
+    }
+
+
 def _plot_layer(axes, points, treatment: str, shift: float) -> None:
-    marker, colour, dash = _LOOKS[treatment]
+    look = _looks(True)[treatment]
     places = [n + shift for n, *_ in points]
-    axes.plot(places, [p[1] for p in points], ls=dash, color=colour, lw=1.2)
+    heights = [p[1] for p in points]
+    axes.plot(places, heights, ls=look.line, color=look.colour, lw=1.2)
     for place, (_, mean, low, high, copied) in zip(places, points, strict=True):
         if low is not None:
-            axes.plot([place, place], [low, high], color=colour, lw=1.2)
-        axes.plot(
-            place,
-            mean,
-            marker,
-            color=colour,
-            markerfacecolor=colour if copied else "white",
-            markersize=6.5,
-        )
+            axes.plot([place, place], [low, high], color=look.colour, lw=1.2)
+        axes.plot(place, mean, **_looks(copied)[treatment].of_marks(6.5))
 
 
 def _legend(with_base: bool) -> list:
-    handles = []
-    for treatment, (marker, colour, dash) in _LOOKS.items():
-        for copied in (True, False):
-            handles.append(
-                plt.Line2D(
-                    [],
-                    [],
-                    marker=marker,
-                    ls=dash,
-                    color=colour,
-                    markerfacecolor=colour if copied else "white",
-                    label=f"{treatment}, layer "
-                    + ("copied (from the copy)" if copied else "new"),
-                )
-            )
-    if with_base:
-        handles.append(
-            plt.Line2D(
-                [], [], color="#222222", ls=":", label="base networks, all new"
-            )
+    handles = [
+        plt.Line2D(
+            [],
+            [],
+            ls=look.line,
+            label=f"{treatment}, layer "
+            + ("copied (from the copy)" if copied else "new"),
+            **look.of_marks(),
         )
+        for treatment in TREATMENTS
+        for copied in (True, False)
+        for look in [_looks(copied)[treatment]]
+    ]
+    if with_base:
+        label = "base networks, all new"
+        handles.append(plt.Line2D([], [], color=INK, ls=":", label=label))
     return handles

@@ -8,11 +8,10 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 from matplotlib.patches import Patch, Rectangle
 
-from keras_transfer.reports.style import SETTINGS, save
+from keras_transfer.reports.style import BLUE, INK, RED, SETTINGS, save
 from keras_transfer.specs.network import LAYER_NAMES
 
-_COLOURS = {"A": "#b03030", "B": "#1f5fa8", "new": "#ffffff"}
-_EDGE = "#222222"
+_COLOURS = {"A": RED, "B": BLUE, "new": "#ffffff"}
 
 
 def plot_treatments(n: int, path: Path) -> list[Path]:
@@ -59,7 +58,7 @@ def plot_treatments(n: int, path: Path) -> list[Path]:
                         0.88,
                         0.8,
                         facecolor=_COLOURS[source],
-                        edgecolor=_EDGE,
+                        edgecolor=INK,
                         # A second sign beside the colour, also in grey.
                         hatch="//" if copied else None,
                     )
@@ -72,7 +71,7 @@ def plot_treatments(n: int, path: Path) -> list[Path]:
                     ha="center",
                     va="center",
                     fontsize=10,
-                    color="white" if light else _EDGE,
+                    color="white" if light else INK,
                     bbox=(
                         {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
                         if copied
@@ -86,16 +85,16 @@ def plot_treatments(n: int, path: Path) -> list[Path]:
         axes.set_title(f"The treatments, for n = {n}", fontsize=12)
         figure.legend(
             handles=[
-                Patch(facecolor=_COLOURS["A"], edgecolor=_EDGE, label="from A"),
-                Patch(facecolor=_COLOURS["B"], edgecolor=_EDGE, label="from B"),
+                Patch(facecolor=_COLOURS["A"], edgecolor=INK, label="from A"),
+                Patch(facecolor=_COLOURS["B"], edgecolor=INK, label="from B"),
                 Patch(
                     facecolor="white",
-                    edgecolor=_EDGE,
+                    edgecolor=INK,
                     label="new: random start, then trained on the target",
                 ),
                 Patch(
                     facecolor="white",
-                    edgecolor=_EDGE,
+                    edgecolor=INK,
                     hatch="//",
                     label="copied: frozen, or with + fine-tuned on the target",
                 ),
