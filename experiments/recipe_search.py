@@ -216,7 +216,7 @@ def train_trial(trial: dict, spec: NetworkSpec, pool, test: bool) -> dict:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.main_of`."""
+    """Runs the script; see `experiments.common.running.guarded_main`."""
     return guarded_main(
         "recipe_search", __doc__, run, arguments, SearchSettings
     )

@@ -116,7 +116,7 @@ def run(settings: TimingSettings, console: Console) -> int:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.main_of`."""
+    """Runs the script; see `experiments.common.running.guarded_main`."""
     return guarded_main(
         "recipe_timing", __doc__, run, arguments, TimingSettings
     )

@@ -203,7 +203,7 @@ def _print_best(results: dict, console: Console) -> None:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.main_of`."""
+    """Runs the script; see `experiments.common.running.guarded_main`."""
     return guarded_main(
         "tune_learning_rate", __doc__, run, arguments, TuneSettings
     )

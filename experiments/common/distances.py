@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from experiments.common.running import Writer
 from experiments.common.settings import StudySettings
 from keras_transfer.analysis import published_2014, results
 from keras_transfer.datasets import class_kinds
@@ -42,46 +41,48 @@ def finished_beside(
     return found
 
 
-def distance_writer(
+def report_distance(
     settings: StudySettings,
     title: str,
+    rows: list[results.Row],
+    command: str,
+    folder: Path,
     names: dict[tuple, tuple[str, str]] | None = None,
-) -> Writer:
-    """Returns what reports networks beside those of the other sections.
+) -> tuple[list[Path], list[str]]:
+    """Reports networks beside those of the other sections.
 
     Args:
         settings: `StudySettings` with `Overlay`.
         title: String.
+        rows: List of `Row`.
+        command: String, the command that made them.
+        folder: Path.
         names: Dict from halves to the names of both sides, of the study's
             own division, or `None`. They are filed beside the results, for
             the figures of other studies and of later.
 
     Returns:
-        `Writer`.
+        Tuple of the files written and of lines for the terminal.
     """
-
-    def write(rows, command, folder):
-        store = RunStore(settings.log_dir, "beside")
-        every = [*rows, *finished_beside(store, rows)]
-        place = Path(settings.log_dir) / class_kinds.NAMES_FOLDER
-        for halves, sides in (names or {}).items():
-            class_kinds.write_names(place, settings.dataset, halves, sides)
-        divisions = {row.spec.data.halves for row in every} - {None}
-        sides = {
-            halves: class_kinds.read_names(place, settings.dataset, halves)
-            for halves in divisions
-        }
-        published = None
-        if settings.overlay_2014:
-            published = published_2014.published_drops()
-        paths = distance.write_report(
-            every, title, command, folder, published, sides
-        )
-        lines = [
-            f"Section {claim.number}: {claim.text} "
-            f"{claim.verdict.upper()}: {claim.effect}"
-            for claim in claims(every, sides)
-        ]
-        return paths, lines
-
-    return write
+    store = RunStore(settings.log_dir, "beside")
+    every = [*rows, *finished_beside(store, rows)]
+    place = Path(settings.log_dir) / class_kinds.NAMES_FOLDER
+    for halves, sides in (names or {}).items():
+        class_kinds.write_names(place, settings.dataset, halves, sides)
+    divisions = {row.spec.data.halves for row in every} - {None}
+    sides = {
+        halves: class_kinds.read_names(place, settings.dataset, halves)
+        for halves in divisions
+    }
+    published = None
+    if settings.overlay_2014:
+        published = published_2014.published_drops()
+    paths = distance.write_report(
+        every, title, command, folder, published, sides
+    )
+    lines = [
+        f"Section {claim.number}: {claim.text} "
+        f"{claim.verdict.upper()}: {claim.effect}"
+        for claim in claims(every, sides)
+    ]
+    return paths, lines

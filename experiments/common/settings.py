@@ -230,6 +230,11 @@ class StudySettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
+class CopySettings(Layers, Splits, StudySettings):
+    """What studies of copied layers on random halves can be told."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Overlay:
     """What studies can be told that draw a figure of the paper."""
 

@@ -1,6 +1,13 @@
 """The terminal that scripts print to: text as it is, paths whole."""
 
+from pathlib import Path
+
 from rich.console import Console
+from rich.table import Table
+
+from keras_transfer.analysis import results
+from keras_transfer.analysis.log_folder import group_rows
+from keras_transfer.reports import tables
 
 
 def open_console() -> Console:
@@ -10,3 +17,47 @@ def open_console() -> Console:
     `:cat:`, which rich would take for styles and pictures.
     """
     return Console(markup=False, emoji=False, highlight=False)
+
+
+def print_accuracies(rows: list[results.Row], console: Console) -> None:
+    """Prints mean accuracies by treatment and n, a table a recipe.
+
+    Args:
+        rows: List of `Row`.
+        console: `rich.console.Console`.
+    """
+    for group in group_rows(rows):
+        header, body = tables.accuracy_cells(group.compared)
+        if not body or not group.paired:
+            continue
+        base = results.mean_accuracy(group.compared, "base", 0)
+        solver = group.recipe.solver
+        title = (
+            f"Mean test accuracy, %, {group.recipe.data.name}, "
+            f"{solver.epochs} epochs"
+        )
+        table = Table(title=title)
+        for name in [*header, "base"]:
+            left = name == header[0]
+            table.add_column(name, justify="left" if left else "right")
+        for line in body:
+            level = "" if base is None else f"{100 * base.mean:.1f}"
+            table.add_row(*line, level)
+        console.print(table)
+
+
+def name_files(paths: list[Path], console: Console) -> None:
+    """Names the files of a report, figures first.
+
+    Args:
+        paths: List of paths.
+        console: `rich.console.Console`.
+    """
+    for name, suffix in (
+        ("figure", ".svg"),
+        ("table", ".csv"),
+        ("report", ".md"),
+    ):
+        for path in paths:
+            if path.suffix == suffix:
+                console.print(f"{name}: {path}", soft_wrap=True)
