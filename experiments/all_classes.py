@@ -31,7 +31,7 @@ def specs(settings: AllClassesSettings):
 def report(settings: AllClassesSettings, rows, command, folder):
     """Writes the table; says the first claim."""
     title = f"All classes of {settings.dataset} against halves"
-    paths = summary.write_bases(rows, title, command, folder)
+    paths = summary.BASES.write(rows, title, command, folder)
     claim = claims.judge_rows(rows)[0]
     return paths, [f"{claim.text} {claim.verdict.upper()}: {claim.effect}"]
 

@@ -11,7 +11,7 @@ import sys
 from experiments.common.bases import base_specs
 from experiments.common.running import Experiment
 from experiments.common.settings import CopySettings
-from keras_transfer.reports.questions import kept_question, write_report
+from keras_transfer.reports.questions import kept_question, paired_report
 from keras_transfer.studies import grids
 
 
@@ -28,8 +28,8 @@ def specs(settings: CopySettings):
 def report(settings: CopySettings, rows, command, folder):
     """Writes figure and table."""
     title = f"Layers above the cut, kept or drawn anew, {settings.dataset}"
-    questions = (kept_question("BnB"), kept_question("AnB"))
-    return write_report(rows, questions, title, command, folder), []
+    written = paired_report((kept_question("BnB"), kept_question("AnB")))
+    return written.write(rows, title, command, folder), []
 
 
 STUDY = Experiment("keep_layers", __doc__, CopySettings, specs, report)

@@ -10,7 +10,7 @@ not mend it.
 import dataclasses
 import sys
 
-from experiments.common.bases import base_specs
+from experiments.common.bases import with_bases
 from experiments.common.running import Experiment
 from experiments.common.settings import CopySettings
 from keras_transfer.reports import preserved_layers
@@ -27,11 +27,7 @@ class PreservedSettings(CopySettings):
 
 def specs(settings: PreservedSettings):
     """Lists the networks: bases, then BnB and AnB by layers kept."""
-    recipe = settings.resolve()
-    bases = base_specs(settings, recipe)
-    return bases + grids.preserved_networks(
-        bases, recipe.layers, settings.preserved
-    )
+    return with_bases(settings, grids.preserved_networks, settings.preserved)
 
 
 def report(settings: PreservedSettings, rows, command, folder):

@@ -12,7 +12,7 @@ are drawn beside, where they are finished.
 import dataclasses
 import sys
 
-from experiments.common.bases import base_specs
+from experiments.common.bases import with_bases
 from experiments.common.distances import report_distance
 from experiments.common.running import Experiment
 from experiments.common.settings import CopySettings, Overlay
@@ -30,11 +30,8 @@ class RandomSettings(Overlay, CopySettings):
 
 def specs(settings: RandomSettings):
     """Lists the networks: bases, then those with random layers."""
-    recipe = settings.resolve()
-    bases = base_specs(settings, recipe)
-    return bases + grids.random_networks(
-        bases, recipe.layers, settings.initializations
-    )
+    random = grids.random_networks
+    return with_bases(settings, random, settings.initializations)
 
 
 def report(settings: RandomSettings, rows, command, folder):

@@ -63,10 +63,9 @@ def specs(settings: ReducedSettings):
 def report(settings: ReducedSettings, rows, command, folder):
     """Writes figure S1 and its table."""
     title = f"Reduced data: fewer images a class of {settings.dataset}"
-    published = None
-    if settings.overlay_2014:
-        published = published_2014.reduced_curve()
-    return data_size.write_reduced(rows, title, command, folder, published), []
+    published = settings.published(published_2014.reduced_curve)
+    written = data_size.reduced_report(published)
+    return written.write(rows, title, command, folder), []
 
 
 STUDY = Experiment("reduced_data", __doc__, ReducedSettings, specs, report)

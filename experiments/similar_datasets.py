@@ -11,34 +11,24 @@ task (AnB minus BnB); fine-tuning recovers both (BnB+, AnB+).
 
 import sys
 
+from experiments.common.bases import grid_specs
 from experiments.common.running import Experiment
 from experiments.common.settings import GridSettings, ImageSettings
 from keras_transfer.analysis import claims, published_2014
 from keras_transfer.reports import summary
-from keras_transfer.studies import grids
 
 
 def specs(settings: GridSettings):
     """Lists the networks, bases first."""
-    recipe = settings.resolve()
-    return grids.similar_networks(
-        settings.dataset,
-        recipe,
-        recipe.splits,
-        settings.seeds,
-        recipe.layers,
-        settings.treatments,
-        settings.mean,
-    )
+    return grid_specs(settings, settings.resolve(), settings.treatments)
 
 
 def report(settings: GridSettings, rows, command, folder):
     """Writes figure 2, the losses and tables; says the five claims."""
     title = f"Similar data sets: random halves of {settings.dataset}"
-    published = None
-    if settings.overlay_2014:
-        published = published_2014.published_rows()
-    paths = summary.write_report(rows, title, command, folder, published)
+    published = settings.published(published_2014.published_rows)
+    written = summary.similar_report(published)
+    paths = written.write(rows, title, command, folder)
     lines = [
         f"{claim.number}. {claim.text} {claim.verdict.upper()}: {claim.effect}"
         for claim in claims.judge_rows(rows)

@@ -207,7 +207,9 @@ def test_welch_by_hand():
 def test_report_names_every_network_and_what_did_not_learn(tiny_spec, tmp_path):
     rows = study(tiny_spec)
     rows[-1].result["train_accuracy"] = 0.1
-    paths = distance.write_report(rows, "Title", "python -m x", tmp_path)
+    paths = distance.distance_report().write(
+        rows, "Title", "python -m x", tmp_path
+    )
     assert [path.name for path in paths] == [
         "figure3.svg",
         "figure3.png",
@@ -219,4 +221,4 @@ def test_report_names_every_network_and_what_did_not_learn(tiny_spec, tmp_path):
     assert "optimisation failure" in text and rows[-1].spec.label in text
     # A study of similar halves alone has a figure too.
     similar = [row for row in made_up_study(tiny_spec) if row.spec.data]
-    distance.write_report(similar, "Title", "python -m x", tmp_path)
+    distance.distance_report().write(similar, "Title", "python -m x", tmp_path)

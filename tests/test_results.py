@@ -213,7 +213,7 @@ def test_figures_are_written_and_reproducible(tiny_spec, tmp_path):
 
 def test_study_of_bases_alone_is_reported(tiny_spec, tmp_path):
     rows = [made_up_row(tiny_spec, 0.6, base=None)]
-    paths = summary.write_report(rows, "Title", "command", tmp_path)
+    paths = summary.similar_report().write(rows, "Title", "command", tmp_path)
     assert tmp_path / "figure2.svg" in paths
     assert "60.0 %" in (tmp_path / "summary.md").read_text()
 
@@ -221,7 +221,7 @@ def test_study_of_bases_alone_is_reported(tiny_spec, tmp_path):
 def test_summary_warns_of_few_pairs_and_stuck_networks(tiny_spec):
     rows = made_up_study(tiny_spec, splits=(0,))
     rows[0].result["train_accuracy"] = 0.26
-    text = summary.summary_text(rows, "Title", "python -m x")
+    text = summary.similar_report().text(rows, "Title", "python -m x")
     assert "only 2 pairs" in text
     assert "one seed only" in text
     assert "1 networks did not learn at all" in text

@@ -1,6 +1,7 @@
 """The base networks that several scripts start from."""
 
 import dataclasses
+from collections.abc import Callable
 
 from experiments.common.settings import Settings
 from keras_transfer.errors import UserError
@@ -11,17 +12,56 @@ from keras_transfer.studies import grids, planning
 from keras_transfer.studies.scheduler import Reporter, prepare_data
 
 
-def base_specs(settings: Settings, recipe: Preset) -> list[NetworkSpec]:
-    """Lists the base networks of the settings' splits and seeds."""
+def grid_specs(
+    settings: Settings, recipe: Preset, treatments: tuple[str, ...]
+) -> list[NetworkSpec]:
+    """Lists the networks of the settings' splits, seeds and layers.
+
+    Args:
+        settings: `Settings`.
+        recipe: `Preset`.
+        treatments: Tuple of strings; empty for the base networks alone.
+
+    Returns:
+        List of `NetworkSpec`, bases first.
+    """
     return grids.similar_networks(
         settings.dataset,
         recipe,
         recipe.splits,
         settings.seeds,
-        (),
-        (),
+        recipe.layers if treatments else (),
+        treatments,
         settings.mean,
     )
+
+
+def base_specs(settings: Settings, recipe: Preset) -> list[NetworkSpec]:
+    """Lists the base networks of the settings' splits and seeds.
+
+    Args:
+        settings: `Settings`.
+        recipe: `Preset`.
+    """
+    return grid_specs(settings, recipe, ())
+
+
+def with_bases(
+    settings: Settings, list_networks: Callable, *values
+) -> list[NetworkSpec]:
+    """Lists bases, and the networks that copy or replace layers of them.
+
+    Args:
+        settings: `Settings` with splits and layers.
+        list_networks: Callable of bases, layers and `values`, of `grids`.
+        *values: What it takes beside.
+
+    Returns:
+        List of `NetworkSpec`, bases first.
+    """
+    recipe = settings.resolve()
+    bases = base_specs(settings, recipe)
+    return bases + list_networks(bases, recipe.layers, *values)
 
 
 def few_image_bases(

@@ -74,12 +74,9 @@ def report_distance(
         halves: class_kinds.read_names(place, settings.dataset, halves)
         for halves in divisions
     }
-    published = None
-    if settings.overlay_2014:
-        published = published_2014.published_drops()
-    paths = distance.write_report(
-        every, title, command, folder, published, sides
-    )
+    published = settings.published(published_2014.published_drops)
+    written = distance.distance_report(published, sides)
+    paths = written.write(every, title, command, folder)
     lines = [
         f"Section {claim.number}: {claim.text} "
         f"{claim.verdict.upper()}: {claim.effect}"

@@ -1,12 +1,17 @@
 """The terminal that scripts print to: text as it is, paths whole."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import tyro
 from rich.console import Console
 from rich.table import Table
 
 from keras_transfer.analysis import results
 from keras_transfer.analysis.log_folder import group_rows
+from keras_transfer.errors import UserError
 from keras_transfer.reports import tables
 
 
@@ -61,3 +66,35 @@ def name_files(paths: list[Path], console: Console) -> None:
         for path in paths:
             if path.suffix == suffix:
                 console.print(f"{name}: {path}", soft_wrap=True)
+
+
+def plain_main(
+    script: str,
+    description: str,
+    kind: type,
+    act: Callable[[Any, Console], int],
+    arguments: list[str] | None = None,
+) -> int:
+    """Runs a script that is no study: parse, act, mistakes told in a line.
+
+    Args:
+        script: String, the script's name.
+        description: String, shown by `--help`.
+        kind: Class of its options, a dataclass.
+        act: Callable of the options and a console that returns a status.
+        arguments: List of strings or `None` for the command line.
+
+    Returns:
+        Integer exit status; 2 for a mistake of the user's.
+    """
+    options = tyro.cli(
+        kind,
+        prog=f"python -m experiments.{script}",
+        description=description,
+        args=arguments,
+    )
+    try:
+        return act(options, open_console())
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2

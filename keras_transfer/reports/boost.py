@@ -16,7 +16,6 @@ from keras_transfer.analysis.differences import estimate_difference
 from keras_transfer.analysis.results import Row
 from keras_transfer.analysis.verdicts import Part
 from keras_transfer.reports import layer_movement, markdown, tables
-from keras_transfer.reports.markdown import write_texts
 from keras_transfer.reports.style import (
     SETTINGS,
     label_layers,
@@ -84,17 +83,8 @@ def _sign(estimate: ModelEstimate) -> str:
     return f"{sign} for {estimate.scope}"
 
 
-def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
-    """Draws AnB+ minus each control against n, with 95 % intervals.
-
-    Args:
-        rows: List of `Row`.
-        title: String.
-        path: Path without suffix.
-
-    Returns:
-        List of the paths written, SVG and PNG.
-    """
+def _plot(rows: list[Row], title: str, path: Path) -> list[Path]:
+    """Draws AnB+ minus each control against n, with 95 % intervals."""
     layers, evidence = results.layers_of(rows), evidence_of(rows)
     with plt.rc_context(SETTINGS):
         figure, axes = plt.subplots(figsize=(8.5, 5.5), layout="constrained")
@@ -130,14 +120,7 @@ def _percent(value: ModelEstimate) -> list[float | None]:
     return [None if end is None else 100 * end for end in ends]
 
 
-def summary_text(rows: list[Row], title: str, command: str) -> str:
-    """Returns the summary in Markdown.
-
-    Args:
-        rows: List of `Row`.
-        title: String.
-        command: String, the command that made the results.
-    """
+def _lines(rows: list[Row]) -> list[str]:
     layers, evidence = results.layers_of(rows), evidence_of(rows)
     standing = enumerate(control_verdicts(evidence), 1)
     body = []
@@ -148,37 +131,20 @@ def summary_text(rows: list[Row], title: str, command: str) -> str:
                 name = str(low) if low == high else "all"
                 cells = [f"{first} - {second}", name, str(found.count)]
                 body.append([*cells, found.in_points(2), found.scope])
-    lines = [
-        *markdown.heading(title, command),
+    header = ["difference", "n", "pairs", "estimate", "interval holds for"]
+    return [
         "What AnB+ has over each control, the hardest to beat first:",
         "",
         *(f"{i}. {text}" for i, text in standing),
         "",
         f"Points of top-1 accuracy. {tables.MEANING}",
         "",
-        *markdown.table(
-            ["difference", "n", "pairs", "estimate", "interval holds for"],
-            body,
-        ),
+        *markdown.table(header, body),
         *drift_section(rows),
     ]
-    return markdown.document(lines)
 
 
-def write_report(
-    rows: list[Row], title: str, command: str, folder: Path
-) -> list[Path]:
-    """Writes the figures, the table and the summary.
-
-    Args:
-        rows: List of `Row`.
-        title: String.
-        command: String, the command that made the results.
-        folder: Path.
-
-    Returns:
-        List of the paths written.
-    """
-    paths = plot(rows, title, folder / "boost")
-    paths += layer_movement.plot_drift(rows, title, folder / "layers")
-    return paths + write_texts(rows, summary_text(rows, title, command), folder)
+REPORT = markdown.Report(
+    {"boost": _plot, "layers": layer_movement.plot_drift}, _lines
+)
+write_report = REPORT.write

@@ -22,7 +22,6 @@ from keras_transfer.analysis.target_size import (
 from keras_transfer.reports import markdown
 from keras_transfer.reports.cautions import absent_classes
 from keras_transfer.reports.figure3 import plot_reduced
-from keras_transfer.reports.markdown import write_texts
 from keras_transfer.reports.style import (
     SETTINGS,
     Look,
@@ -38,17 +37,10 @@ _CAVEAT = (
 )
 
 
-def plot_target_size(rows: list[Row], title: str, path: Path) -> list[Path]:
-    """Draws accuracies against target images, and their paired differences.
-
-    Args:
-        rows: List of `Row`.
-        title: String.
-        path: Path without suffix.
-
-    Returns:
-        List of the paths written, SVG and PNG.
-    """
+def _plot_target_size(rows: list[Row], title: str, path: Path) -> list[Path]:
+    """Draws accuracies against target images, and their paired differences."""
+    if not results.layers_of(rows):
+        return []
     layers = results.layers_of(rows)
     sizes = sorted({images_a_class(row) for row in rows})
     with plt.rc_context(SETTINGS):
@@ -128,18 +120,10 @@ def _frame(panels) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def target_size_summary(rows: list[Row], title: str, command: str) -> str:
-    """Returns the summary of `target_size` in Markdown.
-
-    Args:
-        rows: List of `Row`.
-        title: String.
-        command: String, the command that made the results.
-    """
+def _target_size_lines(rows: list[Row]) -> list[str]:
     draws = {(row.spec.draw or 0) for row in rows}
     layers = results.layers_of(rows)
     lines = [
-        *markdown.heading(title, command),
         f"{len(rows)} networks, {len(draws)} draws of the small sets, both "
         "directions; every network takes as many steps. Frozen and fine-tuned "
         "layers come from a base on the other half with all its images. "
@@ -155,7 +139,7 @@ def target_size_summary(rows: list[Row], title: str, command: str) -> str:
     for n in layers:
         lines += ["", f"## n = {n}", ""]
         lines += markdown.table(header, _size_lines(rows, n))
-    return markdown.document(lines)
+    return lines
 
 
 def _size_lines(rows: list[Row], n: int) -> list[list[str]]:
@@ -177,53 +161,31 @@ def _size_lines(rows: list[Row], n: int) -> list[list[str]]:
     ]
 
 
-def write_target_size(
-    rows: list[Row], title: str, command: str, folder: Path
-) -> list[Path]:
-    """Writes the figure, table and summary of `target_size`.
+TARGET_SIZE = markdown.Report(
+    {"target_size": _plot_target_size}, _target_size_lines
+)
+write_target_size = TARGET_SIZE.write
+
+
+def reduced_report(published: list[tuple] | None = None) -> markdown.Report:
+    """Returns the report of `reduced_data`: figure S1, table and summary.
 
     Args:
-        rows: List of `Row`.
-        title: String.
-        command: String, the command that made the results.
-        folder: Path.
-
-    Returns:
-        List of the paths written, figures first and the summary last.
-    """
-    paths = []
-    if results.layers_of(rows):
-        paths = plot_target_size(rows, title, folder / "target_size")
-    return paths + write_texts(
-        rows, target_size_summary(rows, title, command), folder
-    )
-
-
-def write_reduced(
-    rows: list[Row],
-    title: str,
-    command: str,
-    folder: Path,
-    published: list[tuple] | None = None,
-) -> list[Path]:
-    """Writes figure S1, the table and the summary of `reduced_data`.
-
-    Args:
-        rows: List of `Row`.
-        title: String.
-        command: String, the command that made the results.
-        folder: Path.
         published: List of `(images a class, accuracy)` of 2014 to draw
             beside, or `None`.
-
-    Returns:
-        List of the paths written, figures first and the summary last.
     """
-    values = accuracies(rows, "baseAll", 0)
-    points = [(size, value.mean) for size, value in values.items()]
-    paths = plot_reduced(points, title, folder / "figureS1", published)
+
+    def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
+        values = accuracies(rows, "baseAll", 0)
+        points = [(size, value.mean) for size, value in values.items()]
+        return plot_reduced(points, title, path, published)
+
+    return markdown.Report({"figureS1": plot}, _reduced_lines)
+
+
+def _reduced_lines(rows: list[Row]) -> list[str]:
     body = []
-    for size, value in values.items():
+    for size, value in accuracies(rows, "baseAll", 0).items():
         chosen = [row for row in rows if images_a_class(row) == size]
         train, loss = (
             sum(row.result[key] for row in chosen) / len(chosen)
@@ -232,8 +194,7 @@ def write_reduced(
         shares = [f"{100 * share:.1f} %" for share in (value.mean, train)]
         body.append([str(size), str(value.count), *shares, f"{loss:.3f}"])
     header = ["images a class", "networks", "top-1", "train accuracy"]
-    lines = [
-        *markdown.heading(title, command),
+    return [
         *markdown.table([*header, "train loss"], body),
         "",
         "A low train accuracy is a failure of optimisation, not of too few "
@@ -241,4 +202,3 @@ def write_reduced(
         "their starting loss.",
         *markdown.warnings(absent_classes(rows)),
     ]
-    return paths + write_texts(rows, markdown.document(lines), folder)

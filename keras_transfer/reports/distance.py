@@ -15,22 +15,10 @@ from keras_transfer.reports.distance_data import (
     kinds,
     sorts_of,
 )
-from keras_transfer.reports.markdown import write_texts
 
 
-def summary_text(
-    rows: list[Row], title: str, command: str, names: Names | None = None
-) -> str:
-    """Returns the summary in Markdown.
-
-    Args:
-        rows: List of `Row`.
-        title: String.
-        command: String, the command that made the results.
-        names: As of `distance_data.sorts_of`.
-    """
+def _lines(rows: list[Row], names: Names | None) -> list[str]:
     lines = [
-        *markdown.heading(title, command),
         "Change of top-1 accuracy from the own base (same division, target "
         "and seed), in points, with the 95 % t interval over pairs where "
         "there are two or more.",
@@ -56,7 +44,7 @@ def summary_text(
             "one seed only: the intervals, where there are any, do not show "
             "how much a network varies from run to run.",
         )
-    return markdown.document([*lines, *markdown.warnings(cautions)])
+    return [*lines, *markdown.warnings(cautions)]
 
 
 def _change_cells(rows: list[Row], names: Names | None) -> markdown.Cells:
@@ -104,37 +92,24 @@ def _stuck(rows: list[Row]) -> list[str]:
     ]
 
 
-def write_report(
-    rows: list[Row],
-    title: str,
-    command: str,
-    folder: Path,
-    published: dict | None = None,
-    names: Names | None = None,
-) -> list[Path]:
-    """Writes figure 3, the table and the summary.
+def distance_report(
+    published: dict | None = None, names: Names | None = None
+) -> markdown.Report:
+    """Returns the report of sections 4.2 and 4.3, of rows of all three.
 
     Args:
-        rows: List of `Row` of all three sections.
-        title: String.
-        command: String, the command that made the results.
-        folder: Path.
         published: Dict from name to the drops of 2014 to draw beside, or
             `None`.
         names: As of `distance_data.sorts_of`.
-
-    Returns:
-        List of the paths written, figures first and the summary last.
     """
     # Matplotlib only when it is needed.
     from keras_transfer.reports import figure3
 
-    paths = figure3.plot_figure3(
-        *figure3_data(rows, names),
-        title,
-        folder / "figure3",
-        published,
-        kinds(rows, names),
-    )
-    text = summary_text(rows, title, command, names)
-    return paths + write_texts(rows, text, folder)
+    def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
+        data, of = figure3_data(rows, names), kinds(rows, names)
+        return figure3.plot_figure3(*data, title, path, published, of)
+
+    def lines(rows: list[Row]) -> list[str]:
+        return _lines(rows, names)
+
+    return markdown.Report({"figure3": plot}, lines)

@@ -146,10 +146,7 @@ def means_data(rows: list[Row]) -> Figure:
     """Lays out the mean of each treatment, figure 2 of the paper below.
 
     Args:
-        rows: List of `Row`.
-
-    Returns:
-        `Figure`.
+        rows: List of `Row`, as of `networks_data`.
     """
     level = _base_level(rows)
     found = []

@@ -1,6 +1,7 @@
 """The pieces of a summary in Markdown, and the files every report writes."""
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from keras_transfer.analysis import results
@@ -91,3 +92,50 @@ def write_texts(rows: list[Row], text: str, folder: Path) -> list[Path]:
     write_atomically(csv_path, results.results_csv(rows))
     write_atomically(summary, text)
     return [csv_path, summary]
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What a study of one shape reports: some figures and a summary.
+
+    Args:
+        figures: Mapping from a file's name to what draws it: a callable of
+            rows, a title and a path without suffix that returns the paths
+            written, none if there is nothing to draw.
+        lines: Callable of rows that returns the summary below its heading,
+            a list of lines.
+    """
+
+    figures: Mapping[str, Callable[[list[Row], str, Path], list[Path]]]
+    lines: Callable[[list[Row]], list[str]]
+
+    def text(self, rows: list[Row], title: str, command: str) -> str:
+        """Returns the summary in Markdown.
+
+        Args:
+            rows: List of `Row`.
+            title: String.
+            command: String, the command that made the results.
+        """
+        return document([*heading(title, command), *self.lines(rows)])
+
+    def write(
+        self, rows: list[Row], title: str, command: str, folder: Path
+    ) -> list[Path]:
+        """Writes the figures, the table and the summary.
+
+        Args:
+            rows: List of `Row`.
+            title: String.
+            command: String, the command that made the results.
+            folder: Path; made if it is not there.
+
+        Returns:
+            List of the paths written, figures first and the summary last.
+        """
+        paths = []
+        for name, draw in self.figures.items():
+            paths += draw(rows, title, folder / name)
+        return paths + write_texts(
+            rows, self.text(rows, title, command), folder
+        )

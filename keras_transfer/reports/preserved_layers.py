@@ -8,7 +8,6 @@ from keras_transfer.analysis import results
 from keras_transfer.analysis.curves import changes
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import markdown
-from keras_transfer.reports.markdown import write_texts
 from keras_transfer.reports.style import (
     SETTINGS,
     plot_estimates,
@@ -28,17 +27,8 @@ def _counts(rows: list[Row]) -> list[int]:
     return sorted({row.spec.preserved or 0 for row in rows if row.spec.n})
 
 
-def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
-    """Draws the change from the own base for each number of kept layers.
-
-    Args:
-        rows: List of `Row`.
-        title: String.
-        path: Path without suffix.
-
-    Returns:
-        List of the paths written, SVG and PNG.
-    """
+def _plot(rows: list[Row], title: str, path: Path) -> list[Path]:
+    """Draws the change from the own base for each number of kept layers."""
     with plt.rc_context(SETTINGS):
         figure, panels = plt.subplots(
             1, 2, figsize=(12, 5), sharey=True, layout="constrained"
@@ -67,14 +57,7 @@ def _plot_panel(axes, rows: list[Row], treatment: str) -> None:
     axes.set_xlabel("n, the number of frozen layers (of 8)")
 
 
-def summary_text(rows: list[Row], title: str, command: str) -> str:
-    """Returns the summary in Markdown.
-
-    Args:
-        rows: List of `Row`.
-        title: String.
-        command: String, the command that made the results.
-    """
+def _lines(rows: list[Row]) -> list[str]:
     body = []
     for treatment in FROZEN:
         for count in _counts(rows):
@@ -84,32 +67,15 @@ def summary_text(rows: list[Row], title: str, command: str) -> str:
                 gain = mended[n].in_points() if n in mended else ""
                 cells = [treatment, str(count), str(n), value.in_points()]
                 body.append([*cells, gain])
-    lines = [
-        *markdown.heading(title, command),
+    header = ["frozen", "kept", "n", "minus own base", "mended"]
+    return [
         "Points of top-1 accuracy, paired by split, seed and target, with the "
         "95 % t interval over pairs; pairs of one split share networks. "
         "*Mended* is what keeping layers adds to none kept.",
         "",
-        *markdown.table(
-            ["frozen", "kept", "n", "minus own base", "mended"], body
-        ),
+        *markdown.table(header, body),
     ]
-    return markdown.document(lines)
 
 
-def write_report(
-    rows: list[Row], title: str, command: str, folder: Path
-) -> list[Path]:
-    """Writes the figure, the table and the summary.
-
-    Args:
-        rows: List of `Row`.
-        title: String.
-        command: String, the command that made the results.
-        folder: Path.
-
-    Returns:
-        List of the paths written.
-    """
-    paths = plot(rows, title, folder / "preserved")
-    return paths + write_texts(rows, summary_text(rows, title, command), folder)
+REPORT = markdown.Report({"preserved": _plot}, _lines)
+write_report = REPORT.write

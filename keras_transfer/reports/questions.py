@@ -10,7 +10,6 @@ from keras_transfer.analysis import pairs, results
 from keras_transfer.analysis.intervals import Estimate, estimate
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import markdown
-from keras_transfer.reports.markdown import write_texts
 from keras_transfer.reports.style import (
     SETTINGS,
     label_layers,
@@ -91,60 +90,40 @@ def _over_splits(values: dict[tuple, list[float]]) -> Estimate:
     return estimate(means)
 
 
-def write_report(
-    rows: list[Row],
-    questions: tuple[Question, ...],
-    title: str,
-    command: str,
-    folder: Path,
-) -> list[Path]:
-    """Writes the figure, the table and the summary.
+def paired_report(questions: tuple[Question, ...]) -> markdown.Report:
+    """Returns a report of one figure and one table.
 
     Args:
-        rows: List of `Row`.
         questions: Tuple of `Question`.
-        title: String.
-        command: String, the command that made the results.
-        folder: Path.
-
-    Returns:
-        List of the paths written.
     """
-    answers = {one.name: one.answer(rows) for one in questions}
+
+    def answers(rows: list[Row]) -> dict[str, dict[int, Estimate]]:
+        return {one.name: one.answer(rows) for one in questions}
+
+    def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
+        return _plot(answers(rows), results.layers_of(rows), title, path)
+
+    return markdown.Report(
+        {"questions": plot}, lambda rows: _lines(answers(rows))
+    )
+
+
+def _lines(answers: dict[str, dict[int, Estimate]]) -> list[str]:
     body = [
         [name, str(n), str(value.count), value.in_points()]
         for name, values in answers.items()
         for n, value in values.items()
     ]
-    lines = [
-        *markdown.heading(title, command),
+    return [
         "Points of top-1 accuracy within split, seed and target; halves and "
         "seeds of a split are averaged. [low, high] is the 95 % t interval "
         "over splits, from three on.",
         "",
         *markdown.table(["difference", "n", "splits", "estimate"], body),
     ]
-    paths = plot(answers, results.layers_of(rows), title, folder / "questions")
-    return paths + write_texts(rows, markdown.document(lines), folder)
 
 
-def plot(
-    answers: dict[str, dict[int, Estimate]],
-    layers: list[int],
-    title: str,
-    path: Path,
-) -> list[Path]:
-    """Draws each difference against n.
-
-    Args:
-        answers: Dict from a question's name to what `Question.answer` gives.
-        layers: List of integers, the `n`.
-        title: String.
-        path: Path without suffix.
-
-    Returns:
-        List of the paths written, SVG and PNG; empty without a difference.
-    """
+def _plot(answers: dict, layers: list[int], title: str, path: Path):
     answers = {name: values for name, values in answers.items() if values}
     if not answers:
         return []

@@ -7,99 +7,78 @@ from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import markdown, tables
 from keras_transfer.reports.cautions import absent_classes, cautions
-from keras_transfer.reports.markdown import write_texts
+from keras_transfer.reports.markdown import Report
 
 
-def write_report(
-    rows: list[Row],
-    title: str,
-    command: str,
-    folder: Path,
-    published: list[Row] | None = None,
-) -> list[Path]:
-    """Writes the table, the figures and the summary of a study.
+def similar_report(published: list[Row] | None = None) -> Report:
+    """Returns the report of `similar_datasets`: figure 2, losses, tables.
 
     Args:
-        rows: List of `Row`.
-        title: String.
-        command: String, the command that made the results.
-        folder: Path.
         published: List of `Row` of 2014 to draw beside, or `None`.
-
-    Returns:
-        List of the paths written, figures first and the summary last.
     """
     # Matplotlib only when it is needed.
-    from keras_transfer.reports import figure2 as figures
-    from keras_transfer.reports import layer_movement as drift_figure
+    from keras_transfer.reports import figure2
+    from keras_transfer.reports.layer_movement import plot_drift
 
-    paths = figures.plot_figure2(rows, title, folder / "figure2", published)
-    paths += figures.plot_losses(rows, title, folder / "losses")
-    paths += drift_figure.plot_drift(rows, title, folder / "layers")
-    text = summary_text(rows, title, command)
-    return paths + write_texts(rows, text, folder)
+    def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
+        return figure2.plot_figure2(rows, title, path, published)
+
+    figures = {
+        "figure2": plot,
+        "losses": figure2.plot_losses,
+        "layers": plot_drift,
+    }
+    return Report(figures, _lines)
 
 
-def write_bases(
-    rows: list[Row], title: str, command: str, folder: Path
-) -> list[Path]:
-    """Writes the table and summary of base networks on halves and on all.
-
-    Args:
-        rows: List of `Row` of base networks.
-        title: String.
-        command: String, the command that made the results.
-        folder: Path.
-
-    Returns:
-        List of the paths written.
-    """
+def _base_lines(rows: list[Row]) -> list[str]:
     claim = claims.judge_rows(rows)[0]
-    lines = markdown.heading(title, command)
-    lines += markdown.table(
-        ["network", "classes", "seed", "top-1 error"],
+    body = [
         [
-            [
-                f"{row.spec.division}/{row.spec.label}",
-                str(len(row.result["classes"])),
-                str(row.spec.seed),
-                f"{100 * (1 - row.accuracy):.1f} %",
-            ]
-            for row in rows
-        ],
-    )
-    lines += ["", f"{markdown.claim_text(claim)} Not paired: Welch's interval."]
-    lines += markdown.warnings(absent_classes(rows))
-    return write_texts(rows, markdown.document(lines), folder)
-
-
-def summary_text(rows: list[Row], title: str, command: str) -> str:
-    """Returns the summary in Markdown.
-
-    Args:
-        rows: List of `Row`.
-        title: String.
-        command: String.
-
-    Returns:
-        String.
-    """
-    lines = markdown.heading(title, command)
-    lines += _what_was_run(rows)
-    lines += ["", "## Accuracy against n", ""]
-    lines += accuracy_table(rows)
-    evidence = evidence_of(rows)
-    lines += ["", "## Differences, in points of accuracy", ""]
-    lines += markdown.table(*tables.difference_cells(rows, evidence))
-    lines += ["", "## Table 1: what fine-tuned transfer adds, in points", ""]
-    lines += markdown.table(*tables.boost_cells(rows, evidence))
-    lines += ["", "## The five interpretations of section 4.1", ""]
-    lines += [
-        f"{claim.number}. {markdown.claim_text(claim)}"
-        for claim in claims.judge_claims(evidence)
+            f"{row.spec.division}/{row.spec.label}",
+            str(len(row.result["classes"])),
+            str(row.spec.seed),
+            f"{100 * (1 - row.accuracy):.1f} %",
+        ]
+        for row in rows
     ]
-    lines += drift_section(rows)
-    return markdown.document(lines)
+    return [
+        *markdown.table(["network", "classes", "seed", "top-1 error"], body),
+        "",
+        f"{markdown.claim_text(claim)} Not paired: Welch's interval.",
+        *markdown.warnings(absent_classes(rows)),
+    ]
+
+
+# Of base networks on halves and on all classes.
+BASES = Report({}, _base_lines)
+
+
+def _lines(rows: list[Row]) -> list[str]:
+    evidence = evidence_of(rows)
+    return [
+        *_what_was_run(rows),
+        "",
+        "## Accuracy against n",
+        "",
+        *accuracy_table(rows),
+        "",
+        "## Differences, in points of accuracy",
+        "",
+        *markdown.table(*tables.difference_cells(rows, evidence)),
+        "",
+        "## Table 1: what fine-tuned transfer adds, in points",
+        "",
+        *markdown.table(*tables.boost_cells(rows, evidence)),
+        "",
+        "## The five interpretations of section 4.1",
+        "",
+        *(
+            f"{claim.number}. {markdown.claim_text(claim)}"
+            for claim in claims.judge_claims(evidence)
+        ),
+        *drift_section(rows),
+    ]
 
 
 def accuracy_table(rows: list[Row]) -> list[str]:

@@ -68,11 +68,7 @@ def boost_cells(rows: list[Row], evidence: Evidence) -> Cells:
     """Returns Table 1: the boost of AnB+ over base and over BnB+.
 
     Args:
-        rows: List of `Row`.
-        evidence: `Evidence` of the same networks.
-
-    Returns:
-        Tuple of header and body.
+        rows, evidence: As of `difference_cells`.
     """
     body = []
     layers = results.layers_of(results.select(rows, "AnB+"))
