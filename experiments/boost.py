@@ -40,7 +40,7 @@ def specs(settings: BoostSettings):
         ("BnB+", "AnB+"),
         settings.mean,
     )
-    bases = [spec for spec in found if spec.base is None]
+    bases = [spec for spec in found if spec.is_base]
     return found + grids.long_bases(bases)
 
 

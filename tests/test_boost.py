@@ -4,11 +4,12 @@ from experiments import boost as script
 from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.analysis.differences import estimate_difference
 from keras_transfer.reports import boost
+from keras_transfer.specs.treatments import TWICE
 from keras_transfer.studies import grids
-from tests.helpers import made_up_row, made_up_study
+from tests.helpers import made_up_row, made_up_study, summary_text, with_result
 
 
-def study(tiny_spec, gain=0.02, spread=0.0):
+def boosted_study(tiny_spec, gain=0.02, spread=0.0):
     """Long bases gain 0.015, BnB+ 0.01 and AnB+ `gain` over the base.
 
     AnB+ has `spread` more in two of the four splits and as much less in two.
@@ -30,11 +31,17 @@ def study(tiny_spec, gain=0.02, spread=0.0):
                 base=None,
             )
         )
-    for row in rows:
-        if row.spec.treatment == "AnB+":
-            more = spread if row.spec.data.split % 2 else -spread
-            row.result["test_accuracy"] += gain - 0.02 + more
-    return rows
+    return [
+        with_result(
+            row,
+            test_accuracy=row.accuracy
+            + (gain - 0.02)
+            + (spread if row.spec.data.split % 2 else -spread),
+        )
+        if row.spec.treatment == "AnB+"
+        else row
+        for row in rows
+    ]
 
 
 def test_long_bases_take_twice_the_steps(tiny_spec):
@@ -45,7 +52,7 @@ def test_long_bases_take_twice_the_steps(tiny_spec):
 
 
 def test_differences_are_paired(tiny_spec):
-    evidence = evidence_of(study(tiny_spec))
+    evidence = evidence_of(boosted_study(tiny_spec))
 
     def gap(*names_and_range):
         return estimate_difference(evidence, *names_and_range)
@@ -54,8 +61,8 @@ def test_differences_are_paired(tiny_spec):
     assert (value.splits, value.count) == (4, 8)
     assert value.mean == pytest.approx(0.01)
     assert gap("AnB+", "base", 3, 3).mean == pytest.approx(0.02)
-    assert gap("AnB+", grids.LONG, 5, 5).mean == pytest.approx(0.005)
-    assert gap(grids.LONG, "base", 1, 7).mean == pytest.approx(0.015)
+    assert gap("AnB+", TWICE, 5, 5).mean == pytest.approx(0.005)
+    assert gap(TWICE, "base", 1, 7).mean == pytest.approx(0.015)
 
 
 @pytest.mark.parametrize(
@@ -72,9 +79,9 @@ def test_differences_are_paired(tiny_spec):
     ],
 )
 def test_each_control_has_a_sign_of_its_own(tiny_spec, gain, spread, signs):
-    rows = study(tiny_spec, gain, spread)
+    rows = boosted_study(tiny_spec, gain, spread)
     lines = boost.control_verdicts(evidence_of(rows))
-    order = (grids.LONG, "BnB+", "base")
+    order = (TWICE, "BnB+", "base")
     for line, control, sign in zip(lines, order, signs, strict=True):
         assert line.startswith(f"AnB+ - {control}: ")
         assert f" points, {sign} for random halves" in line
@@ -88,10 +95,10 @@ def test_a_control_without_networks_is_not_measured(tiny_spec):
 
 def test_report(tiny_spec, tmp_path):
     paths = boost.write_report(
-        study(tiny_spec), "Title", "python -m x", tmp_path
+        boosted_study(tiny_spec), "Title", "python -m x", tmp_path
     )
     assert [p.suffix for p in paths] == [".svg", ".png", ".csv", ".md"]
-    text = paths[-1].read_text()
+    text = summary_text(paths)
     assert "| AnB+ - BnB+ | all | 8 | +1.00 [" in text
     assert "1. AnB+ - base, twice as long: +0.50 [" in text
 

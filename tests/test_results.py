@@ -10,7 +10,7 @@ from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.analysis.differences import estimate_difference
 from keras_transfer.errors import UserError
 from keras_transfer.reports import figure2, summary, tables
-from tests.helpers import made_up_row, made_up_study
+from tests.helpers import made_up_row, made_up_study, with_result
 
 
 def test_t_interval_by_hand():
@@ -86,13 +86,17 @@ def test_intervals_are_over_splits_or_of_these_halves_only(tiny_spec):
     # its halves, so pairs are not independent.
     shift = {0: 0.0, 1: 0.01, 2: -0.01}
     rows = made_up_study(tiny_spec, layers=(1, 5), splits=(0, 1, 2))
-    for row in rows:
-        if row.spec.treatment == "BnB":
-            base = row.spec.own_base
-            level = next(r.accuracy for r in rows if r.spec == base)
-            row.result["test_accuracy"] = (
-                level - 0.03 + shift[row.spec.data.split]
-            )
+    levels = {row.spec: row.accuracy - 0.03 for row in rows}
+    rows = [
+        with_result(
+            row,
+            test_accuracy=levels[row.spec.own_base]
+            + shift[row.spec.data.split],
+        )
+        if row.spec.treatment == "BnB"
+        else row
+        for row in rows
+    ]
     found = estimate_difference(evidence_of(rows), "base", "BnB", 5, 5)
     # Student's quantile of 2 degrees of freedom is 4.303.
     reach = 4.303 * 0.01 / 3**0.5
@@ -220,7 +224,7 @@ def test_study_of_bases_alone_is_reported(tiny_spec, tmp_path):
 
 def test_summary_warns_of_few_pairs_and_stuck_networks(tiny_spec):
     rows = made_up_study(tiny_spec, splits=(0,))
-    rows[0].result["train_accuracy"] = 0.26
+    rows[0] = with_result(rows[0], train_accuracy=0.26)
     text = summary.similar_report().text(rows, "Title", "python -m x")
     assert "only 2 pairs" in text
     assert "one seed only" in text

@@ -11,8 +11,8 @@ def did_not_learn(row) -> bool:
     Args:
         row: `Row`.
     """
-    chance = 1 / len(row.result["classes"])
-    return row.result["train_accuracy"] < TIMES_CHANCE * chance
+    chance = 1 / len(row.result.classes)
+    return row.result.train_accuracy < TIMES_CHANCE * chance
 
 
 def above_chance(accuracies: Iterable[float], chance: float) -> bool:

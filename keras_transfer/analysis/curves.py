@@ -3,12 +3,13 @@
 from keras_transfer.analysis import results
 from keras_transfer.analysis.intervals import Estimate
 from keras_transfer.analysis.results import Row
-from keras_transfer.specs.treatments import STYLES
+from keras_transfer.specs.treatments import BASE, DRAWN, QUESTIONS
 
 # Label, and the two treatments whose paired difference it is.
-LOSSES = (
-    ("co-adaptation loss: base - BnB", "base", "BnB"),
-    ("specificity loss: BnB - AnB", "BnB", "AnB"),
+LOSSES = tuple(
+    (f"{one.loss}: {one.first} - {one.second}", one.first, one.second)
+    for one in QUESTIONS
+    if one.loss
 )
 
 
@@ -24,9 +25,9 @@ def figure_data(rows: list[Row]) -> dict[str, list[tuple]]:
     """
     layers = results.layers_of(rows)
     data = {}
-    for treatment in STYLES:
+    for treatment, drawn in DRAWN.items():
         points = []
-        for n in [0] if treatment == "base" else layers:
+        for n in [0] if drawn.is_base else layers:
             value = results.mean_accuracy(rows, treatment, n)
             if value is not None:
                 points.append((n, value.mean, value.t_low, value.t_high))
@@ -45,7 +46,9 @@ def change_data(rows: list[Row]) -> dict[str, list[tuple[int, Estimate]]]:
         Dict from treatment to `(n, Estimate)`; a treatment without pairs is
         left out.
     """
-    wanted = [(name, name, "base") for name in STYLES if name != "base"]
+    wanted = [
+        (name, name, BASE) for name, row in DRAWN.items() if not row.is_base
+    ]
     return _paired(rows, wanted)
 
 

@@ -28,7 +28,7 @@ def images_a_class(row: Row) -> int:
     Args:
         row: `Row`.
     """
-    images, classes = row.result["images"], row.result["classes"]
+    images, classes = row.result.images, row.result.classes
     return round(images["train"] / len(classes))
 
 

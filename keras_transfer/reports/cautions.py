@@ -48,12 +48,12 @@ def absent_classes(rows: list[Row]) -> list[str]:
     texts = {}
     for row in rows:
         # Absent from results that were filed before this was looked at.
-        absent = row.result.get("classes_without_images", {})
+        absent = row.result.classes_without_images
         for part, names in absent.items():
             if names:
                 half = f"{row.spec.division}, classes of {row.spec.target}"
                 texts[half, part] = (
-                    f"{half}: {len(names)} of {len(row.result['classes'])} "
+                    f"{half}: {len(names)} of {len(row.result.classes)} "
                     f"have no {part} image ({', '.join(names[:3])}, ...): "
                     f"{part} accuracy is that of the others."
                 )

@@ -188,7 +188,7 @@ def _reduced_lines(rows: list[Row]) -> list[str]:
     for size, value in accuracies(rows, "baseAll", 0).items():
         chosen = [row for row in rows if images_a_class(row) == size]
         train, loss = (
-            sum(row.result[key] for row in chosen) / len(chosen)
+            sum(getattr(row.result, key) for row in chosen) / len(chosen)
             for key in ("train_accuracy", "train_loss")
         )
         shares = [f"{100 * share:.1f} %" for share in (value.mean, train)]

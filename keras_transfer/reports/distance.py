@@ -73,8 +73,8 @@ def _network_table(rows: list[Row]) -> list[str]:
                 row.spec.division,
                 f"{100 * row.accuracy:.1f} %",
                 "" if gain is None else f"{100 * gain:+.1f}",
-                f"{100 * row.result['train_accuracy']:.1f} %",
-                f"{row.result['train_loss']:.3f}",
+                f"{100 * row.result.train_accuracy:.1f} %",
+                f"{row.result.train_loss:.3f}",
             ]
         )
     header = ["network", "division", "test", "minus own base"]

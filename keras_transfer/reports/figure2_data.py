@@ -12,7 +12,7 @@ from keras_transfer.analysis.intervals import Estimate
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports.style import treatment_shift
 from keras_transfer.specs.network import NetworkSpec
-from keras_transfer.specs.treatments import MEANINGS, STYLES
+from keras_transfer.specs.treatments import BASE, DRAWN, MEANINGS
 
 ACCURACY = "top-1 accuracy (%)"
 _APART = 0.055  # shares of the height: between two names,
@@ -106,7 +106,7 @@ def networks_data(rows: list[Row]) -> Figure:
         `Figure`.
     """
     gains = pairs.own_gains(rows)
-    treatments = [*STYLES, *sorted({row.spec.treatment for row in rows})]
+    treatments = [*DRAWN, *sorted({row.spec.treatment for row in rows})]
     found = []
     for treatment in dict.fromkeys(treatments):
         points = tuple(
@@ -151,7 +151,7 @@ def means_data(rows: list[Row]) -> Figure:
     level = _base_level(rows)
     found = []
     for treatment, values in curves.figure_data(rows).items():
-        transfer = treatment != "base"
+        transfer = treatment != BASE
         points = tuple(
             Point(
                 n + treatment_shift(treatment) / 3,
@@ -264,7 +264,7 @@ def _estimates(values, shift: float, label: str) -> tuple[Point, ...]:
 def _network_text(row: Row, gains: dict) -> str:
     spec = row.spec
     text = f"{network_name(spec)}: {100 * row.accuracy:.1f} %"
-    if spec.base is not None and spec in gains:
+    if not spec.is_base and spec in gains:
         gain = round(100 * gains[spec], 1) + 0
         text += f", {gain:+.1f} points from its own base"
     return text
@@ -274,7 +274,7 @@ def _mean_text(rows, treatment, n, mean, low, high) -> str:
     count = len(results.select(rows, treatment, n, n))
     plural = "" if count == 1 else "s"
     text = f"{treatment}, mean of {count} network{plural}"
-    if treatment != "base":
+    if treatment != BASE:
         text += f", n = {n}"
     text += f": {100 * mean:.1f} %"
     if low is not None:
@@ -288,7 +288,7 @@ def _pairs_text(value: Estimate) -> str:
 
 
 def _base_level(rows: list[Row]) -> float | None:
-    base = [row.accuracy for row in results.select(rows, "base")]
+    base = [row.accuracy for row in results.select(rows, BASE)]
     return 100 * sum(base) / len(base) if base else None
 
 

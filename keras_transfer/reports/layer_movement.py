@@ -1,21 +1,15 @@
 """Draws how far each layer moved, a panel a layer."""
 
-import dataclasses
 from pathlib import Path
 
 from matplotlib import pyplot as plt
 
 from keras_transfer.analysis import results
-from keras_transfer.analysis.layer_movement import TREATMENTS, drift_data
+from keras_transfer.analysis.layer_movement import drift_data
 from keras_transfer.analysis.results import Row
-from keras_transfer.reports.style import (
-    INK,
-    SETTINGS,
-    Look,
-    save,
-    treatment_look,
-)
-from keras_transfer.specs.network import LAYER_NAMES
+from keras_transfer.reports.style import INK, SETTINGS, save
+from keras_transfer.specs.origins import LAYER_NAMES
+from keras_transfer.specs.treatments import BASE, DRAWN, Look
 
 
 def plot_drift(rows: list[Row], title: str, path: Path) -> list[Path]:
@@ -43,10 +37,10 @@ def plot_drift(rows: list[Row], title: str, path: Path) -> list[Path]:
             layout="constrained",
         )
         for layer, axes in zip(LAYER_NAMES, panels.flat, strict=True):
-            for index, treatment in enumerate(TREATMENTS):
-                points = data.get(treatment, {}).get(layer, [])
-                _plot_layer(axes, points, treatment, 0.12 * (2 * index - 1))
-            for _, mean, *_ in data.get("base", {}).get(layer, []):
+            for treatment in _found(data):
+                points = data[treatment].get(layer, [])
+                _plot_layer(axes, points, DRAWN[treatment].look)
+            for _, mean, *_ in data.get(BASE, {}).get(layer, []):
                 axes.axhline(mean, color=INK, ls=":", lw=1.1)
             axes.set_title(layer, fontsize=11)
         layers = results.layers_of(rows)
@@ -54,7 +48,7 @@ def plot_drift(rows: list[Row], title: str, path: Path) -> list[Path]:
         axes.set_xlim(min(layers) - 0.6, max(layers) + 0.6)
         axes.set_ylim(bottom=0)
         figure.legend(
-            handles=_legend("base" in data),
+            handles=_legend(_found(data), BASE in data),
             fontsize=9,
             ncols=3,
             loc="outside lower center",
@@ -71,42 +65,49 @@ def plot_drift(rows: list[Row], title: str, path: Path) -> list[Path]:
         return save(figure, path)
 
 
-def _looks(copied: bool) -> dict[str, Look]:
-    """Returns the look of each treatment; filled where a layer is copied."""
-    return {
-        name: dataclasses.replace(
-            treatment_look(name), line=line, filled=copied
-        )
-        for name, line in zip(TREATMENTS, ("--", "-"), strict=True)
-    }
+def _found(data) -> list[str]:
+    return [treatment for treatment in data if treatment != BASE]
 
 
-def _plot_layer(axes, points, treatment: str, shift: float) -> None:
-    look = _looks(True)[treatment]
-    places = [n + shift for n, *_ in points]
-    heights = [p[1] for p in points]
-    axes.plot(places, heights, ls=look.line, color=look.colour, lw=1.2)
+def _plot_layer(axes, points, look: Look) -> None:
+    marker, colour = look.marker, look.colour
+    places = [n + look.shift for n, *_ in points]
+    means = [mean for _, mean, *_ in points]
+    axes.plot(places, means, ls=look.line, color=colour, lw=1.2)
     for place, (_, mean, low, high, copied) in zip(places, points, strict=True):
         if low is not None:
-            axes.plot([place, place], [low, high], color=look.colour, lw=1.2)
-        axes.plot(place, mean, **_looks(copied)[treatment].of_marks(6.5))
-
-
-def _legend(with_base: bool) -> list:
-    handles = [
-        plt.Line2D(
-            [],
-            [],
-            ls=look.line,
-            label=f"{treatment}, layer "
-            + ("copied (from the copy)" if copied else "new"),
-            **look.of_marks(),
+            axes.plot([place, place], [low, high], color=colour, lw=1.2)
+        axes.plot(
+            place,
+            mean,
+            marker,
+            color=colour,
+            markerfacecolor=colour if copied else "white",
+            markersize=6.5,
         )
-        for treatment in TREATMENTS
-        for copied in (True, False)
-        for look in [_looks(copied)[treatment]]
-    ]
+
+
+def _legend(treatments: list[str], with_base: bool) -> list:
+    handles = []
+    for treatment in treatments:
+        look = DRAWN[treatment].look
+        for copied in (True, False):
+            handles.append(
+                plt.Line2D(
+                    [],
+                    [],
+                    marker=look.marker,
+                    ls=look.line,
+                    color=look.colour,
+                    markerfacecolor=look.colour if copied else "white",
+                    label=f"{treatment}, layer "
+                    + ("copied (from the copy)" if copied else "new"),
+                )
+            )
     if with_base:
-        label = "base networks, all new"
-        handles.append(plt.Line2D([], [], color=INK, ls=":", label=label))
+        handles.append(
+            plt.Line2D(
+                [], [], color=INK, ls=":", label="base networks, all new"
+            )
+        )
     return handles

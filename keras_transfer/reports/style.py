@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
-from keras_transfer.specs.treatments import STYLES
+from keras_transfer.specs.treatments import DRAWN
 from keras_transfer.storage.files import write_atomically
 
 SETTINGS = {
@@ -85,10 +85,10 @@ def treatment_look(treatment: str) -> Look:
     Args:
         treatment: String, such as `"AnB+"`.
     """
-    if treatment not in STYLES:
+    if treatment not in DRAWN:
         return Look("x", "#5a5a5a")
-    marker, colour, filled, _ = STYLES[treatment]
-    return Look(marker, colour, "-" if filled else "--", filled)
+    look = DRAWN[treatment].look
+    return Look(look.marker, look.colour, look.line, look.filled)
 
 
 def treatment_shift(treatment: str) -> float:
@@ -97,7 +97,7 @@ def treatment_shift(treatment: str) -> float:
     Args:
         treatment: String, such as `"AnB+"`.
     """
-    return STYLES[treatment][3] if treatment in STYLES else 0.35
+    return DRAWN[treatment].look.shift if treatment in DRAWN else 0.35
 
 
 def plot_curve(

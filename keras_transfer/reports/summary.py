@@ -8,6 +8,7 @@ from keras_transfer.analysis.results import Row
 from keras_transfer.reports import markdown, tables
 from keras_transfer.reports.cautions import absent_classes, cautions
 from keras_transfer.reports.markdown import Report
+from keras_transfer.storage.result import Result
 
 
 def similar_report(published: list[Row] | None = None) -> Report:
@@ -36,7 +37,7 @@ def _base_lines(rows: list[Row]) -> list[str]:
     body = [
         [
             f"{row.spec.division}/{row.spec.label}",
-            str(len(row.result["classes"])),
+            str(len(row.result.classes)),
             str(row.spec.seed),
             f"{100 * (1 - row.accuracy):.1f} %",
         ]
@@ -130,20 +131,20 @@ def _what_was_run(rows: list[Row]) -> list[str]:
     unchanged = sum(
         tensor["frozen"] and tensor["after_sha256"] == tensor["before_sha256"]
         for row in rows
-        for tensor in row.result["proof"]
+        for tensor in row.result.proof
     )
     copied = sum(
         tensor["source_path"] is not None
         for row in rows
-        for tensor in row.result["proof"]
+        for tensor in row.result.proof
     )
-    spent = sum(row.result["seconds"] for row in rows)
+    spent = sum(row.result.seconds for row in rows)
     replicas = spec.solver.replicas
     shared = f", batches shared by {replicas} devices" if replicas else ""
     lines = [
         f"{len(rows)} networks `{spec.model.name}` (width {spec.model.width}, "
         f"normalisation {spec.model.normalization}) on "
-        f"`{spec.data.name}` {result['data_version']}, "
+        f"`{spec.data.name}` {result.data_version}, "
         f"{spec.solver.epochs} epochs each{shared}; splits {splits}, "
         f"seeds {seeds}; "
         f"{spent / 60:.0f} minutes of training in all.",
@@ -158,8 +159,8 @@ def _what_was_run(rows: list[Row]) -> list[str]:
     return lines + markdown.warnings(cautions(rows))
 
 
-def _which_images(spec, result: dict) -> list[str]:
-    parts = result.get("data_parts")  # earlier results do not tell
+def _which_images(spec, result: Result) -> list[str]:
+    parts = result.data_parts  # earlier results do not tell
     if not parts:
         return []
     if "validation (" in parts:  # the set decides which

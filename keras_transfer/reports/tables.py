@@ -6,7 +6,7 @@ from keras_transfer.analysis.differences import estimate_difference
 from keras_transfer.analysis.pairs import layers_in_words
 from keras_transfer.analysis.results import RANGES, Row
 from keras_transfer.reports.markdown import Cells
-from keras_transfer.specs.treatments import TREATMENTS
+from keras_transfer.specs.treatments import CHOICES, QUESTIONS
 
 MEANING = (
     "Differences of one split, seed and target: halves are as hard for both. "
@@ -14,14 +14,6 @@ MEANING = (
     "fewer of the mixed model, for these halves only."
 )
 _HEADER = ("estimate", "interval holds for")
-_QUESTIONS = (
-    ("co-adaptation loss (base - BnB)", "base", "BnB"),
-    ("specificity loss (BnB - AnB)", "BnB", "AnB"),
-    ("AnB - base", "AnB", "base"),
-    ("BnB+ - base", "BnB+", "base"),
-    ("AnB+ - base", "AnB+", "base"),
-    ("AnB+ - BnB+", "AnB+", "BnB+"),
-)
 
 
 def accuracy_cells(rows: list[Row]) -> Cells:
@@ -35,7 +27,7 @@ def accuracy_cells(rows: list[Row]) -> Cells:
     """
     layers = results.layers_of(rows)
     body = []
-    for treatment in TREATMENTS:
+    for treatment in CHOICES:
         cells = []
         for n in layers:
             value = results.mean_accuracy(rows, treatment, n)
@@ -56,11 +48,12 @@ def difference_cells(rows: list[Row], evidence: Evidence) -> Cells:
         Tuple of header and body.
     """
     body = []
-    for name, first, second in _QUESTIONS:
+    for question in QUESTIONS:
+        names = (question.first, question.second)
         for n in results.layers_of(rows):
-            found = _both_forms(rows, evidence, first, second, n, n)
+            found = _both_forms(rows, evidence, *names, n, n)
             if found:
-                body.append([name, str(n), *found])
+                body.append([str(question), str(n), *found])
     return ["difference", "n", *_HEADER, "pooled"], body
 
 

@@ -12,7 +12,7 @@ from keras_transfer.analysis.results import Row
 from keras_transfer.reports import figure2_data
 from keras_transfer.reports.figure2_data import Curve, Figure
 from keras_transfer.reports.style import LAYERS_LABEL, treatment_look
-from keras_transfer.specs.treatments import STYLES
+from keras_transfer.specs.treatments import DRAWN
 
 WIDTH, HEIGHT = 680, 360
 LEFT, RIGHT, TOP, BOTTOM = 62, 72, 14, 54
@@ -59,7 +59,7 @@ def losses_figure(rows: list[Row]) -> str:
 
 
 def _class(treatment: str) -> str:
-    return "t-" + treatment.replace("+", "p") if treatment in STYLES else "t-x"
+    return f"t-{DRAWN[treatment].css}" if treatment in DRAWN else "t-x"
 
 
 def _shape(treatment: str, x: float, y: float) -> str:
