@@ -22,13 +22,13 @@ class AllClassesSettings(Splits, StudySettings):
     """What this study can be told; it has base networks alone."""
 
 
-def specs(settings: AllClassesSettings):
+def _specs(settings: AllClassesSettings):
     """Lists the networks: bases on halves, then on all classes."""
     bases = base_specs(settings, settings.resolve())
     return bases + grids.all_class_networks(bases)
 
 
-def report(settings: AllClassesSettings, rows, command, folder):
+def _report(settings: AllClassesSettings, rows, command, folder):
     """Writes the table; says the first claim."""
     title = f"All classes of {settings.dataset} against halves"
     paths = summary.BASES.write(rows, title, command, folder)
@@ -36,7 +36,7 @@ def report(settings: AllClassesSettings, rows, command, folder):
     return paths, [f"{claim.text} {claim.verdict.upper()}: {claim.effect}"]
 
 
-STUDY = Experiment("all_classes", __doc__, AllClassesSettings, specs, report)
+STUDY = Experiment("all_classes", __doc__, AllClassesSettings, _specs, _report)
 study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":

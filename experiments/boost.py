@@ -28,7 +28,7 @@ class BoostSettings(StudySettings):
     """Numbers n of copied layers, among 1 to 7 (3 5 7 if not given)."""
 
 
-def specs(settings: BoostSettings):
+def _specs(settings: BoostSettings):
     """Lists the networks: bases, BnB+, AnB+ and bases trained as long."""
     smoke = settings.preset == "smoke"
     found = grids.similar_networks(
@@ -44,14 +44,14 @@ def specs(settings: BoostSettings):
     return found + grids.long_bases(bases)
 
 
-def report(settings: BoostSettings, rows, command, folder):
+def _report(settings: BoostSettings, rows, command, folder):
     """Writes figure and table; says how AnB+ does against each control."""
     title = f"The boost of fine-tuned transfer on {settings.dataset}"
     paths = boost.write_report(rows, title, command, folder)
     return paths, boost.control_verdicts(evidence_of(rows))
 
 
-STUDY = Experiment("boost", __doc__, BoostSettings, specs, report)
+STUDY = Experiment("boost", __doc__, BoostSettings, _specs, _report)
 study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":

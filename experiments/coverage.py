@@ -282,7 +282,7 @@ def summary_text(lines: list[dict]) -> str:
     )
 
 
-def run_script(options: Options, console: Console) -> int:
+def _run_script(options: Options, console: Console) -> int:
     """Simulates each kind of study; writes and prints the table."""
     if options.repetitions < 1:
         raise UserError(
@@ -311,7 +311,7 @@ def run_script(options: Options, console: Console) -> int:
     return 0
 
 
-main = functools.partial(plain_main, "coverage", __doc__, Options, run_script)
+main = functools.partial(plain_main, "coverage", __doc__, Options, _run_script)
 
 if __name__ == "__main__":
     sys.exit(main())

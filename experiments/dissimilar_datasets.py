@@ -79,7 +79,7 @@ def find_halves(
     return halves, sides
 
 
-def specs(settings: DissimilarSettings):
+def _specs(settings: DissimilarSettings):
     """Lists the networks, bases first."""
     recipe = settings.resolve()
     halves, _ = find_halves(settings, recipe.image_size)
@@ -95,7 +95,7 @@ def specs(settings: DissimilarSettings):
     )
 
 
-def report(settings: DissimilarSettings, rows, command, folder):
+def _report(settings: DissimilarSettings, rows, command, folder):
     """Writes figure 3 beside networks of the other sections."""
     halves, sides = find_halves(settings, settings.resolve().image_size)
     title = f"Dissimilar data sets: {' and '.join(sides)} {settings.dataset}"
@@ -105,7 +105,7 @@ def report(settings: DissimilarSettings, rows, command, folder):
 
 
 STUDY = Experiment(
-    "dissimilar_datasets", __doc__, DissimilarSettings, specs, report
+    "dissimilar_datasets", __doc__, DissimilarSettings, _specs, _report
 )
 study, main = STUDY.study, STUDY.main
 

@@ -15,7 +15,7 @@ from keras_transfer.reports.questions import kept_question, paired_report
 from keras_transfer.studies import grids
 
 
-def specs(settings: CopySettings):
+def _specs(settings: CopySettings):
     """Lists the networks: bases, then each n with and without the rest."""
     recipe = settings.resolve()
     found = bases = base_specs(settings, recipe)
@@ -25,14 +25,14 @@ def specs(settings: CopySettings):
     return found
 
 
-def report(settings: CopySettings, rows, command, folder):
+def _report(settings: CopySettings, rows, command, folder):
     """Writes figure and table."""
     title = f"Layers above the cut, kept or drawn anew, {settings.dataset}"
     written = paired_report((kept_question("BnB"), kept_question("AnB")))
     return written.write(rows, title, command, folder), []
 
 
-STUDY = Experiment("keep_layers", __doc__, CopySettings, specs, report)
+STUDY = Experiment("keep_layers", __doc__, CopySettings, _specs, _report)
 study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":

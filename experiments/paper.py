@@ -72,7 +72,7 @@ def published_studies(settings: GridSettings) -> list[Study]:
     layers = settings.resolve().layers
     # Theirs were on all classes, with the paper's filler.
     random = netbase + grids.random_networks(netbase, layers, ("gaussian",))
-    write = functools.partial(random_weights.report, settings)
+    write = functools.partial(random_weights.STUDY.report, settings)
     return [
         dataclasses.replace(
             similar, specs=grids.published_networks(similar.specs)

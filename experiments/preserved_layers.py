@@ -25,19 +25,19 @@ class PreservedSettings(CopySettings):
     """Layers above the frozen ones that are copied and fine-tuned."""
 
 
-def specs(settings: PreservedSettings):
+def _specs(settings: PreservedSettings):
     """Lists the networks: bases, then BnB and AnB by layers kept."""
     return with_bases(settings, grids.preserved_networks, settings.preserved)
 
 
-def report(settings: PreservedSettings, rows, command, folder):
+def _report(settings: PreservedSettings, rows, command, folder):
     """Writes figure and table."""
     title = f"Preserved layers above the cut on {settings.dataset}"
     return preserved_layers.write_report(rows, title, command, folder), []
 
 
 STUDY = Experiment(
-    "preserved_layers", __doc__, PreservedSettings, specs, report
+    "preserved_layers", __doc__, PreservedSettings, _specs, _report
 )
 study, main = STUDY.study, STUDY.main
 

@@ -28,19 +28,19 @@ class RandomSettings(Overlay, CopySettings):
     """Among he, gaussian (the paper's) and mean-var (like the trained)."""
 
 
-def specs(settings: RandomSettings):
+def _specs(settings: RandomSettings):
     """Lists the networks: bases, then those with random layers."""
     random = grids.random_networks
     return with_bases(settings, random, settings.initializations)
 
 
-def report(settings: RandomSettings, rows, command, folder):
+def _report(settings: RandomSettings, rows, command, folder):
     """Writes figure 3 beside networks of the other sections."""
     title = f"Random weights: untrained layers on {settings.dataset}"
     return report_distance(settings, title, rows, command, folder)
 
 
-STUDY = Experiment("random_weights", __doc__, RandomSettings, specs, report)
+STUDY = Experiment("random_weights", __doc__, RandomSettings, _specs, _report)
 study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":

@@ -270,7 +270,7 @@ def write(folder: Path) -> list[Path]:
     return [*paths, path]
 
 
-def run_script(options: Options, console: Console) -> int:
+def _run_script(options: Options, console: Console) -> int:
     """Writes every figure and prints the summary."""
     folder = user_path(options.log_dir) / "reanalyse_2014"
     try:
@@ -290,7 +290,7 @@ def run_script(options: Options, console: Console) -> int:
 
 
 main = functools.partial(
-    plain_main, "reanalyse_2014", __doc__, Options, run_script
+    plain_main, "reanalyse_2014", __doc__, Options, _run_script
 )
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def faster(solver: SolverSpec) -> SolverSpec:
     )
 
 
-def specs(settings: ReducedSettings):
+def _specs(settings: ReducedSettings):
     """Lists the networks: few images of each class, then all of them."""
     recipe = settings.resolve()
     recipe = dataclasses.replace(recipe, solver=faster(recipe.solver))
@@ -60,7 +60,7 @@ def specs(settings: ReducedSettings):
     return grids.limited_networks(whole, sizes) + whole
 
 
-def report(settings: ReducedSettings, rows, command, folder):
+def _report(settings: ReducedSettings, rows, command, folder):
     """Writes figure S1 and its table."""
     title = f"Reduced data: fewer images a class of {settings.dataset}"
     published = settings.published(published_2014.reduced_curve)
@@ -68,7 +68,7 @@ def report(settings: ReducedSettings, rows, command, folder):
     return written.write(rows, title, command, folder), []
 
 
-STUDY = Experiment("reduced_data", __doc__, ReducedSettings, specs, report)
+STUDY = Experiment("reduced_data", __doc__, ReducedSettings, _specs, _report)
 study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def write(log_dir: Path) -> tuple[Path, Survey]:
     return path, survey
 
 
-def run_script(options: Options, console: Console) -> int:
+def _run_script(options: Options, console: Console) -> int:
     """Writes the page and says what is on it."""
     path, survey = write(Path(options.log_dir))
     failed = sum(one.status == "FAILED" for one in survey.unfinished)
@@ -86,7 +86,7 @@ def run_script(options: Options, console: Console) -> int:
     return 0
 
 
-main = functools.partial(plain_main, "report", __doc__, Options, run_script)
+main = functools.partial(plain_main, "report", __doc__, Options, _run_script)
 
 if __name__ == "__main__":
     sys.exit(main())

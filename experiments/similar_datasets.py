@@ -18,12 +18,12 @@ from keras_transfer.analysis import claims, published_2014
 from keras_transfer.reports import summary
 
 
-def specs(settings: GridSettings):
+def _specs(settings: GridSettings):
     """Lists the networks, bases first."""
     return grid_specs(settings, settings.resolve(), settings.treatments)
 
 
-def report(settings: GridSettings, rows, command, folder):
+def _report(settings: GridSettings, rows, command, folder):
     """Writes figure 2, the losses and tables; says the five claims."""
     title = f"Similar data sets: random halves of {settings.dataset}"
     published = settings.published(published_2014.published_rows)
@@ -36,7 +36,7 @@ def report(settings: GridSettings, rows, command, folder):
     return paths, lines
 
 
-STUDY = Experiment("similar_datasets", __doc__, ImageSettings, specs, report)
+STUDY = Experiment("similar_datasets", __doc__, ImageSettings, _specs, _report)
 study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":

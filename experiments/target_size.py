@@ -31,7 +31,7 @@ class TargetSizeSettings(Splits, StudySettings):
     """Draws of the small sets (0 1 2)."""
 
 
-def specs(settings: TargetSizeSettings):
+def _specs(settings: TargetSizeSettings):
     """Lists the networks: bases, few-image bases, then transfers to both."""
     smoke = settings.preset == "smoke"
     layers = settings.layers or ((7,) if smoke else (3, 5, 7))
@@ -44,14 +44,14 @@ def specs(settings: TargetSizeSettings):
     return bases + few + transfers
 
 
-def report(settings: TargetSizeSettings, rows, command, folder):
+def _report(settings: TargetSizeSettings, rows, command, folder):
     """Writes figure and tables; says where the curves cross."""
     title = f"Target images a class of {settings.dataset}"
     paths = data_size.write_target_size(rows, title, command, folder)
     return paths, crossings(rows, results.layers_of(rows))
 
 
-STUDY = Experiment("target_size", __doc__, TargetSizeSettings, specs, report)
+STUDY = Experiment("target_size", __doc__, TargetSizeSettings, _specs, _report)
 study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":

@@ -94,9 +94,8 @@ def test_a_control_without_networks_is_not_measured(tiny_spec):
 
 
 def test_report(tiny_spec, tmp_path):
-    paths = boost.write_report(
-        boosted_study(tiny_spec), "Title", "python -m x", tmp_path
-    )
+    rows = boosted_study(tiny_spec)
+    paths = boost.write_report(rows, "Title", "python -m x", tmp_path)
     assert [p.suffix for p in paths] == [".svg", ".png", ".csv", ".md"]
     text = summary_text(paths)
     assert "| AnB+ - BnB+ | all | 8 | +1.00 [" in text

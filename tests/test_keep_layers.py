@@ -48,7 +48,7 @@ def test_layers_between_are_no_answer(tiny_spec):
 def test_report_has_figure_and_table(tiny_spec, tmp_path):
     settings = keep_layers.CopySettings(dataset="tiny")
     rows = study(tiny_spec, (0, 1, 2))
-    paths, _ = keep_layers.report(settings, rows, "python -m x", tmp_path)
+    paths, _ = keep_layers.STUDY.report(settings, rows, "python -m x", tmp_path)
     names = ["questions.svg", "questions.png", "results.csv", "summary.md"]
     assert [path.name for path in paths] == names
     line = "| BnB, all above kept - drawn anew | 3 | 3 | +2.0 [-0.5, +4.5] |"
@@ -57,7 +57,7 @@ def test_report_has_figure_and_table(tiny_spec, tmp_path):
 
 def test_every_layer_above_is_kept_or_none():
     settings = keep_layers.CopySettings(preset="smoke", layers=(3, 7))
-    labels = [spec.label for spec in keep_layers.specs(settings)]
+    labels = [spec.label for spec in keep_layers.STUDY.specs(settings)]
     # Nothing lies above the seventh layer but the new one.
     assert labels[:2] == ["baseA", "baseB"] and labels[2:] == [
         "A3A",

@@ -300,7 +300,7 @@ class Benchmark:
         return result
 
 
-def run_script(options: Options, console: Console) -> int:
+def _run_script(options: Options, console: Console) -> int:
     """Runs the parts that were asked for, and keeps each when it is done."""
     benchmark = Benchmark(options, console)
     folder = Path(options.log_dir).expanduser() / "benchmark"
@@ -323,7 +323,7 @@ def run_script(options: Options, console: Console) -> int:
     return 0
 
 
-main = functools.partial(plain_main, "benchmark", __doc__, Options, run_script)
+main = functools.partial(plain_main, "benchmark", __doc__, Options, _run_script)
 
 if __name__ == "__main__":
     sys.exit(main())

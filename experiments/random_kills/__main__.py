@@ -212,7 +212,7 @@ def table(record: Record) -> str:
     return "\n".join(lines) + "\n"
 
 
-def run_script(options: Options, console: Console) -> int:
+def _run_script(options: Options, console: Console) -> int:
     """Kills studies; returns 0 if nothing was lost or done twice."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     work = Path(tempfile.mkdtemp(prefix="random_kills."))
@@ -237,7 +237,7 @@ def run_script(options: Options, console: Console) -> int:
 
 
 main = functools.partial(
-    plain_main, "random_kills", __doc__, Options, run_script
+    plain_main, "random_kills", __doc__, Options, _run_script
 )
 
 if __name__ == "__main__":

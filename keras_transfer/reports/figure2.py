@@ -74,9 +74,7 @@ def plot_losses(rows: list[Row], title: str, path: Path) -> list[Path]:
     """Draws co-adaptation (base - BnB) and specificity loss (BnB - AnB).
 
     Args:
-        rows: List of `Row`.
-        title: String.
-        path: Path without suffix.
+        rows, title, path: As of `plot_figure2`.
 
     Returns:
         List of the paths written; empty without frozen networks.

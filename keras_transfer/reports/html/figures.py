@@ -191,9 +191,7 @@ def _curve(curve: Curve, frame: _Frame) -> str:
         path = "L".join(
             f"{frame.across(x):.1f} {frame.down(y):.1f}" for x, y in points
         )
-        filled = treatment_look(curve.treatment).filled
-        dashed = "" if filled else " dashed"
-        parts.append(f'<path class="line{dashed}" d="M{path}"/>')
+        parts.append(f'<path class="line" d="M{path}"/>')
     for point in curve.points:
         x, bar = frame.across(point.x), ""
         if point.low is not None:
