@@ -58,6 +58,9 @@ class Course:
 def read_epochs(path: Path) -> list[tuple]:
     """Reads the values of `_KEPT` in each row of `epochs.jsonl`.
 
+    Args:
+        path: Path.
+
     Returns:
         List of tuples; empty if the file is not there or not whole.
     """
@@ -69,7 +72,11 @@ def read_epochs(path: Path) -> list[tuple]:
 
 
 def image_count(images: int) -> str:
-    """Returns `1 image a class`, `5 images a class`."""
+    """Returns `1 image a class`, `5 images a class`.
+
+    Args:
+        images: Integer.
+    """
     return f"{images} image{'' if images == 1 else 's'} a class"
 
 

@@ -140,6 +140,9 @@ def _unchanged(tensor: dict) -> bool:
 def proof_counts(row: Row) -> dict:
     """Counts tensors that were copied, frozen and unchanged.
 
+    Args:
+        row: `Row`.
+
     Returns:
         Dict of integers, and `"holds"`, whether all are as planned.
     """
