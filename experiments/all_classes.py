@@ -10,7 +10,7 @@ import dataclasses
 import sys
 
 from experiments.common.bases import base_specs
-from experiments.common.running import Study, main_of
+from experiments.common.running import Experiment
 from experiments.common.settings import Splits, StudySettings
 from keras_transfer.analysis import claims
 from keras_transfer.reports import summary
@@ -22,32 +22,22 @@ class AllClassesSettings(Splits, StudySettings):
     """What this study can be told; it has base networks alone."""
 
 
-def study(settings: AllClassesSettings) -> Study:
-    """Lists the networks and says how they are reported.
-
-    Args:
-        settings: `AllClassesSettings`.
-
-    Returns:
-        `Study`.
-    """
-    recipe = settings.resolve()
-    bases = base_specs(settings, recipe)
-    specs = bases + grids.all_class_networks(bases)
-
-    def write(rows, command, folder):
-        title = f"All classes of {settings.dataset} against halves"
-        paths = summary.write_bases(rows, title, command, folder)
-        claim = claims.judge_rows(rows)[0]
-        return paths, [f"{claim.text} {claim.verdict.upper()}: {claim.effect}"]
-
-    return Study("all_classes", specs, write)
+def _specs(settings: AllClassesSettings):
+    """Lists the networks: bases on halves, then on all classes."""
+    bases = base_specs(settings, settings.resolve())
+    return bases + grids.all_class_networks(bases)
 
 
-def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.main_of`."""
-    return main_of("all_classes", __doc__, study, arguments, AllClassesSettings)
+def _report(settings: AllClassesSettings, rows, command, folder):
+    """Writes the table; says the first claim."""
+    title = f"All classes of {settings.dataset} against halves"
+    paths = summary.BASES.write(rows, title, command, folder)
+    claim = claims.judge_rows(rows)[0]
+    return paths, [f"{claim.text} {claim.verdict.upper()}: {claim.effect}"]
 
+
+STUDY = Experiment("all_classes", __doc__, AllClassesSettings, _specs, _report)
+study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,8 +11,9 @@ in both directions, beside a base trained as long.
 import dataclasses
 import sys
 
-from experiments.common.running import Study, main_of
+from experiments.common.running import Experiment
 from experiments.common.settings import StudySettings
+from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.reports import boost
 from keras_transfer.studies import grids
 
@@ -27,40 +28,31 @@ class BoostSettings(StudySettings):
     """Numbers n of copied layers, among 1 to 7 (3 5 7 if not given)."""
 
 
-def study(settings: BoostSettings) -> Study:
-    """Lists the networks and says how they are reported.
-
-    Args:
-        settings: `BoostSettings`.
-
-    Returns:
-        `Study`.
-    """
-    recipe = settings.resolve()
+def _specs(settings: BoostSettings):
+    """Lists the networks: bases, BnB+, AnB+ and bases trained as long."""
     smoke = settings.preset == "smoke"
-    specs = grids.similar_networks(
+    found = grids.similar_networks(
         settings.dataset,
-        recipe,
+        settings.resolve(),
         settings.splits or ((0,) if smoke else (0, 1, 2, 3)),
         settings.seeds,
         settings.layers or ((5,) if smoke else (3, 5, 7)),
         ("BnB+", "AnB+"),
         settings.mean,
     )
-    bases = [spec for spec in specs if spec.is_base]
+    bases = [spec for spec in found if spec.is_base]
+    return found + grids.long_bases(bases)
+
+
+def _report(settings: BoostSettings, rows, command, folder):
+    """Writes figure and table; says how AnB+ does against each control."""
     title = f"The boost of fine-tuned transfer on {settings.dataset}"
-
-    def write(rows, command, folder):
-        paths = boost.write_report(rows, title, command, folder)
-        return paths, [boost.verdict(rows)]
-
-    return Study("boost", specs + grids.long_bases(bases), write)
+    paths = boost.write_report(rows, title, command, folder)
+    return paths, boost.control_verdicts(evidence_of(rows))
 
 
-def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.main_of`."""
-    return main_of("boost", __doc__, study, arguments, BoostSettings)
-
+STUDY = Experiment("boost", __doc__, BoostSettings, _specs, _report)
+study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":
     sys.exit(main())

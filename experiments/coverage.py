@@ -10,17 +10,17 @@ alike; an interval over pairs of split, half and seed does not.
 
 import csv
 import dataclasses
+import functools
 import io
 import itertools
 import sys
 from pathlib import Path
 
 import numpy as np
-import tyro
 from rich.console import Console
 from rich.progress import track
 
-from experiments.common.flags import as_flags
+from experiments.common.terminal import plain_main
 from keras_transfer.analysis import contrasts, mixed_model
 from keras_transfer.analysis.contrasts import FEWEST_SPLITS, Observation
 from keras_transfer.analysis.intervals import t_interval
@@ -282,22 +282,15 @@ def summary_text(lines: list[dict]) -> str:
     )
 
 
-def main(arguments=None) -> int:
-    """Runs the script; returns an exit status."""
-    options = tyro.cli(
-        Options,
-        prog="python -m experiments.coverage",
-        description=__doc__,
-        args=arguments,
-    )
+def _run_script(options: Options, console: Console) -> int:
+    """Simulates each kind of study; writes and prints the table."""
+    if options.repetitions < 1:
+        raise UserError(
+            "Expected `--repetitions` of at least 1. "
+            f"Received: {options.repetitions}."
+        )
     folder = Path(options.log_dir) / "coverage"
-    console = Console()
     try:
-        if options.repetitions < 1:
-            raise UserError(
-                "Expected `--repetitions` of at least 1. "
-                f"Received: {options.repetitions}."
-            )
         folder.mkdir(parents=True, exist_ok=True)
         console.print(
             f"{len(CASES)} kinds of study, {options.repetitions} of each: "
@@ -310,18 +303,15 @@ def main(arguments=None) -> int:
         write_atomically(folder / "coverage.csv", table_text(lines))
         write_atomically(folder / "coverage.md", text)
     except OSError as error:
-        print(
-            f"error: Cannot write to {folder} ({error.strerror}). Choose "
-            "another `--log-dir`.",
-            file=sys.stderr,
-        )
-        return 2
-    except UserError as error:
-        print(f"error: {as_flags(str(error), options)}", file=sys.stderr)
-        return 2
+        raise UserError(
+            f"Cannot write to {folder} ({error.strerror}). Choose another "
+            "`--log-dir`."
+        ) from error
     console.print(text, markup=False, highlight=False, soft_wrap=True)
     return 0
 
+
+main = functools.partial(plain_main, "coverage", __doc__, Options, _run_script)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,8 +14,8 @@ drawn beside, where they are finished.
 import dataclasses
 import sys
 
-from experiments.common.distances import distance_writer
-from experiments.common.running import Study, main_of
+from experiments.common.distances import report_distance
+from experiments.common.running import Experiment
 from experiments.common.settings import (
     Layers,
     Overlay,
@@ -24,8 +24,6 @@ from experiments.common.settings import (
 )
 from keras_transfer.datasets import class_kinds
 from keras_transfer.errors import UserError
-from keras_transfer.specs.network import NetworkSpec
-from keras_transfer.specs.presets import Recipe
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import dataset_facts, grids
 from keras_transfer.studies.images import prepare_data
@@ -82,10 +80,10 @@ def find_halves(
     return halves, sides
 
 
-def dissimilar_specs(
-    settings: DissimilarSettings, recipe: Recipe, halves: tuple
-) -> list[NetworkSpec]:
-    """Lists the networks of this study, bases first."""
+def _specs(settings: DissimilarSettings):
+    """Lists the networks, bases first."""
+    recipe = settings.resolve()
+    halves, _ = find_halves(settings, recipe.image_size)
     return grids.similar_networks(
         settings.dataset,
         recipe,
@@ -98,29 +96,19 @@ def dissimilar_specs(
     )
 
 
-def study(settings: DissimilarSettings) -> Study:
-    """Lists the networks and says how they are reported.
-
-    Args:
-        settings: `DissimilarSettings`.
-
-    Returns:
-        `Study`.
-    """
-    recipe = settings.resolve()
-    halves, sides = find_halves(settings, recipe.image_size)
-    specs = dissimilar_specs(settings, recipe, halves)
+def _report(settings: DissimilarSettings, rows, command, folder):
+    """Writes figure 3 beside networks of the other sections."""
+    halves, sides = find_halves(settings, settings.resolve().image_size)
     title = f"Dissimilar data sets: {' and '.join(sides)} {settings.dataset}"
-    write = distance_writer(settings, title, {halves: sides})
-    return Study("dissimilar_datasets", specs, write)
-
-
-def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.main_of`."""
-    return main_of(
-        "dissimilar_datasets", __doc__, study, arguments, DissimilarSettings
+    return report_distance(
+        settings, title, rows, command, folder, {halves: sides}
     )
 
+
+STUDY = Experiment(
+    "dissimilar_datasets", __doc__, DissimilarSettings, _specs, _report
+)
+study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,6 +9,7 @@ With the other presets every script runs in full.
 """
 
 import dataclasses
+import functools
 import sys
 
 from experiments import (
@@ -21,23 +22,27 @@ from experiments import (
     similar_datasets,
     target_size,
 )
-from experiments.common.distances import distance_writer
-from experiments.common.running import Study, main_of, write_study
+from experiments.common.running import (
+    Study,
+    command_words,
+    guarded_main,
+    run_study,
+    write_study,
+)
 from experiments.common.settings import GridSettings, Settings
 from keras_transfer.analysis import results
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids
 
-# Each script's plan with the settings that it takes.
 _EVERY = (
-    (similar_datasets.study, GridSettings),
-    (all_classes.study, all_classes.AllClassesSettings),
-    (dissimilar_datasets.study, dissimilar_datasets.DissimilarSettings),
-    (random_weights.study, random_weights.RandomSettings),
-    (reduced_data.study, reduced_data.ReducedSettings),
-    (preserved_layers.study, preserved_layers.PreservedSettings),
-    (target_size.study, target_size.TargetSizeSettings),
-    (boost.study, boost.BoostSettings),
+    similar_datasets.STUDY,
+    all_classes.STUDY,
+    dissimilar_datasets.STUDY,
+    random_weights.STUDY,
+    reduced_data.STUDY,
+    preserved_layers.STUDY,
+    target_size.STUDY,
+    boost.STUDY,
 )
 
 
@@ -68,14 +73,14 @@ def published_studies(settings: GridSettings) -> list[Study]:
     layers = settings.resolve().layers
     # Theirs were on all classes, with the paper's filler.
     random = netbase + grids.random_networks(netbase, layers, ("gaussian",))
-    title = f"Random weights: untrained layers on {settings.dataset}"
+    write = functools.partial(random_weights.STUDY.report, settings)
     return [
         dataclasses.replace(
             similar, specs=grids.published_networks(similar.specs)
         ),
         dataclasses.replace(whole, specs=bases + netbase),
         dissimilar,
-        Study("random_weights", random, distance_writer(settings, title)),
+        Study("random_weights", random, write),
         reduced_data.study(_as(reduced_data.ReducedSettings, settings)),
     ]
 
@@ -92,7 +97,7 @@ def study(settings: GridSettings) -> Study:
     if settings.preset == "paper":
         parts = published_studies(settings)
     else:
-        parts = [plan(_as(kind, settings)) for plan, kind in _EVERY]
+        parts = [row.study(_as(row.settings, settings)) for row in _EVERY]
     specs = list(dict.fromkeys(s for part in parts for s in part.specs))
 
     def write(rows: list[results.Row], command, folder):
@@ -112,8 +117,10 @@ def study(settings: GridSettings) -> Study:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.main_of`."""
-    return main_of("paper", __doc__, study, arguments, GridSettings)
+    """Runs the script; see `experiments.common.running.guarded_main`."""
+    words = command_words("paper", arguments)
+    act = functools.partial(run_study, study, words)
+    return guarded_main("paper", __doc__, act, arguments, GridSettings)
 
 
 if __name__ == "__main__":

@@ -10,49 +10,36 @@ not mend it.
 import dataclasses
 import sys
 
-from experiments.common.bases import base_specs
-from experiments.common.running import Study, main_of
-from experiments.common.settings import Layers, Splits, StudySettings
+from experiments.common.bases import with_bases
+from experiments.common.running import Experiment
+from experiments.common.settings import CopySettings
 from keras_transfer.reports import preserved_layers
 from keras_transfer.studies import grids
 
 
 @dataclasses.dataclass(frozen=True)
-class PreservedSettings(Layers, Splits, StudySettings):
+class PreservedSettings(CopySettings):
     """What this study can be told; its treatments are BnB and AnB."""
 
     preserved: tuple[int, ...] = (0, 1, 2)
     """Layers above the frozen ones that are copied and fine-tuned."""
 
 
-def study(settings: PreservedSettings) -> Study:
-    """Lists the networks and says how they are reported.
+def _specs(settings: PreservedSettings):
+    """Lists the networks: bases, then BnB and AnB by layers kept."""
+    return with_bases(settings, grids.preserved_networks, settings.preserved)
 
-    Args:
-        settings: `PreservedSettings`.
 
-    Returns:
-        `Study`.
-    """
-    recipe = settings.resolve()
-    bases = base_specs(settings, recipe)
-    specs = bases + grids.preserved_networks(
-        bases, recipe.layers, settings.preserved
-    )
+def _report(settings: PreservedSettings, rows, command, folder):
+    """Writes figure and table."""
     title = f"Preserved layers above the cut on {settings.dataset}"
-
-    def write(rows, command, folder):
-        return preserved_layers.write_report(rows, title, command, folder), []
-
-    return Study("preserved_layers", specs, write)
+    return preserved_layers.write_report(rows, title, command, folder), []
 
 
-def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.main_of`."""
-    return main_of(
-        "preserved_layers", __doc__, study, arguments, PreservedSettings
-    )
-
+STUDY = Experiment(
+    "preserved_layers", __doc__, PreservedSettings, _specs, _report
+)
+study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":
     sys.exit(main())

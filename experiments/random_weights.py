@@ -12,51 +12,36 @@ are drawn beside, where they are finished.
 import dataclasses
 import sys
 
-from experiments.common.bases import base_specs
-from experiments.common.distances import distance_writer
-from experiments.common.running import Study, main_of
-from experiments.common.settings import Layers, Overlay, Splits, StudySettings
-from keras_transfer.specs.network import NetworkSpec
+from experiments.common.bases import with_bases
+from experiments.common.distances import report_distance
+from experiments.common.running import Experiment
+from experiments.common.settings import CopySettings, Overlay
 from keras_transfer.specs.origins import INITIALIZATIONS
 from keras_transfer.studies import grids
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomSettings(Overlay, Layers, Splits, StudySettings):
+class RandomSettings(Overlay, CopySettings):
     """What this study can be told; it has no treatments."""
 
     initializations: tuple[str, ...] = INITIALIZATIONS
     """Among he, gaussian (the paper's) and mean-var (like the trained)."""
 
 
-def random_specs(settings: RandomSettings) -> list[NetworkSpec]:
-    """Lists the networks of this study, bases first."""
-    recipe = settings.resolve()
-    bases = base_specs(settings, recipe)
-    return bases + grids.random_networks(
-        bases, recipe.layers, settings.initializations
-    )
+def _specs(settings: RandomSettings):
+    """Lists the networks: bases, then those with random layers."""
+    random = grids.random_networks
+    return with_bases(settings, random, settings.initializations)
 
 
-def study(settings: RandomSettings) -> Study:
-    """Lists the networks and says how they are reported.
-
-    Args:
-        settings: `RandomSettings`.
-
-    Returns:
-        `Study`.
-    """
-    specs = random_specs(settings)
+def _report(settings: RandomSettings, rows, command, folder):
+    """Writes figure 3 beside networks of the other sections."""
     title = f"Random weights: untrained layers on {settings.dataset}"
-    write = distance_writer(settings, title)
-    return Study("random_weights", specs, write)
+    return report_distance(settings, title, rows, command, folder)
 
 
-def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.main_of`."""
-    return main_of("random_weights", __doc__, study, arguments, RandomSettings)
-
+STUDY = Experiment("random_weights", __doc__, RandomSettings, _specs, _report)
+study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":
     sys.exit(main())

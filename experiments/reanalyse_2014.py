@@ -8,14 +8,14 @@ fifth of that, or nothing. The losses to co-adaptation and specificity stand.
 """
 
 import dataclasses
+import functools
 import math
 import sys
 from pathlib import Path
 
-import tyro
+from rich.console import Console
 
-from experiments.common.flags import as_flags
-from experiments.common.terminal import open_console
+from experiments.common.terminal import plain_main
 from keras_transfer.analysis import pairs, published_2014, results, verdicts
 from keras_transfer.analysis.results import RANGES, Row
 from keras_transfer.errors import UserError
@@ -270,28 +270,16 @@ def write(folder: Path) -> list[Path]:
     return [*paths, path]
 
 
-def main(arguments=None) -> int:
-    """Runs the script; returns an exit status."""
-    options = tyro.cli(
-        Options,
-        prog="python -m experiments.reanalyse_2014",
-        description=__doc__,
-        args=arguments,
-    )
-    console = open_console()
+def _run_script(options: Options, console: Console) -> int:
+    """Writes every figure and prints the summary."""
+    folder = user_path(options.log_dir) / "reanalyse_2014"
     try:
-        folder = user_path(options.log_dir) / "reanalyse_2014"
         paths = write(folder)
-    except UserError as error:
-        print(f"error: {as_flags(str(error), options)}", file=sys.stderr)
-        return 2
     except OSError as error:
-        cure = UserError(
+        raise UserError(
             f"Cannot write to {folder} ({error.strerror}). Choose another "
             "`--log-dir`."
-        )
-        print(f"error: {cure}", file=sys.stderr)
-        return 2
+        ) from error
     console.print(
         paths[-1].read_text(), markup=False, highlight=False, soft_wrap=True
     )
@@ -300,6 +288,10 @@ def main(arguments=None) -> int:
             console.print(f"{path}", soft_wrap=True, highlight=False)
     return 0
 
+
+main = functools.partial(
+    plain_main, "reanalyse_2014", __doc__, Options, _run_script
+)
 
 if __name__ == "__main__":
     sys.exit(main())

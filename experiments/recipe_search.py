@@ -30,8 +30,8 @@ from keras_transfer.storage.store import RunStore
 
 
 @dataclasses.dataclass(frozen=True)
-class SearchSettings:
-    """What this search can be told."""
+class TrialSettings:
+    """What scripts can be told that train trials."""
 
     trials: str
     """JSON file, a list of trials."""
@@ -39,6 +39,14 @@ class SearchSettings:
     """TFDS name of an image-classification data set."""
     data_dir: str | None = None
     """Folder of prepared TFDS data sets (TFDS's own if not given)."""
+    threads: int = 1
+    """Threads of an operation; CPU seconds are those of all."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchSettings(TrialSettings):
+    """What this search can be told."""
+
     log_dir: str = "logs"
     """Folder that rows are written to, under recipe_search."""
     rows: str = "rows.jsonl"
@@ -47,8 +55,6 @@ class SearchSettings:
     """Halves, among A B."""
     seeds: tuple[int, ...] = (0,)
     """Seeds."""
-    threads: int = 1
-    """Threads of an operation; CPU seconds are those of all."""
     test: bool = False
     """Test the networks as well."""
     plan: bool = False

@@ -18,28 +18,25 @@ from pathlib import Path
 
 from rich.console import Console
 
-from experiments.recipe_search import read_trials, run_script, trial_spec
+from experiments.recipe_search import (
+    TrialSettings,
+    read_trials,
+    run_script,
+    trial_spec,
+)
 from keras_transfer.storage.log_folder import LogFolder
 
 
 @dataclasses.dataclass(frozen=True)
-class TimingSettings:
+class TimingSettings(TrialSettings):
     """What this script can be told."""
 
-    trials: str
-    """JSON file, a list of trials."""
-    dataset: str = "cifar100"
-    """TFDS name of an image-classification data set."""
-    data_dir: str | None = None
-    """Folder of prepared TFDS data sets (TFDS's own if not given)."""
     log_dir: str = "logs"
     """Folder that timing.csv is written to, under recipe_search."""
     rounds: int = 15
     """Rounds, of each recipe once."""
     steps: int = 16
     """Training steps of a recipe in a round."""
-    threads: int = 1
-    """Threads of an operation; CPU seconds are those of all."""
 
 
 COLUMNS = ("round", "name", "steps", "cpu_seconds", "wall_seconds")

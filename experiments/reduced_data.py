@@ -11,7 +11,7 @@ import dataclasses
 import sys
 
 from experiments.common.bases import check_images, few_image_bases
-from experiments.common.running import Study, main_of
+from experiments.common.running import Experiment
 from experiments.common.settings import Overlay, StudySettings
 from keras_transfer.analysis import published_2014
 from keras_transfer.reports import data_size
@@ -45,15 +45,8 @@ def faster(solver: SolverSpec) -> SolverSpec:
     )
 
 
-def study(settings: ReducedSettings) -> Study:
-    """Lists the networks and says how they are reported.
-
-    Args:
-        settings: `ReducedSettings`.
-
-    Returns:
-        `Study`.
-    """
+def _specs(settings: ReducedSettings):
+    """Lists the networks: few images of each class, then all of them."""
     recipe = settings.resolve()
     recipe = dataclasses.replace(recipe, solver=faster(recipe.solver))
     bases, most = few_image_bases(settings, recipe)
@@ -64,23 +57,19 @@ def study(settings: ReducedSettings) -> Study:
     else:
         sizes = settings.images
         check_images(sizes, most, settings.dataset)
-    specs = grids.limited_networks(whole, sizes) + whole
+    return grids.limited_networks(whole, sizes) + whole
+
+
+def _report(settings: ReducedSettings, rows, command, folder):
+    """Writes figure S1 and its table."""
     title = f"Reduced data: fewer images a class of {settings.dataset}"
-
-    def write(rows, command, folder):
-        published = None
-        if settings.overlay_2014:
-            published = published_2014.reduced_curve()
-        paths = data_size.write_reduced(rows, title, command, folder, published)
-        return paths, []
-
-    return Study("reduced_data", specs, write)
+    published = settings.published(published_2014.reduced_curve)
+    written = data_size.reduced_report(published)
+    return written.write(rows, title, command, folder), []
 
 
-def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.main_of`."""
-    return main_of("reduced_data", __doc__, study, arguments, ReducedSettings)
-
+STUDY = Experiment("reduced_data", __doc__, ReducedSettings, _specs, _report)
+study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,13 +9,13 @@ of each, settings, versions and warnings.
 """
 
 import dataclasses
+import functools
 import sys
 from pathlib import Path
 
-import tyro
+from rich.console import Console
 
-from experiments.common.flags import as_flags
-from experiments.common.terminal import open_console
+from experiments.common.terminal import plain_main
 from keras_transfer.analysis.log_folder import Survey, group_rows, take_survey
 from keras_transfer.errors import UserError
 from keras_transfer.reports.html.report_page import write_html
@@ -69,20 +69,9 @@ def write(log_dir: Path) -> tuple[Path, Survey]:
     return path, survey
 
 
-def main(arguments=None) -> int:
-    """Runs the script; returns an exit status."""
-    options = tyro.cli(
-        Options,
-        prog="python -m experiments.report",
-        description=__doc__,
-        args=arguments,
-    )
-    console = open_console()
-    try:
-        path, survey = write(Path(options.log_dir))
-    except UserError as error:
-        print(f"error: {as_flags(str(error), options)}", file=sys.stderr)
-        return 2
+def _run_script(options: Options, console: Console) -> int:
+    """Writes the page and says what is on it."""
+    path, survey = write(Path(options.log_dir))
     failed = sum(one.status == "FAILED" for one in survey.unfinished)
     console.print(
         f"{len(survey.rows)} networks finished in "
@@ -96,6 +85,8 @@ def main(arguments=None) -> int:
     console.print(f"report: {path}", highlight=False, soft_wrap=True)
     return 0
 
+
+main = functools.partial(plain_main, "report", __doc__, Options, _run_script)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,53 +11,33 @@ task (AnB minus BnB); fine-tuning recovers both (BnB+, AnB+).
 
 import sys
 
-from experiments.common.running import Study, main_of
-from experiments.common.settings import ImageSettings
+from experiments.common.bases import grid_specs
+from experiments.common.running import Experiment
+from experiments.common.settings import GridSettings, ImageSettings
 from keras_transfer.analysis import claims, published_2014
 from keras_transfer.reports import summary
-from keras_transfer.studies import grids
 
 
-def study(settings: ImageSettings) -> Study:
-    """Lists the networks and says how they are reported.
-
-    Args:
-        settings: `ImageSettings`.
-
-    Returns:
-        `Study`.
-    """
-    recipe = settings.resolve()
-    specs = grids.similar_networks(
-        settings.dataset,
-        recipe,
-        recipe.splits,
-        settings.seeds,
-        recipe.layers,
-        settings.treatments,
-        settings.mean,
-    )
-
-    def write(rows, command, folder):
-        title = f"Similar data sets: random halves of {settings.dataset}"
-        published = None
-        if settings.overlay_2014:
-            published = published_2014.published_rows()
-        paths = summary.write_report(rows, title, command, folder, published)
-        lines = [
-            f"{claim.number}. {claim.text} {claim.verdict.upper()}: "
-            f"{claim.effect}"
-            for claim in claims.judge_rows(rows)
-        ]
-        return paths, lines
-
-    return Study("similar_datasets", specs, write)
+def _specs(settings: GridSettings):
+    """Lists the networks, bases first."""
+    return grid_specs(settings, settings.resolve(), settings.treatments)
 
 
-def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.main_of`."""
-    return main_of("similar_datasets", __doc__, study, arguments, ImageSettings)
+def _report(settings: GridSettings, rows, command, folder):
+    """Writes figure 2, the losses and tables; says the five claims."""
+    title = f"Similar data sets: random halves of {settings.dataset}"
+    published = settings.published(published_2014.published_rows)
+    written = summary.similar_report(published)
+    paths = written.write(rows, title, command, folder)
+    lines = [
+        f"{claim.number}. {claim.text} {claim.verdict.upper()}: {claim.effect}"
+        for claim in claims.judge_rows(rows)
+    ]
+    return paths, lines
 
+
+STUDY = Experiment("similar_datasets", __doc__, ImageSettings, _specs, _report)
+study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,8 +10,10 @@ import dataclasses
 import sys
 
 from experiments.common.bases import check_images, few_image_bases
-from experiments.common.running import Study, main_of
+from experiments.common.running import Experiment
 from experiments.common.settings import Splits, StudySettings
+from keras_transfer.analysis import results
+from keras_transfer.analysis.target_size import crossings
 from keras_transfer.reports import data_size
 from keras_transfer.specs.origins import MODES
 from keras_transfer.studies import grids
@@ -29,38 +31,28 @@ class TargetSizeSettings(Splits, StudySettings):
     """Draws of the small sets (0 1 2)."""
 
 
-def study(settings: TargetSizeSettings) -> Study:
-    """Lists the networks and says how they are reported.
-
-    Args:
-        settings: `TargetSizeSettings`.
-
-    Returns:
-        `Study`.
-    """
-    recipe = settings.resolve()
+def _specs(settings: TargetSizeSettings):
+    """Lists the networks: bases, few-image bases, then transfers to both."""
     smoke = settings.preset == "smoke"
     layers = settings.layers or ((7,) if smoke else (3, 5, 7))
     sizes = settings.images or ((5, 50) if smoke else (5, 10, 25, 50, 100))
     draws = settings.draws or ((0,) if smoke else (0, 1, 2))
-    bases, most = few_image_bases(settings, recipe)
+    bases, most = few_image_bases(settings, settings.resolve())
     check_images(sizes, most, settings.dataset)
     few = grids.limited_networks(bases, sizes, draws)
-    targets = few + bases
-    transfers = grids.few_image_transfers(targets, layers, MODES)
+    transfers = grids.few_image_transfers(few + bases, layers, MODES)
+    return bases + few + transfers
+
+
+def _report(settings: TargetSizeSettings, rows, command, folder):
+    """Writes figure and tables; says where the curves cross."""
     title = f"Target images a class of {settings.dataset}"
-
-    def write(rows, command, folder):
-        paths = data_size.write_target_size(rows, title, command, folder)
-        return paths, data_size.crossings(rows, sorted(layers))
-
-    return Study("target_size", bases + few + transfers, write)
+    paths = data_size.write_target_size(rows, title, command, folder)
+    return paths, crossings(rows, results.layers_of(rows))
 
 
-def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.main_of`."""
-    return main_of("target_size", __doc__, study, arguments, TargetSizeSettings)
-
+STUDY = Experiment("target_size", __doc__, TargetSizeSettings, _specs, _report)
+study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -17,6 +17,7 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
+from experiments.common.bases import grid_specs
 from experiments.common.running import DONE, command_words, guarded_main
 from experiments.common.settings import Layers, Settings, Splits, Treatments
 from experiments.common.training import open_executor, training
@@ -24,7 +25,7 @@ from keras_transfer.errors import UserError
 from keras_transfer.specs.rates import task_of
 from keras_transfer.storage import locks
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies import dataset_facts, grids, tuning
+from keras_transfer.studies import dataset_facts, tuning
 from keras_transfer.studies.trials import (
     Trial,
     best_of,
@@ -75,15 +76,7 @@ def tasks(settings: TuneSettings) -> dict[str, list]:
             "Expected 0 < `--lowest` < `--highest`. "
             f"Received: {settings.lowest} and {settings.highest}."
         )
-    specs = grids.similar_networks(
-        settings.dataset,
-        recipe,
-        recipe.splits,
-        settings.seeds,
-        recipe.layers,
-        settings.treatments,
-        settings.mean,
-    )
+    specs = grid_specs(settings, recipe, settings.treatments)
     found: dict[str, list] = {}
     for spec in specs:
         wanted = not spec.is_base or settings.tune_base
@@ -210,7 +203,7 @@ def _print_best(results: dict, console: Console) -> None:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.main_of`."""
+    """Runs the script; see `experiments.common.running.guarded_main`."""
     script = "tune_learning_rate"
 
     def act(settings: TuneSettings, console: Console) -> int:

@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from experiments import reduced_data, target_size
+from keras_transfer.analysis import target_size as sizes
 from keras_transfer.datasets import halves
 from keras_transfer.errors import UserError
 from keras_transfer.reports import data_size
@@ -51,21 +52,21 @@ def study_of_sizes(tiny_spec):
 
 
 def test_differences_are_paired_by_draw_and_half(tiny_spec):
-    found = data_size.differences(study_of_sizes(tiny_spec), "AnB+", "AnB", 5)
+    found = sizes.differences(study_of_sizes(tiny_spec), "AnB+", "AnB", 5)
     assert list(found) == [5, 25, 100]
     assert found[5].count == 6
     assert found[5].mean == pytest.approx(-0.029)
     assert found[100].mean == pytest.approx(0.051)
     assert found[100].t_low > 0 > found[25].t_high
-    over = data_size.differences(study_of_sizes(tiny_spec), "AnB", "base", 5)
+    over = sizes.differences(study_of_sizes(tiny_spec), "AnB", "base", 5)
     assert over[5].mean == pytest.approx(0.20)
 
 
 def test_crossing_is_found_and_said(tiny_spec):
     rows = study_of_sizes(tiny_spec)
-    crossing = data_size.find_crossing(rows, 5, "AnB+", "AnB")
-    assert crossing == data_size.Crossing(5, "AnB+", "AnB", 25, 100, ())
-    said = data_size.crossings(rows, [5])
+    crossing = sizes.find_crossing(rows, 5, "AnB+", "AnB")
+    assert crossing == sizes.Crossing(5, "AnB+", "AnB", 25, 100, ())
+    said = sizes.crossings(rows, [5])
     assert said == [
         "n = 5: fine-tuning overtakes freezing between 25 and 100 images a "
         "class.",
@@ -76,14 +77,14 @@ def test_crossing_is_found_and_said(tiny_spec):
     alone = [r for r in rows if r.spec.target == "A" and not r.spec.draw]
     assert (
         "(the 95 % interval includes 0 at 25, 100)"
-        in (data_size.crossings(alone, [5])[0])
+        in (sizes.crossings(alone, [5])[0])
     )
-    few = [r for r in rows if data_size.images_a_class(r) < 100]
+    few = [r for r in rows if sizes.images_a_class(r) < 100]
     assert (
         "freezing is ahead of fine-tuning at every size"
-        in (data_size.crossings(few, [5])[0])
+        in (sizes.crossings(few, [5])[0])
     )
-    assert "not measured" in data_size.crossings(rows, [3])[0]
+    assert "not measured" in sizes.crossings(rows, [3])[0]
 
 
 def test_report_of_target_size(tiny_spec, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from experiments.common.distances import finished_beside
 from keras_transfer.analysis import intervals
-from keras_transfer.reports import distance, figure3
+from keras_transfer.reports import distance, distance_data, figure3, style
 from keras_transfer.specs import recipes
 from keras_transfer.specs.rates import with_rates
 from keras_transfer.storage.store import RunStore
@@ -49,7 +49,7 @@ def study_of_distances(tiny_spec):
 
 
 def test_drops_are_from_each_networks_own_base(tiny_spec):
-    _, random, drops = distance.figure3_data(study_of_distances(tiny_spec))
+    _, random, drops = distance_data.figure3_data(study_of_distances(tiny_spec))
     assert drops["random halves"][0] == (0, 0.0)
     n, drop, low, high = drops["random halves"][2]
     assert (n, drop) == (7, pytest.approx(-0.0605))
@@ -62,14 +62,14 @@ def test_drops_are_from_each_networks_own_base(tiny_spec):
 
 def test_sides_are_drawn_by_target_and_named(tiny_spec):
     halves = ((0, 1, 2), (3, 4, 5, 6))
-    dissimilar, _, drops = distance.figure3_data(
+    dissimilar, _, drops = distance_data.figure3_data(
         study_of_distances(tiny_spec), {halves: ("cats", "dogs")}
     )
     assert dissimilar["target cats"][0] == (0, pytest.approx(0.7))
     assert dissimilar["target dogs"][0] == (0, pytest.approx(0.8))
     assert "cats / dogs" in drops
     # Not known, so no name is made up.
-    dissimilar, _, _ = distance.figure3_data(study_of_distances(tiny_spec))
+    dissimilar, _, _ = distance_data.figure3_data(study_of_distances(tiny_spec))
     assert list(dissimilar) == ["target side A", "target side B"]
 
 
@@ -82,19 +82,19 @@ def test_two_divisions_by_kind_are_two_curves(tiny_spec):
             spec = dataclasses.replace(row.spec, data=data)
             made = made_up_row(spec, row.accuracy - 0.1 * (row.spec.n == 7))
             rows.append(made)
-    dissimilar, _, drops = distance.figure3_data(rows)
+    dissimilar, _, drops = distance_data.figure3_data(rows)
     assert [len(curve) for curve in dissimilar.values()] == [3] * 4
     assert drops["side A / side B"][2][1] == pytest.approx(-0.121)
     assert drops["side A / side B (2 and 2 classes)"][2][1] == (
         pytest.approx(-0.221)
     )
-    assert [claim.number for claim in distance.claims(rows)] == (
+    assert [claim.number for claim in distance_data.claims(rows)] == (
         ["4.2", "4.3"] * 2
     )
 
 
 def test_figure_3_draws_every_curve_in_a_look_of_its_own(tmp_path):
-    looks = [figure3.look_of(index) for index in range(20)]
+    looks = [style.series_look(index) for index in range(20)]
     assert len(set(looks)) == 20
     curves = {f"curve {i}": [(0, 0.0), (3, -0.01 * i)] for i in range(7)}
     path, _ = figure3.plot_figure3(
@@ -177,13 +177,13 @@ def test_a_recipe_is_what_is_left_when_what_varies_is_taken_away(tiny_spec):
 
 
 def test_claims_follow_the_numbers(tiny_spec):
-    claims = distance.claims(study_of_distances(tiny_spec))
+    claims = distance_data.claims(study_of_distances(tiny_spec))
     assert [claim.number for claim in claims] == ["4.2", "4.3"]
     assert [claim.verdict for claim in claims] == ["supported"] * 2
     # Mean losses over n = 4 and 7: 4.55 points similar, 9.1 dissimilar. The
     # variances of the means are 2.5e-7 and 1e-6: 1.47 degrees of freedom.
     assert "similar: +4.6 [+3.9, +5.2]" in claims[0].effect
-    assert distance.claims([]) == []
+    assert distance_data.claims([]) == []
     # Another seed with n = 4 alone, where losses are low: no mean of it.
     rows = study_of_distances(tiny_spec)
     more = [
@@ -191,7 +191,7 @@ def test_claims_follow_the_numbers(tiny_spec):
         for row in rows
         if row.spec.n in (0, 4)
     ]
-    assert distance.claims(rows + more) == claims
+    assert distance_data.claims(rows + more) == claims
 
 
 def test_welch_by_hand():
@@ -207,7 +207,9 @@ def test_welch_by_hand():
 def test_report_names_every_network_and_what_did_not_learn(tiny_spec, tmp_path):
     rows = study_of_distances(tiny_spec)
     rows[-1] = with_result(rows[-1], train_accuracy=0.1)
-    paths = distance.write_report(rows, "Title", "python -m x", tmp_path)
+    paths = distance.distance_report().write(
+        rows, "Title", "python -m x", tmp_path
+    )
     assert [path.name for path in paths] == [
         "figure3.svg",
         "figure3.png",
@@ -219,4 +221,4 @@ def test_report_names_every_network_and_what_did_not_learn(tiny_spec, tmp_path):
     assert "optimisation failure" in text and rows[-1].spec.label in text
     # A study of similar halves alone has a figure too.
     similar = [row for row in made_up_study(tiny_spec) if row.spec.data]
-    distance.write_report(similar, "Title", "python -m x", tmp_path)
+    distance.distance_report().write(similar, "Title", "python -m x", tmp_path)

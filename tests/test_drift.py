@@ -55,7 +55,7 @@ def test_networks_without_a_table_are_left_out(rows, tmp_path):
     rows = [with_result(row, layers=[]) for row in rows]
     assert layer_movement.drift_data(rows) == {}
     assert layer_movement.drift_cells(rows)[1] == []
-    paths = summary.write_report(rows, "Title", "command", tmp_path)
+    paths = summary.similar_report().write(rows, "Title", "command", tmp_path)
     assert "layers.svg" not in [path.name for path in paths]
     assert "How far" not in (tmp_path / "summary.md").read_text()
 
@@ -69,9 +69,11 @@ def test_only_some_networks_have_a_table(rows):
     assert mean == 6.0
 
 
-@pytest.mark.parametrize("module", [summary, boost])
-def test_reports_hold_figure_and_table(rows, tmp_path, module):
-    paths = module.write_report(rows, "Title", "command", tmp_path)
+@pytest.mark.parametrize(
+    "report", [summary.similar_report(), boost.REPORT], ids=["similar", "boost"]
+)
+def test_reports_hold_figure_and_table(rows, tmp_path, report):
+    paths = report.write(rows, "Title", "command", tmp_path)
     written = {path.name for path in paths}
     assert {"layers.svg", "layers.png"} <= written
     figure = (tmp_path / "layers.svg").read_text()

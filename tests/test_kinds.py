@@ -6,7 +6,7 @@ from experiments import dissimilar_datasets, random_weights
 from experiments.common.settings import parse
 from keras_transfer.datasets import class_kinds, halves
 from keras_transfer.errors import UserError
-from keras_transfer.reports import distance
+from keras_transfer.reports import distance_data
 from tests.conftest import TINY, write_tiny_pool
 from tests.helpers import made_up_row, summary_text
 
@@ -120,7 +120,7 @@ def test_sections_names_reach_figure_and_table(tmp_path, tiny_spec):
         tmp_path / class_kinds.NAMES_FOLDER, TINY, rows[0].spec.data.halves
     )
     assert sides == ("natural", "man-made")
-    dissimilar, _, _ = distance.figure3_data(
+    dissimilar, _, _ = distance_data.figure3_data(
         rows, {rows[0].spec.data.halves: sides}
     )
     assert dissimilar["target natural"][0] == (0, pytest.approx(0.5))

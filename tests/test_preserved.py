@@ -3,9 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.errors import UserError
 from keras_transfer.models import cnn
-from keras_transfer.reports import preserved_layers, summary
+from keras_transfer.reports import preserved_layers, tables
 from keras_transfer.specs.identity import to_dict
 from keras_transfer.specs.network import from_dict
 from keras_transfer.specs.presets import find_recipe
@@ -116,8 +117,11 @@ def test_tables_and_commands_have_the_kept_ones(tiny_spec):
         made_up_row(tiny_spec, 0.55, base="A", n=3),
         made_up_row(tiny_spec, 0.58, base="A", n=3, preserved="all"),
     ]
-    assert ["BnB-keep", "58.0"] in summary.accuracy_cells(rows)[1]
-    cells = {row[0]: row[2] for row in summary.difference_cells(rows)[1]}
+    assert ["BnB-keep", "58.0"] in tables.accuracy_cells(rows)[1]
+    cells = {
+        row[0]: row[2]
+        for row in tables.difference_cells(rows, evidence_of(rows))[1]
+    }
     assert cells["BnB-keep - BnB"].startswith("+3.0")
     assert cells["BnB-keep - base"].startswith("-2.0")
     command = str(commands.network_command(rows[2].spec))

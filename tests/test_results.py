@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from keras_transfer.analysis import curves, intervals, log_folder, results
+from keras_transfer.analysis.comparisons import evidence_of
+from keras_transfer.analysis.differences import estimate_difference
 from keras_transfer.errors import UserError
-from keras_transfer.reports import figure2, summary
+from keras_transfer.reports import figure2, summary, tables
 from tests.helpers import made_up_row, made_up_study, with_result
 
 
@@ -20,31 +22,11 @@ def test_t_interval_by_hand():
     assert intervals.t_interval(np.array([1.0])) is None
 
 
-def test_bootstrap_keeps_pairs_of_a_split_together():
-    # Within a split nothing varies: only the draw of splits does, and a
-    # quarter of draws each give the lowest and the highest mean.
-    values = np.array([0.0, 0.0, 1.0, 1.0])
-    groups = [(0, 0, "A"), (0, 0, "B"), (1, 0, "A"), (1, 0, "B")]
-    assert intervals.hierarchical_bootstrap(values, groups) == (0.0, 1.0)
-    low, high = intervals.hierarchical_bootstrap(np.full(4, 0.3), groups)
-    assert (low, high) == pytest.approx((0.3, 0.3))
-
-
-def test_bootstrap_of_many_splits_nears_the_normal_interval():
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=100)
-    groups = [(i, 0, "A") for i in range(100)]
-    low, high = intervals.hierarchical_bootstrap(values, groups)
-    reach = 1.96 * values.std() / 10
-    expected = (values.mean() - reach, values.mean() + reach)
-    assert (low, high) == pytest.approx(expected, abs=0.02)
-
-
 def test_one_pair_says_so():
-    value = intervals.estimate([0.012], [(0, 0, "A")])
-    assert value.t_low is None and value.boot_low is None
+    value = intervals.estimate([0.012])
+    assert value.t_low is None
     assert value.in_points() == "+1.2 (one pair, no interval)"
-    assert intervals.estimate([], []) is None
+    assert intervals.estimate([]) is None
 
 
 def test_pairing_removes_the_difficulty_of_a_half(tiny_spec):
@@ -78,22 +60,54 @@ def test_losses_are_those_put_in(tiny_spec):
     assert results.pooled_difference(rows, "AnB", "BnB", 2, 2) is None
 
 
+def boost_lines(rows):
+    return tables.boost_cells(rows, evidence_of(rows))[1]
+
+
 def test_table_1_of_made_up_results(tiny_spec):
-    rows = made_up_study(tiny_spec)
-    text = summary.boost_table(rows)
+    lines = boost_lines(made_up_study(tiny_spec))
     # Ranges are named by the n that were trained: 3-7 and 5-7 are the same.
-    assert text[2].startswith("| base | 1, 5, 7 | +2.0 [")
-    assert text[3].startswith("| base | 5, 7 | +2.0 [")
-    assert text[4].startswith("| BnB+ | 1, 5, 7 | +1.0 [+1.0, +1.0]")
-    assert len(text) == 2 + 4
-    whole = summary.boost_table(made_up_study(tiny_spec, range(1, 8)))
-    names = [line.split(" | ")[1] for line in whole[2:]]
-    assert names == ["1-7", "3-7", "5-7"] * 2
-    (line,) = {
-        line.split(" | ")[1]
-        for line in summary.boost_table(made_up_study(tiny_spec, (5,)))[2:]
-    }
-    assert line == "5"
+    assert [line[:2] for line in lines] == [
+        ["base", "1, 5, 7"],
+        ["base", "5, 7"],
+        ["BnB+", "1, 5, 7"],
+        ["BnB+", "5, 7"],
+    ]
+    assert lines[0][2].startswith("+2.0 [")
+    assert lines[2][2].startswith("+1.0 [")
+    whole = boost_lines(made_up_study(tiny_spec, range(1, 8)))
+    assert [line[1] for line in whole] == ["1-7", "3-7", "5-7"] * 2
+    one = boost_lines(made_up_study(tiny_spec, (5,)))
+    assert {line[1] for line in one} == {"5"}
+
+
+def test_intervals_are_over_splits_or_of_these_halves_only(tiny_spec):
+    # Losses differ by 1 point a split: 3, 2 and 4, as are both of
+    # its halves, so pairs are not independent.
+    shift = {0: 0.0, 1: 0.01, 2: -0.01}
+    rows = made_up_study(tiny_spec, layers=(1, 5), splits=(0, 1, 2))
+    levels = {row.spec: row.accuracy - 0.03 for row in rows}
+    rows = [
+        with_result(
+            row,
+            test_accuracy=levels[row.spec.own_base]
+            + shift[row.spec.data.split],
+        )
+        if row.spec.treatment == "BnB"
+        else row
+        for row in rows
+    ]
+    found = estimate_difference(evidence_of(rows), "base", "BnB", 5, 5)
+    # Student's quantile of 2 degrees of freedom is 4.303.
+    reach = 4.303 * 0.01 / 3**0.5
+    assert (found.mean, found.low) == pytest.approx((0.03, 0.03 - reach), 1e-3)
+    assert (found.splits, found.count) == (3, 6)
+    assert found.scope == "random halves of these classes"
+    two = [row for row in rows if row.spec.data.split < 2]
+    _, body = tables.difference_cells(two, evidence_of(two))
+    assert body[0][:2] == ["co-adaptation loss (base - BnB)", "1"]
+    assert body[0][2].startswith("+2.5 [")
+    assert body[0][3] == "these halves only"
 
 
 def test_two_networks_of_one_key_are_named_not_the_last_taken(tiny_spec):
@@ -203,7 +217,7 @@ def test_figures_are_written_and_reproducible(tiny_spec, tmp_path):
 
 def test_study_of_bases_alone_is_reported(tiny_spec, tmp_path):
     rows = [made_up_row(tiny_spec, 0.6, base=None)]
-    paths = summary.write_report(rows, "Title", "command", tmp_path)
+    paths = summary.similar_report().write(rows, "Title", "command", tmp_path)
     assert tmp_path / "figure2.svg" in paths
     assert "60.0 %" in (tmp_path / "summary.md").read_text()
 
@@ -211,7 +225,7 @@ def test_study_of_bases_alone_is_reported(tiny_spec, tmp_path):
 def test_summary_warns_of_few_pairs_and_stuck_networks(tiny_spec):
     rows = made_up_study(tiny_spec, splits=(0,))
     rows[0] = with_result(rows[0], train_accuracy=0.26)
-    text = summary.summary_text(rows, "Title", "python -m x")
+    text = summary.similar_report().text(rows, "Title", "python -m x")
     assert "only 2 pairs" in text
     assert "one seed only" in text
     assert "1 networks did not learn at all" in text

@@ -7,21 +7,20 @@ Writes `benchmark.json` and `benchmark.md` into `--log-dir`/benchmark.
 """
 
 import dataclasses
+import functools
 import json
 import sys
 from pathlib import Path
 from typing import Literal
 
-import tyro
 from rich.console import Console
 
 from experiments.benchmark import costs, study
 from experiments.benchmark.race import Entrant, Speed, race
 from experiments.benchmark.roofline import roofline
 from experiments.benchmark.tables import to_markdown
-from experiments.common.flags import as_flags
 from experiments.common.settings import GridSettings as Settings
-from experiments.common.terminal import open_console
+from experiments.common.terminal import plain_main
 from keras_transfer.errors import UserError
 from keras_transfer.specs import presets
 from keras_transfer.storage.files import write_atomically
@@ -301,15 +300,8 @@ class Benchmark:
         return result
 
 
-def main(arguments=None) -> int:
-    """Runs the benchmark; returns an exit status."""
-    options = tyro.cli(
-        Options,
-        prog="python -m experiments.benchmark",
-        description=__doc__,
-        args=arguments,
-    )
-    console = open_console()
+def _run_script(options: Options, console: Console) -> int:
+    """Runs the parts that were asked for, and keeps each when it is done."""
     benchmark = Benchmark(options, console)
     folder = Path(options.log_dir).expanduser() / "benchmark"
     path = folder / "benchmark.json"
@@ -322,9 +314,6 @@ def main(arguments=None) -> int:
             found[part] = getattr(benchmark, part)()
             found["roofline"] = benchmark.roofline(found)
             write_atomically(path, json.dumps(found, indent=1))
-    except UserError as error:
-        print(f"error: {as_flags(str(error), options)}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print(f"\nStopped; finished parts are in {path}.", file=sys.stderr)
         return 130
@@ -333,6 +322,8 @@ def main(arguments=None) -> int:
     console.print(text, highlight=False, markup=False, soft_wrap=True)
     return 0
 
+
+main = functools.partial(plain_main, "benchmark", __doc__, Options, _run_script)
 
 if __name__ == "__main__":
     sys.exit(main())

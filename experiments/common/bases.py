@@ -1,6 +1,7 @@
 """The base networks that several scripts start from."""
 
 import dataclasses
+from collections.abc import Callable
 
 from experiments.common.settings import Settings
 from keras_transfer.errors import UserError
@@ -12,17 +13,56 @@ from keras_transfer.studies.images import prepare_data
 from keras_transfer.studies.reporter import Reporter
 
 
-def base_specs(settings: Settings, recipe: Recipe) -> list[NetworkSpec]:
-    """Lists the base networks of the settings' splits and seeds."""
+def grid_specs(
+    settings: Settings, recipe: Recipe, treatments: tuple[str, ...]
+) -> list[NetworkSpec]:
+    """Lists the networks of the settings' splits, seeds and layers.
+
+    Args:
+        settings: `Settings`.
+        recipe: `Recipe`.
+        treatments: Tuple of strings; empty for the base networks alone.
+
+    Returns:
+        List of `NetworkSpec`, bases first.
+    """
     return grids.similar_networks(
         settings.dataset,
         recipe,
         recipe.splits,
         settings.seeds,
-        (),
-        (),
+        recipe.layers if treatments else (),
+        treatments,
         settings.mean,
     )
+
+
+def base_specs(settings: Settings, recipe: Recipe) -> list[NetworkSpec]:
+    """Lists the base networks of the settings' splits and seeds.
+
+    Args:
+        settings: `Settings`.
+        recipe: `Recipe`.
+    """
+    return grid_specs(settings, recipe, ())
+
+
+def with_bases(
+    settings: Settings, list_networks: Callable, *values
+) -> list[NetworkSpec]:
+    """Lists bases, and the networks that copy or replace layers of them.
+
+    Args:
+        settings: `Settings` with splits and layers.
+        list_networks: Callable of bases, layers and `values`, of `grids`.
+        *values: What it takes beside.
+
+    Returns:
+        List of `NetworkSpec`, bases first.
+    """
+    recipe = settings.resolve()
+    bases = base_specs(settings, recipe)
+    return bases + list_networks(bases, recipe.layers, *values)
 
 
 def few_image_bases(

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from experiments.common.running import Writer
 from experiments.common.settings import StudySettings
 from keras_transfer.analysis import published_2014, results
 from keras_transfer.datasets import class_kinds
 from keras_transfer.reports import distance
+from keras_transfer.reports.distance_data import claims
 from keras_transfer.specs.recipes import figure3_key
 from keras_transfer.storage.log_folder import LogFolder
 
@@ -41,46 +41,45 @@ def finished_beside(
     return found
 
 
-def distance_writer(
+def report_distance(
     settings: StudySettings,
     title: str,
+    rows: list[results.Row],
+    command: str,
+    folder: Path,
     names: dict[tuple, tuple[str, str]] | None = None,
-) -> Writer:
-    """Returns what reports networks beside those of the other sections.
+) -> tuple[list[Path], list[str]]:
+    """Reports networks beside those of the other sections.
 
     Args:
         settings: `StudySettings` with `Overlay`.
         title: String.
+        rows: List of `Row`.
+        command: String, the command that made them.
+        folder: Path.
         names: Dict from halves to the names of both sides, of the study's
             own division, or `None`. They are filed beside the results, for
             the figures of other studies and of later.
 
     Returns:
-        `Writer`.
+        Tuple of the files written and of lines for the terminal.
     """
-
-    def write(rows, command, folder):
-        logs = LogFolder(settings.log_dir)
-        every = [*rows, *finished_beside(logs, rows)]
-        place = Path(settings.log_dir) / class_kinds.NAMES_FOLDER
-        for halves, sides in (names or {}).items():
-            class_kinds.write_names(place, settings.dataset, halves, sides)
-        divisions = {row.spec.data.halves for row in every} - {None}
-        sides = {
-            halves: class_kinds.read_names(place, settings.dataset, halves)
-            for halves in divisions
-        }
-        published = None
-        if settings.overlay_2014:
-            published = published_2014.published_drops()
-        paths = distance.write_report(
-            every, title, command, folder, published, sides
-        )
-        lines = [
-            f"Section {claim.number}: {claim.text} "
-            f"{claim.verdict.upper()}: {claim.effect}"
-            for claim in distance.claims(every, sides)
-        ]
-        return paths, lines
-
-    return write
+    logs = LogFolder(settings.log_dir)
+    every = [*rows, *finished_beside(logs, rows)]
+    place = Path(settings.log_dir) / class_kinds.NAMES_FOLDER
+    for halves, sides in (names or {}).items():
+        class_kinds.write_names(place, settings.dataset, halves, sides)
+    divisions = {row.spec.data.halves for row in every} - {None}
+    sides = {
+        halves: class_kinds.read_names(place, settings.dataset, halves)
+        for halves in divisions
+    }
+    published = settings.published(published_2014.published_drops)
+    written = distance.distance_report(published, sides)
+    paths = written.write(every, title, command, folder)
+    lines = [
+        f"Section {claim.number}: {claim.text} "
+        f"{claim.verdict.upper()}: {claim.effect}"
+        for claim in claims(every, sides)
+    ]
+    return paths, lines

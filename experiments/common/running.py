@@ -2,25 +2,28 @@
 
 import contextlib
 import dataclasses
+import functools
 import shlex
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from experiments.common.flags import as_flags
-from experiments.common.settings import Settings, StudySettings, parse
-from experiments.common.terminal import open_console
+from experiments.common.settings import Settings, parse
+from experiments.common.terminal import (
+    name_files,
+    open_console,
+    print_accuracies,
+)
 from experiments.common.training import training
 from keras_transfer.analysis import results
-from keras_transfer.analysis.log_folder import group_rows
 from keras_transfer.errors import UserError, disk_fault
-from keras_transfer.reports import summary
+from keras_transfer.reports.cautions import absent_classes
 from keras_transfer.reports.study_events import write_study_events
-from keras_transfer.reports.summary import absent_classes
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.paths import check_text
 from keras_transfer.specs.rates import with_rates
@@ -56,36 +59,74 @@ class Study:
     whole: bool = True
 
 
-def main_of(
-    script: str,
-    description: str,
-    plan_study: Callable[[Settings], Study],
-    arguments=None,
-    kind: type = StudySettings,
-) -> int:
-    """Runs a study's script; see `guarded_main`.
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A script as a row: what it can be told, what it trains, what it says.
 
     Args:
-        script: String, the script's name.
-        description: String, shown by `--help`.
+        name: String, name of the script and of its folder.
+        doc: String, shown by `--help`.
+        settings: Class of its settings, one that adds to `StudySettings`.
+        specs: Callable of the settings that returns a list of `NetworkSpec`,
+            each base before what needs it.
+        report: Callable of the settings, rows, the command that made them
+            and a folder that returns what a `Writer` does.
+    """
+
+    name: str
+    doc: str
+    settings: type
+    specs: Callable[[Any], list[NetworkSpec]]
+    report: Callable[..., tuple[list[Path], list[str]]]
+
+    def study(self, settings: Settings) -> Study:
+        """Lists the networks and says how they are reported.
+
+        Args:
+            settings: An instance of the class `settings`.
+
+        Returns:
+            `Study`.
+        """
+        write = functools.partial(self.report, settings)
+        return Study(self.name, self.specs(settings), write)
+
+    def main(self, arguments=None) -> int:
+        """Runs the script; see `guarded_main`.
+
+        Args:
+            arguments: List of strings or `None` for the command line.
+
+        Returns:
+            Integer exit status.
+        """
+        words = command_words(self.name, arguments)
+        act = functools.partial(run_study, self.study, words)
+        return guarded_main(self.name, self.doc, act, arguments, self.settings)
+
+
+def run_study(
+    plan_study: Callable[[Any], Study],
+    command: tuple[str, ...],
+    settings: Settings,
+    console: Console,
+) -> int:
+    """Plans a study, gives it the rates that were tuned, and runs it.
+
+    Args:
         plan_study: Callable of the settings that returns a `Study`.
-        arguments: List of strings or `None` for the command line.
-        kind: Class of its settings, one that adds to `StudySettings`.
+        command: Tuple of strings, the words of the command that runs it.
+        settings: `Settings`.
+        console: `rich.console.Console`.
 
     Returns:
         Integer exit status.
     """
-
-    def act(settings: Settings, console: Console) -> int:
-        study = plan_study(settings)
-        found = settings.rates()
-        if found:
-            specs = with_rates(study.specs, found)
-            study = dataclasses.replace(study, specs=specs)
-        words = command_words(script, arguments)
-        return run_study_script(settings, study, console, words)
-
-    return guarded_main(script, description, act, arguments, kind)
+    study = plan_study(settings)
+    found = settings.rates()
+    if found:
+        study = dataclasses.replace(study, specs=with_rates(study.specs, found))
+    return run_study_script(settings, study, console, command)
 
 
 def guarded_main(
@@ -93,7 +134,7 @@ def guarded_main(
     description: str,
     act: Callable[[Settings, Console], int],
     arguments=None,
-    kind: type = StudySettings,
+    kind: type = Settings,
 ) -> int:
     """Runs a script: parse, act, and mistakes told in a line or two.
 
@@ -163,33 +204,6 @@ def command_words(script: str, arguments=None) -> tuple[str, ...]:
     return ("python", "-m", f"experiments.{script}", *given)
 
 
-def print_accuracies(rows: list[results.Row], console: Console) -> None:
-    """Prints mean accuracies by treatment and n, a table a recipe.
-
-    Args:
-        rows: List of `Row`.
-        console: `rich.console.Console`.
-    """
-    for group in group_rows(rows):
-        header, body = summary.accuracy_cells(group.compared)
-        if not body or not group.paired:
-            continue
-        base = results.mean_accuracy(group.compared, "base", 0)
-        solver = group.recipe.solver
-        title = (
-            f"Mean test accuracy, %, {group.recipe.data.name}, "
-            f"{solver.epochs} epochs"
-        )
-        table = Table(title=title)
-        for name in [*header, "base"]:
-            left = name == header[0]
-            table.add_column(name, justify="left" if left else "right")
-        for line in body:
-            level = "" if base is None else f"{100 * base.mean:.1f}"
-            table.add_row(*line, level)
-        console.print(table)
-
-
 def run_study_script(
     settings: Settings,
     study: Study,
@@ -246,7 +260,7 @@ def _report(
         for line in lines:
             console.print(line, highlight=False, markup=False)
         console.print()
-        _name_files(paths, console)
+        name_files(paths, console)
     return SOME_FAILED if outcome.failed else DONE
 
 
@@ -279,14 +293,3 @@ def write_study(
         paths += write_learning_curves(rows, store, title, folder)
         paths += write_filters(rows, store, folder)
     return paths, lines
-
-
-def _name_files(paths: list[Path], console: Console) -> None:
-    for name, suffix in (
-        ("figure", ".svg"),
-        ("table", ".csv"),
-        ("report", ".md"),
-    ):
-        for path in paths:
-            if path.suffix == suffix:
-                console.print(f"{name}: {path}", soft_wrap=True)

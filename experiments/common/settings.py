@@ -1,7 +1,8 @@
 """The command line that all experiment scripts share."""
 
 import dataclasses
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -259,11 +260,24 @@ class StudySettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
+class CopySettings(Layers, Splits, StudySettings):
+    """What studies of copied layers on random halves can be told."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Overlay:
     """What studies can be told that draw a figure of the paper."""
 
     overlay_2014: bool = False
     """Draw the values of 2014 beside, in grey, as changes from their base."""
+
+    def published(self, read: Callable[[], Any]) -> Any:
+        """Returns what is drawn of 2014, or `None` if it is not asked for.
+
+        Args:
+            read: Callable that returns it.
+        """
+        return read() if self.overlay_2014 else None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,19 @@
 """The terminal that scripts print to: text as it is, paths whole."""
 
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tyro
 from rich.console import Console
+from rich.table import Table
+
+from experiments.common.flags import as_flags
+from keras_transfer.analysis import results
+from keras_transfer.analysis.log_folder import group_rows
+from keras_transfer.errors import UserError
+from keras_transfer.reports import tables
 
 
 def open_console() -> Console:
@@ -10,3 +23,79 @@ def open_console() -> Console:
     `:cat:`, which rich would take for styles and pictures.
     """
     return Console(markup=False, emoji=False, highlight=False)
+
+
+def print_accuracies(rows: list[results.Row], console: Console) -> None:
+    """Prints mean accuracies by treatment and n, a table a recipe.
+
+    Args:
+        rows: List of `Row`.
+        console: `rich.console.Console`.
+    """
+    for group in group_rows(rows):
+        header, body = tables.accuracy_cells(group.compared)
+        if not body or not group.paired:
+            continue
+        base = results.mean_accuracy(group.compared, "base", 0)
+        solver = group.recipe.solver
+        title = (
+            f"Mean test accuracy, %, {group.recipe.data.name}, "
+            f"{solver.epochs} epochs"
+        )
+        table = Table(title=title)
+        for name in [*header, "base"]:
+            left = name == header[0]
+            table.add_column(name, justify="left" if left else "right")
+        for line in body:
+            level = "" if base is None else f"{100 * base.mean:.1f}"
+            table.add_row(*line, level)
+        console.print(table)
+
+
+def name_files(paths: list[Path], console: Console) -> None:
+    """Names the files of a report, figures first.
+
+    Args:
+        paths: List of paths.
+        console: `rich.console.Console`.
+    """
+    for name, suffix in (
+        ("figure", ".svg"),
+        ("table", ".csv"),
+        ("report", ".md"),
+    ):
+        for path in paths:
+            if path.suffix == suffix:
+                console.print(f"{name}: {path}", soft_wrap=True)
+
+
+def plain_main(
+    script: str,
+    description: str,
+    kind: type,
+    act: Callable[[Any, Console], int],
+    arguments: list[str] | None = None,
+) -> int:
+    """Runs a script that is no study: parse, act, mistakes told in a line.
+
+    Args:
+        script: String, the script's name.
+        description: String, shown by `--help`.
+        kind: Class of its options, a dataclass.
+        act: Callable of the options and a console that returns a status.
+        arguments: List of strings or `None` for the command line.
+
+    Returns:
+        Integer exit status; 2 for a mistake of the user's.
+    """
+    options = tyro.cli(
+        kind,
+        prog=f"python -m experiments.{script}",
+        description=description,
+        args=arguments,
+    )
+    try:
+        return act(options, open_console())
+    except UserError as error:
+        print(f"error: {as_flags(str(error), options)}", file=sys.stderr)
+        return 2

@@ -15,6 +15,7 @@ nothing, as the networks of any study are; so a start costs little.
 
 import collections
 import dataclasses
+import functools
 import json
 import random
 import shutil
@@ -25,10 +26,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import tyro
 from rich.console import Console
 
-from experiments.common.terminal import open_console
+from experiments.common.terminal import plain_main
 from experiments.random_kills.aims import ANY_TIME, KINDS, choose_aim
 from experiments.random_kills.comparing import OF_TIME, compare, results_of
 from experiments.random_kills.studies import register_tiny_squares, start_study
@@ -212,15 +212,8 @@ def table(record: Record) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(arguments=None) -> int:
-    """Runs the script; returns 0 if nothing was lost or done twice."""
-    options = tyro.cli(
-        Options,
-        prog="python -m experiments.random_kills",
-        description=__doc__,
-        args=arguments,
-    )
-    console = open_console()
+def _run_script(options: Options, console: Console) -> int:
+    """Kills studies; returns 0 if nothing was lost or done twice."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     work = Path(tempfile.mkdtemp(prefix="random_kills."))
     out = Path(options.out).expanduser()
@@ -242,6 +235,10 @@ def main(arguments=None) -> int:
         shutil.rmtree(work)
     return 1 if wrong else 0
 
+
+main = functools.partial(
+    plain_main, "random_kills", __doc__, Options, _run_script
+)
 
 if __name__ == "__main__":
     sys.exit(main())

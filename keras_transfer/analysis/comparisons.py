@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from keras_transfer.analysis import contrasts, mixed_model, verdicts
+from keras_transfer.analysis.chance import above_chance
 from keras_transfer.analysis.contrasts import (
     Cell,
     ModelEstimate,
@@ -194,9 +195,9 @@ class Evidence:
         return f"{text} {verdicts.judge_one(self.part(comparison)).name}"
 
     def above_chance(self) -> bool:
-        """Returns whether each base network does twice as well as a guess."""
+        """Returns whether each base network does better than a guess."""
         bases = [o.value for o in self.accuracies if o.treatment == "base"]
-        return bool(bases) and min(bases) > 2 * self.chance
+        return above_chance(bases, self.chance)
 
 
 def evidence_of(rows: Iterable[Row]) -> Evidence:

@@ -46,18 +46,10 @@ def change_data(rows: list[Row]) -> dict[str, list[tuple[int, Estimate]]]:
         Dict from treatment to `(n, Estimate)`; a treatment without pairs is
         left out.
     """
-    data = {}
-    for treatment, drawn in DRAWN.items():
-        if drawn.is_base:
-            continue
-        points = [
-            (n, results.paired_difference(rows, treatment, BASE, n, n))
-            for n in results.layers_of(rows)
-        ]
-        points = [(n, value) for n, value in points if value is not None]
-        if points:
-            data[treatment] = points
-    return data
+    wanted = [
+        (name, name, BASE) for name, row in DRAWN.items() if not row.is_base
+    ]
+    return _paired(rows, wanted)
 
 
 def loss_data(rows: list[Row]) -> dict[str, list[tuple[int, Estimate]]]:
@@ -70,13 +62,28 @@ def loss_data(rows: list[Row]) -> dict[str, list[tuple[int, Estimate]]]:
         Dict from the labels of `LOSSES` to `(n, Estimate)`; a loss without
         pairs is left out.
     """
-    data = {}
-    for label, first, second in LOSSES:
-        points = [
-            (n, results.paired_difference(rows, first, second, n, n))
-            for n in results.layers_of(rows)
-        ]
-        points = [(n, value) for n, value in points if value is not None]
-        if points:
-            data[label] = points
-    return data
+    return _paired(rows, LOSSES)
+
+
+def changes(rows: list[Row], first: str, second: str) -> list[tuple]:
+    """Returns the paired difference of two treatments at each `n`.
+
+    Args:
+        rows: List of `Row`.
+        first, second: Strings, treatments; `second` may be `"base"`.
+
+    Returns:
+        List of `(n, Estimate)`, of the `n` that have pairs.
+    """
+    found = [
+        (n, results.paired_difference(rows, first, second, n, n))
+        for n in results.layers_of(rows)
+    ]
+    return [(n, value) for n, value in found if value is not None]
+
+
+def _paired(rows: list[Row], wanted) -> dict[str, list[tuple]]:
+    found = {
+        label: changes(rows, first, second) for label, first, second in wanted
+    }
+    return {label: points for label, points in found.items() if points}

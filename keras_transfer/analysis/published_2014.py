@@ -84,6 +84,10 @@ class PublishedCourse:
     points: tuple[tuple[int, float], ...]
 
 
+def _integer(text: str) -> int | None:
+    return int(text) if text else None
+
+
 def published_courses() -> list[PublishedCourse]:
     """Reads the thinned learning curves of the networks with a whole log."""
     courses = []
@@ -93,7 +97,7 @@ def published_courses() -> list[PublishedCourse]:
                 group=row["group"],
                 target=row["target"],
                 n=int(row["n"]),
-                images=int(row["images"]) if row["images"] else None,
+                images=_integer(row["images"]),
                 networks=int(row["networks"]),
                 points=tuple(
                     (int(name), float(value))
@@ -107,22 +111,20 @@ def published_courses() -> list[PublishedCourse]:
 
 def published_nets() -> list[PublishedNet]:
     """Reads the 148 networks of 2014 that have a log."""
-    nets = []
-    for row in _read(_FILE):
-        nets.append(
-            PublishedNet(
-                net=row["net"],
-                group=row["group"],
-                split=int(row["split"]) if row["split"] else None,
-                base=row["base"],
-                target=row["target"],
-                n=int(row["n"]),
-                mode=row["mode"],
-                images=int(row["images"]) if row["images"] else None,
-                top1=float(row["top1"]),
-            )
+    return [
+        PublishedNet(
+            net=row["net"],
+            group=row["group"],
+            split=_integer(row["split"]),
+            base=row["base"],
+            target=row["target"],
+            n=int(row["n"]),
+            mode=row["mode"],
+            images=_integer(row["images"]),
+            top1=float(row["top1"]),
         )
-    return nets
+        for row in _read(_FILE)
+    ]
 
 
 def published_rows() -> list[Row]:

@@ -144,8 +144,7 @@ def paired_difference(
         `Estimate`, or `None` without a pair.
     """
     values = paired_values(rows, first, second, low, high)
-    groups = sorted(values)
-    return estimate([values[group] for group in groups], groups)
+    return estimate([values[group] for group in sorted(values)])
 
 
 def paired_values(
@@ -203,8 +202,6 @@ def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
         len(chosen),
         difference.t_low + shift,
         difference.t_high + shift,
-        difference.boot_low + shift,
-        difference.boot_high + shift,
     )
 
 

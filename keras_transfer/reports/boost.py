@@ -9,14 +9,22 @@ from pathlib import Path
 
 from matplotlib import pyplot as plt
 
-from keras_transfer.analysis import pairs, results
-from keras_transfer.analysis.intervals import Estimate, estimate
+from keras_transfer.analysis import results, verdicts
+from keras_transfer.analysis.comparisons import TWICE, Evidence, evidence_of
+from keras_transfer.analysis.contrasts import ModelEstimate
+from keras_transfer.analysis.differences import estimate_difference
 from keras_transfer.analysis.results import Row
-from keras_transfer.reports import layer_movement
-from keras_transfer.reports.style import SETTINGS, plot_estimates, save
-from keras_transfer.reports.summary import drift_section, write_texts
-from keras_transfer.specs.treatments import TWICE
-from keras_transfer.studies.grids import long_bases
+from keras_transfer.analysis.verdicts import Part
+from keras_transfer.reports import layer_movement, markdown, tables
+from keras_transfer.reports.style import (
+    SETTINGS,
+    label_layers,
+    plot_curve,
+    save,
+    series_look,
+    zero_line,
+)
+from keras_transfer.reports.summary import drift_section
 
 QUESTIONS = (
     ("AnB+", "BnB+"),
@@ -26,106 +34,80 @@ QUESTIONS = (
     ("BnB+", "base"),
     (TWICE, "base"),
 )
-# Marker, colour, dash, filled.
-_LOOKS = (
-    ("^", "#b03030", "-", True),
-    ("D", "#c46a00", "--", False),
-    ("s", "#1f5fa8", ":", False),
-)
+# What AnB+ is compared with, and what is alike in both.
+CONTROLS = {
+    "base": "as many epochs on the target",
+    "BnB+": "two trainings, both on the target",
+    TWICE: "as many epochs in all, in one schedule on the target",
+}
+_SIGNS = {
+    verdicts.PRESENT: "ahead",
+    verdicts.REVERSED: "behind",
+    verdicts.ABSENT: "level within half a point",
+    verdicts.UNDECIDED: "undecided",
+}
 
 
-def _chosen(rows: list[Row], name: str) -> list[Row]:
-    """Returns the rows of a treatment; long bases are one of their own."""
-    usual = {row.spec.own_base for row in rows}
-    longer = set(long_bases(list(usual)))
-    return [
-        row
-        for row in rows
-        if name == (TWICE if row.spec in longer else row.spec.treatment)
+def control_verdicts(evidence: Evidence) -> list[str]:
+    """Says where AnB+ stands with each control, by itself.
+
+    Losing to one of them does not make the others count for nothing: each
+    holds something else alike.
+
+    Args:
+        evidence: `Evidence` of bases, long bases, BnB+ and AnB+.
+
+    Returns:
+        List of strings, the control that is hardest to beat first, those
+        that were not measured last.
+    """
+    found = {
+        control: estimate_difference(evidence, "AnB+", control)
+        for control in CONTROLS
+    }
+    known = {c: e for c, e in found.items() if e is not None}
+    ranked = sorted(known, key=lambda control: known[control].mean)
+    lines = [
+        f"AnB+ - {control}: {known[control].in_points(2)} points, "
+        f"{_sign(known[control])} ({CONTROLS[control]})."
+        for control in ranked
     ]
+    missing = [control for control in CONTROLS if control not in known]
+    return lines + [f"AnB+ - {control}: not measured." for control in missing]
 
 
-def difference(
-    rows: list[Row], first: str, second: str, low: int, high: int
-) -> Estimate | None:
-    """Averages paired differences over a range of `n`.
-
-    Args:
-        rows: List of `Row`, of bases, long bases, BnB+ and AnB+.
-        first, second: Strings, as in `QUESTIONS`.
-        low, high: Integers, range of `n`, both included.
-
-    Returns:
-        `Estimate` over pairs of split, seed and target, or `None`.
-    """
-    one, two = (
-        results.in_range(_chosen(rows, name), low, high)
-        for name in (first, second)
-    )
-    found = pairs.differences(one, two)
-    means = [sum(values.values()) / len(values) for values in found.values()]
-    return estimate(means, list(found))
+def _sign(estimate: ModelEstimate) -> str:
+    if estimate.low is None:
+        return _SIGNS[verdicts.UNDECIDED]
+    sign = _SIGNS[verdicts.judge_one(Part(estimate)).name]
+    return f"{sign} for {estimate.scope}"
 
 
-def verdict(rows: list[Row]) -> str:
-    """Says in a sentence what the data show."""
-    over_selffer = difference(rows, "AnB+", "BnB+", 1, 7)
-    over_long = difference(rows, "AnB+", TWICE, 1, 7)
-    known = [e for e in (over_selffer, over_long) if e and e.t_low is not None]
-    if len(known) < 2:
-        return (
-            "Undecided: fewer than two pairs, or a control is missing. More "
-            "`--splits` or `--seeds` decide."
-        )
-    measured = (
-        f"AnB+ - BnB+ {over_selffer.in_points(2)}, AnB+ - base trained as "
-        f"long {over_long.in_points(2)} points"
-    )
-    if all(effect.t_low > 0 for effect in known):
-        text = "Having seen other classes helps: it beats both controls"
-    elif any(effect.t_high < 0 for effect in known):
-        text = "Having seen other classes does not help: a control beats it"
-    else:
-        text = (
-            "Having seen other classes cannot be told from training as long: "
-            "an interval includes 0"
-        )
-    return f"{text} ({measured}, {over_selffer.count} pairs)."
-
-
-def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
-    """Draws the paired differences against n, with 95 % t intervals.
-
-    Args:
-        rows: List of `Row`.
-        title: String.
-        path: Path without suffix.
-
-    Returns:
-        List of the paths written, SVG and PNG.
-    """
-    layers = results.layers_of(rows)
+def _plot(rows: list[Row], title: str, path: Path) -> list[Path]:
+    """Draws AnB+ minus each control against n, with 95 % intervals."""
+    layers, evidence = results.layers_of(rows), evidence_of(rows)
     with plt.rc_context(SETTINGS):
         figure, axes = plt.subplots(figsize=(8.5, 5.5), layout="constrained")
-        for index, (question, look) in enumerate(
-            zip(QUESTIONS[:3], _LOOKS, strict=True)
-        ):
-            values = [(n, difference(rows, *question, n, n)) for n in layers]
+        for index, (first, second) in enumerate(QUESTIONS[:3]):
+            values = [
+                (n, estimate_difference(evidence, first, second, n, n))
+                for n in layers
+            ]
             points = [
-                (n + 0.08 * (index - 1), value)
+                (n + 0.08 * (index - 1), *_percent(value))
                 for n, value in values
                 if value is not None
             ]
             if points:
-                plot_estimates(axes, points, look, " - ".join(question))
-        axes.axhline(0, color="#222222", lw=0.9)
-        axes.set_xticks(layers)
-        axes.set_xlabel("n, the number of copied layers (of 8)")
+                label = f"{first} - {second}"
+                plot_curve(axes, points, series_look(index), label)
+        zero_line(axes)
+        label_layers(axes, layers)
         axes.set_ylabel("difference of top-1 accuracy (points)")
-        pairs = len({row.group for row in rows})
+        splits = len({row.spec.division for row in rows})
         axes.set_title(
-            f"{title}\npaired by split, seed and target ({pairs} pairs); "
-            "bars: 95 % t interval",
+            f"{title}\npaired by split, seed and target; bars: 95 % interval "
+            f"({splits} split{'' if splits == 1 else 's'})",
             fontsize=11,
         )
         if axes.get_legend_handles_labels()[0]:
@@ -133,41 +115,36 @@ def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
         return save(figure, path)
 
 
-def summary_text(rows: list[Row], title: str, command: str) -> str:
-    """Returns the summary in Markdown."""
-    layers = results.layers_of(rows)
-    lines = [f"# {title}", "", f"    {command}", "", verdict(rows), ""]
-    lines += [
-        "Points of top-1 accuracy, paired by split, seed and target; [low, "
-        "high] is the 95 % t interval, {low, high} that of the hierarchical "
-        "bootstrap. Pairs of one split share networks.",
-        "",
-        "| difference | n | pairs | paired | bootstrap |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for question in QUESTIONS:
+def _percent(value: ModelEstimate) -> list[float | None]:
+    ends = (value.mean, value.low, value.high)
+    return [None if end is None else 100 * end for end in ends]
+
+
+def _lines(rows: list[Row]) -> list[str]:
+    layers, evidence = results.layers_of(rows), evidence_of(rows)
+    standing = enumerate(control_verdicts(evidence), 1)
+    body = []
+    for first, second in QUESTIONS:
         for low, high in [*((n, n) for n in layers), (1, 7)]:
-            value = difference(rows, *question, low, high)
-            if value is None:
-                continue
-            boot = ""
-            if value.boot_low is not None:
-                low_b, high_b = 100 * value.boot_low, 100 * value.boot_high
-                boot = f"{{{low_b:+.2f}, {high_b:+.2f}}}"
-            name = str(low) if low == high else "all"
-            lines.append(
-                f"| {' - '.join(question)} | {name} | {value.count} | "
-                f"{value.in_points(2)} | {boot} |"
-            )
-    lines += drift_section(rows)
-    return "\n".join(lines) + "\n"
+            found = estimate_difference(evidence, first, second, low, high)
+            if found is not None:
+                name = str(low) if low == high else "all"
+                cells = [f"{first} - {second}", name, str(found.count)]
+                body.append([*cells, found.in_points(2), found.scope])
+    header = ["difference", "n", "pairs", "estimate", "interval holds for"]
+    return [
+        "What AnB+ has over each control, the hardest to beat first:",
+        "",
+        *(f"{i}. {text}" for i, text in standing),
+        "",
+        f"Points of top-1 accuracy. {tables.MEANING}",
+        "",
+        *markdown.table(header, body),
+        *drift_section(rows),
+    ]
 
 
-def write_report(
-    rows: list[Row], title: str, command: str, folder: Path
-) -> list[Path]:
-    """Writes the figures, the table and the summary."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = plot(rows, title, folder / "boost")
-    paths += layer_movement.plot_drift(rows, title, folder / "layers")
-    return paths + write_texts(rows, summary_text(rows, title, command), folder)
+REPORT = markdown.Report(
+    {"boost": _plot, "layers": layer_movement.plot_drift}, _lines
+)
+write_report = REPORT.write

@@ -1,349 +1,115 @@
-"""Sections 4.2 and 4.3: what the distance between two tasks costs.
+"""The report of sections 4.2 and 4.3: figure 3, its tables and claims."""
 
-Random halves are similar tasks, natural and man-made classes dissimilar ones,
-and layers that were never trained are the floor. Sides differ in their number
-of classes and their difficulty, so every network is compared with its own
-base: same division, target and seed.
-"""
-
-import dataclasses
 from pathlib import Path
 
 from keras_transfer.analysis import pairs, results
-from keras_transfer.analysis.intervals import Estimate, welch_difference
-from keras_transfer.analysis.results import Claim, Row
-from keras_transfer.datasets.class_kinds import name_sides
-from keras_transfer.reports.summary import absent_classes, write_texts
-from keras_transfer.specs.origins import HALVES, INITIALIZATIONS
-
-SIMILAR = "random halves"
-# From halves, a pair of tuples of class indices, to the names of A and B.
-Names = dict[tuple, tuple[str, str]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Sort:
-    """Networks whose frozen layers come from tasks equally far away.
-
-    Args:
-        rows: List of `Row`, bases included.
-        treatment: String, the one that is compared with the base.
-        sides: Pair of strings, names of A and B of a division by kind, or
-            `None` for random halves.
-    """
-
-    rows: list[Row]
-    treatment: str
-    sides: tuple[str, str] | None = None
-
-    @property
-    def untrained(self) -> bool:
-        """Whether the frozen layers are random ones."""
-        return self.treatment != "AnB"
+from keras_transfer.analysis.chance import did_not_learn
+from keras_transfer.analysis.curves import changes
+from keras_transfer.analysis.results import Row
+from keras_transfer.reports import markdown
+from keras_transfer.reports.cautions import absent_classes
+from keras_transfer.reports.distance_data import (
+    Names,
+    claims,
+    figure3_data,
+    kinds,
+    sorts_of,
+)
 
 
-def random_name(initialization: str) -> str:
-    """Names the treatment of random layers: `random (he)`."""
-    return f"random ({initialization})"
-
-
-def sorts_of(rows: list[Row], names: Names | None = None) -> dict[str, Sort]:
-    """Sorts networks by the distance of their tasks.
-
-    Args:
-        rows: List of `Row` of all three sections.
-        names: Dict from halves to the names of both sides; those that it
-            lacks are named by what is known of the data set.
-
-    Returns:
-        Dict from a name to its `Sort`; names without a network are absent.
-        Every division by kind has one of its own.
-    """
-    split = [row for row in rows if row.spec.data.halves is None]
-    sorts = {SIMILAR: Sort(split, "AnB")}
-    divisions = dict.fromkeys(
-        row.spec.data.halves for row in rows if row.spec.data.halves
-    )
-    for halves in divisions:
-        kinds = [row for row in rows if row.spec.data.halves == halves]
-        data_set = kinds[0].spec.data.name
-        sides = (names or {}).get(halves) or name_sides(data_set, halves)
-        name = " / ".join(sides)
-        if name in sorts:  # balanced or not, of other files
-            name += f" ({len(halves[0])} and {len(halves[1])} classes)"
-        while name in sorts:
-            name += "'"
-        sorts[name] = Sort(kinds, "AnB", sides)
-    for name in map(random_name, INITIALIZATIONS):
-        sorts[name] = Sort(split, name)
-    return {
-        name: sort
-        for name, sort in sorts.items()
-        if results.select(sort.rows, sort.treatment)
-    }
-
-
-def _kinds(rows: list[Row], names: Names | None) -> str:
-    """Says what the classes of the dissimilar tasks are."""
-    sides = {sort.sides for sort in sorts_of(rows, names).values()} - {None}
-    if len(sides) == 1:
-        return f"{' and '.join(*sides)} classes"
-    return "classes divided by kind"
-
-
-def drops(rows: list[Row], treatment: str) -> list[tuple[int, Estimate]]:
-    """Returns the paired change from the own base at each `n`.
-
-    Args:
-        rows: List of `Row`.
-        treatment: String.
-
-    Returns:
-        List of `(n, Estimate)`.
-    """
-    found = []
-    for n in results.layers_of(rows):
-        change = results.paired_difference(rows, treatment, "base", n, n)
-        if change is not None:
-            found.append((n, change))
-    return found
-
-
-def figure3_data(
-    rows: list[Row], names: Names | None = None
-) -> tuple[dict, dict, dict]:
-    """Returns what figure 3 draws: accuracies by side, random, and drops.
-
-    Args:
-        rows: List of `Row` of all three sections.
-        names: As of `sorts_of`.
-    """
-    dissimilar, random, change = {}, {}, {}
-    for name, sort in sorts_of(rows, names).items():
-        change[name] = [(0, 0.0)] + [
-            (n, value.mean, value.t_low, value.t_high)
-            for n, value in drops(sort.rows, sort.treatment)
-        ]
-        if sort.sides is not None:
-            for side, kind in zip(HALVES, sort.sides, strict=True):
-                own = [row for row in sort.rows if row.spec.target == side]
-                curve = f"target {kind}"
-                if curve in dissimilar:
-                    curve += f", {name}"
-                dissimilar[curve] = _means(own, sort.treatment)
-        elif sort.untrained:
-            random[f"{name}, random halves"] = _means(sort.rows, sort.treatment)
-    return dissimilar, random, change
-
-
-def _means(rows: list[Row], treatment: str) -> list[tuple[int, float]]:
-    points = []
-    for n in [0, *results.layers_of(rows)]:
-        chosen = (
-            results.select(rows, treatment, n, n)
-            if n
-            else results.select(rows, "base")
-        )
-        if chosen:
-            mean = sum(row.accuracy for row in chosen) / len(chosen)
-            points.append((n, mean))
-    return points
-
-
-def claims(rows: list[Row], names: Names | None = None) -> list[Claim]:
-    """Puts what sections 4.2 and 4.3 say to these data.
-
-    Args:
-        rows: List of `Row`.
-        names: As of `sorts_of`.
-
-    Returns:
-        List of `Claim`, one for each comparison that can be made.
-    """
-    sorts = sorts_of(rows, names)
-    dissimilar = [name for name in sorts if sorts[name].sides is not None]
-    found = []
-    for kind in dissimilar:
-        of_kind = f", {kind}" if len(dissimilar) > 1 else ""
-        if SIMILAR in sorts:
-            found.append(
-                _claim(
-                    "4.2",
-                    "Frozen layers lose more between dissimilar tasks than "
-                    f"between similar ones{of_kind}.",
-                    "dissimilar - similar",
-                    sorts[SIMILAR],
-                    sorts[kind],
-                )
-            )
-        for name in map(random_name, INITIALIZATIONS):
-            if name in sorts:
-                found.append(
-                    _claim(
-                        "4.3",
-                        "Features of a distant task are better than random "
-                        f"ones, {name}{of_kind}.",
-                        "random - dissimilar",
-                        sorts[kind],
-                        sorts[name],
-                    )
-                )
-    return found
-
-
-def _claim(section, text, name, better: Sort, worse: Sort) -> Claim:
-    layers = sorted(_upper_layers(better) & _upper_layers(worse))
-    changes = [
-        _mean_changes(sort.rows, sort.treatment, layers)
-        for sort in (better, worse)
-    ]
-    where = ", ".join(map(str, layers))
-    name = f"loss at n = {where}, {name}:" if layers else f"loss, {name}:"
-    if not all(changes):
-        return Claim(section, text, f"{name} not measured", "undecided", "")
-    effect = welch_difference(*changes, of="pair")
-    verdict = "undecided"
-    if effect.t_low is not None:
-        if effect.t_low > 0:
-            verdict = "supported"
-        elif effect.t_high < 0:
-            verdict = "not supported"
-    counts = " and ".join(str(len(values)) for values in changes)
-    return Claim(
-        section,
-        text,
-        f"{name} {effect.in_points()}",
-        verdict,
-        f"{counts} pairs, not paired with each other: Welch's interval; "
-        "supported if it lies above 0",
-    )
-
-
-def _upper_layers(sort: Sort) -> set[int]:
-    """Returns the n from 4 on, where the paper sees the difference."""
-    chosen = results.select(sort.rows, sort.treatment)
-    return {n for n in results.layers_of(chosen) if n >= 4}
-
-
-def _mean_changes(rows: list[Row], treatment: str, layers) -> list[float]:
-    """Returns each pair's change from its base, the mean over `layers`.
-
-    A pair that lacks one of them is left out: losses grow with n, so its mean
-    would be another thing.
-    """
-    changes = [
-        results.paired_values(rows, treatment, "base", n, n) for n in layers
-    ]
-    if not changes:
-        return []
-    whole = set(changes[0]).intersection(*changes[1:])
-    return [
-        sum(change[pair] for change in changes) / len(layers)
-        for pair in sorted(whole)
-    ]
-
-
-def summary_text(
-    rows: list[Row], title: str, command: str, names: Names | None = None
-) -> str:
-    """Returns the summary in Markdown."""
-    lines = [f"# {title}", "", f"    {command}", ""]
-    sorts = sorts_of(rows, names)
-    layers = sorted(
-        {n for sort in sorts.values() for n in results.layers_of(sort.rows)}
-    )
-    lines += [
+def _lines(rows: list[Row], names: Names | None) -> list[str]:
+    lines = [
         "Change of top-1 accuracy from the own base (same division, target "
         "and seed), in points, with the 95 % t interval over pairs where "
         "there are two or more.",
         "",
-        "| frozen layers of | pairs | "
-        + " | ".join(f"n = {n}" for n in layers)
-        + " |",
-        "| --- | --- |" + " --- |" * len(layers),
+        *markdown.table(*_change_cells(rows, names)),
+        "",
+        "## Each network",
+        "",
+        *_network_table(rows),
+        *markdown.warnings(_stuck(rows)),
+        "",
+        "## What the paper says",
+        "",
     ]
+    lines += [
+        f"- Section {claim.number}: {markdown.claim_text(claim)}"
+        for claim in claims(rows, names)
+    ]
+    cautions = absent_classes(rows)
+    if len({row.spec.seed for row in rows}) == 1:
+        cautions.insert(
+            0,
+            "one seed only: the intervals, where there are any, do not show "
+            "how much a network varies from run to run.",
+        )
+    return [*lines, *markdown.warnings(cautions)]
+
+
+def _change_cells(rows: list[Row], names: Names | None) -> markdown.Cells:
+    sorts = sorts_of(rows, names)
+    layers = sorted(
+        {n for sort in sorts.values() for n in results.layers_of(sort.rows)}
+    )
+    body = []
     for name, sort in sorts.items():
-        values = dict(drops(sort.rows, sort.treatment))
+        values = dict(changes(sort.rows, sort.treatment, "base"))
         count = max((value.count for value in values.values()), default=0)
         cells = [values[n].in_points() if n in values else "" for n in layers]
-        lines.append(f"| {name} | {count} | " + " | ".join(cells) + " |")
-    lines += ["", "## Each network", ""]
-    lines += [
-        "| network | division | test | minus own base | train accuracy "
-        "| train loss |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+        body.append([name, str(count), *cells])
+    header = ["frozen layers of", "pairs", *(f"n = {n}" for n in layers)]
+    return header, body
+
+
+def _network_table(rows: list[Row]) -> list[str]:
     gains = pairs.own_gains(rows)
-    stuck = []
+    body = []
     for row in rows:
         gain = gains.get(row.spec)
-        change = "" if gain is None else f"{100 * gain:+.1f}"
-        result = row.result
-        lines.append(
-            f"| {row.spec.label}, seed {row.spec.seed} | {row.spec.division} "
-            f"| {100 * row.accuracy:.1f} % | {change} "
-            f"| {100 * result.train_accuracy:.1f} % "
-            f"| {result.train_loss:.3f} |"
+        body.append(
+            [
+                f"{row.spec.label}, seed {row.spec.seed}",
+                row.spec.division,
+                f"{100 * row.accuracy:.1f} %",
+                "" if gain is None else f"{100 * gain:+.1f}",
+                f"{100 * row.result.train_accuracy:.1f} %",
+                f"{row.result.train_loss:.3f}",
+            ]
         )
-        if result.train_accuracy < 1.5 / len(result.classes):
-            stuck.append(row.spec.label)
-    if stuck:
-        lines += [
-            "",
-            "**Warning:** these networks did not learn their own training "
-            "images: an optimisation failure, not a fact about features: "
-            f"{', '.join(stuck)}.",
-        ]
-    lines += ["", "## What the paper says", ""]
-    for claim in claims(rows, names):
-        lines.append(
-            f"- Section {claim.number}: {claim.text} "
-            f"**{claim.verdict.capitalize()}** by these data. {claim.effect} "
-            f"({claim.why})."
-        )
-    seeds = {row.spec.seed for row in rows}
-    if len(seeds) == 1:
-        lines += [
-            "",
-            "**Warning:** one seed only: the intervals, where there are any, "
-            "do not show how much a network varies from run to run.",
-        ]
-    for caution in absent_classes(rows):
-        lines += ["", f"**Warning:** {caution}"]
-    return "\n".join(lines) + "\n"
+    header = ["network", "division", "test", "minus own base"]
+    return markdown.table([*header, "train accuracy", "train loss"], body)
 
 
-def write_report(
-    rows: list[Row],
-    title: str,
-    command: str,
-    folder: Path,
-    published: dict | None = None,
-    names: Names | None = None,
-) -> list[Path]:
-    """Writes figure 3, the table and the summary.
+def _stuck(rows: list[Row]) -> list[str]:
+    stuck = [row.spec.label for row in rows if did_not_learn(row)]
+    if not stuck:
+        return []
+    return [
+        "these networks did not learn their own training images: an "
+        "optimisation failure, not a fact about features: "
+        f"{', '.join(stuck)}."
+    ]
+
+
+def distance_report(
+    published: dict | None = None, names: Names | None = None
+) -> markdown.Report:
+    """Returns the report of sections 4.2 and 4.3, of rows of all three.
 
     Args:
-        rows: List of `Row` of all three sections.
-        title: String.
-        command: String, the command that made the results.
-        folder: Path.
         published: Dict from name to the drops of 2014 to draw beside, or
             `None`.
-        names: As of `sorts_of`.
-
-    Returns:
-        List of the paths written, figures first and the summary last.
+        names: As of `distance_data.sorts_of`.
     """
+    # Matplotlib only when it is needed.
     from keras_transfer.reports import figure3
 
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = figure3.plot_figure3(
-        *figure3_data(rows, names),
-        title,
-        folder / "figure3",
-        published,
-        _kinds(rows, names),
-    )
-    text = summary_text(rows, title, command, names)
-    return paths + write_texts(rows, text, folder)
+    def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
+        data, of = figure3_data(rows, names), kinds(rows, names)
+        return figure3.plot_figure3(*data, title, path, published, of)
+
+    def lines(rows: list[Row]) -> list[str]:
+        return _lines(rows, names)
+
+    return markdown.Report({"figure3": plot}, lines)

@@ -5,36 +5,25 @@ from pathlib import Path
 
 from matplotlib import pyplot as plt
 
-from keras_transfer.reports.style import PUBLISHED_GREY, SETTINGS, save
-from keras_transfer.specs.treatments import DRAWN
+from keras_transfer.reports.style import (
+    BLUE,
+    LAYERS_LABEL,
+    PUBLISHED_GREY,
+    SETTINGS,
+    Look,
+    plot_curve,
+    save,
+    series_look,
+    treatment_look,
+    treatment_shift,
+    zero_line,
+)
 
 # Points `(n, value)` or, with an interval, `(n, value, low, high)`.
 Curve = list[tuple]
 
-# Marker, colour, dash and filling of a curve, by its place in the legend.
-_LOOKS = (
-    ("o", "#1f5fa8", "-", True),
-    ("h", "#c46a00", "--", False),
-    ("^", "#7a7a00", ":", True),
-    ("D", "#b03030", "-.", False),
-    ("s", "#5a3d8a", "-", False),
-)
-_DASHES = ("-", "--", ":", "-.")
 _APART = 0.09  # layers between two curves with intervals
 _REACH = 0.6  # at most, from the first of them to the last
-
-
-def look_of(index: int) -> tuple[str, str, str, bool]:
-    """Returns marker, colour, dash and filling of any number of curves.
-
-    Args:
-        index: Integer, the curve's place in the legend. Beyond the table a
-            marker comes again with another dash or filling: 20 differ.
-    """
-    again, place = divmod(index, len(_LOOKS))
-    marker, colour, dash, filled = _LOOKS[place]
-    dash = _DASHES[(_DASHES.index(dash) + again) % len(_DASHES)]
-    return marker, colour, dash, filled ^ bool(again % 2)
 
 
 def _plain(name: str) -> str:
@@ -45,26 +34,14 @@ def _plot(axes, curves: dict[str, Curve], published=None) -> None:
     _plot_published(axes, published or {})
     apart = min(_APART, _REACH / max(1, len(curves) - 1))
     for index, (name, points) in enumerate(curves.items()):
-        marker, colour, dash, filled = look_of(index)
         # Beside each other, or their bars would hide one another.
         shift = apart * (index - (len(curves) - 1) / 2)
-        places = [n + shift if interval else n for n, _, *interval in points]
-        for place, (_, _, *interval) in zip(places, points, strict=True):
-            if interval and interval[0] is not None:
-                axes.plot(
-                    [place] * 2, [100 * v for v in interval], color=colour
-                )
-        axes.plot(
-            places,
-            [100 * point[1] for point in points],
-            marker=marker,
-            ls=dash,
-            color=colour,
-            markerfacecolor=colour if filled else "white",
-            markersize=7,
-            label=_plain(name),
-        )
-    axes.set_xlabel("n, the number of copied layers (of 8)")
+        shifted = [
+            (n + (shift if ends else 0), *_percent(value, *ends))
+            for n, value, *ends in points
+        ]
+        plot_curve(axes, shifted, series_look(index), _plain(name))
+    axes.set_xlabel(LAYERS_LABEL)
     if curves:
         axes.legend(fontsize=9)
     else:
@@ -73,20 +50,16 @@ def _plot(axes, curves: dict[str, Curve], published=None) -> None:
         )
 
 
+def _percent(*values: float | None) -> list[float | None]:
+    return [None if value is None else 100 * value for value in values]
+
+
 def _plot_published(axes, curves: dict[str, Curve]) -> None:
     for index, (name, points) in enumerate(curves.items()):
-        marker, _, dash, _ = look_of(index)
-        axes.plot(
-            [n for n, _ in points],
-            [100 * value for _, value in points],
-            marker=marker,
-            ls=dash,
-            color=PUBLISHED_GREY,
-            markerfacecolor="white",
-            markersize=5,
-            lw=1,
-            label=f"2014: {name}",
-        )
+        look = series_look(index)
+        grey = Look(look.marker, PUBLISHED_GREY, look.line, filled=False)
+        shares = [(n, 100 * value) for n, value in points]
+        plot_curve(axes, shares, grey, f"2014: {name}", size=5, width=1)
 
 
 def plot_figure3(
@@ -134,7 +107,7 @@ def plot_figure3(
             if published:
                 name += "; grey: Yosinski et al. 2014, ImageNet"
             place.set_title(name, fontsize=11)
-            place.axhline(0, color="#222222", lw=0.9)
+            zero_line(place)
             place.set_ylabel("change of top-1 accuracy (points)")
         axes[1, 0].set_ylim(-30, 3)
         if drops:
@@ -163,12 +136,8 @@ def plot_reduced(
             count, 1, figsize=(8, 4.5 * count), layout="constrained"
         )
         for axes, scale in zip(panels[:2], ("linear", "log"), strict=True):
-            axes.plot(
-                [images for images, _ in points],
-                [100 * value for _, value in points],
-                "o-",
-                color="#1f5fa8",
-            )
+            shares = [(images, 100 * value) for images, value in points]
+            plot_curve(axes, shares, Look("o", BLUE), size=6)
             axes.set_xscale(scale)
             axes.set_yscale(scale)
             axes.set_xlabel(f"training images a class, at most ({scale})")
@@ -182,19 +151,12 @@ def plot_reduced(
 def _plot_shares(axes, points: Curve, published: Curve) -> None:
     """Draws both on one scale: shares of the accuracy with all images."""
     for name, curve, look in (
-        ("2014, ImageNet", published, ("D", PUBLISHED_GREY, "white")),
-        ("here", points, ("o", "#1f5fa8", "#1f5fa8")),
+        ("2014, ImageNet", published, Look("D", PUBLISHED_GREY, filled=False)),
+        ("here", points, Look("o", BLUE)),
     ):
-        marker, colour, face = look
         _, whole = max(curve)
-        axes.plot(
-            [images for images, _ in curve],
-            [100 * value / whole for _, value in curve],
-            marker=marker,
-            color=colour,
-            markerfacecolor=face,
-            label=name,
-        )
+        shares = [(images, 100 * value / whole) for images, value in curve]
+        plot_curve(axes, shares, look, name, size=6)
     axes.set_xscale("log")
     axes.set_xlabel("training images a class, at most (log)")
     axes.set_ylabel("share of the accuracy with all images (%)")
@@ -229,25 +191,26 @@ def plot_boost(
             places[0], panels.items(), strict=True
         ):
             for treatment, points in treatments.items():
-                look = DRAWN[treatment].look
-                mean = math.fsum(v for _, v in points) / len(points)
-                axes.plot(
-                    [n + look.shift for n, _ in points],
-                    [100 * value for _, value in points],
-                    look.marker,
-                    color=look.colour,
-                    markerfacecolor=look.colour if look.filled else "white",
-                    markersize=8,
-                    markeredgewidth=1.4,
-                    label=f"{treatment}: mean {100 * mean:+.2f} points "
-                    f"({len(points)} networks)",
-                )
-                axes.axhline(
-                    100 * mean, color=look.colour, ls=look.line, lw=1.4
-                )
-            axes.axhline(0, color="#222222", lw=0.9)
+                _plot_gains(axes, treatment, points)
+            zero_line(axes)
             axes.set_title(name, fontsize=11)
-            axes.set_xlabel("n, the number of copied layers (of 8)")
+            axes.set_xlabel(LAYERS_LABEL)
             axes.legend(fontsize=9, loc="lower right")
         places[0][0].set_ylabel("gain of top-1 accuracy (points)")
         return save(figure, path)
+
+
+def _plot_gains(axes, treatment: str, points: Curve) -> None:
+    look, shift = treatment_look(treatment), treatment_shift(treatment)
+    mean = math.fsum(v for _, v in points) / len(points)
+    axes.plot(
+        [n + shift for n, _ in points],
+        [100 * value for _, value in points],
+        ls="",
+        markeredgewidth=1.4,
+        label=f"{treatment}: mean {100 * mean:+.2f} points "
+        f"({len(points)} networks)",
+        **look.of_marks(8),
+    )
+    dash = "--" if treatment == "BnB+" else "-"
+    axes.axhline(100 * mean, color=look.colour, ls=dash, lw=1.4)

@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 from keras_transfer.analysis import results
 from keras_transfer.analysis.layer_movement import drift_data
 from keras_transfer.analysis.results import Row
-from keras_transfer.reports.style import SETTINGS, save
+from keras_transfer.reports.style import INK, SETTINGS, save
 from keras_transfer.specs.origins import LAYER_NAMES
 from keras_transfer.specs.treatments import BASE, DRAWN, Look
 
@@ -41,7 +41,7 @@ def plot_drift(rows: list[Row], title: str, path: Path) -> list[Path]:
                 points = data[treatment].get(layer, [])
                 _plot_layer(axes, points, DRAWN[treatment].look)
             for _, mean, *_ in data.get(BASE, {}).get(layer, []):
-                axes.axhline(mean, color="#222222", ls=":", lw=1.1)
+                axes.axhline(mean, color=INK, ls=":", lw=1.1)
             axes.set_title(layer, fontsize=11)
         layers = results.layers_of(rows)
         axes.set_xticks(layers)
@@ -107,7 +107,7 @@ def _legend(treatments: list[str], with_base: bool) -> list:
     if with_base:
         handles.append(
             plt.Line2D(
-                [], [], color="#222222", ls=":", label="base networks, all new"
+                [], [], color=INK, ls=":", label="base networks, all new"
             )
         )
     return handles

@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from keras_transfer.analysis.results import Row
-from keras_transfer.reports.style import SETTINGS, save
+from keras_transfer.analysis.target_size import images_a_class
+from keras_transfer.reports.style import INK, SETTINGS, save
 from keras_transfer.storage.store import RunStore
 
 _METRICS = (("accuracy", "top-1 accuracy (%)", 100), ("loss", "loss", 1))
@@ -57,6 +58,9 @@ class Course:
 def read_epochs(path: Path) -> list[tuple]:
     """Reads the values of `_KEPT` in each row of `epochs.jsonl`.
 
+    Args:
+        path: Path.
+
     Returns:
         List of tuples; empty if the file is not there or not whole.
     """
@@ -68,7 +72,11 @@ def read_epochs(path: Path) -> list[tuple]:
 
 
 def image_count(images: int) -> str:
-    """Returns `1 image a class`, `5 images a class`."""
+    """Returns `1 image a class`, `5 images a class`.
+
+    Args:
+        images: Integer.
+    """
     return f"{images} image{'' if images == 1 else 's'} a class"
 
 
@@ -99,7 +107,7 @@ def find_courses(rows: list[Row], store: RunStore) -> dict[str, list[Course]]:
             continue
         panel, key = spec.treatment, (spec.n, f"n = {spec.n}")
         if few:
-            images = round(row.result.images["train"] / len(row.result.classes))
+            images = images_a_class(row)
             panel += f", n = {spec.n}" if spec.n else ""
             key = images, image_count(images)
         if len(lengths[spec.treatment]) > 1:
@@ -236,10 +244,10 @@ def _add_legend(figure, colours: dict, trained: bool) -> None:
         Line2D([], [], color=colour, lw=2.5, label=label)
         for (_, _, label), colour in colours.items()
     ]
-    handles.append(Line2D([], [], color="#222222", label="validation"))
+    handles.append(Line2D([], [], color=INK, label="validation"))
     if trained:
         handles.append(
-            Line2D([], [], color="#222222", ls=(0, (3, 2)), label="training")
+            Line2D([], [], color=INK, ls=(0, (3, 2)), label="training")
         )
     figure.legend(handles=handles, fontsize=9, loc="outside right center")
 

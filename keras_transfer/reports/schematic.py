@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 from matplotlib.patches import Patch, Rectangle
 
-from keras_transfer.reports.style import SETTINGS, save
+from keras_transfer.reports.style import BLUE, INK, RED, SETTINGS, save
 from keras_transfer.specs.origins import HALVES, LAYER_NAMES, Copied
 from keras_transfer.specs.treatments import (
     BASE,
@@ -17,8 +17,7 @@ from keras_transfer.specs.treatments import (
     find_treatment,
 )
 
-_COLOURS = {"A": "#b03030", "B": "#1f5fa8", "new": "#ffffff"}
-_EDGE = "#222222"
+_COLOURS = {"A": RED, "B": BLUE, "new": "#ffffff"}
 # Signs beside the colour, also in grey.
 _FROZEN, _TRAINED = "//", ".."
 
@@ -110,7 +109,7 @@ def _draw(axes, drawing: Drawing, top: float) -> None:
                 0.88,
                 0.8,
                 facecolor=_COLOURS[source],
-                edgecolor=_EDGE,
+                edgecolor=INK,
                 hatch=hatch,
             )
         )
@@ -123,7 +122,7 @@ def _draw(axes, drawing: Drawing, top: float) -> None:
             ha="center",
             va="center",
             fontsize=10,
-            color="white" if light else _EDGE,
+            color="white" if light else INK,
             bbox=box if hatch else None,
         )
     axes.text(0.06, top - 0.28, drawing.text, fontsize=9.5, va="center")
@@ -138,6 +137,6 @@ def _legend() -> list[Patch]:
         ("copied and trained on the target", "white", _TRAINED),
     )
     return [
-        Patch(facecolor=colour, edgecolor=_EDGE, hatch=hatch, label=text)
+        Patch(facecolor=colour, edgecolor=INK, hatch=hatch, label=text)
         for text, colour, hatch in meanings
     ]

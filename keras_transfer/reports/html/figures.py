@@ -5,57 +5,18 @@ screen readers speak. Colours are CSS variables of the page, so that a figure
 follows its dark mode; shape and filling tell treatments apart in grey.
 """
 
-import dataclasses
 import math
 from html import escape
 
-from keras_transfer.analysis import pairs, results
-from keras_transfer.analysis.curves import LOSSES, figure_data, loss_data
-from keras_transfer.analysis.intervals import Estimate
 from keras_transfer.analysis.results import Row
-from keras_transfer.specs.network import NetworkSpec
-from keras_transfer.specs.treatments import MEANINGS, STYLES
+from keras_transfer.reports import figure2_data
+from keras_transfer.reports.figure2_data import Curve, Figure
+from keras_transfer.reports.style import LAYERS_LABEL, treatment_look
+from keras_transfer.specs.treatments import DRAWN
 
 WIDTH, HEIGHT = 680, 360
 LEFT, RIGHT, TOP, BOTTOM = 62, 72, 14, 54
 SIZE = 5.5  # half a mark's side, in pixels
-
-
-@dataclasses.dataclass(frozen=True)
-class Mark:
-    """A point of a figure.
-
-    Args:
-        x, y: Floats.
-        text: String, shown on hover.
-        low, high: Floats or `None`, ends of its bar.
-    """
-
-    x: float
-    y: float
-    text: str
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Curve:
-    """Marks of one kind.
-
-    Args:
-        treatment: String, one of `STYLES`: gives marker, filling and colour.
-        marks: Tuple of `Mark`.
-        start: Tuple of two floats or `None`, where a line to the first mark
-            begins.
-        line: Boolean, whether a line joins the marks.
-        name: String, written behind the last mark, or empty.
-    """
-
-    treatment: str
-    marks: tuple[Mark, ...]
-    start: tuple[float, float] | None = None
-    line: bool = False
-    name: str = ""
 
 
 def networks_figure(rows: list[Row]) -> str:
@@ -67,42 +28,8 @@ def networks_figure(rows: list[Row]) -> str:
     Returns:
         String, a legend and an `<svg>` element.
     """
-    gains = pairs.own_gains(rows)
-    treatments = [*STYLES, *sorted({row.spec.treatment for row in rows})]
-    curves = []
-    for treatment in dict.fromkeys(treatments):
-        shift = _style(treatment)[3]
-        marks = []
-        for row in results.select(rows, treatment):
-            spec = row.spec
-            text = f"{network_text(spec)}: {100 * row.accuracy:.1f} %"
-            if spec.base is not None and spec in gains:
-                gain = round(100 * gains[spec], 1) + 0
-                text += f", {gain:+.1f} points from its own base"
-            marks.append(Mark(spec.n + shift, 100 * row.accuracy, text))
-        if marks:
-            curves.append(Curve(treatment, tuple(marks)))
-    values = [mark.y for curve in curves for mark in curve.marks]
-    meanings = {
-        curve.treatment: MEANINGS.get(curve.treatment, curve.treatment)
-        for curve in curves
-    }
-    return _legend(meanings) + _draw(
-        "Test accuracy of every network against n",
-        "top-1 accuracy (%)",
-        curves,
-        [0, *results.layers_of(rows)],
-        _widen(values),
-        _base_level(rows),
-    )
-
-
-def network_text(spec: NetworkSpec) -> str:
-    """Names a network within its recipe: `A3B+, split0, seed 0`."""
-    text = f"{spec.label}, {spec.division}, seed {spec.seed}"
-    if spec.target_images is not None:
-        text += f", {spec.target_images} images a class, draw {spec.draw}"
-    return text
+    figure = figure2_data.networks_data(rows)
+    return _legend(figure) + draw(figure)
 
 
 def means_figure(rows: list[Row]) -> str:
@@ -114,34 +41,7 @@ def means_figure(rows: list[Row]) -> str:
     Returns:
         String, an `<svg>` element.
     """
-    data = figure_data(rows)
-    level = _base_level(rows)
-    curves = []
-    for treatment, points in data.items():
-        marks = tuple(
-            Mark(
-                n + STYLES[treatment][3] / 3,
-                100 * mean,
-                _mean_text(rows, treatment, n, mean, low, high),
-                # The base's interval is the spread of halves, not of pairs.
-                None if low is None or treatment == "base" else 100 * low,
-                None if low is None or treatment == "base" else 100 * high,
-            )
-            for n, mean, low, high in points
-        )
-        transfer = treatment != "base"
-        start = (0, level) if transfer and level is not None else None
-        curves.append(Curve(treatment, marks, start, transfer, treatment))
-    means = [mark.y for curve in curves for mark in curve.marks]
-    return _draw(
-        "Mean test accuracy of each treatment against n",
-        "top-1 accuracy (%)",
-        curves,
-        [0, *results.layers_of(rows)],
-        # Fitted to the means: an interval of two pairs may run out.
-        _widen(means, 0.35, 2.0),
-        level,
-    )
+    return draw(figure2_data.means_data(rows))
 
 
 def losses_figure(rows: list[Row]) -> str:
@@ -154,76 +54,18 @@ def losses_figure(rows: list[Row]) -> str:
         String, a legend and an `<svg>` element; empty without frozen
         networks.
     """
-    curves, labels = [], {}
-    data = loss_data(rows)
-    for index, (label, _, second) in enumerate(LOSSES):
-        marks = tuple(
-            Mark(
-                n + 0.06 * (2 * index - 1),
-                100 * value.mean,
-                f"{label}, n = {n}: {_pairs_text(value)}",
-                None if value.t_low is None else 100 * value.t_low,
-                None if value.t_high is None else 100 * value.t_high,
-            )
-            for n, value in data.get(label, ())
-        )
-        if marks:
-            curves.append(Curve(second, marks, line=True))
-            labels[second] = label
-    if not curves:
-        return ""
-    means = [mark.y for curve in curves for mark in curve.marks]
-    return _legend(labels) + _draw(
-        "Co-adaptation loss and specificity loss against n",
-        "loss (points)",
-        curves,
-        results.layers_of(rows),
-        _widen([*means, 0.0], 0.35, 2.0),
-        0.0,
-    )
-
-
-def _mean_text(rows, treatment, n, mean, low, high) -> str:
-    count = len(results.select(rows, treatment, n, n))
-    plural = "" if count == 1 else "s"
-    text = f"{treatment}, mean of {count} network{plural}"
-    if treatment != "base":
-        text += f", n = {n}"
-    text += f": {100 * mean:.1f} %"
-    if low is not None:
-        text += f" [{100 * low:.1f}, {100 * high:.1f}]"
-    return text
-
-
-def _pairs_text(value: Estimate) -> str:
-    plural = "" if value.count == 1 else "s"
-    return f"{value.in_points()} points, {value.count} pair{plural}"
-
-
-def _base_level(rows: list[Row]) -> float | None:
-    base = [row.accuracy for row in results.select(rows, "base")]
-    return 100 * sum(base) / len(base) if base else None
-
-
-def _widen(
-    values: list[float], share: float = 0.08, least: float = 1.0
-) -> tuple[float, float]:
-    reach = max(least, share * (max(values) - min(values)))
-    return min(values) - reach, max(values) + reach
-
-
-def _style(treatment: str) -> tuple:
-    """Returns marker, colour, filling, shift; crosses for rare treatments."""
-    return STYLES.get(treatment, ("x", "", True, 0.35))
+    figure = figure2_data.losses_data(rows)
+    return _legend(figure) + draw(figure) if figure else ""
 
 
 def _class(treatment: str) -> str:
-    return "t-" + treatment.replace("+", "p") if treatment in STYLES else "t-x"
+    return f"t-{DRAWN[treatment].css}" if treatment in DRAWN else "t-x"
 
 
 def _shape(treatment: str, x: float, y: float) -> str:
-    marker, _, filled, _ = _style(treatment)
-    style = "" if filled else ' class="open"'
+    look = treatment_look(treatment)
+    marker = look.marker
+    style = "" if look.filled else ' class="open"'
     s = SIZE
     if marker == "o":
         return f'<circle{style} cx="{x:.1f}" cy="{y:.1f}" r="{s - 0.5:g}"/>'
@@ -242,13 +84,13 @@ def _shape(treatment: str, x: float, y: float) -> str:
     return f'<path{style} d="M{path}z"/>'
 
 
-def _legend(treatments: dict[str, str]) -> str:
-    """Returns the marker and meaning of each treatment, as HTML."""
+def _legend(figure: Figure) -> str:
+    """Returns the marker and meaning of each curve, as HTML."""
     items = "".join(
         f'<li><svg width="16" height="16" viewBox="-8 -8 16 16" '
-        f'aria-hidden="true"><g class="{_class(name)}">{_shape(name, 0, 0)}'
-        f"</g></svg> {escape(text)}</li>"
-        for name, text in treatments.items()
+        f'aria-hidden="true"><g class="{_class(curve.treatment)}">'
+        f"{_shape(curve.treatment, 0, 0)}</g></svg> {escape(curve.label)}</li>"
+        for curve in figure.curves
     )
     return f'<ul class="legend">{items}</ul>'
 
@@ -262,88 +104,113 @@ def _nice_ticks(low: float, high: float) -> list[float]:
     return [i * step for i in range(first, math.floor(high / step) + 1)]
 
 
-def _draw(title, y_label, curves, layers, limits, level) -> str:
-    low, high = limits
-    first, last = min(layers) - 0.5, max(layers) + 0.5
+class _Frame:
+    """Turns layers and values into pixels.
+
+    Args:
+        figure: `Figure`.
+    """
+
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
 
-    def across(x):
-        return LEFT + (right - LEFT) * (x - first) / (last - first)
+    def __init__(self, figure: Figure):
+        self.low, self.high = figure.limits
+        self.first = min(figure.ticks) - 0.5
+        self.last = max(figure.ticks) + 0.5
 
-    def down(y):
-        return bottom - (bottom - TOP) * (y - low) / (high - low)
+    def across(self, x: float) -> float:
+        share = (x - self.first) / (self.last - self.first)
+        return LEFT + (self.right - LEFT) * share
 
-    def inside(y):
-        return min(bottom, max(TOP, down(y)))
+    def down(self, y: float) -> float:
+        share = (y - self.low) / (self.high - self.low)
+        return self.bottom - (self.bottom - TOP) * share
 
+    def inside(self, y: float) -> float:
+        return min(self.bottom, max(TOP, self.down(y)))
+
+
+def draw(figure: Figure) -> str:
+    """Draws a figure, but for its legend.
+
+    Args:
+        figure: `Figure`.
+
+    Returns:
+        String, an `<svg>` element.
+    """
+    frame = _Frame(figure)
     parts = [
         f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">'
-        f"<title>{escape(title)}</title>"
+        f"<title>{escape(figure.title)}</title>",
+        *_axes(figure, frame),
+        *(_curve(curve, frame) for curve in figure.curves),
+        *_names(figure, frame),
+        "</svg>",
     ]
-    for tick in _nice_ticks(low, high):
-        y = down(tick)
+    return "".join(parts)
+
+
+def _axes(figure: Figure, frame: _Frame) -> list[str]:
+    bottom, right = frame.bottom, frame.right
+    parts = []
+    for tick in _nice_ticks(frame.low, frame.high):
+        y = frame.down(tick)
         parts.append(
             f'<path class="grid" d="M{LEFT} {y:.1f}H{right}"/>'
             f'<text class="end" x="{LEFT - 8}" y="{y + 5:.1f}">'
             f"{tick:g}</text>"
         )
-    for n in layers:
+    for n in figure.ticks:
         parts.append(
-            f'<text class="mid" x="{across(n):.1f}" y="{bottom + 21}">{n}'
-            "</text>"
+            f'<text class="mid" x="{frame.across(n):.1f}" y="{bottom + 21}">'
+            f"{n}</text>"
         )
     parts.append(
         f'<path class="axis" d="M{LEFT} {TOP}V{bottom}H{right}"/>'
         f'<text class="mid" x="{(LEFT + right) / 2:.0f}" y="{HEIGHT - 10}">'
-        "n, the number of copied layers (of 8)</text>"
+        f"{LAYERS_LABEL}</text>"
         f'<text class="mid" transform="translate(15 '
-        f'{(TOP + bottom) / 2:.0f}) rotate(-90)">{escape(y_label)}</text>'
+        f'{(TOP + bottom) / 2:.0f}) rotate(-90)">{escape(figure.y_label)}'
+        "</text>"
     )
-    if level is not None and low <= level <= high:
+    level = figure.level
+    if level is not None and frame.low <= level <= frame.high:
         parts.append(
-            f'<path class="level" d="M{LEFT} {down(level):.1f}H{right}"/>'
-        )
-    names = []
-    for curve in curves:
-        dashed = "" if _style(curve.treatment)[2] else " dashed"
-        parts.append(f'<g class="{_class(curve.treatment)}">')
-        if curve.line:
-            points = [(m.x, m.y) for m in curve.marks]
-            if curve.start is not None:
-                points.insert(0, curve.start)
-            path = "L".join(f"{across(x):.1f} {down(y):.1f}" for x, y in points)
-            parts.append(f'<path class="line{dashed}" d="M{path}"/>')
-        for mark in curve.marks:
-            x = across(mark.x)
-            bar = ""
-            if mark.low is not None:
-                bar = (
-                    f'<path class="bar" d="M{x:.1f} {inside(mark.low):.1f}'
-                    f'V{inside(mark.high):.1f}"/>'
-                )
-            parts.append(
-                f'<g class="mark"><title>{escape(mark.text)}</title>{bar}'
-                f"{_shape(curve.treatment, x, down(mark.y))}</g>"
-            )
-        parts.append("</g>")
-        if curve.name:
-            end = curve.marks[-1]
-            names.append((down(end.y), across(end.x), curve))
-    parts += _name_curves(names)
-    parts.append("</svg>")
-    return "".join(parts)
-
-
-def _name_curves(names) -> list[str]:
-    """Writes each curve's name behind its last mark, not on another's."""
-    parts, above = [], float("inf")
-    for y, x, curve in sorted(names, key=lambda one: -one[0]):
-        if curve.line:
-            y = above = min(y, above - 16)
-        else:
-            y -= 12
-        parts.append(
-            f'<text class="name {_class(curve.treatment)}" x="{x + 12:.1f}" '
-            f'y="{y + 4.5:.1f}">{escape(curve.name)}</text>'
+            f'<path class="level" d="M{LEFT} {frame.down(level):.1f}H{right}"/>'
         )
     return parts
+
+
+def _curve(curve: Curve, frame: _Frame) -> str:
+    parts = [f'<g class="{_class(curve.treatment)}">']
+    if curve.line:
+        points = [(p.x, p.y) for p in curve.points]
+        if curve.start is not None:
+            points.insert(0, curve.start)
+        path = "L".join(
+            f"{frame.across(x):.1f} {frame.down(y):.1f}" for x, y in points
+        )
+        parts.append(f'<path class="line" d="M{path}"/>')
+    for point in curve.points:
+        x, bar = frame.across(point.x), ""
+        if point.low is not None:
+            bar = (
+                f'<path class="bar" d="M{x:.1f} {frame.inside(point.low):.1f}'
+                f'V{frame.inside(point.high):.1f}"/>'
+            )
+        shape = _shape(curve.treatment, x, frame.down(point.y))
+        parts.append(
+            f'<g class="mark"><title>{escape(point.text)}</title>{bar}'
+            f"{shape}</g>"
+        )
+    return "".join([*parts, "</g>"])
+
+
+def _names(figure: Figure, frame: _Frame) -> list[str]:
+    return [
+        f'<text class="name {_class(curve.treatment)}" '
+        f'x="{frame.across(x) + 12:.1f}" '
+        f'y="{frame.down(y) + 4.5:.1f}">{escape(curve.name)}</text>'
+        for x, y, curve in figure.labels
+    ]

@@ -8,7 +8,12 @@ from keras_transfer.reports.html.parts import link, points, study_of, table
 
 
 def networks_section(survey: Survey, groups: list[Group]) -> str:
-    """Writes a line a network, to be sorted and searched."""
+    """Writes a line a network, to be sorted and searched.
+
+    Args:
+        survey: `Survey`.
+        groups: List of `Group`, its recipes.
+    """
     header = ["network", "treatment", "n", "test %", "- own base"]
     header += ["classes", "seed", "recipe", "data set", "val %", "train %"]
     header += ["train loss", "test loss", "minutes", "study", "id"]

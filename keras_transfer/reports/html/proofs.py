@@ -4,14 +4,19 @@ from html import escape
 
 from keras_transfer.analysis.log_folder import Group, Survey
 from keras_transfer.analysis.results import Row
-from keras_transfer.reports.html import figures
+from keras_transfer.reports.figure2_data import network_name
 from keras_transfer.reports.html.layers import layer_table
 from keras_transfer.reports.html.parts import count
 from keras_transfer.studies.commands import command_of
 
 
 def proofs_section(survey: Survey, groups: list[Group]) -> str:
-    """Writes the proof, the command and the layers of every network."""
+    """Writes the proof, the command and the layers of every network.
+
+    Args:
+        survey: `Survey`.
+        groups: List of `Group`, its recipes.
+    """
     items = []
     for index, group in enumerate(groups, 1):
         counts = [proof_counts(row) for row in group.rows]
@@ -47,9 +52,7 @@ def _proof(survey: Survey, index: int, row: Row) -> str:
     spec, result = row.spec, row.result
     counts = proof_counts(row)
     command = command_of(spec, survey.commands.get(spec.network_id))
-    text = (
-        f"{figures.network_text(spec)}, recipe {index}: {_proof_text(counts)}"
-    )
+    text = f"{network_name(spec)}, recipe {index}: {_proof_text(counts)}"
     if not counts["holds"]:
         text += "; THE PROOF DOES NOT HOLD"
     lines = "".join(_proof_line(tensor) for tensor in result.proof)
@@ -142,6 +145,9 @@ def _unchanged(tensor: dict) -> bool:
 
 def proof_counts(row: Row) -> dict:
     """Counts tensors that were copied, frozen and unchanged.
+
+    Args:
+        row: `Row`.
 
     Returns:
         Dict of integers, and `"holds"`, whether all are as planned.

@@ -4,9 +4,10 @@ from html import escape
 
 import keras_transfer
 from keras_transfer.analysis import claims, layer_movement, results
+from keras_transfer.analysis.comparisons import Evidence, evidence_of
 from keras_transfer.analysis.log_folder import Group, Survey
 from keras_transfer.analysis.results import Row
-from keras_transfer.reports import summary
+from keras_transfer.reports import tables
 from keras_transfer.reports.html import figures
 from keras_transfer.reports.html.parts import (
     count,
@@ -26,7 +27,12 @@ _VERSIONS = (*PACKAGES, "python")
 
 
 def run_section(survey: Survey, groups: list[Group]) -> str:
-    """Writes a line a recipe, and the classes of every half."""
+    """Writes a line a recipe, and the classes of every half.
+
+    Args:
+        survey: `Survey`.
+        groups: List of `Group`, its recipes.
+    """
     header = ["recipe", "data set", "version", "network", "flags", "epochs"]
     header += ["networks", "classes", "seeds", "n", "hours", "studies"]
     body = []
@@ -42,7 +48,7 @@ def run_section(survey: Survey, groups: list[Group]) -> str:
                 distinct(row.result.data_version for row in rows),
                 escape(recipe.model.name),
                 f"<code>{escape(' '.join(flags)) or '(none)'}</code>"
-                f"{extras(group)}",
+                f"{extras(survey, group)}",
                 str(recipe.solver.epochs),
                 str(len(rows)),
                 distinct(row.spec.division for row in rows),
@@ -99,7 +105,11 @@ def _halves(rows: list[Row]) -> str:
 
 
 def versions_section(rows: list[Row]) -> str:
-    """Writes which versions the networks were trained with."""
+    """Writes which versions the networks were trained with.
+
+    Args:
+        rows: List of `Row`.
+    """
     environments: dict[tuple, int] = {}
     names: list[str] = list(_VERSIONS)
     for row in rows:
@@ -126,8 +136,14 @@ def versions_section(rows: list[Row]) -> str:
     )
 
 
-def recipe_section(index: int, group: Group) -> str:
-    """Writes the figures, tables and settings of one recipe."""
+def recipe_section(survey: Survey, index: int, group: Group) -> str:
+    """Writes the figures, tables and settings of one recipe.
+
+    Args:
+        survey: `Survey` that the recipe is of.
+        index: Integer, its number on the page, from 1.
+        group: `Group`.
+    """
     rows, recipe = group.compared, group.recipe
     flags, unset = recipe_flags(recipe)
     parts = [
@@ -135,7 +151,7 @@ def recipe_section(index: int, group: Group) -> str:
         f"{escape(recipe.data.name)}</h2>"
         f"<p>{count(len(group.rows), 'network')}, "
         f"<code>{escape(' '.join(flags)) or 'default preset'}</code>"
-        f"{extras(group)}.</p>"
+        f"{extras(survey, group)}.</p>"
     ]
     if unset:
         parts.append(
@@ -151,13 +167,14 @@ def recipe_section(index: int, group: Group) -> str:
     elif results.layers_of(rows):
         parts += _transfer_parts(rows)
     elif results.select(rows, "baseAll"):
-        parts += _claims(rows)  # the first is about all classes
+        parts += _claims(evidence_of(rows))  # the first is about all classes
     parts.append(_settings(recipe))
     parts.append("</section>")
     return "".join(parts)
 
 
 def _transfer_parts(rows: list[Row]) -> list[str]:
+    evidence = evidence_of(rows)
     pairs = len({row.group for row in rows if row.spec.target != "all"})
     parts = [
         figure(
@@ -177,7 +194,7 @@ def _transfer_parts(rows: list[Row]) -> list[str]:
             )
         )
     if rows[0].spec.data.halves is None:  # what section 4.1 is about
-        parts += _claims(rows)
+        parts += _claims(evidence)
     base = results.mean_accuracy(rows, "base", 0)
     level = ""
     if base is not None:
@@ -186,16 +203,13 @@ def _transfer_parts(rows: list[Row]) -> list[str]:
             f"({count(base.count, 'network')}).</p>"
         )
     parts.append(f"<h3>Mean test accuracy, %</h3>{level}")
-    parts.append(plain_table(summary.accuracy_cells(rows)))
+    parts.append(plain_table(tables.accuracy_cells(rows)))
     parts.append(
-        "<h3>Differences, in points of accuracy</h3><p>[low, high]: 95 % t "
-        "interval over pairs of one split, seed and target; {low, high}: "
-        "95 % interval of the hierarchical bootstrap. Pairs of one split "
-        "share networks, so read both as approximate. Pooled: the paper's "
-        "form, which mixes in how hard a half is.</p>"
+        f"<h3>Differences, in points of accuracy</h3><p>{tables.MEANING} "
+        "Pooled: the paper's form, which mixes in how hard a half is.</p>"
     )
-    parts.append(plain_table(summary.difference_cells(rows)))
-    boost = summary.boost_cells(rows)
+    parts.append(plain_table(tables.difference_cells(rows, evidence)))
+    boost = tables.boost_cells(rows, evidence)
     if boost[1]:
         parts.append(
             "<h3>Table 1: what fine-tuned transfer adds, in points</h3>"
@@ -211,7 +225,7 @@ def _transfer_parts(rows: list[Row]) -> list[str]:
     return parts
 
 
-def _claims(rows: list[Row]) -> list[str]:
+def _claims(evidence: Evidence) -> list[str]:
     return [
         "<h3>The five interpretations of section 4.1</h3>",
         table(
@@ -224,7 +238,7 @@ def _claims(rows: list[Row]) -> list[str]:
                     escape(claim.effect),
                     escape(claim.why),
                 ]
-                for claim in claims.judge_rows(rows)
+                for claim in claims.judge_claims(evidence)
             ],
             "claims",
         ),

@@ -53,7 +53,10 @@ def html_page(survey: Survey) -> str:
         _header(survey, groups, title),
         warnings_section(survey, groups),
         run_section(survey, groups),
-        *(recipe_section(i, group) for i, group in enumerate(groups, 1)),
+        *(
+            recipe_section(survey, i, group)
+            for i, group in enumerate(groups, 1)
+        ),
         networks_section(survey, groups),
         proofs_section(survey, groups),
         versions_section(survey.rows),

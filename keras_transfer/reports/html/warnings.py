@@ -5,7 +5,7 @@ from html import escape
 from keras_transfer.analysis import results
 from keras_transfer.analysis.log_folder import Group, Survey
 from keras_transfer.analysis.results import Row
-from keras_transfer.reports import summary
+from keras_transfer.reports.cautions import cautions
 from keras_transfer.reports.html.parts import code, count, link
 from keras_transfer.reports.html.proofs import proof_counts
 from keras_transfer.specs.identity import COMPUTATION
@@ -15,7 +15,12 @@ _SHOWN = 20  # warnings of one kind; the rest is counted
 
 
 def warnings_section(survey: Survey, groups: list[Group]) -> str:
-    """Writes what a reader has to know before any number."""
+    """Writes what a reader has to know before any number.
+
+    Args:
+        survey: `Survey`.
+        groups: List of `Group`, its recipes.
+    """
     failed = [one for one in survey.unfinished if one.status == "FAILED"]
     open_ones = [one for one in survey.unfinished if one.status != "FAILED"]
     items = _some(
@@ -52,8 +57,7 @@ def warnings_section(survey: Survey, groups: list[Group]) -> str:
     for index, group in enumerate(groups, 1):
         where = f'<a href="#recipe-{index}">Recipe {index}</a>: '
         items += [
-            where + code(escape(text))
-            for text in summary.cautions(group.compared)
+            where + code(escape(text)) for text in cautions(group.compared)
         ]
         prints = {row.result.data_fingerprint for row in group.rows}
         if len(prints) > 1:

@@ -1,0 +1,39 @@
+"""Keep layers: what drawing the layers above the cut anew costs.
+
+Claim: BnB loses because co-adapted layers are cut in two, so a network that
+keeps all layers above the frozen ones, and trains them, loses less.
+
+    python -m experiments.keep_layers --dataset cifar100 --splits 0 1 2
+"""
+
+import sys
+
+from experiments.common.bases import base_specs
+from experiments.common.running import Experiment
+from experiments.common.settings import CopySettings
+from keras_transfer.reports.questions import kept_question, paired_report
+from keras_transfer.studies import grids
+
+
+def _specs(settings: CopySettings):
+    """Lists the networks: bases, then each n with and without the rest."""
+    recipe = settings.resolve()
+    found = bases = base_specs(settings, recipe)
+    for n in recipe.layers:
+        kept = (0, 7 - n) if n < 7 else (0,)
+        found = found + grids.preserved_networks(bases, (n,), kept)
+    return found
+
+
+def _report(settings: CopySettings, rows, command, folder):
+    """Writes figure and table."""
+    title = f"Layers above the cut, kept or drawn anew, {settings.dataset}"
+    written = paired_report((kept_question("BnB"), kept_question("AnB")))
+    return written.write(rows, title, command, folder), []
+
+
+STUDY = Experiment("keep_layers", __doc__, CopySettings, _specs, _report)
+study, main = STUDY.study, STUDY.main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""What a reader of a study's numbers must be warned of."""
+
+from keras_transfer.analysis.chance import did_not_learn
+from keras_transfer.analysis.results import Row
+
+
+def cautions(rows: list[Row]) -> list[str]:
+    """Returns what a reader of these numbers must be warned of.
+
+    Args:
+        rows: List of `Row`, of one data set and recipe.
+
+    Returns:
+        List of strings; empty if there is nothing.
+    """
+    pairs = len({row.group for row in rows if row.spec.target != "all"})
+    texts = []
+    if pairs < 4:
+        plural = "" if pairs == 1 else "s"
+        texts.append(
+            f"only {pairs} pair{plural}: intervals are wide or absent. More "
+            "`--splits` narrow them."
+        )
+    if len({row.spec.seed for row in rows}) == 1:
+        texts.append(
+            "one seed only: the intervals do not show how much a network "
+            "varies from run to run."
+        )
+    stuck = [row.spec.name for row in rows if did_not_learn(row)]
+    if stuck:
+        texts.append(
+            f"{len(stuck)} networks did not learn at all (an optimisation "
+            f"failure): {', '.join(stuck[:5])}."
+        )
+    return texts + absent_classes(rows)
+
+
+def absent_classes(rows: list[Row]) -> list[str]:
+    """Says which classes no accuracy tells of, for want of images.
+
+    Args:
+        rows: List of `Row`.
+
+    Returns:
+        List of strings, one for each half and part; empty if every class has
+        validation and test images.
+    """
+    texts = {}
+    for row in rows:
+        # Absent from results that were filed before this was looked at.
+        absent = row.result.classes_without_images
+        for part, names in absent.items():
+            if names:
+                half = f"{row.spec.division}, classes of {row.spec.target}"
+                texts[half, part] = (
+                    f"{half}: {len(names)} of {len(row.result.classes)} "
+                    f"have no {part} image ({', '.join(names[:3])}, ...): "
+                    f"{part} accuracy is that of the others."
+                )
+    return list(texts.values())

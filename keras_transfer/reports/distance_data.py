@@ -1,0 +1,233 @@
+"""Sections 4.2 and 4.3: what the distance between two tasks costs.
+
+Random halves are similar tasks, natural and man-made classes dissimilar ones,
+and layers that were never trained are the floor. Sides differ in their number
+of classes and their difficulty, so every network is compared with its own
+base: same division, target and seed.
+"""
+
+import dataclasses
+
+from keras_transfer.analysis import results
+from keras_transfer.analysis.curves import changes
+from keras_transfer.analysis.intervals import welch_difference
+from keras_transfer.analysis.results import Claim, Row
+from keras_transfer.datasets.class_kinds import name_sides
+from keras_transfer.specs.origins import HALVES, INITIALIZATIONS
+
+SIMILAR = "random halves"
+# From halves, a pair of tuples of class indices, to the names of A and B.
+Names = dict[tuple, tuple[str, str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Sort:
+    """Networks whose frozen layers come from tasks equally far away.
+
+    Args:
+        rows: List of `Row`, bases included.
+        treatment: String, the one that is compared with the base.
+        sides: Pair of strings, names of A and B of a division by kind, or
+            `None` for random halves.
+    """
+
+    rows: list[Row]
+    treatment: str
+    sides: tuple[str, str] | None = None
+
+    @property
+    def untrained(self) -> bool:
+        """Whether the frozen layers are random ones."""
+        return self.treatment != "AnB"
+
+
+def random_name(initialization: str) -> str:
+    """Names the treatment of random layers: `random (he)`.
+
+    Args:
+        initialization: String, one of `INITIALIZATIONS`.
+    """
+    return f"random ({initialization})"
+
+
+def sorts_of(rows: list[Row], names: Names | None = None) -> dict[str, Sort]:
+    """Sorts networks by the distance of their tasks.
+
+    Args:
+        rows: List of `Row` of all three sections.
+        names: Dict from halves to the names of both sides; those that it
+            lacks are named by what is known of the data set.
+
+    Returns:
+        Dict from a name to its `Sort`; names without a network are absent.
+        Every division by kind has one of its own.
+    """
+    split = [row for row in rows if row.spec.data.halves is None]
+    sorts = {SIMILAR: Sort(split, "AnB")}
+    divisions = dict.fromkeys(
+        row.spec.data.halves for row in rows if row.spec.data.halves
+    )
+    for halves in divisions:
+        kinds = [row for row in rows if row.spec.data.halves == halves]
+        data_set = kinds[0].spec.data.name
+        sides = (names or {}).get(halves) or name_sides(data_set, halves)
+        name = " / ".join(sides)
+        if name in sorts:  # balanced or not, of other files
+            name += f" ({len(halves[0])} and {len(halves[1])} classes)"
+        while name in sorts:
+            name += "'"
+        sorts[name] = Sort(kinds, "AnB", sides)
+    for name in map(random_name, INITIALIZATIONS):
+        sorts[name] = Sort(split, name)
+    return {
+        name: sort
+        for name, sort in sorts.items()
+        if results.select(sort.rows, sort.treatment)
+    }
+
+
+def kinds(rows: list[Row], names: Names | None) -> str:
+    """Says what the classes of the dissimilar tasks are.
+
+    Args:
+        rows: List of `Row`.
+        names: As of `sorts_of`.
+    """
+    sides = {sort.sides for sort in sorts_of(rows, names).values()} - {None}
+    if len(sides) == 1:
+        return f"{' and '.join(*sides)} classes"
+    return "classes divided by kind"
+
+
+def figure3_data(
+    rows: list[Row], names: Names | None = None
+) -> tuple[dict, dict, dict]:
+    """Returns what figure 3 draws: accuracies by side, random, and drops.
+
+    Args:
+        rows: List of `Row` of all three sections.
+        names: As of `sorts_of`.
+    """
+    dissimilar, random, change = {}, {}, {}
+    for name, sort in sorts_of(rows, names).items():
+        change[name] = [(0, 0.0)] + [
+            (n, value.mean, value.t_low, value.t_high)
+            for n, value in changes(sort.rows, sort.treatment, "base")
+        ]
+        if sort.sides is not None:
+            for side, kind in zip(HALVES, sort.sides, strict=True):
+                own = [row for row in sort.rows if row.spec.target == side]
+                curve = f"target {kind}"
+                if curve in dissimilar:
+                    curve += f", {name}"
+                dissimilar[curve] = _means(own, sort.treatment)
+        elif sort.untrained:
+            random[f"{name}, random halves"] = _means(sort.rows, sort.treatment)
+    return dissimilar, random, change
+
+
+def _means(rows: list[Row], treatment: str) -> list[tuple[int, float]]:
+    points = []
+    for n in [0, *results.layers_of(rows)]:
+        chosen = (
+            results.select(rows, treatment, n, n)
+            if n
+            else results.select(rows, "base")
+        )
+        if chosen:
+            mean = sum(row.accuracy for row in chosen) / len(chosen)
+            points.append((n, mean))
+    return points
+
+
+def claims(rows: list[Row], names: Names | None = None) -> list[Claim]:
+    """Puts what sections 4.2 and 4.3 say to these data.
+
+    Args:
+        rows: List of `Row`.
+        names: As of `sorts_of`.
+
+    Returns:
+        List of `Claim`, one for each comparison that can be made.
+    """
+    sorts = sorts_of(rows, names)
+    dissimilar = [name for name in sorts if sorts[name].sides is not None]
+    found = []
+    for kind in dissimilar:
+        of_kind = f", {kind}" if len(dissimilar) > 1 else ""
+        if SIMILAR in sorts:
+            found.append(
+                _claim(
+                    "4.2",
+                    "Frozen layers lose more between dissimilar tasks than "
+                    f"between similar ones{of_kind}.",
+                    "dissimilar - similar",
+                    sorts[SIMILAR],
+                    sorts[kind],
+                )
+            )
+        for name in map(random_name, INITIALIZATIONS):
+            if name in sorts:
+                found.append(
+                    _claim(
+                        "4.3",
+                        "Features of a distant task are better than random "
+                        f"ones, {name}{of_kind}.",
+                        "random - dissimilar",
+                        sorts[kind],
+                        sorts[name],
+                    )
+                )
+    return found
+
+
+def _claim(section, text, name, better: Sort, worse: Sort) -> Claim:
+    layers = sorted(_upper_layers(better) & _upper_layers(worse))
+    changes = [
+        _mean_changes(sort.rows, sort.treatment, layers)
+        for sort in (better, worse)
+    ]
+    where = ", ".join(map(str, layers))
+    name = f"loss at n = {where}, {name}:" if layers else f"loss, {name}:"
+    if not all(changes):
+        return Claim(section, text, f"{name} not measured", "undecided", "")
+    effect = welch_difference(*changes, of="pair")
+    verdict = "undecided"
+    if effect.t_low is not None:
+        if effect.t_low > 0:
+            verdict = "supported"
+        elif effect.t_high < 0:
+            verdict = "not supported"
+    counts = " and ".join(str(len(values)) for values in changes)
+    return Claim(
+        section,
+        text,
+        f"{name} {effect.in_points()}",
+        verdict,
+        f"{counts} pairs, not paired with each other: Welch's interval; "
+        "supported if it lies above 0",
+    )
+
+
+def _upper_layers(sort: Sort) -> set[int]:
+    """Returns the n from 4 on, where the paper sees the difference."""
+    chosen = results.select(sort.rows, sort.treatment)
+    return {n for n in results.layers_of(chosen) if n >= 4}
+
+
+def _mean_changes(rows: list[Row], treatment: str, layers) -> list[float]:
+    """Returns each pair's change from its base, the mean over `layers`.
+
+    A pair that lacks one of them is left out: losses grow with n, so its mean
+    would be another thing.
+    """
+    changes = [
+        results.paired_values(rows, treatment, "base", n, n) for n in layers
+    ]
+    if not changes:
+        return []
+    whole = set(changes[0]).intersection(*changes[1:])
+    return [
+        sum(change[pair] for change in changes) / len(layers)
+        for pair in sorted(whole)
+    ]

@@ -1,0 +1,87 @@
+"""The tables of a study against n, as header and body of plain text."""
+
+from keras_transfer.analysis import results
+from keras_transfer.analysis.comparisons import Evidence
+from keras_transfer.analysis.differences import estimate_difference
+from keras_transfer.analysis.pairs import layers_in_words
+from keras_transfer.analysis.results import RANGES, Row
+from keras_transfer.reports.markdown import Cells
+from keras_transfer.specs.treatments import CHOICES, QUESTIONS
+
+MEANING = (
+    "Differences of one split, seed and target: halves are as hard for both. "
+    "[low, high] is a 95 % interval: over splits from three splits on; with "
+    "fewer of the mixed model, for these halves only."
+)
+_HEADER = ("estimate", "interval holds for")
+
+
+def accuracy_cells(rows: list[Row]) -> Cells:
+    """Returns mean test accuracies in percent, a line a treatment.
+
+    Args:
+        rows: List of `Row`.
+
+    Returns:
+        Tuple of header and body.
+    """
+    layers = results.layers_of(rows)
+    body = []
+    for treatment in CHOICES:
+        cells = []
+        for n in layers:
+            value = results.mean_accuracy(rows, treatment, n)
+            cells.append("" if value is None else f"{100 * value.mean:.1f}")
+        if any(cells):
+            body.append([treatment, *cells])
+    return ["mean of networks", *(f"n = {n}" for n in layers)], body
+
+
+def difference_cells(rows: list[Row], evidence: Evidence) -> Cells:
+    """Returns each difference at each n: within pairs, and pooled.
+
+    Args:
+        rows: List of `Row`.
+        evidence: `Evidence` of the same networks.
+
+    Returns:
+        Tuple of header and body.
+    """
+    body = []
+    for question in QUESTIONS:
+        names = (question.first, question.second)
+        for n in results.layers_of(rows):
+            found = _both_forms(rows, evidence, *names, n, n)
+            if found:
+                body.append([str(question), str(n), *found])
+    return ["difference", "n", *_HEADER, "pooled"], body
+
+
+def boost_cells(rows: list[Row], evidence: Evidence) -> Cells:
+    """Returns Table 1: the boost of AnB+ over base and over BnB+.
+
+    Args:
+        rows, evidence: As of `difference_cells`.
+    """
+    body = []
+    layers = results.layers_of(results.select(rows, "AnB+"))
+    for second in ("base", "BnB+"):
+        # Of ranges in which the same n were trained, the first.
+        trained: dict[str, tuple[int, int]] = {}
+        for low, high in RANGES:
+            trained.setdefault(layers_in_words(layers, low, high), (low, high))
+        for name, (low, high) in trained.items():
+            found = _both_forms(rows, evidence, "AnB+", second, low, high)
+            if found:
+                body.append([second, name, *found])
+    header = ["AnB+ minus", "n", *_HEADER]
+    return [*header, "pooled (as in the paper)"], body
+
+
+def _both_forms(rows, evidence, first, second, low, high) -> list[str]:
+    paired = estimate_difference(evidence, first, second, low, high)
+    pooled = results.pooled_difference(rows, first, second, low, high)
+    if paired is None or pooled is None:
+        return []
+    scope = "" if paired.low is None else paired.scope
+    return [paired.in_points(), scope, f"{100 * pooled:+.1f}"]

@@ -1,0 +1,75 @@
+import pytest
+
+from experiments import keep_layers
+from keras_transfer.reports.questions import kept_question
+from tests.helpers import made_up_row
+
+
+def study(tiny_spec, splits):
+    """Keeping the layers above mends 1 point, one more in each later split."""
+    rows = []
+    for split in splits:
+        rows.append(made_up_row(tiny_spec, 0.6, split=split))
+        for kept, loss in ((None, 0.05), (4, 0.04 - split / 100)):
+            rows.append(
+                made_up_row(
+                    tiny_spec,
+                    0.6 - loss,
+                    split=split,
+                    base="A",
+                    n=3,
+                    preserved=kept,
+                )
+            )
+    return rows
+
+
+def test_the_interval_is_students_over_splits(tiny_spec):
+    answer = kept_question("BnB").answer(study(tiny_spec, (0, 1, 2)))
+    # 1, 2 and 3 points: the mean of 2 with 4.303 * 1 / sqrt(3) either way.
+    assert list(answer) == [3] and answer[3].count == 3
+    assert 100 * answer[3].mean == pytest.approx(2)
+    assert 100 * answer[3].t_high == pytest.approx(2 + 4.303 / 3**0.5, 1e-3)
+
+
+def test_below_three_splits_there_is_no_interval(tiny_spec):
+    answer = kept_question("BnB").answer(study(tiny_spec, (0, 1)))
+    assert answer[3].in_points() == "+1.5 (2 splits, no interval)"
+
+
+def test_layers_between_are_no_answer(tiny_spec):
+    rows = study(tiny_spec, (0,))
+    fewer = made_up_row(tiny_spec, 0.1, base="A", n=3, preserved=2)
+    question = kept_question("BnB")
+    assert question.answer([*rows, fewer]) == question.answer(rows)
+    assert kept_question("AnB").answer(rows) == {}
+
+
+def test_report_has_figure_and_table(tiny_spec, tmp_path):
+    settings = keep_layers.CopySettings(dataset="tiny")
+    rows = study(tiny_spec, (0, 1, 2))
+    paths, _ = keep_layers.STUDY.report(settings, rows, "python -m x", tmp_path)
+    names = ["questions.svg", "questions.png", "results.csv", "summary.md"]
+    assert [path.name for path in paths] == names
+    line = "| BnB, all above kept - drawn anew | 3 | 3 | +2.0 [-0.5, +4.5] |"
+    assert line in paths[-1].read_text()
+
+
+def test_every_layer_above_is_kept_or_none():
+    settings = keep_layers.CopySettings(preset="smoke", layers=(3, 7))
+    labels = [spec.label for spec in keep_layers.STUDY.specs(settings)]
+    # Nothing lies above the seventh layer but the new one.
+    assert labels[:2] == ["baseA", "baseB"] and labels[2:] == [
+        "A3A",
+        "B3A",
+        "A3A-keep4",
+        "B3A-keep4",
+        "B3B",
+        "A3B",
+        "B3B-keep4",
+        "A3B-keep4",
+        "A7A",
+        "B7A",
+        "B7B",
+        "A7B",
+    ]
