@@ -6,7 +6,8 @@ what they find difficult, seeds in how well they train.
 
     python -m experiments.coverage_recommend
 
-About two minutes; writes coverage.csv and coverage.md.
+Cost: about two minutes; writes coverage.csv and coverage.md. Expected: 93 to
+97 %. No table of it is committed.
 """
 
 import dataclasses
