@@ -93,7 +93,7 @@ def store(tmp_path):
 def assert_goes_on_as_if_nothing_had_been(store, whole, resumed=True):
     outcome, _ = train(store)
     assert outcome.trained == [SPEC] and not outcome.failed
-    assert bool(store.result(SPEC)["resumed_at_epoch"]) == resumed
+    assert bool(store.result(SPEC).resumed_at_epoch) == resumed
     for one, other in zip(weights_of(store), whole[0], strict=True):
         np.testing.assert_array_equal(one, other)
     assert rows_of(store) == whole[1]

@@ -18,6 +18,7 @@ from keras_transfer.specs import rates
 from keras_transfer.specs.network import from_dict
 from keras_transfer.specs.presets import find_preset
 from keras_transfer.storage import locks
+from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids, tuning
 from tests.conftest import TINY, write_tiny_pool
@@ -115,7 +116,7 @@ def test_each_treatment_has_its_rate_and_its_base_the_bases():
     assert frozen.source == base and frozen.own_base == by_label["baseB"]
     # No rate for AnB+: it keeps its own, and still copies from that base.
     tuned = by_label["A5B+"]
-    assert tuned.solver.learning_rate == 0.1 and tuned.source == base
+    assert tuned.solver.learning_rate == 0.25 and tuned.source == base
     assert from_dict(dataclasses.asdict(frozen)) == frozen
 
 
@@ -209,7 +210,7 @@ def test_a_hundred_trials_take_no_more_memory_than_twenty(
 ):
     def finish(network):
         rate = network.spec.solver.learning_rate
-        network.complete({"val_accuracy": 1 / (1 + rate)})
+        network.complete(Result(val_accuracy=1 / (1 + rate)))
 
     def resident():
         pages = int(Path("/proc/self/statm").read_text().split()[1])

@@ -14,6 +14,7 @@ from keras_transfer.analysis.results import Row
 from keras_transfer.datasets.class_kinds import known_kinds
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.presets import find_preset
+from keras_transfer.storage.result import Result
 from keras_transfer.studies.grids import long_bases
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "logs" / "published"
@@ -85,20 +86,18 @@ def _spec(line: dict, changes: dict) -> NetworkSpec:
     )
 
 
-def _result(line: dict, spec: NetworkSpec) -> dict:
+def _result(line: dict, spec: NetworkSpec) -> Result:
     sides = dict(zip("AB", spec.data.halves or (), strict=False))
     classes = len(sides.get(spec.target, range(CLASSES)))
     outcomes = ("test_accuracy", "val_accuracy", "train_accuracy")
+    outcomes += ("train_loss", "test_loss", "seconds")
     copied, frozen = int(line["copied_tensors"]), int(line["frozen_tensors"])
-    return {
+    return Result(
         **{name: float(line[name]) for name in outcomes},
-        "train_loss": float(line["train_loss"]),
-        "test_loss": float(line["test_loss"]),
-        "seconds": float(line["seconds"]),
-        "classes": [""] * classes,
-        "images": {"train": classes * (spec.target_images or IMAGES_A_CLASS)},
-        "data_version": VERSION,
-        "proof": [
+        classes=[""] * classes,
+        images={"train": classes * (spec.target_images or IMAGES_A_CLASS)},
+        data_version=VERSION,
+        proof=[
             {
                 "frozen": place < frozen,
                 "source_path": "" if place < copied else None,
@@ -107,4 +106,4 @@ def _result(line: dict, spec: NetworkSpec) -> dict:
             }
             for place in range(max(copied, frozen))
         ],
-    }
+    )

@@ -1,5 +1,6 @@
 """The numbers behind each finding, by the functions that studies use."""
 
+import csv
 import json
 from functools import cache
 
@@ -186,6 +187,19 @@ def pooled_boost_2014() -> str:
     rows = of_2014.published_rows()
     value = results.pooled_difference(rows, TUNED, "BnB+", 3, 7)
     return f"{100 * value:+.1f}"
+
+
+def recipe(name: str) -> tuple[str, str]:
+    """Returns the mean accuracy of a recipe's networks, in %, and its steps.
+
+    Args:
+        name: String, the beginning of its name in the table.
+    """
+    path = PUBLISHED / "recipe" / "comparison.csv"
+    with path.open(newline="") as table:
+        rows = [r for r in csv.DictReader(table) if r["name"].startswith(name)]
+    mean = np.mean([float(row["test_accuracy"]) for row in rows])
+    return f"{100 * mean:.1f}", rows[0]["steps"]
 
 
 def coverage() -> tuple[str, str, str]:

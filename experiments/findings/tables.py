@@ -235,6 +235,16 @@ def folders() -> list[tuple[str, str, str]]:
             "Chosen on test images",
         ),
         (
+            "recipe",
+            "recipe_search --trials logs/published/recipe/front.json --test",
+            "Mean of two halves, one seed, so no interval: the default recipe "
+            f"reaches {numbers.recipe('width 24')[0]} % in "
+            f"{numbers.recipe('width 24')[1]} steps, the earlier one "
+            f"{numbers.recipe('earlier')[0]} % in "
+            f"{numbers.recipe('earlier')[1]} steps of a wider network. "
+            "[What the rows do not show](published/recipe/README.md)",
+        ),
+        (
             "reanalyse_2014",
             "reanalyse_2014",
             f"{len(published_nets())} networks of 2014. BnB - base: n = 4 "

@@ -5,7 +5,8 @@ import dataclasses
 import keras
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs.network import MODES, NetworkSpec
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.origins import MODES, Copied
 from keras_transfer.transfer.copying import KEPT, LayerPair, copy_layers
 from keras_transfer.transfer.layer_identity import (
     core_of,
@@ -273,7 +274,19 @@ def plan_network(
     target: keras.Sequential,
     source: keras.Sequential | None,
 ) -> tuple[LayerAction, ...]:
-    """Plans the transfer that a `NetworkSpec` describes."""
-    if spec.base == "random":
-        source = None
-    return plan_transfer(target, source, spec.n, spec.mode, spec.preserved or 0)
+    """Plans the transfer that a `NetworkSpec` describes.
+
+    Args:
+        spec: `NetworkSpec`.
+        target: Built `keras.Sequential`.
+        source: Built `keras.Sequential`, its base network, or `None`.
+
+    Returns:
+        Tuple of `LayerAction`; see `plan_transfer`.
+    """
+    origin = spec.origin
+    if isinstance(origin, Copied):
+        return plan_transfer(
+            target, source, origin.n, origin.mode, origin.above
+        )
+    return plan_transfer(target, None, origin.n)
