@@ -93,6 +93,12 @@ def made_up_study(spec, layers=(1, 5, 7), splits=(0, 1)):
     return rows
 
 
+def summary_text(paths):
+    """Returns the summary among the files of a report."""
+    (path,) = (path for path in paths if path.name == "summary.md")
+    return path.read_text()
+
+
 # As `settings.json` of a base of the default recipe held them before label
 # smoothing, the linear schedule and the momentum of batch normalisation.
 EARLIER_SETTINGS = {

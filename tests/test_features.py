@@ -70,13 +70,13 @@ def test_finetuned_layers_are_not_stored():
 @pytest.mark.parametrize(
     "n, precision",
     [
-        (1, "float32"),
         (3, "float32"),
-        (5, "float32"),
-        (6, "float32"),
-        (7, "float32"),
-        (3, "bfloat16"),
-        (7, "bfloat16"),
+        pytest.param(1, "float32", marks=pytest.mark.slow),
+        pytest.param(5, "float32", marks=pytest.mark.slow),
+        pytest.param(6, "float32", marks=pytest.mark.slow),
+        pytest.param(7, "float32", marks=pytest.mark.slow),
+        pytest.param(3, "bfloat16", marks=pytest.mark.slow),
+        pytest.param(7, "bfloat16", marks=pytest.mark.slow),
     ],
 )
 def test_with_and_without_reuse_the_same_bits(

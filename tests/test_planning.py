@@ -132,17 +132,14 @@ def test_unknown_size_gives_no_time(tmp_path):
     assert plan.seconds is None and plan.disk_bytes is None
 
 
-def test_facts_of_a_prepared_set_need_no_tensorflow(shared_data, tmp_path):
-    planning.KNOWN_FACTS.pop("cifar100")
-    try:
-        facts = planning.find_facts(
-            RunStore(tmp_path, "s"),
-            "cifar100",
-            32,
-            str(shared_data / "data" / "tfds"),
-        )
-    finally:
-        planning.KNOWN_FACTS["cifar100"] = planning.DatasetFacts(
-            100, 50_000, 10_000
-        )
+def test_facts_of_a_prepared_set_need_no_tensorflow(
+    shared_data, tmp_path, monkeypatch
+):
+    monkeypatch.delitem(planning.KNOWN_FACTS, "cifar100")
+    facts = planning.find_facts(
+        RunStore(tmp_path, "s"),
+        "cifar100",
+        32,
+        str(shared_data / "data" / "tfds"),
+    )
     assert facts == planning.DatasetFacts(100, 50_000, 10_000)

@@ -28,10 +28,11 @@ CHANGED = {
 }
 
 
-def test_a_worker_trains_what_the_settings_say(tmp_path, tiny_pool, tiny_spec):
-    plain = trainer.train_network(
-        RunStore(tmp_path / "plain", "s").network(tiny_spec), tiny_pool
-    )
+@pytest.mark.slow
+def test_a_worker_trains_what_the_settings_say(
+    tmp_path, tiny_pool, tiny_spec, trained_logs
+):
+    plain = RunStore(trained_logs, "s").result(tiny_spec)
     home = tmp_path / "home"
     home.mkdir()
     values = {"image_data_format": "channels_first", "floatx": "float64"}
@@ -41,7 +42,7 @@ def test_a_worker_trains_what_the_settings_say(tmp_path, tiny_pool, tiny_spec):
     code = f"""if True:
         import json, os
         from pathlib import Path
-        from keras_transfer.specs import from_dict
+        from keras_transfer.specs.network import from_dict
         from keras_transfer.storage.store import RunStore
         from keras_transfer.studies.scheduler import Reporter, run_study
         class Told(Reporter):
@@ -72,10 +73,10 @@ def test_a_worker_trains_what_the_settings_say(tmp_path, tiny_pool, tiny_spec):
     assert result.test_loss == pytest.approx(plain.test_loss, rel=1e-3)
 
 
-def test_what_keras_keeps_is_set_and_put_back(tmp_path, tiny_pool, tiny_spec):
-    plain = trainer.train_network(
-        RunStore(tmp_path / "plain", "s").network(tiny_spec), tiny_pool
-    )
+def test_what_keras_keeps_is_set_and_put_back(
+    tmp_path, tiny_pool, tiny_spec, base
+):
+    plain = base.read_result()
     changed = {
         "floatx": "float16",
         "dtype_policy": "mixed_bfloat16",

@@ -49,6 +49,7 @@ def trained(texts):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, count", [("two", 2), ("four", 4)])
 def test_each_network_is_trained_once_and_as_if_alone(shared, name, count):
     folder, endings = shared
@@ -64,6 +65,7 @@ def test_each_network_is_trained_once_and_as_if_alone(shared, name, count):
     assert compare(folder / "alone", folder / name) == []
 
 
+@pytest.mark.slow
 def test_what_a_dead_process_had_is_trained_by_the_other(shared):
     folder, endings = shared
     assert "death 0" in endings
@@ -75,6 +77,7 @@ def test_what_a_dead_process_had_is_trained_by_the_other(shared):
     assert json.loads(path.read_text())["resumed_at_epoch"][0] > 0
 
 
+@pytest.mark.slow
 def test_the_comparison_sees_every_difference(shared, tmp_path):
     folder, _ = shared
     reference, other = folder / "alone", tmp_path / "other"

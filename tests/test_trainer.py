@@ -1,11 +1,11 @@
 import dataclasses
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
-import time
 
 import keras
 import numpy as np
@@ -18,27 +18,18 @@ from keras_transfer.storage.correctness import correctness
 from keras_transfer.storage.files import file_sha256
 from keras_transfer.storage.store import RunStore
 from keras_transfer.training import trainer
-
-
-def weights_of(network):
-    return saving.load_model(network).get_weights()
-
-
-def assert_same_bits(first, second):
-    for a, b in zip(weights_of(first), weights_of(second), strict=True):
-        np.testing.assert_array_equal(a, b)
+from tests.trained import (
+    Stop,
+    assert_same_bits,
+    stop_in_epoch,
+    wait_for,
+    weights_of,
+)
 
 
 @pytest.fixture
 def store(tmp_path):
     return RunStore(tmp_path / "logs", "study")
-
-
-@pytest.fixture
-def base(store, tiny_pool, tiny_spec):
-    network = store.network(tiny_spec)
-    trainer.train_network(network, tiny_pool)
-    return network
 
 
 def test_base_learns_and_files_everything(store, base, tiny_spec):
@@ -57,6 +48,7 @@ def test_base_learns_and_files_everything(store, base, tiny_spec):
     assert np.load(base.folder / "mean.npy").shape == (20, 20, 3)
 
 
+@pytest.mark.slow
 def test_best10_is_the_mean_of_the_ten_highest_of_100_looks(
     store, tiny_pool, tiny_spec
 ):
@@ -93,7 +85,7 @@ def test_smoothing_trains_otherwise_but_reports_the_plain_loss(
 ):
     solver = dataclasses.replace(tiny_spec.solver, label_smoothing=0.2)
     network = store.network(dataclasses.replace(tiny_spec, solver=solver))
-    result = trainer.train_network(network, tiny_pool)
+    result = trainer.train_network(network, tiny_pool, observe="off")
     for trained in (base, network):
         loss, hits = judged_by_hand(trained, tiny_pool)
         filed = trained.read_result()
@@ -141,27 +133,28 @@ def test_transfer_is_proved(store, base, tiny_pool, tiny_spec, mode):
 
 def test_targets_own_mean_is_an_option(store, tiny_pool, tiny_spec):
     data = dataclasses.replace(tiny_spec.data, mean="target")
-    base_spec = dataclasses.replace(tiny_spec, data=data)
+    solver = dataclasses.replace(tiny_spec.solver, epochs=1)
+    base_spec = dataclasses.replace(tiny_spec, data=data, solver=solver)
     base = store.network(base_spec)
-    trainer.train_network(base, tiny_pool)
+    trainer.train_network(base, tiny_pool, observe="off")
     spec = dataclasses.replace(base_spec, base="A", target="B", n=1)
-    result = trainer.train_network(store.network(spec), tiny_pool, base)
+    result = trainer.train_network(
+        store.network(spec), tiny_pool, base, observe="off"
+    )
     assert result.mean_half == "B"
 
 
 def test_same_settings_give_the_same_bits(base, tmp_path, tiny_pool, tiny_spec):
     again = RunStore(tmp_path / "other", "study").network(tiny_spec)
-    trainer.train_network(again, tiny_pool)
+    trainer.train_network(again, tiny_pool, observe="off")
     assert_same_bits(base, again)
 
 
-class Stop(Exception):
-    pass
-
-
-@pytest.mark.parametrize("after_epoch", [0, 1])
+@pytest.mark.parametrize(
+    "after_epoch", [pytest.param(0, marks=pytest.mark.slow), 1]
+)
 def test_resume_is_bit_identical(
-    store, base, tmp_path, tiny_pool, tiny_spec, after_epoch
+    store, tmp_path, tiny_pool, tiny_spec, after_epoch
 ):
     spec = dataclasses.replace(
         tiny_spec,
@@ -179,20 +172,17 @@ def test_resume_is_bit_identical(
     )
     source_spec = spec.source
     source = store.network(source_spec)
-    trainer.train_network(source, tiny_pool)
+    train = functools.partial(trainer.train_network, observe="off")
+    train(source, tiny_pool)
     whole = store.network(spec)
-    expected = trainer.train_network(whole, tiny_pool, source)
+    expected = train(whole, tiny_pool, source)
     broken = RunStore(tmp_path / "other", "study").network(spec)
 
-    def stop(row):
-        if row["epoch"] == after_epoch + 1:
-            raise Stop
-
     with pytest.raises(Stop):
-        trainer.train_network(broken, tiny_pool, source, stop)
+        train(broken, tiny_pool, source, stop_in_epoch(after_epoch + 1))
     keras.utils.clear_session()
-    resumed = trainer.train_network(broken, tiny_pool, source)
-    assert resumed.resumed_at_epoch == [after_epoch + 1]
+    resumed = train(broken, tiny_pool, source)
+    assert resumed["resumed_at_epoch"] == [after_epoch + 1]
     assert_same_bits(whole, broken)
     for key in ("test_accuracy", "test_loss", "test_correct", "train_loss"):
         assert getattr(resumed, key) == getattr(expected, key)
@@ -208,7 +198,7 @@ SCRIPT = """
     from pathlib import Path
     from keras_transfer.training import trainer
     from keras_transfer.datasets.pools import ImagePool
-    from keras_transfer.specs import from_dict
+    from keras_transfer.specs.network import from_dict
     from keras_transfer.storage.store import RunStore
     import json
     trainer.set_threads(1)
@@ -220,6 +210,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 def test_sigkill_loses_at_most_an_epoch(tmp_path, tiny_pool, tiny_spec):
     from keras_transfer.specs.network import to_dict
 
@@ -237,10 +228,7 @@ def test_sigkill_loses_at_most_an_epoch(tmp_path, tiny_pool, tiny_spec):
     steady = start(tmp_path / "whole", 0)
     process = start(tmp_path / "killed", 2)
     rows = killed.folder / "epochs.jsonl"
-    deadline = time.monotonic() + 120
-    while not rows.is_file() or len(rows.read_text().splitlines()) < 2:
-        assert time.monotonic() < deadline, "no second epoch"
-        time.sleep(0.05)
+    wait_for(lambda: rows.is_file() and rows.read_text().count("\n") == 2)
     os.kill(process.pid, signal.SIGKILL)  # before the second checkpoint
     process.wait()
     assert killed.read_result() is None
@@ -257,7 +245,7 @@ def test_damaged_checkpoint_means_from_the_start(
     network = RunStore(tmp_path / "other", "study").network(tiny_spec)
     network.begin()
     network.checkpoint_path.write_bytes(b"PK\x03\x04 not a checkpoint")
-    result = trainer.train_network(network, tiny_pool)
+    result = trainer.train_network(network, tiny_pool, observe="off")
     assert result.resumed_at_epoch == []
     assert_same_bits(base, network)
 
