@@ -83,6 +83,19 @@ def test_means_by_hand():
         assert numbers.normalization(name) == expected
 
 
+def test_seconds_of_the_frozen_networks():
+    rows = committed_rows("cifar100-similar", precision="bfloat16")
+    seconds = [
+        row.result.seconds
+        for row in rows
+        if row.spec.n >= 6 and row.spec.mode == "frozen"
+    ]
+    assert len(seconds) == 8
+    expected = f"{min(seconds):.1f} to {max(seconds):.1f} s"
+    assert expected == "6.5 to 23.2 s"
+    assert expected in (ROOT / "logs" / "README.md").read_text()
+
+
 @pytest.mark.parametrize(
     "sentence",
     [
