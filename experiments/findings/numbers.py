@@ -55,18 +55,34 @@ def points(
 
 
 def verdict(data: Evidence, comparison: Comparison) -> str:
-    """Says a difference and the verdict on it alone."""
+    """Says a difference and the verdict on it alone.
+
+    Args:
+        data: `Evidence`.
+        comparison: `Comparison`.
+    """
     return data.describe(comparison).rpartition(": ")[2].replace("] ", "]: ")
 
 
 def layer_slope(data: Evidence, first: str, second: str) -> str:
-    """Says by how many points a difference grows with each layer."""
+    """Says by how many points a difference grows with each layer.
+
+    Args:
+        data: `Evidence`.
+        first, second: Strings, treatments.
+    """
     comparison = Comparison(first, second, weigh=slope)
     return data.estimate(comparison).in_points()
 
 
 def loss(data: Evidence, first: str, second: str, low: int, high: int) -> str:
-    """Says a difference of training loss by the mixed model, in nats."""
+    """Says a difference of training loss by the mixed model, in nats.
+
+    Args:
+        data: `Evidence`.
+        first, second: Strings, treatments.
+        low, high: Integers, range of n, both included.
+    """
     comparison = Comparison(first, second, low, high, outcome=TRAIN_LOSS)
     return data.estimate(comparison).in_words()
 
@@ -83,7 +99,11 @@ def _sizes():
 
 
 def count(folder: str) -> int:
-    """Counts the networks of a committed table."""
+    """Counts the networks of a committed table.
+
+    Args:
+        folder: String, a folder of `logs/published`.
+    """
     return len(committed_rows(folder))
 
 
@@ -149,19 +169,32 @@ def precision() -> str:
 
 
 def normalization(name: str) -> str:
-    """Says the mean accuracy of baseA and baseB, in percent."""
+    """Says the mean accuracy of baseA and baseB, in percent.
+
+    Args:
+        name: String, `"batch"`, `"lrn"` or `"none"`.
+    """
     rows = committed_rows("cifar100-normalization", f"{name}.csv")
     return f"{100 * np.mean([row.accuracy for row in rows]):.1f}"
 
 
 def base_accuracy(data: Evidence) -> str:
-    """Says the mean accuracy of base networks, in percent."""
+    """Says the mean accuracy of base networks, in percent.
+
+    Args:
+        data: `Evidence`.
+    """
     values = [o.value for o in data.accuracies if o.treatment == "base"]
     return f"{100 * np.mean(values):.1f}"
 
 
 def over_splits_2014(first: str, second: str, low: int, high: int) -> str:
-    """Says an effect of 2014 by Student's t over its splits, in points."""
+    """Says an effect of 2014 by Student's t over its splits, in points.
+
+    Args:
+        first, second: Strings, treatments.
+        low, high: Integers, range of n, both included.
+    """
     found = of_2014.published_over_splits(Comparison(first, second, low, high))
     return found.in_points(2)
 
