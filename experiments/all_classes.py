@@ -4,6 +4,11 @@ Claim: a network on half of the classes errs less than one on all of them
 (the first interpretation of section 4.1): it has fewer classes to confuse.
 
     python -m experiments.all_classes --dataset cifar100
+
+Cost: two networks on halves for each split and seed, and one on all classes
+for each seed.
+Expected: halves - all classes above 0 in points of accuracy. Not measured
+here; in 2014 halves reached 62.5 % and all classes 57.6 %.
 """
 
 import dataclasses

@@ -9,6 +9,11 @@ one for the other, the more so the higher the layer.
 A is man-made and B natural, or the first and second section of the file.
 Networks of `similar_datasets` and `random_weights` with the same recipe are
 drawn beside, where they are finished.
+
+Cost: 139 minutes of one core for the 130 networks of
+`logs/published/cifar100-dissimilar`. Expected there: at n = 5 and 7 the other
+kind loses 3.9 to 7.5 points more than random halves. On CIFAR-100, 30 classes
+stand against 70; `--balanced` takes as many of each.
 """
 
 import dataclasses

@@ -6,6 +6,9 @@ With the other presets every script runs in full.
 
     python -m experiments.paper --plan --preset paper --dataset imagenet2012
     python -m experiments.paper --preset smoke
+
+Cost: `--plan` says it; `--preset paper` is weeks of GPU time. Expected: the
+values of 2014 (`reanalyse_2014`). Not measured.
 """
 
 import dataclasses

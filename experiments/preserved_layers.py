@@ -5,6 +5,9 @@ co-adaptation cut in two; keeping the next one or two layers as a start does
 not mend it.
 
     python -m experiments.preserved_layers --dataset cifar100
+
+Cost: `--plan` says it. Expected: as little accuracy with kept layers as with
+new ones. Not measured.
 """
 
 import dataclasses

@@ -7,6 +7,10 @@ better depends on how the random layers are drawn, so several ways are tried.
 
 Networks of `similar_datasets` and `dissimilar_datasets` with the same recipe
 are drawn beside, where they are finished.
+
+Cost: two networks for each n and way of drawing, beside the bases. Expected
+on CIFAR-100 (`--preset earlier --width 16`): at n = 5 and 7, layers drawn
+after He lose 15.3 to 20.2 points more than those of the other kind.
 """
 
 import dataclasses

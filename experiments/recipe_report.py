@@ -5,6 +5,11 @@
 
 writes trials.csv, comparison.csv, timing.csv, front.svg, front.png and
 summary.md. The summary is made from the CSV files alone.
+
+Claim: the default recipe is more accurate than the earlier one in less time.
+Cost: seconds; trains nothing. Expected, of `logs/published/recipe`: 64.9
+against 63.1 % on the halves of CIFAR-100, one seed, in 1400 against 2100
+steps.
 """
 
 import csv

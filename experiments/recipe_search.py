@@ -7,8 +7,11 @@ A trial is a row of settings changed from the recipe that was the default
 before, `{"name": ..., "model.width": 24, "solver.epochs": 9}`; "optimizer"
 names another of `recipe_optimizers`. Trials of a seed and a half are trained
 one after another, so that a slow hour of the machine meets all of them.
-Started again it goes on with what is missing. Choose by validation images;
-`--test` is for the comparison at the end.
+Started again it goes on with what is missing.
+
+Claim: none; it looks for settings that are accurate in little time. Cost: a
+training a row, by the recipe. Expected: not fixed; choose by validation
+images, and use `--test` for the comparison at the end.
 """
 
 import dataclasses

@@ -8,6 +8,10 @@ one hour to the next. So each recipe of a file of trials (see
 round: what slows one slows its neighbours. A training costs its median step
 times its number of steps; looks at the validation images come on top, as
 often as there are epochs.
+
+Claim: none; it compares costs. Cost: `--rounds` times a few steps of each
+recipe. Expected: ratios between recipes that are the same in each run, while
+seconds are not.
 """
 
 import csv

@@ -5,6 +5,10 @@ of this size overfits. Every network takes as many steps as that on all
 images, at the paper's faster schedule.
 
     python -m experiments.reduced_data --dataset cifar100
+
+Cost: a network on all classes for each number of images, all of the same
+number of steps. Expected: accuracy that rises with the images. Not measured;
+in 2014 networks on 5 to 100 images a class never left their starting loss.
 """
 
 import dataclasses

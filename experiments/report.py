@@ -6,6 +6,9 @@ of each, settings, versions and warnings.
 
     python -m experiments.report
     python -m experiments.report --log-dir elsewhere
+
+Claim: none. Cost: seconds, 4 s for 522 networks. Expected: `report.html` of a
+log folder, 5 MB for those.
 """
 
 import dataclasses

@@ -3,7 +3,11 @@
 Claim (the paper's introduction, where nobody draws it): with few target
 images freezing is better, for fine-tuning overfits; with many, fine-tuning.
 
-    python -m experiments.target_size --dataset cifar100 --epochs 4
+    python -m experiments.target_size --dataset cifar100 --epochs 3
+
+Cost: 224 networks, 54 minutes of one core with `--preset earlier --width 16
+--precision bfloat16 --epochs 3`. Expected there: with 5 images a class both
+are equal within a point (n = 7); from 10 on fine-tuning is ahead.
 """
 
 import dataclasses

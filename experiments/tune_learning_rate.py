@@ -8,6 +8,11 @@ that suits one of them? Give each treatment its own best rate and see.
 
 writes best.json, which every experiment takes as `--learning-rates FILE`.
 Killed and started again it goes on; finished trials are not trained again.
+
+Claim: what freezing costs does not hang on the rate. Cost: a trial is one
+training of each target. Expected on CIFAR-100 (`--preset earlier --width 16`,
+n = 5): AnB - base between -4.2 and -2.0 points with tuned rates, between -4.2
+and -2.9 with the default one.
 """
 
 import dataclasses

@@ -3,6 +3,11 @@
     python -m experiments.benchmark
     python -m experiments.benchmark --parts training startup
 
+Claim: `cnn8` trains faster here than by plain Keras `fit`. Cost: not
+measured; a part alone is less. Expected: the ratios of
+`logs/published/benchmark`, such as 1.5 over plain `fit` in float32; some
+targets are missed.
+
 Writes `benchmark.json` and `benchmark.md` into `--log-dir`/benchmark.
 """
 

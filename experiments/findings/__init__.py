@@ -1,0 +1,1 @@
+"""Every number of the tables of findings, from the committed results."""

@@ -1,0 +1,261 @@
+"""The numbers behind each finding, by the functions that studies use."""
+
+import csv
+import json
+from functools import cache
+
+import numpy as np
+
+from experiments.findings.committed import (
+    PUBLISHED,
+    committed_rows,
+    evidence,
+)
+from keras_transfer.analysis import contrasts, mixed_model, results
+from keras_transfer.analysis import published_2014 as of_2014
+from keras_transfer.analysis.comparisons import (
+    TRAIN_LOSS,
+    TWICE,
+    Comparison,
+    Evidence,
+    slope,
+)
+from keras_transfer.analysis.contrasts import ModelEstimate
+from keras_transfer.reports import distance
+
+NARROW = {"width": 16, "precision": "bfloat16"}
+FROZEN, TUNED = "AnB", "AnB+"
+
+
+@cache
+def similar() -> Evidence:
+    """One split, one seed, width 32: all of section 4.1."""
+    return evidence("cifar100-similar", precision="bfloat16")
+
+
+@cache
+def boost() -> Evidence:
+    """Four splits, one seed: BnB+ and AnB+ beside a base twice as long."""
+    return evidence("cifar100-boost", **NARROW)
+
+
+def points(
+    data: Evidence, first: str, second: str, low=1, high=7, digits=1
+) -> str:
+    """Says a difference of test accuracy by the mixed model, in points.
+
+    Args:
+        data: `Evidence`.
+        first, second: Strings, treatments.
+        low, high: Integers, range of n.
+        digits: Integer. Defaults to `1`.
+    """
+    estimate = data.estimate(Comparison(first, second, low, high))
+    return estimate.in_points(digits)
+
+
+def verdict(data: Evidence, comparison: Comparison) -> str:
+    """Says a difference and the verdict on it alone.
+
+    Args:
+        data: `Evidence`.
+        comparison: `Comparison`.
+    """
+    return data.describe(comparison).rpartition(": ")[2].replace("] ", "]: ")
+
+
+def layer_slope(data: Evidence, first: str, second: str) -> str:
+    """Says by how many points a difference grows with each layer.
+
+    Args:
+        data: `Evidence`.
+        first, second: Strings, treatments.
+    """
+    comparison = Comparison(first, second, weigh=slope)
+    return data.estimate(comparison).in_points()
+
+
+def loss(data: Evidence, first: str, second: str, low: int, high: int) -> str:
+    """Says a difference of training loss by the mixed model, in nats.
+
+    Args:
+        data: `Evidence`.
+        first, second: Strings, treatments.
+        low, high: Integers, range of n, both included.
+    """
+    comparison = Comparison(first, second, low, high, outcome=TRAIN_LOSS)
+    return data.estimate(comparison).in_words()
+
+
+def doubling() -> str:
+    """Says what twice the epochs add to a base network, in points."""
+    return points(boost(), TWICE, "base")
+
+
+@cache
+def _sizes():
+    path = PUBLISHED / "cifar100-target-size" / "results.csv"
+    return mixed_model.fit_model(contrasts.read_observations(path))
+
+
+def count(folder: str) -> int:
+    """Counts the networks of a committed table.
+
+    Args:
+        folder: String, a folder of `logs/published`.
+    """
+    return len(committed_rows(folder))
+
+
+def by_size(first: str, second: str, n: int, images: int | None) -> str:
+    """Says a difference at a number of target images, in points.
+
+    Args:
+        first, second: Strings, treatments or `"base"`.
+        n: Integer, layers copied.
+        images: Integer, target images a class, or `None` for all.
+    """
+    one, two = (
+        [(name, 0 if name == "base" else n, images)] for name in (first, second)
+    )
+    estimate = _sizes().estimate(contrasts.difference(one, two))
+    return estimate.in_points()
+
+
+@cache
+def _distances() -> dict[str, str]:
+    rows = committed_rows("cifar100-dissimilar", **NARROW)
+    found = {}
+    for claim in distance.claims(rows):
+        name = claim.text.rpartition(", ")[2] if claim.number == "4.3" else ""
+        found[name.strip(".") or "kinds"] = claim.effect.rpartition(": ")[2]
+    return found
+
+
+def further(name: str) -> str:
+    """Says how much more is lost, at n = 5 and 7, in points.
+
+    Args:
+        name: String, `"kinds"` for natural and man-made classes against
+            random halves, or such as `"random (he)"` for random layers
+            against those of the other kind.
+    """
+    return _distances()[name]
+
+
+def tuned(first: str, file: str) -> str:
+    """Says a difference from the base before or after rates are tuned.
+
+    Args:
+        first: String, a treatment.
+        file: String, `"default.csv"` or `"tuned.csv"`.
+    """
+    return points(evidence("cifar100-tuned", file, **NARROW), first, "base")
+
+
+def precision() -> str:
+    """Says what bfloat16 changes: Student's t over splits, in points."""
+    found = {}
+    for name in ("bfloat16", "float32"):
+        rows = committed_rows("cifar100-precision", f"{name}.csv", width=16)
+        for row in rows:
+            found.setdefault(row.spec.data.split, {}).setdefault(name, [])
+            found[row.spec.data.split][name].append(row.accuracy)
+    values = [
+        float(np.mean(both["bfloat16"]) - np.mean(both["float32"]))
+        for both in found.values()
+    ]
+    return results.estimate(values, [(s, 0, "") for s in found]).in_points()
+
+
+def normalization(name: str) -> str:
+    """Says the mean accuracy of baseA and baseB, in percent.
+
+    Args:
+        name: String, `"batch"`, `"lrn"` or `"none"`.
+    """
+    rows = committed_rows("cifar100-normalization", f"{name}.csv")
+    return f"{100 * np.mean([row.accuracy for row in rows]):.1f}"
+
+
+def base_accuracy(data: Evidence) -> str:
+    """Says the mean accuracy of base networks, in percent.
+
+    Args:
+        data: `Evidence`.
+    """
+    values = [o.value for o in data.accuracies if o.treatment == "base"]
+    return f"{100 * np.mean(values):.1f}"
+
+
+def over_splits_2014(first: str, second: str, low: int, high: int) -> str:
+    """Says an effect of 2014 by Student's t over its splits, in points.
+
+    Args:
+        first, second: Strings, treatments.
+        low, high: Integers, range of n, both included.
+    """
+    found = of_2014.published_over_splits(Comparison(first, second, low, high))
+    return found.in_points(2)
+
+
+@cache
+def yardsticks() -> dict[str, ModelEstimate]:
+    """The boost of 2014, by who tells how difficult a half is."""
+    return of_2014.boost_by_yardstick()
+
+
+def boost_2014() -> str:
+    """Says the range of the boost over yardsticks, and its upper end."""
+    found = list(yardsticks().values())
+    means = sorted(100 * e.mean for e in found)
+    most = 100 * max(e.high for e in found)
+    return (
+        f"{means[0]:+.2f} to {means[-1]:+.2f} by yardstick, at most {most:.2f}"
+    )
+
+
+def pooled_boost_2014() -> str:
+    """Says the boost as the paper computed it, in points."""
+    rows = of_2014.published_rows()
+    value = results.pooled_difference(rows, TUNED, "BnB+", 3, 7)
+    return f"{100 * value:+.1f}"
+
+
+def recipe(name: str) -> tuple[str, str]:
+    """Returns the mean accuracy of a recipe's networks, in %, and its steps.
+
+    Args:
+        name: String, the beginning of its name in the table.
+    """
+    path = PUBLISHED / "recipe" / "comparison.csv"
+    with path.open(newline="") as table:
+        rows = [r for r in csv.DictReader(table) if r["name"].startswith(name)]
+    mean = np.mean([float(row["test_accuracy"]) for row in rows])
+    return f"{100 * mean:.1f}", rows[0]["steps"]
+
+
+def coverage() -> tuple[str, str, str]:
+    """Returns lowest, mean and highest coverage of the mixed model, %."""
+    path = PUBLISHED / "coverage" / "coverage.csv"
+    lines = path.read_text().splitlines()
+    place = lines[0].split(",").index("model")
+    cells = [line.split(",") for line in lines[1:]]
+    values = [float(c[place]) for c in cells if c[0] == "every treatment"]
+    low, mean, high = min(values), np.mean(values), max(values)
+    return f"{low:.1f}", f"{mean:.1f}", f"{high:.1f}"
+
+
+def kills() -> tuple[int, int]:
+    """Returns how many kills there were, and how many differences."""
+    path = PUBLISHED / "random_kills" / "kills.json"
+    found = json.loads(path.read_text())
+    return len(found["kills"]), len(found["differences"])
+
+
+def speed() -> str:
+    """Says the median speed of training over plain Keras."""
+    path = PUBLISHED / "benchmark" / "benchmark.json"
+    cases = json.loads(path.read_text())["training"]["cnn8"]
+    ours, plain = cases["ours float32"], cases["plain fit, tf.data"]
+    return f"{ours['median'] / plain['median']:.2f}"

@@ -1,0 +1,369 @@
+"""The two tables of findings, and the summaries, written from numbers."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from experiments.findings import numbers
+from experiments.findings.committed import PUBLISHED, committed_rows
+from keras_transfer.analysis.comparisons import Comparison
+from keras_transfer.analysis.published_2014 import published_nets
+from keras_transfer.datasets.class_kinds import known_kinds
+from keras_transfer.reports import boost, data_size, distance, summary
+
+ROOT = PUBLISHED.parents[1]
+BEGIN = "<!-- findings: written by `python -m experiments.findings` -->"
+END = "<!-- end of findings -->"
+_EARLIER = "--dataset cifar100 --preset earlier"
+_NARROW = f"{_EARLIER} --width 16 --precision bfloat16"
+_TUNED = f"similar_datasets {_NARROW} --layers 5 --treatments AnB AnB+ "
+_TUNED += "--seeds 0 1"
+_RATES = " --learning-rates logs/published/cifar100-tuned/best.json"
+
+
+def _link(folder: str, file: str = "summary.md", root: str = "") -> str:
+    return f"[{folder}]({root}{folder}/{file})"
+
+
+@cache
+def findings() -> list[tuple[str, str, str]]:
+    """Returns the README's findings: claim, number, link."""
+    similar, boosted = numbers.similar(), numbers.boost()
+    low, mean, high = numbers.coverage()
+    kills, differ = numbers.kills()
+    points, size, verdict = numbers.points, numbers.by_size, numbers.verdict
+    man_made, natural = map(len, known_kinds("cifar100"))
+    return [
+        (
+            "Layers 6 and 7 are specific to their classes (BnB - AnB, n 6 to "
+            "7; one split)",
+            verdict(similar, Comparison("BnB", "AnB", 6, 7)),
+            "cifar100-similar",
+        ),
+        (
+            "Layers 1 and 2 transfer without losing a point (AnB - base, n 1 "
+            "to 2; one split)",
+            verdict(
+                similar,
+                Comparison("AnB", "base", 1, 2, threshold=-0.01, margin=None),
+            ),
+            "cifar100-similar",
+        ),
+        (
+            "Cutting co-adapted layers costs accuracy (base - BnB, n 3 to 6; "
+            "one split)",
+            f"{verdict(similar, Comparison('base', 'BnB', 3, 6))}; training "
+            "loss of BnB - base "
+            f"{numbers.loss(similar, 'BnB', 'base', 3, 6)} nats",
+            "cifar100-similar",
+        ),
+        (
+            "Having seen other classes adds to fine-tuning (AnB+ - BnB+, n 3, "
+            "5, 7; 4 splits)",
+            f"{verdict(boosted, Comparison('AnB+', 'BnB+'))} within half a "
+            "point, but the bases are not trained out: twice the epochs add "
+            f"{numbers.doubling()}",
+            "cifar100-boost",
+        ),
+        (
+            "Fine-tuned transfer beats a base with as many epochs on the "
+            "target (AnB+ - base, the same study)",
+            f"{verdict(boosted, Comparison('AnB+', 'base'))}; BnB+, whose "
+            "earlier epochs were on the target too, as much: "
+            f"{points(boosted, 'BnB+', 'base')}",
+            "cifar100-boost",
+        ),
+        (
+            "Freezing loses more between natural and man-made classes than "
+            "between random halves (mean of n = 5 and 7)",
+            f"{numbers.further('kinds')} more, not paired; {man_made} classes "
+            f"stand against {natural}, so number and kind are mixed",
+            "cifar100-dissimilar",
+        ),
+        (
+            "Features of the other kind beat random ones (He; mean of n = 5 "
+            "and 7; one seed)",
+            f"{numbers.further('random (he)')}",
+            "cifar100-dissimilar",
+        ),
+        (
+            "With few target images, freezing beats fine-tuning (AnB+ - AnB, "
+            "n = 7; one split, bases of 3 epochs)",
+            f"not seen: at 5 images a class {size('AnB+', 'AnB', 7, 5)}, at 10 "
+            f"{size('AnB+', 'AnB', 7, 10)}, at 25 "
+            f"{size('AnB+', 'AnB', 7, 25)}, at 100 "
+            f"{size('AnB+', 'AnB', 7, 100)}",
+            "cifar100-target-size",
+        ),
+        (
+            "In 2014, cutting in the middle cost accuracy (base - BnB, n 3 "
+            "to 6; 4 splits)",
+            f"{numbers.over_splits_2014('base', 'BnB', 3, 6)}",
+            "reanalyse_2014",
+        ),
+        (
+            "In 2014, AnB+ beat BnB+ by "
+            f"{numbers.pooled_boost_2014()} points (n 3 to 7, pooled as "
+            "published)",
+            f"{numbers.boost_2014()}, once halves are adjusted: the halves "
+            "were unequal",
+            "reanalyse_2014",
+        ),
+        (
+            "The intervals hold the true effect in 95 of 100 simulated "
+            "studies, if treatments vary alike",
+            f"{low} to {high} %, {mean} in the mean",
+            "coverage",
+        ),
+        (
+            "A study killed at random moments ends bit-identical",
+            f"{kills} kills, {differ} differences",
+            "random_kills",
+        ),
+    ]
+
+
+_FILES = {
+    "coverage": "coverage.md",
+    "random_kills": "kills.md",
+    "benchmark": "benchmark.md",
+    "cifar100-tuned": "tuned.md",
+    "cifar100-precision": "bfloat16.csv",
+    "cifar100-normalization": "batch.csv",
+}
+
+
+def findings_table() -> list[str]:
+    """Returns the README's table of findings, in points of test accuracy."""
+    lines = ["| claim | points [95 % interval] | data |", "|---|---|---|"]
+    for claim, number, folder in findings():
+        file = _FILES.get(folder, "summary.md")
+        link = _link(folder, file, "logs/published/")
+        lines.append(f"| {claim} | {number} | {link} |")
+    return lines
+
+
+@cache
+def folders() -> list[tuple[str, str, str]]:
+    """Returns each published folder: its name, command and finding."""
+    similar, boosted = numbers.similar(), numbers.boost()
+    points, size, further = numbers.points, numbers.by_size, numbers.further
+    low, mean, high = numbers.coverage()
+    kills, differ = numbers.kills()
+    man_made, natural = map(len, known_kinds("cifar100"))
+    return [
+        (
+            "cifar100-similar",
+            f"similar_datasets {_EARLIER} --precision bfloat16",
+            f"One split, one seed, {len(similar.accuracies)} networks; bases "
+            "reach "
+            f"{numbers.base_accuracy(similar)} %. AnB - base: n = 5 "
+            f"{points(similar, 'AnB', 'base', 5, 5)}, n = 6 "
+            f"{points(similar, 'AnB', 'base', 6, 6)}, n = 7 "
+            f"{points(similar, 'AnB', 'base', 7, 7)}. BnB - AnB grows by "
+            f"{numbers.layer_slope(similar, 'BnB', 'AnB')}. "
+            f"BnB+ - base {points(similar, 'BnB+', 'base')}, AnB+ - base "
+            f"{points(similar, 'AnB+', 'base')}, AnB+ - BnB+ "
+            f"{points(similar, 'AnB+', 'BnB+')}. The intervals are about "
+            "these two halves",
+        ),
+        (
+            "cifar100-boost",
+            f"boost {_NARROW}",
+            f"Four splits, one seed, {len(boosted.accuracies)} networks; bases "
+            "reach "
+            f"{numbers.base_accuracy(boosted)} %. AnB+ - BnB+ "
+            f"{points(boosted, 'AnB+', 'BnB+')}; AnB+ - base "
+            f"{points(boosted, 'AnB+', 'base')}; BnB+ - base "
+            f"{points(boosted, 'BnB+', 'base')}; against a base of twice the "
+            "epochs in one schedule AnB+ loses: "
+            f"{points(boosted, 'AnB+', numbers.TWICE)}, so does BnB+: "
+            f"{points(boosted, 'BnB+', numbers.TWICE)}",
+        ),
+        (
+            "cifar100-dissimilar",
+            f"dissimilar_datasets {_NARROW} --layers 1 3 5 7 --treatments "
+            "AnB --seeds 0 1",
+            f"Two seeds of one division into {man_made} man-made and "
+            f"{natural} natural classes; random layers one seed. Loss beyond "
+            f"random halves, n = 5 and 7: {further('kinds')}. Beyond that, "
+            "random layers lose: "
+            f"He {further('random (he)')}, moments of the trained layer "
+            f"{further('random (mean-var)')}, Gaussian "
+            f"{further('random (gaussian)')}. From n = 5 on the Gaussian "
+            "ones stay at chance: an optimisation failure",
+        ),
+        (
+            "cifar100-target-size",
+            f"target_size {_NARROW} --epochs 3",
+            f"One split, 3 draws, {numbers.count('cifar100-target-size')} "
+            "networks. Fine-tuned - frozen, n = 5: "
+            f"at 10 images {size('AnB+', 'AnB', 5, 10)}, at 25 "
+            f"{size('AnB+', 'AnB', 5, 25)}, at 50 "
+            f"{size('AnB+', 'AnB', 5, 50)}; n = 7: at 50 "
+            f"{size('AnB+', 'AnB', 7, 50)}. Frozen - scratch, n = 7: at 25 "
+            f"{size('AnB', 'base', 7, 25)}, at 50 "
+            f"{size('AnB', 'base', 7, 50)}. The frozen head is under-fitted "
+            "at this rate, and the two halves differ more than the interval",
+        ),
+        (
+            "cifar100-tuned",
+            f"{_TUNED}{_RATES}",
+            "One split, two seeds; rates chosen on validation images. AnB - "
+            f"base: {numbers.tuned('AnB', 'default.csv')} at the [default "
+            "rate](published/cifar100-tuned/default.md), "
+            f"{numbers.tuned('AnB', 'tuned.csv')} at each treatment's "
+            f"own; AnB+ - base: {numbers.tuned('AnB+', 'default.csv')} and "
+            f"{numbers.tuned('AnB+', 'tuned.csv')}. A change is not "
+            "detected, and not excluded",
+        ),
+        (
+            "cifar100-precision",
+            f"similar_datasets {_EARLIER} --width 16 --treatments --splits 0 "
+            "1 2 3 --precision float32",
+            "Bases of 4 splits: bfloat16 - float32 "
+            f"{numbers.precision()} (t over splits)",
+        ),
+        (
+            "cifar100-normalization",
+            f"similar_datasets {_EARLIER} --treatments [--normalization "
+            "lrn|none --learning-rate 0.03]",
+            f"Mean of two bases: batch {numbers.normalization('batch')} %, "
+            f"lrn {numbers.normalization('lrn')} %, none "
+            f"{numbers.normalization('none')} %. `lrn` is none here: see "
+            "[departures](../experiments/README.md#departures-from-2014). "
+            "Chosen on test images",
+        ),
+        (
+            "recipe",
+            "recipe_search --trials logs/published/recipe/front.json --test",
+            "Mean of two halves, one seed, so no interval: the default recipe "
+            f"reaches {numbers.recipe('width 24')[0]} % in "
+            f"{numbers.recipe('width 24')[1]} steps, the earlier one "
+            f"{numbers.recipe('earlier')[0]} % in "
+            f"{numbers.recipe('earlier')[1]} steps of a wider network. "
+            "[What the rows do not show](published/recipe/README.md)",
+        ),
+        (
+            "reanalyse_2014",
+            "reanalyse_2014",
+            f"{len(published_nets())} networks of 2014. BnB - base: n = 4 "
+            f"{numbers.over_splits_2014('BnB', 'base', 4, 4)}, n = 5 "
+            f"{numbers.over_splits_2014('BnB', 'base', 5, 5)}; AnB - base, n "
+            f"1 to 2 {numbers.over_splits_2014('AnB', 'base', 1, 2)}; BnB - "
+            f"AnB, n 6 to 7 {numbers.over_splits_2014('BnB', 'AnB', 6, 7)} "
+            "(t over 4 splits). AnB+ - BnB+: published "
+            f"{numbers.pooled_boost_2014()}; {numbers.boost_2014()}",
+        ),
+        (
+            "coverage",
+            "coverage",
+            "Simulated: the mixed model's 95 % intervals cover "
+            f"{low} to {high} %, {mean} in the mean, if every treatment "
+            "varies alike; less if one alone does",
+        ),
+        (
+            "random_kills",
+            "random_kills",
+            f"{kills} times SIGKILL: {differ} results, weights or tables "
+            "differ from an uninterrupted study",
+        ),
+        (
+            "benchmark",
+            "benchmark",
+            f"`cnn8` in float32 trains {numbers.speed()} times as fast as "
+            "plain Keras `fit` on two cores; all targets, met and missed, "
+            "are in the table",
+        ),
+    ]
+
+
+def folders_table() -> list[str]:
+    """Returns the table of `logs/README.md`."""
+    lines = ["| folder | command | finding |", "|---|---|---|"]
+    for folder, command, finding in folders():
+        link = _link(folder, _FILES.get(folder, "summary.md"), "published/")
+        text = command.replace("|", "\\|")
+        lines.append(f"| {link} | `{text}` | {finding} |")
+    return lines
+
+
+def with_table(page: str, table: list[str]) -> str:
+    """Returns a page with the table between its marks replaced.
+
+    Args:
+        page: String, in Markdown, with `BEGIN` and `END`.
+        table: List of strings, lines.
+    """
+    before, rest = page.split(BEGIN)
+    after = rest.split(END)[1]
+    return "".join([before, BEGIN, "\n", "\n".join(table), "\n", END, after])
+
+
+def _summary(write: Callable, title: str, command: str, folder: str, **more):
+    file = more.pop("file", "results.csv")
+    rows = committed_rows(folder, file, **more)
+    return write(rows, title, f"python -m experiments.{command}")
+
+
+@cache
+def summaries() -> dict[Path, str]:
+    """Returns each summary that a table is enough for, by its path.
+
+    How far layers moved is not in the tables: such a section stays as the
+    study wrote it.
+    """
+    commands = {folder: command for folder, command, _ in folders()}
+    narrow = numbers.NARROW
+    similar = "Similar data sets: random halves of cifar100"
+    made = [
+        (
+            "cifar100-similar/summary.md",
+            summary.summary_text,
+            similar,
+            {"precision": "bfloat16"},
+        ),
+        (
+            "cifar100-boost/summary.md",
+            boost.summary_text,
+            "The boost of fine-tuned transfer on cifar100",
+            narrow,
+        ),
+        (
+            "cifar100-dissimilar/summary.md",
+            distance.summary_text,
+            "Dissimilar data sets: man-made and natural cifar100",
+            narrow,
+        ),
+        (
+            "cifar100-target-size/summary.md",
+            data_size.target_size_summary,
+            "Target images a class of cifar100",
+            narrow | {"epochs": 3},
+        ),
+        (
+            "cifar100-tuned/default.md",
+            summary.summary_text,
+            similar,
+            narrow | {"file": "default.csv", "command": _TUNED},
+        ),
+        (
+            "cifar100-tuned/tuned.md",
+            summary.summary_text,
+            similar,
+            narrow | {"file": "tuned.csv"},
+        ),
+    ]
+    found = {}
+    for name, write, title, changes in made:
+        path = PUBLISHED / name
+        changes = {"command": commands[path.parent.name]} | changes
+        command = changes.pop("command")
+        text = _summary(write, title, command, path.parent.name, **changes)
+        found[path] = text + _moved(path)
+    return found
+
+
+def _moved(path: Path) -> str:
+    _, head, rest = path.read_text().partition("\n## How far each layer moved")
+    return head + rest

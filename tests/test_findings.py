@@ -1,0 +1,123 @@
+"""Every number of the findings follows from the committed tables."""
+
+import csv
+import re
+
+import pytest
+
+from experiments.findings import __main__ as script
+from experiments.findings import numbers, tables
+from experiments.findings.committed import PUBLISHED, committed_rows
+
+ROOT = tables.ROOT
+NUMBER = re.compile(r"[-+]?\d+\.\d+|[-+]\d+")
+
+
+def section(page):
+    text = (ROOT / page).read_text()
+    return text.split(tables.BEGIN)[1].split(tables.END)[0].strip()
+
+
+@pytest.mark.parametrize(
+    "page, table",
+    [
+        ("README.md", tables.findings_table),
+        ("logs/README.md", tables.folders_table),
+    ],
+)
+def test_tables_are_those_of_the_committed_results(page, table):
+    shown = section(page)
+    assert shown == "\n".join(table())
+    assert len(NUMBER.findall(shown)) > 30
+
+
+def test_summaries_are_those_of_the_committed_results():
+    for path, text in tables.summaries().items():
+        assert path.read_text() == text, path
+
+
+def test_a_wrong_digit_is_seen():
+    page = (ROOT / "README.md").read_text()
+    wrong = page.replace("+11.7 [", "+11.8 [")
+    assert wrong != page
+    assert tables.with_table(wrong, tables.findings_table()) == page
+
+
+def test_recipes_are_those_of_the_networks():
+    # A hash of all settings: rows read back are the networks that ran.
+    for folder, file, changes in (
+        ("cifar100-boost", "results.csv", numbers.NARROW),
+        ("cifar100-dissimilar", "results.csv", numbers.NARROW),
+        ("cifar100-tuned", "default.csv", numbers.NARROW),
+        ("cifar100-precision", "float32.csv", {"width": 16}),
+        ("cifar100-precision", "bfloat16.csv", numbers.NARROW),
+    ):
+        with (PUBLISHED / folder / file).open(newline="") as table:
+            ids = [line["network_id"] for line in csv.DictReader(table)]
+        rows = committed_rows(folder, file, **changes)
+        assert [row.spec.network_id for row in rows] == ids
+
+
+def test_numbers_that_an_audit_recomputed_by_other_code():
+    similar, boost = numbers.similar(), numbers.boost()
+    points = numbers.points
+    assert points(similar, "base", "BnB", 3, 6) == "-0.6 [-1.3, +0.1]"
+    assert points(boost, "AnB+", "BnB+").startswith("+0.0 [-0.")
+    assert numbers.further("random (he)") == "+17.7 [+15.3, +20.2]"
+    # Not +3.4: 3.348 was rounded twice.
+    assert points(boost, "AnB+", "base", 3, 3).startswith("+3.3 [")
+    # Freezing costs something at 10 and 25 images a class.
+    assert numbers.by_size("AnB+", "AnB", 7, 10).startswith("+1.4 [+0.")
+    assert numbers.by_size("AnB+", "AnB", 7, 25).startswith("+4.2 [+3.")
+
+
+def test_means_by_hand():
+    # (0.6010 + 0.6604) / 2 and so on, of two rows each.
+    for name in ("batch", "lrn", "none"):
+        path = PUBLISHED / "cifar100-normalization" / f"{name}.csv"
+        with path.open(newline="") as table:
+            first, second = (
+                float(line["test_accuracy"]) for line in csv.DictReader(table)
+            )
+        expected = f"{50 * (first + second):.1f}"
+        assert numbers.normalization(name) == expected
+
+
+def test_seconds_of_the_frozen_networks():
+    rows = committed_rows("cifar100-similar", precision="bfloat16")
+    seconds = [
+        row.result.seconds
+        for row in rows
+        if row.spec.n >= 6 and row.spec.mode == "frozen"
+    ]
+    assert len(seconds) == 8
+    expected = f"{min(seconds):.1f} to {max(seconds):.1f} s"
+    assert expected == "6.5 to 23.2 s"
+    assert expected in (ROOT / "logs" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "nothing up to 10 or 25",
+        "18 points or more",
+        "7 to 9 seconds",
+        "+3.4 [+2.7, +4.0]",
+        "only training longer",
+        "as in 2014 |",
+        "is ruled out, a smaller",
+        "Undecided** by these data. mean base accuracy",
+    ],
+)
+def test_sentences_that_the_tables_do_not_bear_out_are_gone(sentence):
+    pages = [ROOT / "README.md", *PUBLISHED.glob("*/*.md")]
+    for page in (*pages, ROOT / "experiments" / "README.md"):
+        assert sentence.lower() not in page.read_text().lower(), page
+
+
+def test_the_script_leaves_what_is_right_alone(capsys):
+    before = {p: p.stat().st_mtime_ns for p in tables.summaries()}
+    assert script.main([]) == 0
+    said = capsys.readouterr().out
+    assert said.count("as it was") == 8 and "written" not in said
+    assert {p: p.stat().st_mtime_ns for p in before} == before
