@@ -25,6 +25,7 @@ from experiments.common.terminal import open_console
 from keras_transfer.errors import UserError
 from keras_transfer.specs import presets
 from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.store import RunStore
 
 
@@ -157,7 +158,7 @@ def run(settings: SearchSettings, console: Console) -> None:
     from keras_transfer.training import trainer
 
     trainer.set_threads(settings.threads)
-    cache = RunStore(settings.log_dir, "recipe_search").cache_dir
+    cache = LogFolder(settings.log_dir).cache_dir
     size = missing[0][1].data.image_size
     pool = pools.prepare_pool(cache, settings.dataset, size, settings.data_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -214,7 +215,7 @@ def train_trial(trial: dict, spec: NetworkSpec, pool, test: bool) -> dict:
         "seed": spec.seed,
         "steps": result["steps"],
         "changes": {k: v for k, v in trial.items() if k != "name"},
-        **{key: result[key] for key in kept + tested},
+        **{key: getattr(result, key) for key in kept + tested},
         "cpu_seconds": seconds,
         "wall_seconds": time.monotonic() - clock,
     }

@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 
 from experiments.recipe_search import read_trials, run_script, trial_spec
-from keras_transfer.storage.store import RunStore
+from keras_transfer.storage.log_folder import LogFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +94,7 @@ def run(settings: TimingSettings, console: Console) -> None:
     from keras_transfer.training import trainer
 
     trainer.set_threads(settings.threads)
-    cache = RunStore(settings.log_dir, "recipe_search").cache_dir
+    cache = LogFolder(settings.log_dir).cache_dir
     size = trial_spec(trials[0], settings.dataset, "B", 0).data.image_size
     pool = pools.prepare_pool(cache, settings.dataset, size, settings.data_dir)
     entrants = [Entrant(trial, pool, settings) for trial in trials]

@@ -3,7 +3,7 @@ import pytest
 from experiments import boost as script
 from keras_transfer.reports import boost
 from keras_transfer.studies import grids
-from tests.helpers import made_up_row, made_up_study, summary_text
+from tests.helpers import made_up_row, made_up_study, summary_text, with_result
 
 
 def boosted_study(tiny_spec, gain=0.02):
@@ -25,10 +25,12 @@ def boosted_study(tiny_spec, gain=0.02):
                 base=None,
             )
         )
-    for row in rows:
-        if row.spec.treatment == "AnB+":
-            row.result["test_accuracy"] += gain - 0.02
-    return rows
+    return [
+        with_result(row, test_accuracy=row.accuracy + gain - 0.02)
+        if row.spec.treatment == "AnB+"
+        else row
+        for row in rows
+    ]
 
 
 def test_long_bases_take_twice_the_steps(tiny_spec):

@@ -142,8 +142,8 @@ def test_a_cluster_with_killed_workers_gives_the_bits_of_a_local_run(
         killer.thread.join()
         cluster.shutdown()
     assert sorted(killer.killed) == ["A5B+", "B3A"]
-    assert remote.result(frozen)["resumed_at_epoch"]
-    assert remote.result(tuned)["resumed_at_epoch"]
+    assert remote.result(frozen).resumed_at_epoch
+    assert remote.result(tuned).resumed_at_epoch
     # A network that fails by itself fails alone and is not tried again.
     assert list(outcome.failed) == [bad]
     assert "loss became" in outcome.failed[bad]
@@ -155,9 +155,9 @@ def test_a_cluster_with_killed_workers_gives_the_bits_of_a_local_run(
     )
     for spec in specs:
         one, two = local.result(spec), remote.result(spec)
-        assert one["environment"]["threads"] == two["environment"]["threads"]
-        assert {k: v for k, v in one.items() if k not in UNTOLD} == {
-            k: v for k, v in two.items() if k not in UNTOLD
+        assert one.environment["threads"] == two.environment["threads"]
+        assert {k: v for k, v in one.to_json().items() if k not in UNTOLD} == {
+            k: v for k, v in two.to_json().items() if k not in UNTOLD
         }
         assert_same_bits(local.network(spec), remote.network(spec))
 

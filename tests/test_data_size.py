@@ -8,13 +8,12 @@ from keras_transfer.errors import UserError
 from keras_transfer.reports import data_size
 from keras_transfer.specs.presets import find_preset
 from keras_transfer.studies import grids
-from tests.helpers import made_up_row, summary_text
+from tests.helpers import made_up_row, summary_text, with_result
 
 
 def row(spec, accuracy, images, **changes):
     made = made_up_row(spec, accuracy, **changes)
-    made.result["images"] = {"train": 4 * images}
-    return made
+    return with_result(made, images={"train": 4 * images})
 
 
 def study_of_sizes(tiny_spec):

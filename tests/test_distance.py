@@ -8,7 +8,7 @@ from keras_transfer.reports import distance, figure3
 from keras_transfer.specs import recipes
 from keras_transfer.specs.rates import with_rates
 from keras_transfer.storage.store import RunStore
-from tests.helpers import made_up_row, made_up_study, summary_text
+from tests.helpers import made_up_row, made_up_study, summary_text, with_result
 
 
 def study_of_distances(tiny_spec):
@@ -206,7 +206,7 @@ def test_welch_by_hand():
 
 def test_report_names_every_network_and_what_did_not_learn(tiny_spec, tmp_path):
     rows = study_of_distances(tiny_spec)
-    rows[-1].result["train_accuracy"] = 0.1
+    rows[-1] = with_result(rows[-1], train_accuracy=0.1)
     paths = distance.write_report(rows, "Title", "python -m x", tmp_path)
     assert [path.name for path in paths] == [
         "figure3.svg",

@@ -89,7 +89,7 @@ def store(tmp_path):
 def assert_goes_on_as_if_nothing_had_been(store, whole, resumed=True):
     outcome, _ = train(store)
     assert outcome.trained == [SPEC] and not outcome.failed
-    assert bool(store.result(SPEC)["resumed_at_epoch"]) == resumed
+    assert bool(store.result(SPEC).resumed_at_epoch) == resumed
     assert_same_weights(weights_of(store.network(SPEC)), whole[0])
     assert rows_of(store) == whole[1]
     assert not list(store.log_dir.rglob(".*.tmp*"))

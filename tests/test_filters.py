@@ -7,13 +7,13 @@ from keras_transfer.errors import UserError
 from keras_transfer.models import cnn
 from keras_transfer.reports import filters
 from keras_transfer.storage.store import RunStore
-from tests.helpers import made_up_row
+from tests.helpers import made_up_row, with_result
 
 
 def save_untrained(store, spec, accuracy=0.5, **changes):
     """Saves an untrained network where the store looks for it."""
     row = made_up_row(spec, accuracy, **changes)
-    row.result["model_sha256"] = "of a file"
+    row = with_result(row, model_sha256="of a file")
     network = cnn.build_network(row.spec.model, 18, 4, seed=row.spec.seed)
     place = store.network(row.spec)
     place.folder.mkdir(parents=True)

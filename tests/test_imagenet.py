@@ -65,20 +65,20 @@ def test_tars_become_square_images_with_their_labels(trained):
 @pytest.mark.slow
 def test_network_is_the_papers_and_its_images_are_counted(trained):
     results = trained.finished()
-    assert [r["label"] for r in results] == ["baseA", "baseB"]
+    assert [r.label for r in results] == ["baseA", "baseB"]
     for result in results:
-        spec = result["settings"]
+        spec = result.settings
         assert spec["model"]["name"] == "caffenet"
         assert (spec["data"]["image_size"], spec["data"]["crop"]) == (80, 71)
-        assert result["steps"] == 2
-        assert len(result["classes"]) == 500
-        shapes = {t["target_path"]: t["shape"] for t in result["proof"]}
+        assert result.steps == 2
+        assert len(result.classes) == 500
+        shapes = {t["target_path"]: t["shape"] for t in result.proof}
         assert shapes["caffenet/conv1/kernel"] == [11, 11, 3, 96]
         assert shapes["caffenet/fc8/kernel"] == [
             4096,
             1000,
         ]  # as in all their networks
-    images = [result["images"] for result in results]
+    images = [result.images for result in results]
     # 4 % of 25 images is one; a class with one image keeps it.
     assert sum(count["validation"] for count in images) == 10
     assert sum(count["train"] for count in images) == 1230
@@ -87,7 +87,7 @@ def test_network_is_the_papers_and_its_images_are_counted(trained):
 
 @pytest.mark.slow
 def test_classes_without_images_are_said(folder, trained, capsys):
-    absent = [r["classes_without_images"] for r in trained.finished()]
+    absent = [r.classes_without_images for r in trained.finished()]
     assert sum(len(half["validation"]) for half in absent) == 990
     assert sum(len(half["test"]) for half in absent) == 980
     # The same command trains nothing more and says it again.

@@ -178,7 +178,7 @@ def test_probe_batch_is_spread_over_the_images():
 def test_table_of_a_network_that_was_resumed(
     tmp_path, tiny_pool, tiny_spec, base, test
 ):
-    expected = base.read_result()["layers"]
+    expected = base.read_result().layers
     assert [row["layer"] for row in expected][::7] == ["conv1", "fc8"]
     assert all(row["distance"] > 0 for row in expected)
     assert not any(row["copied"] or row["frozen"] for row in expected)
@@ -188,19 +188,19 @@ def test_table_of_a_network_that_was_resumed(
             again, tiny_pool, report=stop_in_epoch(2), test=test
         )
     resumed = trainer.train_network(again, tiny_pool, test=test)
-    assert resumed["resumed_at_epoch"] == [2]
-    assert resumed["layers"] == expected
+    assert resumed.resumed_at_epoch == [2]
+    assert resumed.layers == expected
 
 
 def test_frozen_and_fine_tuned_layers_of_a_transfer(
     tmp_path, tiny_pool, tiny_spec, base
 ):
     store = RunStore(tmp_path / "logs", "study")
-    ended = base.read_result()["layers"]
+    ended = base.read_result().layers
     spec = dataclasses.replace(tiny_spec, base="A", target="B", n=3)
     for mode in ("frozen", "finetuned"):
         network = store.network(dataclasses.replace(spec, mode=mode))
-        rows = trainer.train_network(network, tiny_pool, base)["layers"]
+        rows = trainer.train_network(network, tiny_pool, base).layers
         assert [row["copied"] for row in rows] == [True] * 3 + [False] * 5
         for row, source in zip(rows[:3], ended[:3], strict=True):
             assert row["start_norm"] == source["weight_norm"]

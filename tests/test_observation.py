@@ -61,8 +61,8 @@ def test_bits_do_not_depend_on_observation(tmp_path, tiny_pool, tiny_spec):
     ]
     for network, result in found[1:]:
         assert_same_bits(found[0][0], network)
-        assert result["test_loss"] == found[0][1]["test_loss"]
-        assert result["layers"] == found[0][1]["layers"]
+        assert result.test_loss == found[0][1].test_loss
+        assert result.layers == found[0][1].layers
     tags = [read(network, "train").Tags() for network, _ in found]
     assert tags[0]["scalars"] == ["epoch_accuracy", "epoch_loss"]
     assert not tags[0]["images"] and not tags[0]["histograms"]
@@ -89,7 +89,7 @@ def test_values_are_those_of_the_weights(tiny_spec, base):
     events = read(base, "train")
     model = saving.load_model(base)
     last = tiny_spec.solver.epochs - 1
-    for row in result["layers"]:
+    for row in result.layers:
         name = row["layer"]
         kernel = model.get_layer(name).kernel
         values = {
@@ -114,9 +114,9 @@ def test_values_are_those_of_the_weights(tiny_spec, base):
             expected = row[tag.removeprefix("layer_")]
             assert (step, value) == (last, pytest.approx(expected, rel=1e-5))
     rows = [(e, a) for e, a in series(events, "epoch_accuracy")]
-    assert rows[-1] == (last, pytest.approx(result["train_accuracy"]))
+    assert rows[-1] == (last, pytest.approx(result.train_accuracy))
     seen = series(read(base, "validation"), "epoch_accuracy")
-    assert seen[-1] == (last, pytest.approx(result["val_accuracy"]))
+    assert seen[-1] == (last, pytest.approx(result.val_accuracy))
 
 
 def test_frozen_layers_show_zeros(tmp_path, tiny_pool, tiny_spec, base):
@@ -155,7 +155,7 @@ def test_a_resumed_network_has_each_value_once(
     broken, result = trained(
         tmp_path, "broken", tiny_pool, tiny_spec, observe=level
     )
-    assert result["resumed_at_epoch"] == [1]
+    assert result.resumed_at_epoch == [1]
     expected, found = read(whole, "train"), read(broken, "train")
     assert found.Tags() == expected.Tags()
     for tag in expected.Tags()["scalars"]:

@@ -5,6 +5,7 @@ import pytest
 from keras_transfer.errors import UserError
 from keras_transfer.specs.presets import find_preset
 from keras_transfer.specs.treatments import TREATMENTS
+from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids, planning
 
@@ -88,12 +89,12 @@ def test_plan_learns_its_speed_from_finished_networks(tmp_path):
     network.begin()
     network.model_path.write_bytes(b"weights")
     network.complete(
-        {
-            "resumed_at_epoch": [],
-            "seconds": 101.5,
-            "reused_keras_layers": 0,
-            "environment": {"threads": 2},
-        }
+        Result(
+            resumed_at_epoch=[],
+            seconds=101.5,
+            reused_keras_layers=0,
+            environment={"threads": 2},
+        )
     )
     plan = planning.make_plan(specs, store, facts, threads=2)
     assert plan.measured and len(plan.pending) == 57

@@ -68,9 +68,9 @@ def test_a_worker_trains_what_the_settings_say(
     for name in (*CHANGED, "image_data_format 'channels_first' in"):
         assert name in told
     result = RunStore(tmp_path / "logs", "s").result(tiny_spec)
-    assert result["steps"] == plain["steps"] == 15
+    assert result.steps == plain.steps == 15
     # Not to the bit: the worker has other threads.
-    assert result["test_loss"] == pytest.approx(plain["test_loss"], rel=1e-3)
+    assert result.test_loss == pytest.approx(plain.test_loss, rel=1e-3)
 
 
 def test_what_keras_keeps_is_set_and_put_back(
@@ -97,8 +97,8 @@ def test_what_keras_keeps_is_set_and_put_back(
     finally:
         for name, value in process_settings.KERAS_VALUES.items():
             getattr(keras.config, f"set_{name}")(value)
-    assert result["proof"] == plain["proof"]
-    assert result["test_loss"] == plain["test_loss"]
+    assert result.proof == plain.proof
+    assert result.test_loss == plain.test_loss
 
 
 def test_a_result_with_fewer_epochs_is_not_filed(

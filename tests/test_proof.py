@@ -187,7 +187,7 @@ def test_a_filed_result_can_be_checked_against_its_model(
     store = RunStore(tmp_path / "logs", "study")
     network = store.network(spec)
     trainer.train_network(network, tiny_pool, base, observe="off")
-    rows = store.result(spec)["proof"]
+    rows = store.result(spec).proof
     assert {r["output_difference"] for r in rows if r["source_path"]} == {0.0}
     again = saving.load_model(network)
     Proof.from_rows(rows).verify(again)

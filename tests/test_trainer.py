@@ -34,17 +34,17 @@ def store(tmp_path):
 
 def test_base_learns_and_files_everything(store, base, tiny_spec):
     result = store.result(tiny_spec)
-    assert result["label"] == "baseA"
-    assert result["images"] == {"train": 44, "validation": 4, "test": 20}
-    assert result["steps"] == 3 * (44 // 8)
-    assert len(result["classes"]) == 4
-    assert 0 <= result["test_accuracy"] <= 1
+    assert result.label == "baseA"
+    assert result.images == {"train": 44, "validation": 4, "test": 20}
+    assert result.steps == 3 * (44 // 8)
+    assert len(result.classes) == 4
+    assert 0 <= result.test_accuracy <= 1
     rows = (base.folder / "epochs.jsonl").read_text().splitlines()
     assert [json.loads(row)["epoch"] for row in rows] == [0, 1, 2]
     # The mean of the ten highest of three looks would be one of all.
-    assert result["val_best10"] is None
+    assert result.val_best10 is None
     hits = correctness(result)
-    assert hits.shape == (20,) and hits.mean() == result["test_accuracy"]
+    assert hits.shape == (20,) and hits.mean() == result.test_accuracy
     assert np.load(base.folder / "mean.npy").shape == (20, 20, 3)
 
 
@@ -59,7 +59,7 @@ def test_best10_is_the_mean_of_the_ten_highest_of_100_looks(
     result = trainer.train_network(network, tiny_pool, observe="off")
     rows = (network.folder / "epochs.jsonl").read_text().splitlines()
     looks = sorted(json.loads(row)["val_accuracy"] for row in rows)
-    assert result["val_best10"] == pytest.approx(np.mean(looks[-10:]))
+    assert result.val_best10 == pytest.approx(np.mean(looks[-10:]))
 
 
 def judged_by_hand(network, pool):
@@ -93,7 +93,7 @@ def test_smoothing_trains_otherwise_but_reports_the_plain_loss(
         np.testing.assert_array_equal(correctness(filed), hits)
     last = (network.folder / "epochs.jsonl").read_text().splitlines()[-1]
     row = json.loads(last)
-    assert row["loss"] == result["train_loss"] != row["smoothed_loss"]
+    assert row["loss"] == result.train_loss != row["smoothed_loss"]
     assert not np.array_equal(weights_of(base)[0], weights_of(network)[0])
 
 
@@ -114,7 +114,7 @@ def test_transfer_is_proved(store, base, tiny_pool, tiny_spec, mode):
     spec = dataclasses.replace(tiny_spec, base="A", target="B", n=3, mode=mode)
     network = store.network(spec)
     result = trainer.train_network(network, tiny_pool, base)
-    proof = result["proof"]
+    proof = result.proof
     copied = [t for t in proof if t["source_path"]]
     assert len(copied) == 3 * 5
     source = dict(
@@ -128,7 +128,7 @@ def test_transfer_is_proved(store, base, tiny_pool, tiny_spec, mode):
         same = np.array_equal(source[path], final[path])
         assert same == (mode == "frozen")
         assert tensor["frozen"] == (mode == "frozen")
-    assert result["mean_half"] == "A"  # the base's mean travels with it
+    assert result.mean_half == "A"  # the base's mean travels with it
 
 
 def test_targets_own_mean_is_an_option(store, tiny_pool, tiny_spec):
@@ -141,7 +141,7 @@ def test_targets_own_mean_is_an_option(store, tiny_pool, tiny_spec):
     result = trainer.train_network(
         store.network(spec), tiny_pool, base, observe="off"
     )
-    assert result["mean_half"] == "B"
+    assert result.mean_half == "B"
 
 
 def test_same_settings_give_the_same_bits(base, tmp_path, tiny_pool, tiny_spec):
@@ -185,7 +185,7 @@ def test_resume_is_bit_identical(
     assert resumed["resumed_at_epoch"] == [after_epoch + 1]
     assert_same_bits(whole, broken)
     for key in ("test_accuracy", "test_loss", "test_correct", "train_loss"):
-        assert resumed[key] == expected[key]
+        assert getattr(resumed, key) == getattr(expected, key)
     rows = [
         (network.folder / "epochs.jsonl").read_text()
         for network in (whole, broken)
@@ -234,7 +234,7 @@ def test_sigkill_loses_at_most_an_epoch(tmp_path, tiny_pool, tiny_spec):
     assert killed.read_result() is None
     assert start(tmp_path / "killed", 0).wait() == 0
     assert steady.wait() == 0
-    assert killed.read_result()["resumed_at_epoch"] == [1]
+    assert killed.read_result().resumed_at_epoch == [1]
     assert_same_bits(whole, killed)
     assert rows.read_text() == (whole.folder / "epochs.jsonl").read_text()
 
@@ -246,7 +246,7 @@ def test_damaged_checkpoint_means_from_the_start(
     network.begin()
     network.checkpoint_path.write_bytes(b"PK\x03\x04 not a checkpoint")
     result = trainer.train_network(network, tiny_pool, observe="off")
-    assert result["resumed_at_epoch"] == []
+    assert result.resumed_at_epoch == []
     assert_same_bits(base, network)
 
 
@@ -276,4 +276,4 @@ def test_damaged_base_is_refused(store, base, tiny_pool, tiny_spec):
 
 def test_result_names_the_weights_file(store, base, tiny_spec):
     expected = file_sha256(base.model_path)
-    assert store.result(tiny_spec)["model_sha256"] == expected
+    assert store.result(tiny_spec).model_sha256 == expected

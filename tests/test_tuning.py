@@ -18,6 +18,7 @@ from keras_transfer.specs import rates
 from keras_transfer.specs.network import from_dict
 from keras_transfer.specs.presets import find_preset
 from keras_transfer.storage import locks
+from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids, tuning
 from tests.conftest import TINY, write_tiny_pool
@@ -208,7 +209,7 @@ def test_a_search_that_goes_on_tries_only_what_is_missing(
 ):
     def finish(network):
         rate = network.spec.solver.learning_rate
-        network.complete({"val_accuracy": 1 / (1 + rate)})
+        network.complete(Result(val_accuracy=1 / (1 + rate)))
 
     random_search(tiny_spec, store, 2, monkeypatch, finish)
     found, called = random_search(tiny_spec, store, 10, monkeypatch, finish)

@@ -114,7 +114,7 @@ def observe(rows: Iterable[Row], outcome: str = ACCURACY) -> list[Observation]:
         the others is of the treatment `TWICE`; other lengths are left out,
         and so are results without the outcome.
     """
-    rows = [r for r in rows if outcome in r.result]
+    rows = [r for r in rows if getattr(r.result, outcome) is not None]
     bases = [r for r in rows if r.spec.treatment == BASE]
     usual = min((r.spec.solver.epochs for r in bases), default=0)
     lengths = {usual: BASE, 2 * usual: TWICE}
@@ -132,7 +132,7 @@ def observe(rows: Iterable[Row], outcome: str = ACCURACY) -> list[Observation]:
                     treatment=name,
                     n=spec.n,
                     source=spec.base or "",
-                    value=row.result[outcome],
+                    value=getattr(row.result, outcome),
                     target_images=spec.target_images,
                 )
             )
@@ -211,7 +211,7 @@ def evidence_of(rows: Iterable[Row]) -> Evidence:
     """Collects what claims are judged by from a study's networks."""
     rows = list(rows)
     bases = [r for r in rows if r.spec.treatment == "base"]
-    classes = min((len(r.result["classes"]) for r in bases), default=1)
+    classes = min((len(r.result.classes) for r in bases), default=1)
     outcomes = (tuple(observe(rows, name)) for name in (ACCURACY, TRAIN_LOSS))
     return Evidence(*outcomes, chance=1 / classes)
 

@@ -39,17 +39,15 @@ def drift_data(
         row
         for treatment in FINETUNED
         for row in results.select(rows, treatment)
-        if row.result.get("layers")
+        if row.result.layers
     ]
     bases = {row.spec.own_base for row in chosen}
-    chosen += [
-        row for row in rows if row.spec in bases and row.result.get("layers")
-    ]
+    chosen += [row for row in rows if row.spec in bases and row.result.layers]
     data: dict[str, dict[str, list[tuple]]] = {}
     for treatment in (BASE, *FINETUNED):
         for n in sorted({row.spec.n for row in chosen}):
             tables = [
-                row.result["layers"]
+                row.result.layers
                 for row in results.select(chosen, treatment)
                 if row.spec.n == n
             ]

@@ -23,6 +23,7 @@ from keras_transfer.analysis.results import Row, pooled_difference
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.presets import find_preset
 from keras_transfer.specs.treatments import BASE, TREATMENTS
+from keras_transfer.storage.result import Result
 
 _FILE = Path(__file__).with_name("yosinski2014.csv")
 _CURVES = Path(__file__).with_name("yosinski2014_curves.csv")
@@ -141,7 +142,8 @@ def published_rows() -> list[Row]:
             mode="finetuned" if net.mode == "finetuned" else "frozen",
         )
         classes = [""] * (CLASSES // 2)
-        rows.append(Row(spec, {"test_accuracy": net.top1, "classes": classes}))
+        result = Result(test_accuracy=net.top1, classes=classes)
+        rows.append(Row(spec, result))
     return rows
 
 

@@ -13,8 +13,9 @@ from keras_transfer.analysis.log_folder import Group, group_rows
 from keras_transfer.analysis.results import Row
 from keras_transfer.specs.treatments import BASE, BASES
 from keras_transfer.storage.event_files import EventFile
-from keras_transfer.storage.network_folder import EVENTS, STUDY_RUNS, Network
+from keras_transfer.storage.network_folder import NetworkFolder
 from keras_transfer.storage.store import RunStore
+from keras_transfer.storage.tree import EVENTS, STUDY_RUNS
 
 
 def write_study_events(
@@ -83,7 +84,9 @@ def _write_curves(group: Group, root: Path, place: Path) -> None:
                 events.scalars(values, n)
 
 
-def _write_network(row: Row, gain: float | None, network: Network) -> None:
+def _write_network(
+    row: Row, gain: float | None, network: NetworkFolder
+) -> None:
     spec = row.spec
     name = f"{spec.division}/{spec.label}/seed{spec.seed}-{spec.network_id}"
     values = {
@@ -104,7 +107,7 @@ def _write_network(row: Row, gain: float | None, network: Network) -> None:
             {
                 "hparams/test_accuracy": row.accuracy,
                 "hparams/minus_own_base": None if spec.is_base else gain,
-                "hparams/val_accuracy": row.result["val_accuracy"],
+                "hparams/val_accuracy": row.result.val_accuracy,
             },
             0,
         )

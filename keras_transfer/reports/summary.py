@@ -7,6 +7,7 @@ from keras_transfer.analysis.pairs import layers_in_words
 from keras_transfer.analysis.results import RANGES, Row
 from keras_transfer.specs.treatments import CHOICES, QUESTIONS
 from keras_transfer.storage.files import write_atomically
+from keras_transfer.storage.result import Result
 
 Cells = tuple[list[str], list[list[str]]]  # the header and the lines below
 
@@ -81,7 +82,7 @@ def write_bases(
         [
             [
                 f"{row.spec.division}/{row.spec.label}",
-                str(len(row.result["classes"])),
+                str(len(row.result.classes)),
                 str(row.spec.seed),
                 f"{100 * (1 - row.accuracy):.1f} %",
             ]
@@ -143,20 +144,20 @@ def _what_was_run(rows: list[Row]) -> list[str]:
     unchanged = sum(
         tensor["frozen"] and tensor["after_sha256"] == tensor["before_sha256"]
         for row in rows
-        for tensor in row.result["proof"]
+        for tensor in row.result.proof
     )
     copied = sum(
         tensor["source_path"] is not None
         for row in rows
-        for tensor in row.result["proof"]
+        for tensor in row.result.proof
     )
-    spent = sum(row.result["seconds"] for row in rows)
+    spent = sum(row.result.seconds for row in rows)
     replicas = spec.solver.replicas
     shared = f", batches shared by {replicas} devices" if replicas else ""
     lines = [
         f"{len(rows)} networks `{spec.model.name}` (width {spec.model.width}, "
         f"normalisation {spec.model.normalization}) on "
-        f"`{spec.data.name}` {result['data_version']}, "
+        f"`{spec.data.name}` {result.data_version}, "
         f"{spec.solver.epochs} epochs each{shared}; splits {splits}, "
         f"seeds {seeds}; "
         f"{spent / 60:.0f} minutes of training in all.",
@@ -176,8 +177,8 @@ def _what_was_run(rows: list[Row]) -> list[str]:
     return lines
 
 
-def _which_images(spec, result: dict) -> list[str]:
-    parts = result.get("data_parts")  # earlier results do not tell
+def _which_images(spec, result: Result) -> list[str]:
+    parts = result.data_parts  # earlier results do not tell
     if not parts:
         return []
     if "validation (" in parts:  # the set decides which
@@ -215,7 +216,7 @@ def cautions(rows: list[Row]) -> list[str]:
     stuck = [
         row.spec.name
         for row in rows
-        if row.result["train_accuracy"] < 1.5 / len(row.result["classes"])
+        if row.result.train_accuracy < 1.5 / len(row.result.classes)
     ]
     if stuck:
         texts.append(
@@ -238,12 +239,12 @@ def absent_classes(rows: list[Row]) -> list[str]:
     texts = {}
     for row in rows:
         # Absent from results that were filed before this was looked at.
-        absent = row.result.get("classes_without_images", {})
+        absent = row.result.classes_without_images
         for part, names in absent.items():
             if names:
                 half = f"{row.spec.division}, classes of {row.spec.target}"
                 texts[half, part] = (
-                    f"{half}: {len(names)} of {len(row.result['classes'])} "
+                    f"{half}: {len(names)} of {len(row.result.classes)} "
                     f"have no {part} image ({', '.join(names[:3])}, ...): "
                     f"{part} accuracy is that of the others."
                 )

@@ -25,8 +25,8 @@ from keras_transfer.specs.network import NetworkSpec, SolverSpec
 from keras_transfer.specs.origins import Copied, Random
 from keras_transfer.specs.seeds import derive_seed
 from keras_transfer.storage.correctness import pack
-from keras_transfer.storage.network_folder import Network
-from keras_transfer.storage.result_fields import LEAST_LOOKS
+from keras_transfer.storage.network_folder import NetworkFolder
+from keras_transfer.storage.result import LEAST_LOOKS, Result
 from keras_transfer.training import devices, losses, optimizers, strategies
 from keras_transfer.training.callbacks import (
     Checkpoint,
@@ -64,9 +64,9 @@ def set_threads(threads: int, replicas: int = 1) -> None:
 
 
 def train_network(
-    network: Network,
+    network: NetworkFolder,
     pool: ImagePool,
-    source: Network | None = None,
+    source: NetworkFolder | None = None,
     report: Callable[[dict], None] | None = None,
     feature_store: FeatureStore | None = None,
     test: bool = True,
@@ -74,16 +74,17 @@ def train_network(
     strategy: strategies.Strategy | None = None,
     observe: str = "default",
     build_optimizer: Callable = optimizers.build_optimizer,
-) -> dict:
+) -> Result:
     """Trains one network to its end and files its result.
 
     Goes on from the last finished epoch if a checkpoint is there; the result
     is then bit-identical to that of an uninterrupted run.
 
     Args:
-        network: `Network`, its settings and folder.
+        network: `NetworkFolder`, its settings and folder.
         pool: `ImagePool`.
-        source: `Network` or `None`, the finished base that layers come from.
+        source: `NetworkFolder` or `None`, the finished base that layers come
+            from.
         report: Callable or `None`, called with each epoch's row.
         feature_store: `FeatureStore` or `None`, where the output of frozen
             layers is kept if that pays; the result is the same without.
@@ -99,7 +100,7 @@ def train_network(
             another optimizer, of which the network's id knows nothing.
 
     Returns:
-        Dict, the content of `result.json`.
+        `Result`, what was filed.
 
     Raises:
         NetworkFailed: If the loss is not finite, the base is damaged, the
@@ -335,41 +336,40 @@ class _Training:
             "test_correct": pack(correct),
         }
 
-    def file_result(self, tested: dict) -> dict:
-        """Writes `result.json` and returns its content."""
+    def file_result(self, tested: dict) -> Result:
+        """Writes `result.json` and returns what it holds."""
         spec, half, rows = self.spec, self.half, self.rows
         validation = [row["val_accuracy"] for row in rows]
-        result = {
-            "label": spec.label,
-            "treatment": spec.treatment,
+        result = Result(
+            label=spec.label,
+            treatment=spec.treatment,
             **tested,
-            "val_accuracy": validation[-1],
-            "val_best10": _best10(validation),
-            "train_accuracy": rows[-1]["accuracy"],
-            "train_loss": rows[-1]["loss"],
-            "images": {
+            val_accuracy=validation[-1],
+            val_best10=_best10(validation),
+            train_accuracy=rows[-1]["accuracy"],
+            train_loss=rows[-1]["loss"],
+            images={
                 "train": len(half.train),
                 "validation": len(half.validation),
                 "test": len(half.test),
             },
-            "classes": half.class_names,
-            "classes_without_images": half.absent_classes(),
-            "steps": self.steps * spec.solver.epochs,
-            "reused_keras_layers": self.cut,
-            "mean_half": self.mean_half,
-            "mean_sha256": proof.sha256(tf.constant(self.mean)),
-            "data_fingerprint": self.pool.fingerprint,
-            "data_version": self.pool.version,
-            "data_parts": self.pool.describe_parts(),
-            "proof": self.proof.to_rows(),
-            "layers": self.statistics.table(self.copied),
-            "resumed_at_epoch": self.resumed_at,
-            "seconds": time.monotonic() - self.started,
-            "environment": {**environment(), **self.strategy.describe()},
-            "gpu_ids": devices.visible_gpus(),
-        }
-        self.network.complete(result)
-        return result
+            classes=half.class_names,
+            classes_without_images=half.absent_classes(),
+            steps=self.steps * spec.solver.epochs,
+            reused_keras_layers=self.cut,
+            mean_half=self.mean_half,
+            mean_sha256=proof.sha256(tf.constant(self.mean)),
+            data_fingerprint=self.pool.fingerprint,
+            data_version=self.pool.version,
+            data_parts=self.pool.describe_parts(),
+            proof=self.proof.to_rows(),
+            layers=self.statistics.table(self.copied),
+            resumed_at_epoch=self.resumed_at,
+            seconds=time.monotonic() - self.started,
+            environment={**environment(), **self.strategy.describe()},
+            gpu_ids=devices.visible_gpus(),
+        )
+        return self.network.complete(result)
 
 
 def _best10(validation: list[float]) -> float | None:

@@ -55,7 +55,7 @@ def warnings_section(survey: Survey, groups: list[Group]) -> str:
             where + code(escape(text))
             for text in summary.cautions(group.compared)
         ]
-        prints = {row.result["data_fingerprint"] for row in group.rows}
+        prints = {row.result.data_fingerprint for row in group.rows}
         if len(prints) > 1:
             items.append(
                 f"{where}trained on {len(prints)} different versions of the "
