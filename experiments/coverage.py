@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from rich.console import Console
 from rich.progress import track
 
+from experiments.common.terminal import open_console
 from keras_transfer.analysis import contrasts, mixed_model
 from keras_transfer.analysis.contrasts import FEWEST_SPLITS, Observation
 from keras_transfer.analysis.intervals import t_interval
@@ -290,7 +290,7 @@ def main(arguments=None) -> int:
         args=arguments,
     )
     folder = Path(options.log_dir) / "coverage"
-    console = Console()
+    console = open_console()
     try:
         if options.repetitions < 1:
             raise UserError(
@@ -318,7 +318,7 @@ def main(arguments=None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(text, soft_wrap=True)
     return 0
 
 

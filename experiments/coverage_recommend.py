@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from rich.console import Console
 from rich.progress import track
 
+from experiments.common.terminal import open_console
 from keras_transfer.errors import UserError
 from keras_transfer.recommendation.decision import Candidate, decide
 from keras_transfer.recommendation.told import tell
@@ -220,7 +220,7 @@ def _csv(rows) -> str:
 def main(arguments=None) -> int:
     """Runs the script; returns 0, or 2 for a mistake in what was asked."""
     options = tyro.cli(Options, args=arguments, description=__doc__)
-    console = Console()
+    console = open_console()
     try:
         if options.repetitions < 100:
             raise UserError(
