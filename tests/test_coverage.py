@@ -13,7 +13,11 @@ COMMITTED = Path(__file__).parents[1] / "logs/published/coverage"
 
 
 @pytest.mark.parametrize(
-    "case, about", [(Case(1, 1, 0.5), THESE), (Case(3, 1, 0.5), OTHERS)]
+    "case, about",
+    [
+        (Case(1, 1, 0.5), THESE),
+        pytest.param(Case(3, 1, 0.5), OTHERS, marks=pytest.mark.slow),
+    ],
 )
 def test_two_kinds_of_study_are_covered(case, about):
     lines = coverage.simulate(case, 200, seed=1)

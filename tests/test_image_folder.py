@@ -256,6 +256,7 @@ def test_a_plan_knows_classes_and_counts_without_opening_a_file(folder):
     assert "10 to 10 a class: class 0 10, class 1 10" in text
 
 
+@pytest.mark.slow
 def test_a_study_takes_a_folder(folder, tmp_path, capsys):
     arguments = ["--images", str(folder), "--image-size", "20", "--width", "4"]
     arguments += ["--preset", "smoke", "--steps-per-epoch", "2"]

@@ -150,10 +150,9 @@ def test_a_node_cut_off_changes_no_bit_and_nobody_waits_in_the_dark(
     assert study.wait(PATIENCE) == 0, "".join(said)
     reader.join()
     text = "".join(said)
-    assert "Done: 4 of 4 networks." in text
     # Lines of ours alone: no dump of a node's state, no name of Ray's parts.
     for word in ("raylet", "state-dump", "rpc", "Traceback"):
-        assert word not in text, text
+        assert word not in text
     # The report comes before Ray is left. Where that takes long, what is
     # awaited is said, and is the last line.
     report, _, rest = text.rpartition("table: ")

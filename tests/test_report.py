@@ -198,7 +198,17 @@ def test_warnings_name_what_is_failed_damaged_or_foreign(filed, tiny_spec):
     assert "is a damaged result that was set aside" in again.notices[0]
 
 
-@pytest.mark.parametrize("value", ["absent", None, 3, "text", [3], {"a": 3}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "absent",
+        {"a": 3},
+        *(
+            pytest.param(value, marks=pytest.mark.slow)
+            for value in (None, 3, "text", [3])
+        ),
+    ],
+)
 def test_results_that_lack_what_reports_read_end_in_no_traceback(
     filed, tiny_spec, value
 ):
@@ -299,6 +309,7 @@ def test_bases_alone_and_failures_alone_make_a_page(tiny_spec, tmp_path):
     Page(path.read_text())
 
 
+@pytest.mark.slow
 def test_five_hundred_networks_stay_light(tiny_spec, tmp_path):
     rows = []
     for seed in range(3):
