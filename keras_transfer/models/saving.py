@@ -15,7 +15,13 @@ from keras_transfer.storage.network_folder import Network
 
 
 def save_model(network: Network, model: keras.Model, mean: np.ndarray) -> None:
-    """Saves a trained network and the mean image it subtracts, atomically."""
+    """Saves a trained network and the mean image it subtracts, atomically.
+
+    Args:
+        network: `Network`, the folder to save to.
+        model: Keras model.
+        mean: NumPy array, the mean image.
+    """
     temporary = temporary_beside(network.model_path)
     try:
         model.save(temporary, include_optimizer=False)
