@@ -47,7 +47,7 @@ def study(settings: BoostSettings) -> Study:
         ("BnB+", "AnB+"),
         settings.mean,
     )
-    bases = [spec for spec in specs if spec.base is None]
+    bases = [spec for spec in specs if spec.is_base]
     title = f"The boost of fine-tuned transfer on {settings.dataset}"
 
     def write(rows, command, folder):

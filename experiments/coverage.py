@@ -24,10 +24,10 @@ from keras_transfer.analysis import contrasts, mixed_model
 from keras_transfer.analysis.contrasts import FEWEST_SPLITS, Observation
 from keras_transfer.analysis.intervals import t_interval
 from keras_transfer.errors import UserError
+from keras_transfer.specs.treatments import OWN, TREATMENTS, find_treatment
 from keras_transfer.storage.files import write_atomically
 
 LAYERS = (3, 5, 7)
-TREATMENTS = ("BnB", "AnB", "BnB+", "AnB+")
 NOISE = 0.47  # points, of a network; see `keras_transfer.analysis.power`
 HALF = 2.0  # points, of the difficulty of a half
 COLUMNS = (
@@ -110,7 +110,8 @@ def networks(case: Case) -> list[Observation]:
         place = split, half, seed
         found.append(Observation(*place, "base", 0, "", 0.0))
         for treatment, n in itertools.product(TREATMENTS, LAYERS):
-            source = half if treatment[0] == "B" else other
+            own = find_treatment(treatment).source == OWN
+            source = half if own else other
             found.append(Observation(*place, treatment, n, source, 0.0))
     return found
 

@@ -21,7 +21,7 @@ from keras_transfer.studies import grids
 class PreservedSettings(Layers, Splits, StudySettings):
     """What this study can be told; its treatments are BnB and AnB."""
 
-    preserved_layers: tuple[int, ...] = (0, 1, 2)
+    preserved: tuple[int, ...] = (0, 1, 2)
     """Layers above the frozen ones that are copied and fine-tuned."""
 
 

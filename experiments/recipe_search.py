@@ -18,12 +18,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import tyro
 from rich.console import Console
 
-from experiments.common.running import DONE, guarded_main
+from experiments.common.terminal import open_console
 from keras_transfer.errors import UserError
 from keras_transfer.specs import presets
 from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.store import RunStore
 
 
@@ -106,6 +108,8 @@ def read_trials(path: str) -> list[dict]:
     try:
         trials = json.loads(Path(path).read_text())
         names = [trial["name"] for trial in trials]
+        if not names or not isinstance(trials, list):
+            raise ValueError("no list, or an empty one")
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
             "Expected `trials` to be a JSON file with a list of trials, each "
@@ -137,21 +141,24 @@ def missing_of(settings: SearchSettings, rows: list[dict]) -> list[tuple]:
                 optimizer = trial.get("optimizer", "sgd")
                 if (spec.network_id, optimizer) not in done:
                     missing.append((trial, spec))
+                    done.add((spec.network_id, optimizer))
     return missing
 
 
-def run(settings: SearchSettings, console: Console) -> int:
+def run(settings: SearchSettings, console: Console) -> None:
     """Trains what is missing; see the file's own text."""
     path = Path(settings.log_dir) / "recipe_search" / settings.rows
     missing = missing_of(settings, read_rows(path))
-    console.print(f"{len(missing)} networks to train, rows in {path}")
+    console.print(
+        f"{len(missing)} networks to train, rows in {path}", soft_wrap=True
+    )
     if settings.plan or not missing:
-        return DONE
+        return
     from keras_transfer.datasets import pools
     from keras_transfer.training import trainer
 
     trainer.set_threads(settings.threads)
-    cache = RunStore(settings.log_dir, "recipe_search").cache_dir
+    cache = LogFolder(settings.log_dir).cache_dir
     size = missing[0][1].data.image_size
     pool = pools.prepare_pool(cache, settings.dataset, size, settings.data_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,10 +170,8 @@ def run(settings: SearchSettings, console: Console) -> int:
             f"{trial['name']} half {spec.target} seed {spec.seed}: validation "
             f"{100 * row['val_accuracy']:.2f} %, {row['cpu_seconds']:.1f} "
             "core-seconds",
-            highlight=False,
             soft_wrap=True,
         )
-    return DONE
 
 
 def train_trial(trial: dict, spec: NetworkSpec, pool, test: bool) -> dict:
@@ -208,18 +213,44 @@ def train_trial(trial: dict, spec: NetworkSpec, pool, test: bool) -> dict:
         "optimizer": optimizer,
         "half": spec.target,
         "seed": spec.seed,
+        "steps": result["steps"],
         "changes": {k: v for k, v in trial.items() if k != "name"},
-        **{key: result[key] for key in kept + tested},
+        **{key: getattr(result, key) for key in kept + tested},
         "cpu_seconds": seconds,
         "wall_seconds": time.monotonic() - clock,
     }
 
 
-def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.main_of`."""
-    return guarded_main(
-        "recipe_search", __doc__, run, arguments, SearchSettings
+def run_script(act, kind: type, script: str, text: str, arguments) -> int:
+    """Parses the command line and acts; mistakes are told in a line.
+
+    Args:
+        act: Callable of the settings and a console.
+        kind: Class of the settings.
+        script: String, name of the script.
+        text: String, shown by `--help`.
+        arguments: List of strings or `None` for the command line.
+
+    Returns:
+        Integer, exit status: 0, or 2 for a mistake of the user's.
+    """
+    settings = tyro.cli(
+        kind,
+        prog=f"python -m experiments.{script}",
+        description=text,
+        args=arguments,
     )
+    try:
+        act(settings, open_console())
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def main(arguments=None) -> int:
+    """Runs the script; returns an exit status."""
+    return run_script(run, SearchSettings, "recipe_search", __doc__, arguments)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from experiments.common.running import DONE, guarded_main
-from experiments.recipe_search import read_trials, trial_spec
-from keras_transfer.storage.store import RunStore
+from experiments.recipe_search import read_trials, run_script, trial_spec
+from keras_transfer.storage.log_folder import LogFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,14 +87,14 @@ class Entrant:
         return time.process_time() - cpu, time.perf_counter() - wall
 
 
-def run(settings: TimingSettings, console: Console) -> int:
+def run(settings: TimingSettings, console: Console) -> None:
     """Times each recipe in turns; see the file's own text."""
     trials = read_trials(settings.trials)
     from keras_transfer.datasets import pools
     from keras_transfer.training import trainer
 
     trainer.set_threads(settings.threads)
-    cache = RunStore(settings.log_dir, "recipe_search").cache_dir
+    cache = LogFolder(settings.log_dir).cache_dir
     size = trial_spec(trials[0], settings.dataset, "B", 0).data.image_size
     pool = pools.prepare_pool(cache, settings.dataset, size, settings.data_dir)
     entrants = [Entrant(trial, pool, settings) for trial in trials]
@@ -112,14 +111,11 @@ def run(settings: TimingSettings, console: Console) -> int:
             file.flush()
             console.print(f"round {number + 1} of {settings.rounds}")
     console.print(f"rows: {path}", soft_wrap=True)
-    return DONE
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.main_of`."""
-    return guarded_main(
-        "recipe_timing", __doc__, run, arguments, TimingSettings
-    )
+    """Runs the script; returns an exit status."""
+    return run_script(run, TimingSettings, "recipe_timing", __doc__, arguments)
 
 
 if __name__ == "__main__":

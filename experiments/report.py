@@ -19,7 +19,7 @@ from keras_transfer.analysis.log_folder import Survey, group_rows, take_survey
 from keras_transfer.errors import UserError
 from keras_transfer.reports.html.report_page import write_html
 from keras_transfer.specs.paths import user_path
-from keras_transfer.storage.store import RunStore
+from keras_transfer.storage.log_folder import LogFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,7 @@ def write(log_dir: Path) -> tuple[Path, Survey]:
         UserError: If the folder holds no network or cannot be written.
     """
     log_dir = user_path(log_dir)
-    survey = take_survey(RunStore(log_dir, "report"))
+    survey = take_survey(LogFolder(log_dir))
     if not survey.rows and not survey.unfinished:
         others = ""
         if survey.foreign:

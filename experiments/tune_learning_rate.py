@@ -79,7 +79,7 @@ def tasks(settings: TuneSettings) -> dict[str, list]:
     )
     found: dict[str, list] = {}
     for spec in specs:
-        wanted = spec.base is not None or settings.tune_base
+        wanted = not spec.is_base or settings.tune_base
         if wanted and spec.target in settings.targets:
             found.setdefault(task_of(spec), []).append(spec)
     if not found:

@@ -62,5 +62,12 @@ def disk_fault(error: BaseException, place: str) -> str | None:
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's text, or its kind if it has none."""
+    """Returns the first line of an error's text, or its kind if it has none.
+
+    Args:
+        error: Exception.
+
+    Returns:
+        String.
+    """
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,18 @@ from keras_transfer.specs.network import (
     NetworkSpec,
     SolverSpec,
 )
+from keras_transfer.storage.store import RunStore
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 TINY = "tiny_colours"
 TINY_SIZE = 20
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+# Data sets and images that a clone does not have.
+SHARED = Path(
+    os.environ.get("KERAS_TRANSFER_SHARED")
+    or Path(__file__).resolve().parents[2] / "shared"
+)
 
 
 def write_tiny_pool(
@@ -64,19 +68,43 @@ def tiny_pool(tmp_path):
     return write_tiny_pool(tmp_path / "logs" / ".cache")
 
 
+TINY_SPEC = NetworkSpec(
+    data=DataSpec(TINY, 0, TINY_SIZE, 18, scale=1 / 64),
+    model=ModelSpec("cnn8", width=4),
+    solver=SolverSpec(0.05, batch_size=8, epochs=3),
+    target="A",
+)
+
+
 @pytest.fixture
 def tiny_spec():
-    return NetworkSpec(
-        data=DataSpec(TINY, 0, TINY_SIZE, 18, scale=1 / 64),
-        model=ModelSpec("cnn8", width=4),
-        solver=SolverSpec(0.05, batch_size=8, epochs=3),
-        target="A",
-    )
+    return TINY_SPEC
+
+
+@pytest.fixture(scope="session")
+def trained_logs(tmp_path_factory):
+    """A log folder with the base of `tiny_spec`, trained once for all tests."""
+    from keras_transfer.training import trainer
+
+    folder = tmp_path_factory.mktemp("trained")
+    pool = write_tiny_pool(folder / ".cache")
+    network = RunStore(folder / "logs", "study").network(TINY_SPEC)
+    trainer.train_network(network, pool)
+    return folder / "logs"
+
+
+@pytest.fixture
+def base(trained_logs, tmp_path):
+    """The trained base of `tiny_spec`, as a test's own copy in `logs`."""
+    shutil.copytree(trained_logs, tmp_path / "logs", dirs_exist_ok=True)
+    return RunStore(tmp_path / "logs", "study").network(TINY_SPEC)
 
 
 @pytest.fixture
 def shared_data():
-    """Prepared data sets beside the checkout, which a clone does not have."""
+    """Folder of prepared data sets, which a clone does not have."""
     if not (SHARED / "data" / "tfds").is_dir():
-        pytest.skip("needs ../shared/data/tfds, which a clone does not have")
+        pytest.skip(
+            "needs data/tfds in KERAS_TRANSFER_SHARED, by default ../shared"
+        )
     return SHARED

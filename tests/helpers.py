@@ -3,6 +3,7 @@
 import dataclasses
 
 from keras_transfer.analysis.results import Row
+from keras_transfer.storage.result import Result
 
 
 def made_up_row(spec, accuracy, **changes):
@@ -25,21 +26,32 @@ def made_up_row(spec, accuracy, **changes):
         "before_sha256": "same",
         "after_sha256": "same",
     }
-    result = {
-        "test_accuracy": accuracy,
-        "test_loss": 1.0,
-        "val_accuracy": accuracy,
-        "val_best10": accuracy,
-        "train_accuracy": 0.9,
-        "train_loss": 0.3,
-        "classes": ["a", "b", "c", "d"],
-        "seconds": 60.0,
-        "data_version": "1.0.0",
-        "data_fingerprint": "f",
-        "resumed_at_epoch": [],
-        "proof": [tensor],
-    }
+    result = Result(
+        test_accuracy=accuracy,
+        test_loss=1.0,
+        val_accuracy=accuracy,
+        val_best10=accuracy,
+        train_accuracy=0.9,
+        train_loss=0.3,
+        classes=["a", "b", "c", "d"],
+        seconds=60.0,
+        data_version="1.0.0",
+        data_fingerprint="f",
+        resumed_at_epoch=[],
+        proof=[tensor],
+    )
     return Row(changed, result)
+
+
+def with_result(row, **changes):
+    """Returns a `Row` whose result differs in some fields.
+
+    Args:
+        row: `Row`.
+        **changes: Fields of its `Result`.
+    """
+    result = dataclasses.replace(row.result, **changes)
+    return dataclasses.replace(row, result=result)
 
 
 def made_up_study(spec, layers=(1, 5, 7), splits=(0, 1)):
@@ -79,6 +91,12 @@ def made_up_study(spec, layers=(1, 5, 7), splits=(0, 1)):
                         )
                     )
     return rows
+
+
+def summary_text(paths):
+    """Returns the summary among the files of a report."""
+    (path,) = (path for path in paths if path.name == "summary.md")
+    return path.read_text()
 
 
 # As `settings.json` of a base of the default recipe held them before label

@@ -29,6 +29,7 @@ from keras_transfer.storage.store import RunStore
 from keras_transfer.training import strategies, trainer
 from keras_transfer.transfer.frozen_features import FeatureStore
 from tests.conftest import TINY, TINY_SIZE, write_tiny_pool
+from tests.trained import Stop, stop_in_epoch
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -56,16 +57,6 @@ def network_spec(case: str, replicas: int | None = None) -> NetworkSpec:
     if case in ("frozen", "finetuned"):
         return dataclasses.replace(base, base="A", n=5, mode=case)
     return dataclasses.replace(base, target="A") if case == "base" else base
-
-
-class Stop(Exception):
-    """Ends a network in its second epoch, as a kill would."""
-
-
-def stop_in_second_epoch(row: dict) -> None:
-    """Raises `Stop` before the second checkpoint is written."""
-    if row["epoch"] == 1:
-        raise Stop
 
 
 def training_places(strategy: strategies.Strategy) -> list:
@@ -148,7 +139,7 @@ def train(replicas: int, folder: Path, sources: Path, cases: list[str]) -> dict:
         if case != "dropout":
             continue
         broken = RunStore(folder / "broken", "study").network(spec)
-        for report in (stop_in_second_epoch, None):
+        for report in (stop_in_epoch(1), None):
             try:
                 trainer.train_network(
                     broken, pool, source, report, strategy=strategy

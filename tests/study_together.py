@@ -10,18 +10,14 @@ FOLDER/<name>-<number>.txt.
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 from keras_transfer.studies.executors.quiet import quiet_import
 from tests.conftest import TINY, write_tiny_pool
+from tests.trained import wait_for
 
 ARGUMENTS = ["--dataset", TINY, "--image-size", "20", "--width", "4"]
-
-
 ARGUMENTS += ["--epochs", "12", "--steps-per-epoch", "2", "--batch-size", "8"]
-
-
 ARGUMENTS += ["--layers", "7", "--treatments", "AnB", "--workers", "1"]
 
 
@@ -70,15 +66,6 @@ def with_a_death(folder: Path, name: str) -> None:
     os.killpg(first, signal.SIGKILL)
     os.waitpid(first, 0)
     print(name, os.waitpid(second, 0)[1], flush=True)
-
-
-def wait_for(condition) -> None:
-    """Waits until a condition holds, four minutes at most."""
-    deadline = time.monotonic() + 4 * 60
-    while not condition():
-        if time.monotonic() > deadline:
-            sys.exit("waited in vain")
-        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from keras_transfer.datasets import checksums, pools, tfds_records
 from keras_transfer.errors import UserError
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies.scheduler import run_study
-from tests.test_pools import example_set
+from tests.example_sets import example_set
 
 
 def examples(labels):

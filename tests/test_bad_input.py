@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 
 import pytest
 
@@ -149,7 +148,6 @@ def test_unknown_flag_names_the_nearest(capsys):
 def test_plan_prints_networks_time_and_disk_at_once(tmp_path):
     import subprocess
 
-    begun = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m"]
         + ["experiments.similar_datasets", "--plan", "--dataset", "cifar100"]
@@ -163,7 +161,6 @@ def test_plan_prints_networks_time_and_disk_at_once(tmp_path):
     assert " tensorflow" not in done.stderr
     assert " keras\n" not in done.stderr
     assert not list(tmp_path.iterdir())  # a plan writes nothing
-    assert time.monotonic() - begun < 30  # a speed is for the benchmark
 
 
 def test_help_names_every_setting(capsys):

@@ -3,10 +3,10 @@ import pytest
 from experiments import boost as script
 from keras_transfer.reports import boost
 from keras_transfer.studies import grids
-from tests.helpers import made_up_row, made_up_study
+from tests.helpers import made_up_row, made_up_study, summary_text, with_result
 
 
-def study(tiny_spec, gain=0.02):
+def boosted_study(tiny_spec, gain=0.02):
     """Long bases gain 0.015, BnB+ 0.01 and AnB+ `gain` over the base."""
     rows = [
         row
@@ -25,10 +25,12 @@ def study(tiny_spec, gain=0.02):
                 base=None,
             )
         )
-    for row in rows:
-        if row.spec.treatment == "AnB+":
-            row.result["test_accuracy"] += gain - 0.02
-    return rows
+    return [
+        with_result(row, test_accuracy=row.accuracy + gain - 0.02)
+        if row.spec.treatment == "AnB+"
+        else row
+        for row in rows
+    ]
 
 
 def test_long_bases_take_twice_the_steps(tiny_spec):
@@ -39,7 +41,7 @@ def test_long_bases_take_twice_the_steps(tiny_spec):
 
 
 def test_differences_are_paired(tiny_spec):
-    rows = study(tiny_spec)
+    rows = boosted_study(tiny_spec)
     value = boost.difference(rows, "AnB+", "BnB+", 1, 7)
     assert value.count == 8 and value.mean == pytest.approx(0.01)
     over_base = boost.difference(rows, "AnB+", "base", 3, 3)
@@ -60,7 +62,7 @@ def test_differences_are_paired(tiny_spec):
     ],
 )
 def test_verdict_follows_both_controls(tiny_spec, gain, words):
-    assert words in boost.verdict(study(tiny_spec, gain))
+    assert words in boost.verdict(boosted_study(tiny_spec, gain))
 
 
 def test_verdict_without_controls_is_open(tiny_spec):
@@ -70,10 +72,10 @@ def test_verdict_without_controls_is_open(tiny_spec):
 
 def test_report(tiny_spec, tmp_path):
     paths = boost.write_report(
-        study(tiny_spec), "Title", "python -m x", tmp_path
+        boosted_study(tiny_spec), "Title", "python -m x", tmp_path
     )
     assert [p.suffix for p in paths] == [".svg", ".png", ".csv", ".md"]
-    assert "| AnB+ - BnB+ | all | 8 | +1.00 [" in paths[-1].read_text()
+    assert "| AnB+ - BnB+ | all | 8 | +1.00 [" in summary_text(paths)
 
 
 def test_plan_counts_64_networks(capsys, tmp_path):

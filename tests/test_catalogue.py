@@ -15,6 +15,7 @@ from keras_transfer.errors import UserError
 from keras_transfer.specs import rates
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import planning
+from tests.example_sets import example_set
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,12 @@ from keras_transfer.studies import planning
 )
 def test_names_that_tfds_knows(name):
     catalogue.check_known(name)
+
+
+def test_a_set_that_this_process_defines_is_known():
+    name = example_set("defined_by_a_test", (20, 20, 3), [0, 1, 2, 3])
+    catalogue.check_known(name)
+    catalogue.check_known(f"{name}:1.0.0")
 
 
 @pytest.mark.parametrize(

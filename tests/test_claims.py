@@ -16,7 +16,7 @@ from keras_transfer.analysis.comparisons import (
 )
 from keras_transfer.analysis.contrasts import OTHERS, THESE, read_observations
 from keras_transfer.specs.treatments import TREATMENTS
-from tests.helpers import made_up_row, made_up_study
+from tests.helpers import made_up_row, made_up_study, with_result
 
 PUBLISHED = Path(__file__).parents[1] / "logs" / "published"
 
@@ -123,8 +123,8 @@ def with_long_bases(rows, gain):
                 row.spec.solver, epochs=2 * row.spec.solver.epochs
             )
             spec = dataclasses.replace(row.spec, solver=solver)
-            result = row.result | {"test_accuracy": row.accuracy + gain}
-            longer.append(dataclasses.replace(row, spec=spec, result=result))
+            more = with_result(row, test_accuracy=row.accuracy + gain)
+            longer.append(dataclasses.replace(more, spec=spec))
     return [*rows, *longer]
 
 
@@ -147,8 +147,7 @@ def test_a_reversed_trend_refutes_claim_4(tiny_spec):
         if row.spec.treatment == "AnB":
             n = row.spec.n
             accuracy = row.accuracy + 0.01 * (n - 1) - 0.01 * (8 - n)
-            result = row.result | {"test_accuracy": accuracy}
-            rows[place] = dataclasses.replace(row, result=result)
+            rows[place] = with_result(row, test_accuracy=accuracy)
     found = {c.number: c for c in claims.judge_rows(rows)}
     assert found[4].verdict == "reversed"
 

@@ -3,18 +3,19 @@ import pytest
 
 from keras_transfer.errors import UserError
 from keras_transfer.storage import correctness
+from keras_transfer.storage.result import Result
 
 HITS = np.array([1, 0, 0, 0, 0, 0, 0, 1, 1, 0], bool)
 
 
 def result(**changes):
-    return {
+    fields = {
         "network_id": "abc",
         "images": {"test": 10},
         "test_accuracy": 0.3,
         "test_correct": correctness.pack(HITS),
-        **changes,
     }
+    return Result(**{**fields, **changes})
 
 
 def test_bits_come_back_in_their_order():
@@ -24,8 +25,7 @@ def test_bits_come_back_in_their_order():
 
 
 def test_older_results_have_none():
-    old = result()
-    del old["test_correct"]
+    old = Result(images={"test": 10}, test_accuracy=0.3)
     assert correctness.correctness(old) is None
     assert correctness.correctness(result(test_correct=None)) is None
 

@@ -8,16 +8,15 @@ from keras_transfer.errors import UserError
 from keras_transfer.reports import data_size
 from keras_transfer.specs.presets import find_preset
 from keras_transfer.studies import grids
-from tests.helpers import made_up_row
+from tests.helpers import made_up_row, summary_text, with_result
 
 
 def row(spec, accuracy, images, **changes):
     made = made_up_row(spec, accuracy, **changes)
-    made.result["images"] = {"train": 4 * images}
-    return made
+    return with_result(made, images={"train": 4 * images})
 
 
-def study(tiny_spec):
+def study_of_sizes(tiny_spec):
     """Frozen beats fine-tuned by 3 points at 5 and 25 images, loses at 100.
 
     Draws differ by a tenth of a point.
@@ -52,18 +51,18 @@ def study(tiny_spec):
 
 
 def test_differences_are_paired_by_draw_and_half(tiny_spec):
-    found = data_size.differences(study(tiny_spec), "AnB+", "AnB", 5)
+    found = data_size.differences(study_of_sizes(tiny_spec), "AnB+", "AnB", 5)
     assert list(found) == [5, 25, 100]
     assert found[5].count == 6
     assert found[5].mean == pytest.approx(-0.029)
     assert found[100].mean == pytest.approx(0.051)
     assert found[100].t_low > 0 > found[25].t_high
-    over = data_size.differences(study(tiny_spec), "AnB", "base", 5)
+    over = data_size.differences(study_of_sizes(tiny_spec), "AnB", "base", 5)
     assert over[5].mean == pytest.approx(0.20)
 
 
 def test_crossing_is_found_and_said(tiny_spec):
-    rows = study(tiny_spec)
+    rows = study_of_sizes(tiny_spec)
     crossing = data_size.find_crossing(rows, 5, "AnB+", "AnB")
     assert crossing == data_size.Crossing(5, "AnB+", "AnB", 25, 100, ())
     said = data_size.crossings(rows, [5])
@@ -89,15 +88,16 @@ def test_crossing_is_found_and_said(tiny_spec):
 
 def test_report_of_target_size(tiny_spec, tmp_path):
     paths = data_size.write_target_size(
-        study(tiny_spec), "Title", "python -m x", tmp_path
+        study_of_sizes(tiny_spec), "Title", "python -m x", tmp_path
     )
     assert [path.suffix for path in paths] == [".svg", ".png", ".csv", ".md"]
-    text = paths[-1].read_text()
+    text = summary_text(paths)
     assert "| 5 | 20.0 | 40.0 | 37.1 | -2.9 [" in text
     table = paths[2].read_text().splitlines()
     assert len(table) == 1 + 54
     # Each transfer stands against the base of its own small set.
-    assert "A5B,AnB,A,B,5,5,0,0.4000,+0.2000" in table[10] + table[11]
+    line = "A5B,AnB,A,B,5,5,0,0.4000,+0.2000"
+    assert any(line in row for row in table)
 
 
 def test_few_images_of_the_target_and_all_of_the_base(tiny_spec):

@@ -179,12 +179,13 @@ def test_a_forked_process_still_chooses_its_devices():
     assert [worker.receive() for worker in workers] == [("2", 3), ("0,1", 3)]
 
 
+@pytest.mark.slow
 def test_networks_of_a_study_get_gpus_of_their_own(gpus, tiny_pool, tiny_spec):
     gpus("5,7")  # TensorFlow finds none and trains on the CPU
     store = RunStore(tiny_pool.folder.parents[1], "study")
     specs = [dataclasses.replace(tiny_spec, seed=seed) for seed in range(3)]
     run_study(specs, store, workers=2)
-    found = [store.result(spec)["gpu_ids"] for spec in specs]
+    found = [store.result(spec).gpu_ids for spec in specs]
     assert found[:2] == [["5"], ["7"]]
     assert found[2] in (["5"], ["7"])  # whichever was done first
-    assert store.result(specs[0])["environment"]["devices"] == "CPU"
+    assert store.result(specs[0]).environment["devices"] == "CPU"

@@ -8,10 +8,10 @@ from keras_transfer.reports import distance, figure3
 from keras_transfer.specs import recipes
 from keras_transfer.specs.rates import with_rates
 from keras_transfer.storage.store import RunStore
-from tests.helpers import made_up_row, made_up_study
+from tests.helpers import made_up_row, made_up_study, summary_text, with_result
 
 
-def study(tiny_spec):
+def study_of_distances(tiny_spec):
     """Random halves lose 0.03 at n = 4 and 0.06 at n = 7, kinds twice that.
 
     Random layers lose 0.3; halves and kinds differ in difficulty.
@@ -49,7 +49,7 @@ def study(tiny_spec):
 
 
 def test_drops_are_from_each_networks_own_base(tiny_spec):
-    _, random, drops = distance.figure3_data(study(tiny_spec))
+    _, random, drops = distance.figure3_data(study_of_distances(tiny_spec))
     assert drops["random halves"][0] == (0, 0.0)
     n, drop, low, high = drops["random halves"][2]
     assert (n, drop) == (7, pytest.approx(-0.0605))
@@ -63,18 +63,18 @@ def test_drops_are_from_each_networks_own_base(tiny_spec):
 def test_sides_are_drawn_by_target_and_named(tiny_spec):
     halves = ((0, 1, 2), (3, 4, 5, 6))
     dissimilar, _, drops = distance.figure3_data(
-        study(tiny_spec), {halves: ("cats", "dogs")}
+        study_of_distances(tiny_spec), {halves: ("cats", "dogs")}
     )
     assert dissimilar["target cats"][0] == (0, pytest.approx(0.7))
     assert dissimilar["target dogs"][0] == (0, pytest.approx(0.8))
     assert "cats / dogs" in drops
     # Not known, so no name is made up.
-    dissimilar, _, _ = distance.figure3_data(study(tiny_spec))
+    dissimilar, _, _ = distance.figure3_data(study_of_distances(tiny_spec))
     assert list(dissimilar) == ["target side A", "target side B"]
 
 
 def test_two_divisions_by_kind_are_two_curves(tiny_spec):
-    rows = study(tiny_spec)
+    rows = study_of_distances(tiny_spec)
     other = ((0, 1), (2, 3))
     for row in list(rows):
         if row.spec.data.halves is not None:
@@ -177,7 +177,7 @@ def test_a_recipe_is_what_is_left_when_what_varies_is_taken_away(tiny_spec):
 
 
 def test_claims_follow_the_numbers(tiny_spec):
-    claims = distance.claims(study(tiny_spec))
+    claims = distance.claims(study_of_distances(tiny_spec))
     assert [claim.number for claim in claims] == ["4.2", "4.3"]
     assert [claim.verdict for claim in claims] == ["supported"] * 2
     # Mean losses over n = 4 and 7: 4.55 points similar, 9.1 dissimilar. The
@@ -185,7 +185,7 @@ def test_claims_follow_the_numbers(tiny_spec):
     assert "similar: +4.6 [+3.9, +5.2]" in claims[0].effect
     assert distance.claims([]) == []
     # Another seed with n = 4 alone, where losses are low: no mean of it.
-    rows = study(tiny_spec)
+    rows = study_of_distances(tiny_spec)
     more = [
         dataclasses.replace(row, spec=dataclasses.replace(row.spec, seed=1))
         for row in rows
@@ -205,8 +205,8 @@ def test_welch_by_hand():
 
 
 def test_report_names_every_network_and_what_did_not_learn(tiny_spec, tmp_path):
-    rows = study(tiny_spec)
-    rows[-1].result["train_accuracy"] = 0.1
+    rows = study_of_distances(tiny_spec)
+    rows[-1] = with_result(rows[-1], train_accuracy=0.1)
     paths = distance.write_report(rows, "Title", "python -m x", tmp_path)
     assert [path.name for path in paths] == [
         "figure3.svg",
@@ -214,7 +214,7 @@ def test_report_names_every_network_and_what_did_not_learn(tiny_spec, tmp_path):
         "results.csv",
         "summary.md",
     ]
-    text = paths[-1].read_text()
+    text = summary_text(paths)
     assert text.count("| kinds |") == 6 and text.count("| split0 |") == 10
     assert "optimisation failure" in text and rows[-1].spec.label in text
     # A study of similar halves alone has a figure too.

@@ -1,5 +1,6 @@
 """How far layers moved: means that a person can check, figure and table."""
 
+import dataclasses
 import re
 
 import pytest
@@ -9,15 +10,15 @@ from keras_transfer.reports import boost, summary
 from keras_transfer.reports.html import layers
 from keras_transfer.specs.network import LAYER_NAMES
 from keras_transfer.studies import grids
-from tests.helpers import made_up_study
+from tests.helpers import made_up_study, with_result
 
 
 @pytest.fixture
 def rows(tiny_spec):
     """Layer k turns by k degrees, by k + 1 in split 1 and 90 in a base."""
-    rows = made_up_study(tiny_spec)
-    for row in rows:
-        row.result["layers"] = [
+
+    def turned(row):
+        return [
             {
                 "layer": name,
                 "number": number,
@@ -28,7 +29,9 @@ def rows(tiny_spec):
             }
             for number, name in enumerate(LAYER_NAMES, 1)
         ]
-    return rows
+
+    rows = made_up_study(tiny_spec)
+    return [with_result(row, layers=turned(row)) for row in rows]
 
 
 def test_means_and_intervals(rows):
@@ -49,8 +52,7 @@ def test_means_and_intervals(rows):
 
 
 def test_networks_without_a_table_are_left_out(rows, tmp_path):
-    for row in rows:
-        del row.result["layers"]
+    rows = [with_result(row, layers=[]) for row in rows]
     assert layer_movement.drift_data(rows) == {}
     assert layer_movement.drift_cells(rows)[1] == []
     paths = summary.write_report(rows, "Title", "command", tmp_path)
@@ -59,9 +61,10 @@ def test_networks_without_a_table_are_left_out(rows, tmp_path):
 
 
 def test_only_some_networks_have_a_table(rows):
-    for row in rows:
-        if row.spec.data.split == 1:
-            del row.result["layers"]
+    rows = [
+        with_result(row, layers=[]) if row.spec.data.split == 1 else row
+        for row in rows
+    ]
     _, mean, *_ = layer_movement.drift_data(rows)["BnB+"]["fc6"][0]
     assert mean == 6.0
 
@@ -81,8 +84,10 @@ def test_long_bases_do_not_count_as_bases(rows):
     bases = [row.spec for row in rows if row.spec.base is None]
     (longer, *_) = grids.long_bases(bases)
     row = next(row for row in rows if row.spec == bases[0])
-    table = [{**layer, "angle": 10.0} for layer in row.result["layers"]]
-    rows.append(type(row)(longer, {**row.result, "layers": table}))
+    table = [{**layer, "angle": 10.0} for layer in row.result.layers]
+    rows.append(
+        dataclasses.replace(with_result(row, layers=table), spec=longer)
+    )
     assert layer_movement.drift_data(rows)["base"]["fc8"] == [
         (0, 90.0, 90.0, 90.0, False)
     ]

@@ -157,7 +157,8 @@ def test_recipes_are_not_joined_to_one_curve(tiny_spec, tmp_path):
 
 
 def test_a_study_is_written_without_tensorflow():
-    code = "import sys, tempfile, pathlib, keras_transfer.study_events as s\n"
+    code = "import sys, tempfile, pathlib\n"
+    code += "import keras_transfer.reports.study_events as s\n"
     code += "from keras_transfer.storage.store import RunStore\n"
     code += "folder = pathlib.Path(tempfile.mkdtemp())\n"
     code += "store = RunStore(folder, 's')\n"

@@ -22,7 +22,6 @@ import pytest
 
 from keras_transfer.datasets import checksums
 from keras_transfer.errors import UserError
-from keras_transfer.models import saving
 from keras_transfer.specs.network import (
     DataSpec,
     ModelSpec,
@@ -33,6 +32,7 @@ from keras_transfer.storage.files import remove_leftovers
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies.scheduler import Reporter, run_study
 from tests.conftest import TINY, TINY_SIZE, write_tiny_pool
+from tests.trained import assert_same_weights, weights_of
 
 # Epochs enough for a fault to come in the middle of them.
 SPEC = NetworkSpec(
@@ -67,10 +67,6 @@ def train(store, cause=lambda: None, specs=(SPEC,)):
     return outcome, reporter.notices
 
 
-def weights_of(store, spec=SPEC):
-    return saving.load_model(store.network(spec)).get_weights()
-
-
 def rows_of(store):
     return (store.network(SPEC).folder / "epochs.jsonl").read_text()
 
@@ -81,7 +77,7 @@ def whole(tmp_path_factory):
     write_tiny_pool(folder / ".cache")
     store = RunStore(folder, "study")
     train(store)
-    return weights_of(store), rows_of(store)
+    return weights_of(store.network(SPEC)), rows_of(store)
 
 
 @pytest.fixture
@@ -93,9 +89,8 @@ def store(tmp_path):
 def assert_goes_on_as_if_nothing_had_been(store, whole, resumed=True):
     outcome, _ = train(store)
     assert outcome.trained == [SPEC] and not outcome.failed
-    assert bool(store.result(SPEC)["resumed_at_epoch"]) == resumed
-    for one, other in zip(weights_of(store), whole[0], strict=True):
-        np.testing.assert_array_equal(one, other)
+    assert bool(store.result(SPEC).resumed_at_epoch) == resumed
+    assert_same_weights(weights_of(store.network(SPEC)), whole[0])
     assert rows_of(store) == whole[1]
     assert not list(store.log_dir.rglob(".*.tmp*"))
 
@@ -123,6 +118,7 @@ def fill(folder):
             assert error.errno == errno.ENOSPC
 
 
+@pytest.mark.slow
 def test_full_disk(tmp_path, small_disk, whole):
     write_tiny_pool(tmp_path / "cache")
     store = RunStore(small_disk / "logs", "study", tmp_path / "cache")
@@ -151,6 +147,7 @@ def test_read_only_file_system(tmp_path, small_disk):
         train(store)
 
 
+@pytest.mark.slow
 def test_folder_that_turns_read_only(store, whole):
     folder = store.network(SPEC).folder
 
@@ -176,6 +173,7 @@ def kill_worker(store):
     os.kill(json.loads(path.read_text())["pid"], signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_memory_limit(tmp_path):
     write_tiny_pool(tmp_path / ".cache")
     command = [sys.executable, "-m", "experiments.similar_datasets"]
@@ -223,6 +221,7 @@ def sockets_of_children():
     return found
 
 
+@pytest.mark.slow
 def test_killed_worker_then_other_images_then_a_clock_set_back(store, whole):
     sockets = {}
 
@@ -261,6 +260,7 @@ def test_killed_worker_then_other_images_then_a_clock_set_back(store, whole):
     assert_goes_on_as_if_nothing_had_been(store, whole)
 
 
+@pytest.mark.slow
 def test_damaged_base_and_checkpoint_are_made_anew(store, whole):
     transfer = dataclasses.replace(
         SPEC,
@@ -282,10 +282,10 @@ def test_damaged_base_and_checkpoint_are_made_anew(store, whole):
     outcome, notices = train(store, specs=(SPEC, transfer))
     assert "does not fit its model.keras, which is damaged" in notices[0]
     assert outcome.trained == [SPEC, transfer]
-    for one, other in zip(weights_of(store), whole[0], strict=True):
-        np.testing.assert_array_equal(one, other)
+    assert_same_weights(weights_of(store.network(SPEC)), whole[0])
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_left_undone_is_tidied(store, whole):
     train(store)
     network = store.network(SPEC)

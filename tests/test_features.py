@@ -70,13 +70,13 @@ def test_finetuned_layers_are_not_stored():
 @pytest.mark.parametrize(
     "n, precision",
     [
-        (1, "float32"),
         (3, "float32"),
-        (5, "float32"),
-        (6, "float32"),
-        (7, "float32"),
-        (3, "bfloat16"),
-        (7, "bfloat16"),
+        pytest.param(1, "float32", marks=pytest.mark.slow),
+        pytest.param(5, "float32", marks=pytest.mark.slow),
+        pytest.param(6, "float32", marks=pytest.mark.slow),
+        pytest.param(7, "float32", marks=pytest.mark.slow),
+        pytest.param(3, "bfloat16", marks=pytest.mark.slow),
+        pytest.param(7, "bfloat16", marks=pytest.mark.slow),
     ],
 )
 def test_with_and_without_reuse_the_same_bits(
@@ -96,8 +96,8 @@ def test_with_and_without_reuse_the_same_bits(
             )
         )
         weights.append(saving.load_model(network).get_weights())
-    assert results[0]["reused_keras_layers"] == 0
-    assert results[1]["reused_keras_layers"] > 0
+    assert results[0].reused_keras_layers == 0
+    assert results[1].reused_keras_layers > 0
     for a, b in zip(*weights, strict=True):
         np.testing.assert_array_equal(a, b)
     keys = (
@@ -108,8 +108,8 @@ def test_with_and_without_reuse_the_same_bits(
         "layers",
     )
     for key in keys:
-        assert results[0][key] == results[1][key]
-    after = [[t["after_sha256"] for t in r["proof"]] for r in results]
+        assert getattr(results[0], key) == getattr(results[1], key)
+    after = [[t["after_sha256"] for t in r.proof] for r in results]
     assert after[0] == after[1]
 
 

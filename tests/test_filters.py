@@ -7,13 +7,13 @@ from keras_transfer.errors import UserError
 from keras_transfer.models import cnn
 from keras_transfer.reports import filters
 from keras_transfer.storage.store import RunStore
-from tests.helpers import made_up_row
+from tests.helpers import made_up_row, with_result
 
 
-def file_network(store, spec, accuracy=0.5, **changes):
+def save_untrained(store, spec, accuracy=0.5, **changes):
     """Saves an untrained network where the store looks for it."""
     row = made_up_row(spec, accuracy, **changes)
-    row.result["model_sha256"] = "of a file"
+    row = with_result(row, model_sha256="of a file")
     network = cnn.build_network(row.spec.model, 18, 4, seed=row.spec.seed)
     place = store.network(row.spec)
     place.folder.mkdir(parents=True)
@@ -23,7 +23,7 @@ def file_network(store, spec, accuracy=0.5, **changes):
 
 def test_kernels_are_those_of_the_saved_network(tiny_spec, tmp_path):
     store = RunStore(tmp_path, "similar_datasets")
-    row, network = file_network(store, tiny_spec)
+    row, network = save_untrained(store, tiny_spec)
     kernels = filters.first_layer_kernels(store.network(row.spec).model_path)
     assert kernels.shape == (3, 3, 3, 4)
     np.testing.assert_array_equal(
@@ -57,10 +57,10 @@ def test_bases_of_a_split_and_seed_stand_side_by_side(
     bgr = dataclasses.replace(tiny_spec.data, channels="bgr")
     rows, drawn = [], {}
     for target in ("A", "B", "all"):
-        rows.append(file_network(store, tiny_spec, target=target)[0])
+        rows.append(save_untrained(store, tiny_spec, target=target)[0])
     for target in ("A", "B"):
         spec = dataclasses.replace(tiny_spec, data=bgr, seed=1)
-        rows.append(file_network(store, spec, target=target)[0])
+        rows.append(save_untrained(store, spec, target=target)[0])
     rows.append(made_up_row(tiny_spec, 0.5, base="A", n=1))
 
     def plot(kernels, title, path):

@@ -54,12 +54,12 @@ def processor():
 
 def assert_reached(result, golden):
     for name in ("label", "treatment", "steps", "mean_half"):
-        assert result[name] == golden[name]
+        assert getattr(result, name) == golden[name]
     for name in ("test_accuracy", "val_accuracy", "train_accuracy"):
-        assert result[name] == pytest.approx(golden[name])
+        assert getattr(result, name) == pytest.approx(golden[name])
     for name in ("test_loss", "train_loss"):
         # Another processor rounds sums differently.
-        assert result[name] == pytest.approx(golden[name], rel=1e-3)
+        assert getattr(result, name) == pytest.approx(golden[name], rel=1e-3)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_an_old_base_is_found_finished_and_its_weights_load(store):
     result = store.result(spec)
     assert_reached(result, GOLDEN[0])
     model = saving.load_model(network)
-    proof = {t["target_path"]: t["after_sha256"] for t in result["proof"]}
+    proof = {t["target_path"]: t["after_sha256"] for t in result.proof}
     # Keras drops the model's name, "cnn8/", from the paths of a loaded file.
     kernel = np.ascontiguousarray(model.get_layer("conv1").kernel.numpy())
     text = hashlib.sha256(f"{kernel.dtype}{kernel.shape}".encode())
@@ -99,7 +99,7 @@ def test_an_old_checkpoint_goes_on_to_the_same_result(store, tiny_pool):
     place("baseA", base)
     place("A3B-stopped", network)
     result = trainer.train_network(network, tiny_pool, base)
-    assert result["resumed_at_epoch"] == [1]
+    assert result.resumed_at_epoch == [1]
     assert_reached(result, golden)
 
 
@@ -126,4 +126,4 @@ def test_networks_reach_the_same_values(tmp_path):
     for result, golden in zip(results, GOLDEN, strict=True):
         assert_reached(result, golden)
         if processor() == GOLDEN_PROCESSOR:
-            assert digest(result["proof"]) == golden["weights_sha256"]
+            assert digest(result.proof) == golden["weights_sha256"]

@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
 
     tars = SHARED / "data" / "imagenet_manual"
     if not tars.is_dir():
-        pytest.skip("needs ../shared/data/imagenet_manual")
+        pytest.skip("needs data/imagenet_manual in KERAS_TRANSFER_SHARED")
     folder = tmp_path_factory.mktemp("imagenet")
     (folder / "data" / "downloads").mkdir(parents=True)
     (folder / "data" / "downloads" / "manual").symlink_to(tars)
@@ -49,6 +49,7 @@ def trained(folder):
     return RunStore(folder / "logs", "similar_datasets")
 
 
+@pytest.mark.slow
 def test_tars_become_square_images_with_their_labels(trained):
     pool = pools.find_pool(trained.cache_dir, "imagenet2012", SIZE)
     assert pool.counts == {"train": 1240, "test": 510}
@@ -61,30 +62,32 @@ def test_tars_become_square_images_with_their_labels(trained):
     assert ((mean > 85) & (mean < 140)).all()
 
 
+@pytest.mark.slow
 def test_network_is_the_papers_and_its_images_are_counted(trained):
     results = trained.finished()
-    assert [r["label"] for r in results] == ["baseA", "baseB"]
+    assert [r.label for r in results] == ["baseA", "baseB"]
     for result in results:
-        spec = result["settings"]
+        spec = result.settings
         assert spec["model"]["name"] == "caffenet"
         assert (spec["data"]["image_size"], spec["data"]["crop"]) == (80, 71)
-        assert result["steps"] == 2
-        assert len(result["classes"]) == 500
-        shapes = {t["target_path"]: t["shape"] for t in result["proof"]}
+        assert result.steps == 2
+        assert len(result.classes) == 500
+        shapes = {t["target_path"]: t["shape"] for t in result.proof}
         assert shapes["caffenet/conv1/kernel"] == [11, 11, 3, 96]
         assert shapes["caffenet/fc8/kernel"] == [
             4096,
             1000,
         ]  # as in all their networks
-    images = [result["images"] for result in results]
+    images = [result.images for result in results]
     # 4 % of 25 images is one; a class with one image keeps it.
     assert sum(count["validation"] for count in images) == 10
     assert sum(count["train"] for count in images) == 1230
     assert sum(count["test"] for count in images) == 510
 
 
+@pytest.mark.slow
 def test_classes_without_images_are_said(folder, trained, capsys):
-    absent = [r["classes_without_images"] for r in trained.finished()]
+    absent = [r.classes_without_images for r in trained.finished()]
     assert sum(len(half["validation"]) for half in absent) == 990
     assert sum(len(half["test"]) for half in absent) == 980
     # The same command trains nothing more and says it again.
@@ -97,6 +100,7 @@ def test_classes_without_images_are_said(folder, trained, capsys):
     assert f"**Warning:** {text}" in summary.read_text()
 
 
+@pytest.mark.slow
 def test_prepared_folder_serves_without_tars(folder, trained, tmp_path):
     (tmp_path / "imagenet2012").symlink_to(folder / "data" / "imagenet2012")
     pool = pools.prepare_pool(
@@ -105,6 +109,7 @@ def test_prepared_folder_serves_without_tars(folder, trained, tmp_path):
     assert pool.counts == {"train": 1240, "test": 510}
 
 
+@pytest.mark.slow
 def test_kinds_are_divided_by_class_index(trained):
     # 449 natural and 551 man-made classes: 0-397, 936-958, 970, 972-998.
     pool = pools.find_pool(trained.cache_dir, "imagenet2012", SIZE)

@@ -7,7 +7,7 @@ import pytest
 
 from keras_transfer.datasets import checksums, pools
 from keras_transfer.storage.files import load_arrays, save_arrays
-from tests.test_pools import example_set
+from tests.example_sets import example_set
 
 
 @pytest.fixture

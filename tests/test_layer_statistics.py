@@ -15,6 +15,7 @@ from keras_transfer.training.layer_statistics import (
     LayerStatistics,
     probe_batch,
 )
+from tests.trained import Stop, stop_in_epoch
 
 
 @pytest.fixture
@@ -171,25 +172,13 @@ def test_probe_batch_is_spread_over_the_images():
     assert shown.shape == (10, 2, 2, 3)
 
 
-class Stop(Exception):
-    pass
-
-
-def stop_in_epoch(number):
-    def stop(row):
-        if row["epoch"] == number:
-            raise Stop
-
-    return stop
-
-
-@pytest.mark.parametrize("test", [True, False])
+@pytest.mark.parametrize(
+    "test", [True, pytest.param(False, marks=pytest.mark.slow)]
+)
 def test_table_of_a_network_that_was_resumed(
-    tmp_path, tiny_pool, tiny_spec, test
+    tmp_path, tiny_pool, tiny_spec, base, test
 ):
-    store = RunStore(tmp_path / "logs", "study")
-    base = store.network(tiny_spec)
-    expected = trainer.train_network(base, tiny_pool)["layers"]
+    expected = base.read_result().layers
     assert [row["layer"] for row in expected][::7] == ["conv1", "fc8"]
     assert all(row["distance"] > 0 for row in expected)
     assert not any(row["copied"] or row["frozen"] for row in expected)
@@ -199,20 +188,19 @@ def test_table_of_a_network_that_was_resumed(
             again, tiny_pool, report=stop_in_epoch(2), test=test
         )
     resumed = trainer.train_network(again, tiny_pool, test=test)
-    assert resumed["resumed_at_epoch"] == [2]
-    assert resumed["layers"] == expected
+    assert resumed.resumed_at_epoch == [2]
+    assert resumed.layers == expected
 
 
 def test_frozen_and_fine_tuned_layers_of_a_transfer(
-    tmp_path, tiny_pool, tiny_spec
+    tmp_path, tiny_pool, tiny_spec, base
 ):
     store = RunStore(tmp_path / "logs", "study")
-    base = store.network(tiny_spec)
-    ended = trainer.train_network(base, tiny_pool)["layers"]
+    ended = base.read_result().layers
     spec = dataclasses.replace(tiny_spec, base="A", target="B", n=3)
     for mode in ("frozen", "finetuned"):
         network = store.network(dataclasses.replace(spec, mode=mode))
-        rows = trainer.train_network(network, tiny_pool, base)["layers"]
+        rows = trainer.train_network(network, tiny_pool, base).layers
         assert [row["copied"] for row in rows] == [True] * 3 + [False] * 5
         for row, source in zip(rows[:3], ended[:3], strict=True):
             assert row["start_norm"] == source["weight_norm"]

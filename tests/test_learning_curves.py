@@ -5,7 +5,7 @@ import numpy as np
 
 from keras_transfer.reports import learning_curves
 from keras_transfer.storage.store import RunStore
-from tests.helpers import made_up_row, made_up_study
+from tests.helpers import made_up_row, made_up_study, with_result
 
 
 def write_epochs(store, row, values):
@@ -67,8 +67,7 @@ def test_few_images_and_longer_training_have_panels_of_their_own(
             row = made_up_row(
                 tiny_spec, 0.5, base="B", n=n, target_images=images, draw=0
             )
-            row.result["images"] = {"train": 4 * images}
-            rows.append(row)
+            rows.append(with_result(row, images={"train": 4 * images}))
     for row in rows:
         write_epochs(store, row, [0.1, 0.2, 0.3])
     panels = learning_curves.find_courses(rows, store)

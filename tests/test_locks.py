@@ -12,7 +12,7 @@ from keras_transfer.storage import locks
 HOLD = """
 import sys, time
 from pathlib import Path
-from keras_transfer import locks
+from keras_transfer.storage import locks
 with locks.hold(Path(sys.argv[1])) as held:
     print(held, flush=True)
     time.sleep(600)

@@ -147,7 +147,9 @@ def test_keras_hub_backbone_from_a_folder(tmp_path):
 def test_published_weights(shared_data):
     path = shared_data / "data" / "efficientnet_lite0.keras"
     if not path.is_file():
-        pytest.skip("needs ../shared/data/efficientnet_lite0.keras")
+        pytest.skip(
+            "needs data/efficientnet_lite0.keras in KERAS_TRANSFER_SHARED"
+        )
     source = load_source(str(path))
     assert source.image_size is None
     assert source.preprocessing.startswith("in the model")

@@ -12,6 +12,7 @@ from keras_transfer.models import saving
 from keras_transfer.storage.store import RunStore
 from keras_transfer.training import trainer
 from keras_transfer.training.observation import filter_picture
+from tests.trained import Stop, assert_same_bits, stop_in_epoch
 
 STATISTICS = (
     "weight_norm",
@@ -49,14 +50,6 @@ def trained(tmp_path, name, pool, spec, source=None, **more):
     return network, result
 
 
-def weights_of(network):
-    return saving.load_model(network).get_weights()
-
-
-class Stop(Exception):
-    pass
-
-
 def test_bits_do_not_depend_on_observation(tmp_path, tiny_pool, tiny_spec):
     # Dropout and batch statistics are what watching could disturb.
     spec = dataclasses.replace(
@@ -67,12 +60,9 @@ def test_bits_do_not_depend_on_observation(tmp_path, tiny_pool, tiny_spec):
         for level in ("off", "default", "full")
     ]
     for network, result in found[1:]:
-        for a, b in zip(
-            weights_of(found[0][0]), weights_of(network), strict=True
-        ):
-            np.testing.assert_array_equal(a, b)
-        assert result["test_loss"] == found[0][1]["test_loss"]
-        assert result["layers"] == found[0][1]["layers"]
+        assert_same_bits(found[0][0], network)
+        assert result.test_loss == found[0][1].test_loss
+        assert result.layers == found[0][1].layers
     tags = [read(network, "train").Tags() for network, _ in found]
     assert tags[0]["scalars"] == ["epoch_accuracy", "epoch_loss"]
     assert not tags[0]["images"] and not tags[0]["histograms"]
@@ -94,12 +84,12 @@ def test_bits_do_not_depend_on_observation(tmp_path, tiny_pool, tiny_spec):
     assert sizes[1] < 100_000
 
 
-def test_values_are_those_of_the_weights(tmp_path, tiny_pool, tiny_spec):
-    base, result = trained(tmp_path, "logs", tiny_pool, tiny_spec)
+def test_values_are_those_of_the_weights(tiny_spec, base):
+    result = base.read_result()
     events = read(base, "train")
     model = saving.load_model(base)
     last = tiny_spec.solver.epochs - 1
-    for row in result["layers"]:
+    for row in result.layers:
         name = row["layer"]
         kernel = model.get_layer(name).kernel
         values = {
@@ -124,13 +114,12 @@ def test_values_are_those_of_the_weights(tmp_path, tiny_pool, tiny_spec):
             expected = row[tag.removeprefix("layer_")]
             assert (step, value) == (last, pytest.approx(expected, rel=1e-5))
     rows = [(e, a) for e, a in series(events, "epoch_accuracy")]
-    assert rows[-1] == (last, pytest.approx(result["train_accuracy"]))
+    assert rows[-1] == (last, pytest.approx(result.train_accuracy))
     seen = series(read(base, "validation"), "epoch_accuracy")
-    assert seen[-1] == (last, pytest.approx(result["val_accuracy"]))
+    assert seen[-1] == (last, pytest.approx(result.val_accuracy))
 
 
-def test_frozen_layers_show_zeros(tmp_path, tiny_pool, tiny_spec):
-    base, _ = trained(tmp_path, "logs", tiny_pool, tiny_spec)
+def test_frozen_layers_show_zeros(tmp_path, tiny_pool, tiny_spec, base):
     spec = dataclasses.replace(tiny_spec, base="A", target="B", n=2)
     network, _ = trained(tmp_path, "logs", tiny_pool, spec, base)
     events = read(network, "train")
@@ -146,15 +135,13 @@ def test_frozen_layers_show_zeros(tmp_path, tiny_pool, tiny_spec):
     assert "weight/cnn8/conv3/kernel" in histograms
 
 
-@pytest.mark.parametrize("level", ["default", "full"])
+@pytest.mark.parametrize(
+    "level", ["default", pytest.param("full", marks=pytest.mark.slow)]
+)
 def test_a_resumed_network_has_each_value_once(
     tmp_path, tiny_pool, tiny_spec, level
 ):
     whole, _ = trained(tmp_path, "whole", tiny_pool, tiny_spec, observe=level)
-
-    def stop(row):
-        if row["epoch"] == 1:
-            raise Stop
 
     with pytest.raises(Stop):
         trained(
@@ -162,13 +149,13 @@ def test_a_resumed_network_has_each_value_once(
             "broken",
             tiny_pool,
             tiny_spec,
-            report=stop,
+            report=stop_in_epoch(1),
             observe=level,
         )
     broken, result = trained(
         tmp_path, "broken", tiny_pool, tiny_spec, observe=level
     )
-    assert result["resumed_at_epoch"] == [1]
+    assert result.resumed_at_epoch == [1]
     expected, found = read(whole, "train"), read(broken, "train")
     assert found.Tags() == expected.Tags()
     for tag in expected.Tags()["scalars"]:

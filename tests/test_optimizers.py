@@ -174,3 +174,12 @@ def test_copied_kernels_step_by_their_own_rate():
         moved.append(kernel[0, 1] / kernel[0, 0])
     assert moved[0] == pytest.approx(-0.05 * quintic(1.0), rel=1e-4)
     assert moved[1] == pytest.approx(-0.025 * quintic(1.0), rel=1e-4)
+
+
+def test_muon_is_built_by_the_first_step_as_well():
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    network.compile(build_optimizer(muon(), 10), "mse")
+    start = np.linalg.norm(network.get_weights()[0])
+    network.fit(np.ones((4, 2)), np.zeros((4, 2)), verbose=0)
+    kernel = network.get_weights()[0]
+    assert np.linalg.norm(kernel) == pytest.approx(start, rel=1e-5)

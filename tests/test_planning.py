@@ -5,6 +5,7 @@ import pytest
 from keras_transfer.errors import UserError
 from keras_transfer.specs.presets import find_preset
 from keras_transfer.specs.treatments import TREATMENTS
+from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids, planning
 
@@ -16,7 +17,7 @@ def study(**changes):
         "layers": (1, 2, 3, 4, 5, 6, 7),
         "treatments": TREATMENTS,
     }
-    preset = find_preset("cifar100", "default", None)
+    preset = find_preset("cifar100", "earlier", None)
     return grids.similar_networks(
         "cifar100", preset, **{**arguments, **changes}
     )
@@ -88,12 +89,12 @@ def test_plan_learns_its_speed_from_finished_networks(tmp_path):
     network.begin()
     network.model_path.write_bytes(b"weights")
     network.complete(
-        {
-            "resumed_at_epoch": [],
-            "seconds": 101.5,
-            "reused_keras_layers": 0,
-            "environment": {"threads": 2},
-        }
+        Result(
+            resumed_at_epoch=[],
+            seconds=101.5,
+            reused_keras_layers=0,
+            environment={"threads": 2},
+        )
     )
     plan = planning.make_plan(specs, store, facts, threads=2)
     assert plan.measured and len(plan.pending) == 57
@@ -131,17 +132,14 @@ def test_unknown_size_gives_no_time(tmp_path):
     assert plan.seconds is None and plan.disk_bytes is None
 
 
-def test_facts_of_a_prepared_set_need_no_tensorflow(shared_data, tmp_path):
-    planning.KNOWN_FACTS.pop("cifar100")
-    try:
-        facts = planning.find_facts(
-            RunStore(tmp_path, "s"),
-            "cifar100",
-            32,
-            str(shared_data / "data" / "tfds"),
-        )
-    finally:
-        planning.KNOWN_FACTS["cifar100"] = planning.DatasetFacts(
-            100, 50_000, 10_000
-        )
+def test_facts_of_a_prepared_set_need_no_tensorflow(
+    shared_data, tmp_path, monkeypatch
+):
+    monkeypatch.delitem(planning.KNOWN_FACTS, "cifar100")
+    facts = planning.find_facts(
+        RunStore(tmp_path, "s"),
+        "cifar100",
+        32,
+        str(shared_data / "data" / "tfds"),
+    )
     assert facts == planning.DatasetFacts(100, 50_000, 10_000)

@@ -9,7 +9,7 @@ from keras_transfer.reports import preserved_layers
 from keras_transfer.specs.network import ModelSpec
 from keras_transfer.studies import grids
 from keras_transfer.transfer import actions
-from tests.helpers import made_up_row
+from tests.helpers import made_up_row, summary_text
 
 
 def test_layers_above_the_cut_are_copied_and_stay_trainable():
@@ -71,6 +71,6 @@ def test_report_says_what_keeping_mends(tiny_spec, tmp_path):
     paths = preserved_layers.write_report(
         rows, "Title", "python -m x", tmp_path
     )
-    text = paths[-1].read_text()
+    text = summary_text(paths)
     assert "| BnB | 0 | 4 | -5.1 [" in text
     assert "| BnB | 1 | 4 | -2.1 [" in text and "| +3.0 [" in text

@@ -28,10 +28,11 @@ CHANGED = {
 }
 
 
-def test_a_worker_trains_what_the_settings_say(tmp_path, tiny_pool, tiny_spec):
-    plain = trainer.train_network(
-        RunStore(tmp_path / "plain", "s").network(tiny_spec), tiny_pool
-    )
+@pytest.mark.slow
+def test_a_worker_trains_what_the_settings_say(
+    tmp_path, tiny_pool, tiny_spec, trained_logs
+):
+    plain = RunStore(trained_logs, "s").result(tiny_spec)
     home = tmp_path / "home"
     home.mkdir()
     values = {"image_data_format": "channels_first", "floatx": "float64"}
@@ -41,7 +42,7 @@ def test_a_worker_trains_what_the_settings_say(tmp_path, tiny_pool, tiny_spec):
     code = f"""if True:
         import json, os
         from pathlib import Path
-        from keras_transfer.specs import from_dict
+        from keras_transfer.specs.network import from_dict
         from keras_transfer.storage.store import RunStore
         from keras_transfer.studies.scheduler import Reporter, run_study
         class Told(Reporter):
@@ -67,15 +68,15 @@ def test_a_worker_trains_what_the_settings_say(tmp_path, tiny_pool, tiny_spec):
     for name in (*CHANGED, "image_data_format 'channels_first' in"):
         assert name in told
     result = RunStore(tmp_path / "logs", "s").result(tiny_spec)
-    assert result["steps"] == plain["steps"] == 15
+    assert result.steps == plain.steps == 15
     # Not to the bit: the worker has other threads.
-    assert result["test_loss"] == pytest.approx(plain["test_loss"], rel=1e-3)
+    assert result.test_loss == pytest.approx(plain.test_loss, rel=1e-3)
 
 
-def test_what_keras_keeps_is_set_and_put_back(tmp_path, tiny_pool, tiny_spec):
-    plain = trainer.train_network(
-        RunStore(tmp_path / "plain", "s").network(tiny_spec), tiny_pool
-    )
+def test_what_keras_keeps_is_set_and_put_back(
+    tmp_path, tiny_pool, tiny_spec, base
+):
+    plain = base.read_result()
     changed = {
         "floatx": "float16",
         "dtype_policy": "mixed_bfloat16",
@@ -96,8 +97,8 @@ def test_what_keras_keeps_is_set_and_put_back(tmp_path, tiny_pool, tiny_spec):
     finally:
         for name, value in process_settings.KERAS_VALUES.items():
             getattr(keras.config, f"set_{name}")(value)
-    assert result["proof"] == plain["proof"]
-    assert result["test_loss"] == plain["test_loss"]
+    assert result.proof == plain.proof
+    assert result.test_loss == plain.test_loss
 
 
 def test_a_result_with_fewer_epochs_is_not_filed(

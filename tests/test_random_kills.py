@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NETWORK = "/l/similar_datasets/tiny_squares/split0/baseA/seed0-0123456789"
 
 
+@pytest.mark.slow
 def test_killed_studies_end_as_uninterrupted_ones(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "experiments.random_kills"]

@@ -60,21 +60,23 @@ def test_bad_requests_are_named():
 
 
 @pytest.mark.parametrize("name", ["he", "gaussian", "mean-var"])
-def test_random_layers_stay_as_drawn(tmp_path, tiny_pool, tiny_spec, name):
-    store = RunStore(tmp_path, "study")
+def test_random_layers_stay_as_drawn(
+    tmp_path, tiny_pool, tiny_spec, base, name
+):
+    store = RunStore(tmp_path / "logs", "study")
     (spec,) = random_networks([tiny_spec], (3,), (name,))
-    source = None
-    if spec.source is not None:
-        source = store.network(spec.source)
-        trainer.train_network(source, tiny_pool)
-    result = trainer.train_network(store.network(spec), tiny_pool, source)
-    frozen = [t for t in result["proof"] if t["frozen"]]
+    assert spec.source in (None, base.spec)
+    source = base if spec.source else None
+    result = trainer.train_network(
+        store.network(spec), tiny_pool, source, observe="off"
+    )
+    frozen = [t for t in result.proof if t["frozen"]]
     assert len(frozen) == 3 * 5
     for tensor in frozen:
         assert tensor["source_path"] is None  # nothing was copied
         assert tensor["after_sha256"] == tensor["before_sha256"]
-    assert result["mean_half"] == "A"
-    assert result["treatment"] == f"random ({name})"
+    assert result.mean_half == "A"
+    assert result.treatment == f"random ({name})"
 
 
 def test_a_network_on_all_classes(tmp_path, tiny_pool, tiny_spec):
@@ -83,5 +85,5 @@ def test_a_network_on_all_classes(tmp_path, tiny_pool, tiny_spec):
     result = trainer.train_network(
         RunStore(tmp_path, "study").network(spec), tiny_pool
     )
-    assert len(result["classes"]) == 8
-    assert result["images"] == {"train": 88, "validation": 8, "test": 40}
+    assert len(result.classes) == 8
+    assert result.images == {"train": 88, "validation": 8, "test": 40}

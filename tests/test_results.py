@@ -8,7 +8,7 @@ import pytest
 from keras_transfer.analysis import curves, intervals, log_folder, results
 from keras_transfer.errors import UserError
 from keras_transfer.reports import figure2, summary
-from tests.helpers import made_up_row, made_up_study
+from tests.helpers import made_up_row, made_up_study, with_result
 
 
 def test_t_interval_by_hand():
@@ -210,7 +210,7 @@ def test_study_of_bases_alone_is_reported(tiny_spec, tmp_path):
 
 def test_summary_warns_of_few_pairs_and_stuck_networks(tiny_spec):
     rows = made_up_study(tiny_spec, splits=(0,))
-    rows[0].result["train_accuracy"] = 0.26
+    rows[0] = with_result(rows[0], train_accuracy=0.26)
     text = summary.summary_text(rows, "Title", "python -m x")
     assert "only 2 pairs" in text
     assert "one seed only" in text

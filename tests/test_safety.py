@@ -19,9 +19,11 @@ from keras_transfer.models.archives import check_archive
 from keras_transfer.reports.html import report_page
 from keras_transfer.specs.network import ModelSpec, from_dict, to_dict
 from keras_transfer.storage.files import file_sha256, load_arrays
+from keras_transfer.storage.log_folder import LogFolder
+from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
 from keras_transfer.transfer.frozen_features import FeatureStore
-from tests.helpers import made_up_row
+from tests.helpers import made_up_row, with_result
 
 
 class Evil:
@@ -51,7 +53,7 @@ def filed(store, spec, model_path):
     network = store.network(spec)
     network.begin()
     os.replace(model_path, network.model_path)
-    network.complete({"resumed_at_epoch": []})
+    network.complete(Result(resumed_at_epoch=[]))
     return network
 
 
@@ -224,7 +226,7 @@ def test_settings_that_lead_out_of_the_log_folder_are_refused(
     folder.mkdir(parents=True)
     (folder / "settings.json").write_text(json.dumps(settings))
     (folder / "result.json").write_text(json.dumps({"settings": settings}))
-    found = log_folder.take_survey(RunStore(store.log_dir, "report"))
+    found = log_folder.take_survey(LogFolder(store.log_dir))
     assert len(found.foreign) == 1 and not found.rows
     assert store.finished() == []
 
@@ -264,7 +266,7 @@ def test_a_pipe_in_place_of_a_file_does_not_hang(store, tiny_spec):
     folder.mkdir(parents=True)
     for name in ("settings.json", "status.json", "result.json"):
         os.mkfifo(folder / name)
-    found = log_folder.take_survey(RunStore(store.log_dir, "report"))
+    found = log_folder.take_survey(LogFolder(store.log_dir))
     assert len(found.foreign) == 1
     assert store.result(tiny_spec) is None
 
@@ -279,13 +281,13 @@ def test_class_names_are_text_wherever_they_are_shown(
         "[link=file:///etc/passwd]$(touch x)[/link]",
     ]
     row = made_up_row(tiny_spec, 0.5)
-    row.result["classes"] = names
+    row = with_result(row, classes=names)
     network = store.network(row.spec)
     network.begin()
     network.model_path.write_bytes(b"weights")
     network.complete(row.result)
     page = report_page.html_page(
-        log_folder.take_survey(RunStore(store.log_dir, "report"))
+        log_folder.take_survey(LogFolder(store.log_dir))
     )
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert" not in page and "<img src=x" not in page

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from experiments.random_kills.comparing import compare
+from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import scheduler
 from keras_transfer.studies.scheduler import Reporter
@@ -48,6 +49,7 @@ def trained(texts):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, count", [("two", 2), ("four", 4)])
 def test_each_network_is_trained_once_and_as_if_alone(shared, name, count):
     folder, endings = shared
@@ -63,6 +65,7 @@ def test_each_network_is_trained_once_and_as_if_alone(shared, name, count):
     assert compare(folder / "alone", folder / name) == []
 
 
+@pytest.mark.slow
 def test_what_a_dead_process_had_is_trained_by_the_other(shared):
     folder, endings = shared
     assert "death 0" in endings
@@ -74,6 +77,7 @@ def test_what_a_dead_process_had_is_trained_by_the_other(shared):
     assert json.loads(path.read_text())["resumed_at_epoch"][0] > 0
 
 
+@pytest.mark.slow
 def test_the_comparison_sees_every_difference(shared, tmp_path):
     folder, _ = shared
     reference, other = folder / "alone", tmp_path / "other"
@@ -149,7 +153,7 @@ def test_what_becomes_of_networks_that_others_had(
         assert list(schedule.taken) == specs[:4]
         network = theirs.network(finished)
         network.model_path.write_bytes(b"weights")
-        network.complete({"data_fingerprint": tiny_pool.fingerprint})
+        network.complete(Result(data_fingerprint=tiny_pool.fingerprint))
         theirs.network(failed).fail("the loss became nan", {}, "")
         theirs.network(died).fail("ended by SIGKILL", {}, "", died=True)
     schedule.look_again()
@@ -172,10 +176,10 @@ def test_two_studies_train_a_network_they_share_once(tmp_path, tiny_spec):
             assert second is None
         place.begin()
         place.model_path.write_bytes(b"weights")
-        place.complete({"resumed_at_epoch": []})
+        place.complete(Result(resumed_at_epoch=[]))
     # Mine was planned before theirs was begun, and finds it all the same.
     with mine.claim() as place:
         assert place.folder == theirs.folder
-        assert place.whole_result()["network_id"] == tiny_spec.network_id
+        assert place.whole_result().network_id == tiny_spec.network_id
     place.model_path.unlink()
     assert place.whole_result() is None

@@ -48,6 +48,7 @@ def networks_in(folder):
     return {path for path in folder.glob("*/*/*/*/seed*-*/result.json")}
 
 
+@pytest.mark.slow
 def test_paper_runs_and_reports_every_section(logs):
     assert len(networks_in(logs)) == 77
     (report,) = (logs / "paper" / "synthetic_shapes").glob("report-*")
@@ -59,6 +60,7 @@ def test_paper_runs_and_reports_every_section(logs):
     assert "AnB, 2014" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", FIGURES)
 def test_script_finds_its_networks_and_reports_them(logs, script):
     before = networks_in(logs)

@@ -70,6 +70,7 @@ class Trained:
         self.seen = json.loads((where / "seen.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replicas", [2, 4])
 @pytest.mark.parametrize("case", ["frozen", "finetuned"])
 def test_replicas_train_the_network_of_one_device(folder, case, replicas):
@@ -88,6 +89,7 @@ def test_replicas_train_the_network_of_one_device(folder, case, replicas):
         np.testing.assert_allclose(b, a, rtol=0, atol=WEIGHTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replicas", [2, 4])
 def test_a_batch_is_that_of_one_device_in_equal_shares(folder, replicas):
     one, several = (Trained(folder, "frozen", count) for count in (1, replicas))
@@ -98,6 +100,7 @@ def test_a_batch_is_that_of_one_device_in_equal_shares(folder, replicas):
         assert sum(shares, []) == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replicas", [2, 4])
 def test_frozen_tensors_are_the_bases_on_every_replica(folder, replicas):
     base = Trained(folder, "base", 1).model.get_layer("conv1")
@@ -108,18 +111,20 @@ def test_frozen_tensors_are_the_bases_on_every_replica(folder, replicas):
         for copy in copies:
             expected = getattr(base, weight).numpy()
             np.testing.assert_array_equal(np.array(copy, "float32"), expected)
-    tensors = [t for t in frozen.result["proof"] if t["frozen"]]
+    tensors = [t for t in frozen.result.proof if t["frozen"]]
     assert len(tensors) == 2 * 5
     for tensor in tensors:
         assert tensor["after_sha256"] == tensor["source_sha256"]
 
 
+@pytest.mark.slow
 def test_stored_features_serve_replicas(folder):
     # Compared with networks that computed them at every step, above.
-    assert Trained(folder, "frozen", 2).result["reused_keras_layers"] > 0
-    assert Trained(folder, "frozen", 1).result["reused_keras_layers"] == 0
+    assert Trained(folder, "frozen", 2).result.reused_keras_layers > 0
+    assert Trained(folder, "frozen", 1).result.reused_keras_layers == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replicas", [1, 2, 4])
 def test_every_test_image_counts_once(folder, replicas):
     trained = Trained(folder, "finetuned", replicas)
@@ -127,18 +132,19 @@ def test_every_test_image_counts_once(folder, replicas):
     pool = ImagePool(cache)
     # By hand: half B has 5 of 9 classes with 5 test images each.
     labels = pool.labels("test")
-    chosen = np.isin(labels, [int(n[6:]) for n in trained.result["classes"]])
-    assert trained.result["images"]["test"] == chosen.sum() == 25
+    chosen = np.isin(labels, [int(n[6:]) for n in trained.result.classes])
+    assert trained.result.images["test"] == chosen.sum() == 25
     mean = np.load(trained.network.folder / "mean.npy")
     images = (pool.images("test")[chosen] - mean)[:, 1:-1, 1:-1] / 64
     logits = trained.model.predict(images, verbose=0)
     ranks = np.unique(labels[chosen], return_inverse=True)[1]
     right = np.mean(logits.argmax(1) == ranks)
-    assert trained.result["test_accuracy"] == pytest.approx(right, abs=1e-7)
+    assert trained.result.test_accuracy == pytest.approx(right, abs=1e-7)
     each = np.log(np.exp(logits).sum(1)) - logits[np.arange(25), ranks]
-    assert trained.result["test_loss"] == pytest.approx(each.mean(), abs=1e-5)
+    assert trained.result.test_loss == pytest.approx(each.mean(), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_moments_of_a_batch_are_those_of_all_its_images(folder):
     one, two = (Trained(folder, "normalized", count) for count in (1, 2))
     (first,), (second,) = one.rows, two.rows
@@ -153,6 +159,7 @@ def test_moments_of_a_batch_are_those_of_all_its_images(folder):
         assert a == b  # on either replica
 
 
+@pytest.mark.slow
 def test_each_replica_has_masks_of_its_own(folder):
     seen = Trained(folder, "dropout", 2).seen["dropout"]
     states = [copies for path, copies in seen.items() if "seed" in path]
@@ -163,27 +170,30 @@ def test_each_replica_has_masks_of_its_own(folder):
     assert states[0][1][0] != states[1][1][0]
 
 
+@pytest.mark.slow
 def test_resume_under_replicas_is_bit_identical(folder):
     whole = Trained(folder, "dropout", 2)
     resumed = Trained(folder, "dropout", 2, "broken")
-    assert resumed.result["resumed_at_epoch"] == [1]
+    assert resumed.result.resumed_at_epoch == [1]
     assert resumed.rows == whole.rows
     for a, b in zip(
         whole.model.get_weights(), resumed.model.get_weights(), strict=True
     ):
         np.testing.assert_array_equal(a, b)
     for key in ("test_accuracy", "test_loss"):
-        assert resumed.result[key] == whole.result[key]
+        assert getattr(resumed.result, key) == getattr(whole.result, key)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_result_says_on_what_it_was_trained(folder, replicas):
-    found = Trained(folder, "frozen", replicas).result["environment"]
+    found = Trained(folder, "frozen", replicas).result.environment
     assert found["replicas"] == replicas and found["gpus"] == 0
     assert found["strategy"] == ("none" if replicas == 1 else "mirrored")
     assert found["devices"] == ", ".join(["CPU"] * replicas)
 
 
+@pytest.mark.slow
 def test_replicas_that_drifted_apart_are_found(folder):
     text = Trained(folder, "frozen", 2).seen["apart"]
     assert "differ between 2 replicas: ['sequential/dense/kernel']" in text

@@ -5,22 +5,18 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from keras_transfer.datasets import checksums
 from keras_transfer.errors import UserError
-from keras_transfer.models import saving
 from keras_transfer.specs.network import from_dict
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies.executors.processes import default_workers
 from keras_transfer.studies.scheduler import Reporter, run_study
-from tests.conftest import TINY, write_tiny_pool
+from tests.conftest import write_tiny_pool
+from tests.trained import assert_same_bits, finish, start_study, wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -105,31 +101,10 @@ def test_large_networks_are_trained_one_at_a_time(tiny_spec):
     assert default_workers([tiny_spec]) >= 1
 
 
-def script(log_dir, *arguments):
-    command = [sys.executable, "-m", "experiments.similar_datasets"]
-    command += ["--dataset", TINY, "--image-size", "20", "--width", "4"]
-    command += ["--epochs", "3", "--batch-size", "8"]
-    command += ["--log-dir", str(log_dir), *arguments]
-    return subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell's background jobs ignore Ctrl-C and would hand that on.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-def finish(process):
-    output, errors = process.communicate(timeout=240)
-    return process.returncode, output, errors
-
-
 SMALL = ("--layers", "5", "--treatments", "AnB", "BnB+")
 
 
-def results_of(log_dir):
+def networks_by_label(log_dir):
     found = {}
     for path in Path(log_dir).glob("*/*/split*/*/seed*/result.json"):
         content = json.loads(path.read_text())
@@ -138,52 +113,45 @@ def results_of(log_dir):
     return found
 
 
+@pytest.mark.slow
 def test_killed_study_ends_as_an_uninterrupted_one(tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     for log_dir in (whole, broken):
         write_tiny_pool(log_dir / ".cache")
-    first = script(broken, *SMALL)
-    deadline = time.monotonic() + 200
-    while not list(broken.glob("*/*/*/A5B/*/checkpoint.npz")):
-        assert time.monotonic() < deadline and first.poll() is None
-        time.sleep(0.02)
+    first = start_study(broken, *SMALL)
+    pattern = "*/*/*/A5B/*/checkpoint.npz"
+    wait_for(lambda: list(broken.glob(pattern)), first)
     os.kill(first.pid, signal.SIGKILL)
     first.communicate()
-    code, output, errors = finish(script(broken, *SMALL))
+    code, output, errors = finish(start_study(broken, *SMALL))
     assert code == 0, errors
     assert "A5B/seed0: test" in output
     assert "baseA/seed0: test" not in output  # finished before the kill
-    code, output, errors = finish(script(whole, *SMALL))
+    code, output, errors = finish(start_study(whole, *SMALL))
     assert code == 0, errors
     for name in ("figure2.svg", "results.csv", "summary.md"):
         assert re.search(rf"report-default-\w+/{name}", output), output
-    one, two = results_of(whole), results_of(broken)
+    one, two = networks_by_label(whole), networks_by_label(broken)
     assert set(one) == set(two) and len(one) == 6
     for label in one:
         keys = ("test_accuracy", "test_loss", "val_best10", "network_id")
         assert [one[label][0][k] for k in keys] == [
             two[label][0][k] for k in keys
         ]
-        for a, b in zip(
-            saving.load_model(one[label][1]).get_weights(),
-            saving.load_model(two[label][1]).get_weights(),
-            strict=True,
-        ):
-            np.testing.assert_array_equal(a, b)
+        assert_same_bits(one[label][1], two[label][1])
     # Run again: nothing is trained, and quickly.
-    code, output, _ = finish(script(whole, *SMALL))
+    code, output, _ = finish(start_study(whole, *SMALL))
     assert code == 0 and "0 of 6 networks to train" in output
     assert "[1/" not in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_says_what_is_kept(tmp_path, how):
     write_tiny_pool(tmp_path / ".cache")
-    process = script(tmp_path, "--treatments", "--epochs", "200")
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("*/*/*/*/*/checkpoint.npz")):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.05)
+    process = start_study(tmp_path, "--treatments", "--epochs", "200")
+    pattern = "*/*/*/*/*/checkpoint.npz"
+    wait_for(lambda: list(tmp_path.glob(pattern)), process)
     process.send_signal(how)
     code, output, errors = finish(process)
     assert code == 130
@@ -195,10 +163,11 @@ def test_ctrl_c_says_what_is_kept(tmp_path, how):
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_failed_network_gives_status_1_and_its_name(tmp_path):
     write_tiny_pool(tmp_path / ".cache")
     code, output, errors = finish(
-        script(
+        start_study(
             tmp_path,
             "--treatments",
             "--normalization",

@@ -20,8 +20,6 @@ from tests.conftest import TINY, write_tiny_pool
 ROOT = Path(__file__).resolve().parents[1]
 ODD = "sweep[lr=0.1] [red] :cat: [/]"
 ONE = ["--dataset", TINY, "--image-size", "20", "--preset", "smoke"]
-
-
 ONE += ["--width", "4", "--epochs", "1", "--batch-size", "8"]
 
 
@@ -41,6 +39,7 @@ def test_all_scripts_print_through_that_console():
         assert not calls or path.name == "terminal.py", path
 
 
+@pytest.mark.slow
 def test_odd_folder_and_no_noise(tmp_path):
     """A study whose every line is ours, in a folder with an odd name."""
     folder = tmp_path / "sweep[lr=0.1]"
@@ -96,7 +95,8 @@ def test_home_is_expanded_wherever_a_path_is_taken(
     )
     assert read_rates("~/best.json") == {"base": {"learning_rate": 2.0}}
     (tmp_path / "kinds.txt").write_text("[a]\nw\nx\n[b]\ny\nz\n")
-    assert read_kinds("~/kinds.txt", list("wxyz")) == ((0, 1), (2, 3))
+    halves, _ = read_kinds("~/kinds.txt", list("wxyz"))
+    assert halves == ((0, 1), (2, 3))
     assert report.main(["--log-dir", "~/logs"]) == 2
     assert f"a study in {tmp_path / 'logs'}. Found none" in (
         capsys.readouterr().err
@@ -119,6 +119,7 @@ def test_names_that_are_not_utf8_are_refused_at_the_start(tmp_path, capsys):
         RunStore(name, "study")
 
 
+@pytest.mark.slow
 def test_a_search_names_its_bases_as_such(tmp_path, capsys):
     write_tiny_pool(tmp_path / ".cache")
     arguments = [*ONE, "--log-dir", str(tmp_path), "--layers", "5"]
@@ -131,8 +132,12 @@ def test_a_search_names_its_bases_as_such(tmp_path, capsys):
 
 def test_only_our_own_words_reach_the_terminal():
     code = """if True:
-        import os, subprocess, sys
+        import os, subprocess, sys, threading
         from keras_transfer.studies.executors.quiet import only_python_output
+        def say(name):
+            thread = threading.Thread(target=print, args=(name,), name=name)
+            thread.start()
+            thread.join()
         print("before")
         with only_python_output():
             os.write(1, b"native\\n")
@@ -140,10 +145,12 @@ def test_only_our_own_words_reach_the_terminal():
             subprocess.run(["echo", "another process"])
             print("ours")
             print("our error", file=sys.stderr)
+            say("ray_listen_error_messages")
+            say("our thread")
         os.write(1, b"after\\n")
     """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
     )
-    assert done.stdout.splitlines() == ["before", "ours", "after"]
+    assert done.stdout.splitlines() == ["before", "ours", "our thread", "after"]
     assert done.stderr == "our error\n"

@@ -1,11 +1,11 @@
 import dataclasses
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
-import time
 
 import keras
 import numpy as np
@@ -18,15 +18,13 @@ from keras_transfer.storage.correctness import correctness
 from keras_transfer.storage.files import file_sha256
 from keras_transfer.storage.store import RunStore
 from keras_transfer.training import trainer
-
-
-def weights_of(network):
-    return saving.load_model(network).get_weights()
-
-
-def assert_same_bits(first, second):
-    for a, b in zip(weights_of(first), weights_of(second), strict=True):
-        np.testing.assert_array_equal(a, b)
+from tests.trained import (
+    Stop,
+    assert_same_bits,
+    stop_in_epoch,
+    wait_for,
+    weights_of,
+)
 
 
 @pytest.fixture
@@ -34,29 +32,23 @@ def store(tmp_path):
     return RunStore(tmp_path / "logs", "study")
 
 
-@pytest.fixture
-def base(store, tiny_pool, tiny_spec):
-    network = store.network(tiny_spec)
-    trainer.train_network(network, tiny_pool)
-    return network
-
-
 def test_base_learns_and_files_everything(store, base, tiny_spec):
     result = store.result(tiny_spec)
-    assert result["label"] == "baseA"
-    assert result["images"] == {"train": 44, "validation": 4, "test": 20}
-    assert result["steps"] == 3 * (44 // 8)
-    assert len(result["classes"]) == 4
-    assert 0 <= result["test_accuracy"] <= 1
+    assert result.label == "baseA"
+    assert result.images == {"train": 44, "validation": 4, "test": 20}
+    assert result.steps == 3 * (44 // 8)
+    assert len(result.classes) == 4
+    assert 0 <= result.test_accuracy <= 1
     rows = (base.folder / "epochs.jsonl").read_text().splitlines()
     assert [json.loads(row)["epoch"] for row in rows] == [0, 1, 2]
     # The mean of the ten highest of three looks would be one of all.
-    assert result["val_best10"] is None
+    assert result.val_best10 is None
     hits = correctness(result)
-    assert hits.shape == (20,) and hits.mean() == result["test_accuracy"]
+    assert hits.shape == (20,) and hits.mean() == result.test_accuracy
     assert np.load(base.folder / "mean.npy").shape == (20, 20, 3)
 
 
+@pytest.mark.slow
 def test_best10_is_the_mean_of_the_ten_highest_of_100_looks(
     store, tiny_pool, tiny_spec
 ):
@@ -67,7 +59,7 @@ def test_best10_is_the_mean_of_the_ten_highest_of_100_looks(
     result = trainer.train_network(network, tiny_pool, observe="off")
     rows = (network.folder / "epochs.jsonl").read_text().splitlines()
     looks = sorted(json.loads(row)["val_accuracy"] for row in rows)
-    assert result["val_best10"] == pytest.approx(np.mean(looks[-10:]))
+    assert result.val_best10 == pytest.approx(np.mean(looks[-10:]))
 
 
 def judged_by_hand(network, pool):
@@ -93,7 +85,7 @@ def test_smoothing_trains_otherwise_but_reports_the_plain_loss(
 ):
     solver = dataclasses.replace(tiny_spec.solver, label_smoothing=0.2)
     network = store.network(dataclasses.replace(tiny_spec, solver=solver))
-    result = trainer.train_network(network, tiny_pool)
+    result = trainer.train_network(network, tiny_pool, observe="off")
     for trained in (base, network):
         loss, hits = judged_by_hand(trained, tiny_pool)
         filed = trained.read_result()
@@ -101,7 +93,7 @@ def test_smoothing_trains_otherwise_but_reports_the_plain_loss(
         np.testing.assert_array_equal(correctness(filed), hits)
     last = (network.folder / "epochs.jsonl").read_text().splitlines()[-1]
     row = json.loads(last)
-    assert row["loss"] == result["train_loss"] != row["smoothed_loss"]
+    assert row["loss"] == result.train_loss != row["smoothed_loss"]
     assert not np.array_equal(weights_of(base)[0], weights_of(network)[0])
 
 
@@ -122,7 +114,7 @@ def test_transfer_is_proved(store, base, tiny_pool, tiny_spec, mode):
     spec = dataclasses.replace(tiny_spec, base="A", target="B", n=3, mode=mode)
     network = store.network(spec)
     result = trainer.train_network(network, tiny_pool, base)
-    proof = result["proof"]
+    proof = result.proof
     copied = [t for t in proof if t["source_path"]]
     assert len(copied) == 3 * 5
     source = dict(
@@ -136,32 +128,33 @@ def test_transfer_is_proved(store, base, tiny_pool, tiny_spec, mode):
         same = np.array_equal(source[path], final[path])
         assert same == (mode == "frozen")
         assert tensor["frozen"] == (mode == "frozen")
-    assert result["mean_half"] == "A"  # the base's mean travels with it
+    assert result.mean_half == "A"  # the base's mean travels with it
 
 
 def test_targets_own_mean_is_an_option(store, tiny_pool, tiny_spec):
     data = dataclasses.replace(tiny_spec.data, mean="target")
-    base_spec = dataclasses.replace(tiny_spec, data=data)
+    solver = dataclasses.replace(tiny_spec.solver, epochs=1)
+    base_spec = dataclasses.replace(tiny_spec, data=data, solver=solver)
     base = store.network(base_spec)
-    trainer.train_network(base, tiny_pool)
+    trainer.train_network(base, tiny_pool, observe="off")
     spec = dataclasses.replace(base_spec, base="A", target="B", n=1)
-    result = trainer.train_network(store.network(spec), tiny_pool, base)
-    assert result["mean_half"] == "B"
+    result = trainer.train_network(
+        store.network(spec), tiny_pool, base, observe="off"
+    )
+    assert result.mean_half == "B"
 
 
 def test_same_settings_give_the_same_bits(base, tmp_path, tiny_pool, tiny_spec):
     again = RunStore(tmp_path / "other", "study").network(tiny_spec)
-    trainer.train_network(again, tiny_pool)
+    trainer.train_network(again, tiny_pool, observe="off")
     assert_same_bits(base, again)
 
 
-class Stop(Exception):
-    pass
-
-
-@pytest.mark.parametrize("after_epoch", [0, 1])
+@pytest.mark.parametrize(
+    "after_epoch", [pytest.param(0, marks=pytest.mark.slow), 1]
+)
 def test_resume_is_bit_identical(
-    store, base, tmp_path, tiny_pool, tiny_spec, after_epoch
+    store, tmp_path, tiny_pool, tiny_spec, after_epoch
 ):
     spec = dataclasses.replace(
         tiny_spec,
@@ -179,23 +172,20 @@ def test_resume_is_bit_identical(
     )
     source_spec = spec.source
     source = store.network(source_spec)
-    trainer.train_network(source, tiny_pool)
+    train = functools.partial(trainer.train_network, observe="off")
+    train(source, tiny_pool)
     whole = store.network(spec)
-    expected = trainer.train_network(whole, tiny_pool, source)
+    expected = train(whole, tiny_pool, source)
     broken = RunStore(tmp_path / "other", "study").network(spec)
 
-    def stop(row):
-        if row["epoch"] == after_epoch + 1:
-            raise Stop
-
     with pytest.raises(Stop):
-        trainer.train_network(broken, tiny_pool, source, stop)
+        train(broken, tiny_pool, source, stop_in_epoch(after_epoch + 1))
     keras.utils.clear_session()
-    resumed = trainer.train_network(broken, tiny_pool, source)
+    resumed = train(broken, tiny_pool, source)
     assert resumed["resumed_at_epoch"] == [after_epoch + 1]
     assert_same_bits(whole, broken)
     for key in ("test_accuracy", "test_loss", "test_correct", "train_loss"):
-        assert resumed[key] == expected[key]
+        assert getattr(resumed, key) == getattr(expected, key)
     rows = [
         (network.folder / "epochs.jsonl").read_text()
         for network in (whole, broken)
@@ -208,7 +198,7 @@ SCRIPT = """
     from pathlib import Path
     from keras_transfer.training import trainer
     from keras_transfer.datasets.pools import ImagePool
-    from keras_transfer.specs import from_dict
+    from keras_transfer.specs.network import from_dict
     from keras_transfer.storage.store import RunStore
     import json
     trainer.set_threads(1)
@@ -220,6 +210,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 def test_sigkill_loses_at_most_an_epoch(tmp_path, tiny_pool, tiny_spec):
     from keras_transfer.specs.network import to_dict
 
@@ -237,16 +228,13 @@ def test_sigkill_loses_at_most_an_epoch(tmp_path, tiny_pool, tiny_spec):
     steady = start(tmp_path / "whole", 0)
     process = start(tmp_path / "killed", 2)
     rows = killed.folder / "epochs.jsonl"
-    deadline = time.monotonic() + 120
-    while not rows.is_file() or len(rows.read_text().splitlines()) < 2:
-        assert time.monotonic() < deadline, "no second epoch"
-        time.sleep(0.05)
+    wait_for(lambda: rows.is_file() and rows.read_text().count("\n") == 2)
     os.kill(process.pid, signal.SIGKILL)  # before the second checkpoint
     process.wait()
     assert killed.read_result() is None
     assert start(tmp_path / "killed", 0).wait() == 0
     assert steady.wait() == 0
-    assert killed.read_result()["resumed_at_epoch"] == [1]
+    assert killed.read_result().resumed_at_epoch == [1]
     assert_same_bits(whole, killed)
     assert rows.read_text() == (whole.folder / "epochs.jsonl").read_text()
 
@@ -257,8 +245,8 @@ def test_damaged_checkpoint_means_from_the_start(
     network = RunStore(tmp_path / "other", "study").network(tiny_spec)
     network.begin()
     network.checkpoint_path.write_bytes(b"PK\x03\x04 not a checkpoint")
-    result = trainer.train_network(network, tiny_pool)
-    assert result["resumed_at_epoch"] == []
+    result = trainer.train_network(network, tiny_pool, observe="off")
+    assert result.resumed_at_epoch == []
     assert_same_bits(base, network)
 
 
@@ -288,4 +276,4 @@ def test_damaged_base_is_refused(store, base, tiny_pool, tiny_spec):
 
 def test_result_names_the_weights_file(store, base, tiny_spec):
     expected = file_sha256(base.model_path)
-    assert store.result(tiny_spec)["model_sha256"] == expected
+    assert store.result(tiny_spec).model_sha256 == expected

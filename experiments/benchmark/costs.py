@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from keras_transfer.specs.presets import Preset
+from keras_transfer.storage.tree import find_files
 
 
 def describe_machine(threads: int) -> dict:
@@ -200,14 +201,13 @@ def _seconds_to_first_epoch(script, folder: str, seed: int) -> float:
     # One epoch of one step; its row is written as soon as it is over.
     command = [*script, "--preset", "smoke", "--steps-per-epoch", "1"]
     command += ["--treatments", "--workers", "1", "--seeds", str(seed)]
-    pattern = f"*/*/*/*/seed{seed}-*/epochs.jsonl"
     begun = time.perf_counter()
     process = subprocess.Popen(
         [*command, "--log-dir", folder], stdout=subprocess.DEVNULL
     )
     taken = None
     while process.poll() is None:
-        files = Path(folder).glob(pattern)
+        files = find_files(Path(folder), "epochs.jsonl", f"seed{seed}-*")
         if taken is None and any(path.stat().st_size for path in files):
             taken = time.perf_counter() - begun
         time.sleep(0.01)
@@ -260,7 +260,7 @@ def growth(cases: list[tuple[str, list[str]]]) -> list[dict]:
 
 
 def _finished(folder: str) -> int:
-    return len(list(Path(folder).glob("*/*/*/*/*/result.json")))
+    return len(find_files(Path(folder), "result.json"))
 
 
 def _memory_of_tree(pid: int) -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from experiments.common.settings import GridSettings as Settings
 from keras_transfer.specs.network import to_dict
+from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids
 from keras_transfer.studies.scheduler import Reporter, prepare_data
@@ -65,13 +66,16 @@ def compare(settings: Settings, progress) -> dict:
                 "ours_seconds": _time_ours(settings, treatments, folder)
             }
         for part, members in specs.items():
+            logs = LogFolder(folder)
             ours = [
-                RunStore(folder, "similar_datasets").result(spec)
+                logs.result(spec)
                 for spec in members
                 if part == "bases" or spec not in bases
             ]
             found[part]["networks"] = len(ours)
-            found[part]["ours_accuracy"] = _mean(ours)
+            found[part]["ours_accuracy"] = _mean(
+                [one.test_accuracy for one in ours]
+            )
         progress("the plain loop")
         every = [*bases]
         for part in ("frozen", "fine-tuned"):
@@ -81,7 +85,9 @@ def compare(settings: Settings, progress) -> dict:
         names = treatments or ("base",)
         mine = [row for row in rows if row["treatment"] in names]
         found[part]["plain_seconds"] = sum(row["seconds"] for row in mine)
-        found[part]["plain_accuracy"] = _mean(mine)
+        found[part]["plain_accuracy"] = _mean(
+            [row["test_accuracy"] for row in mine]
+        )
     found["whole"] = {
         key: sum(found[part][key] for part in PARTS)
         for key in ("ours_seconds", "plain_seconds", "networks")
@@ -94,8 +100,8 @@ def compare(settings: Settings, progress) -> dict:
     return found
 
 
-def _mean(rows: list[dict]) -> float:
-    return sum(row["test_accuracy"] for row in rows) / len(rows)
+def _mean(accuracies: list[float]) -> float:
+    return sum(accuracies) / len(accuracies)
 
 
 def _time_ours(settings: Settings, treatments, folder: str) -> float:

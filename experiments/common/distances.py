@@ -8,16 +8,16 @@ from keras_transfer.analysis import published_2014, results
 from keras_transfer.datasets import class_kinds
 from keras_transfer.reports import distance
 from keras_transfer.specs.recipes import figure3_key
-from keras_transfer.storage.store import RunStore
+from keras_transfer.storage.log_folder import LogFolder
 
 
 def finished_beside(
-    store: RunStore, rows: list[results.Row]
+    logs: LogFolder, rows: list[results.Row]
 ) -> list[results.Row]:
     """Finds finished networks of the same recipe in every study.
 
     Args:
-        store: `RunStore`.
+        logs: `LogFolder`.
         rows: List of `Row` of the study that is reported.
 
     Returns:
@@ -29,7 +29,7 @@ def finished_beside(
     seeds = {row.spec.seed for row in rows}
     divisions = {row.spec.data.halves for row in rows} - {None}
     found = []
-    for result in store.finished():
+    for result in logs.finished():
         row = results.row_of(result)
         other = row.spec
         if other.network_id in own or other.seed not in seeds:
@@ -60,8 +60,8 @@ def distance_writer(
     """
 
     def write(rows, command, folder):
-        store = RunStore(settings.log_dir, "beside")
-        every = [*rows, *finished_beside(store, rows)]
+        logs = LogFolder(settings.log_dir)
+        every = [*rows, *finished_beside(logs, rows)]
         place = Path(settings.log_dir) / class_kinds.NAMES_FOLDER
         for halves, sides in (names or {}).items():
             class_kinds.write_names(place, settings.dataset, halves, sides)

@@ -174,12 +174,12 @@ class StudyProgress(Reporter):
         self._end(spec)
         left = self.time_left()
         tail = f", {readable_time(left)} left" if left else ""
-        reached = f"validation {100 * result['val_accuracy']:.1f} %"
-        if result["test_accuracy"] is not None:
-            reached = f"test {100 * result['test_accuracy']:.1f} %"
+        reached = f"validation {100 * result.val_accuracy:.1f} %"
+        if result.test_accuracy is not None:
+            reached = f"test {100 * result.test_accuracy:.1f} %"
         self._say(
             f"[{self.done}/{self.total}] {spec.name}: {reached} in "
-            f"{readable_time(result['seconds'])}{tail}"
+            f"{readable_time(result.seconds)}{tail}"
         )
 
     def failed(self, spec, message):

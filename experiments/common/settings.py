@@ -11,7 +11,7 @@ from keras_transfer.specs import presets
 from keras_transfer.specs.architectures import smallest_crop
 from keras_transfer.specs.network import check_dataset_name, spec_hash
 from keras_transfer.specs.rates import read_rates
-from keras_transfer.specs.treatments import TREATMENTS
+from keras_transfer.specs.treatments import CHOICES, TREATMENTS
 from keras_transfer.studies.scheduler import REUSE_GIGABYTES
 from keras_transfer.training.devices import StrategyName, choose_replicas
 
@@ -211,8 +211,13 @@ class Layers:
 class Treatments:
     """What studies can be told whose treatments can be chosen."""
 
-    treatments: tuple[str, ...] = TREATMENTS
-    """Among BnB AnB BnB+ AnB+; none at all trains the bases alone."""
+    treatments: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(
+            help=f"Among {' '.join(CHOICES)}; none at all trains the bases "
+            "alone."
+        ),
+    ] = TREATMENTS
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,7 +32,11 @@ from experiments.common.terminal import open_console
 from experiments.random_kills.aims import ANY_TIME, KINDS, choose_aim
 from experiments.random_kills.comparing import OF_TIME, compare, results_of
 from experiments.random_kills.studies import register_tiny_squares, start_study
-from keras_transfer.storage.files import file_sha256, write_atomically
+from keras_transfer.storage.files import (
+    file_sha256,
+    find_leftovers,
+    write_atomically,
+)
 from keras_transfer.studies.executors.quiet import quiet_import
 
 
@@ -146,7 +150,7 @@ def run(
                     "" if aim is None else aim.moment,
                     sorted(
                         str(path.relative_to(log_dir))
-                        for path in log_dir.rglob(".*.tmp*")
+                        for path in find_leftovers(log_dir)
                     ),
                     len(finished),
                 )

@@ -17,7 +17,7 @@ from experiments.random_kills.comparing import results_of
 KINDS = {
     "decoded images": r"/\.cache/\.?tiny_squares-[^/]*(/(?!\.?mean).*)?$",
     "mean image in the cache": r"/\.cache/tiny_squares-[^/]*/\.?mean-",
-    "settings": r"/\.?settings\.[^/]*$",
+    "settings": r"/\.?(settings|command)\.[^/]*$",
     "status": r"/\.?status\.[^/]*$",
     "epoch rows": r"/\.?epochs\.[^/]*$",
     "event files": r"/tb/[^/]* r\d+/.*events\.",

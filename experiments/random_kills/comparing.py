@@ -6,23 +6,25 @@ import json
 import zipfile
 from pathlib import Path
 
+from keras_transfer.storage import tree
+
 # Of time, or of the date inside a `.keras` file; weights are compared.
 OF_TIME = ("seconds", "resumed_at_epoch", "model_sha256", "sha256")
 
 
 def results_of(log_dir: Path) -> dict[str, Path]:
     """Returns the result files of a log folder, by their place in it."""
-    paths = log_dir.glob("*/*/*/*/seed*-*/result.json")
-    return {str(path.relative_to(log_dir)): path for path in sorted(paths)}
+    paths = tree.find_files(log_dir, "result.json")
+    return {str(path.relative_to(log_dir)): path for path in paths}
 
 
 def _events(folder: Path) -> list:
     from keras_transfer.specs.network import from_dict
     from keras_transfer.storage.event_files import read_events
-    from keras_transfer.storage.network_folder import Network
+    from keras_transfer.storage.network_folder import NetworkFolder
 
     settings = json.loads((folder / "settings.json").read_text())
-    network = Network(from_dict(settings), folder)
+    network = NetworkFolder(from_dict(settings), folder)
     return sorted(
         (part, event.step, event.summary.SerializeToString())
         for part in ("train", "validation")
@@ -88,7 +90,7 @@ def compare(reference: Path, log_dir: Path) -> list[str]:
         files = {path.name for path in folders[1].iterdir()}
         more = files - {path.name for path in folders[0].iterdir()}
         wrong += [f"{name}: left behind {file}" for file in sorted(more)]
-    for path in sorted(reference.glob("*/*/report-*/*.*")):
+    for path in tree.find_reports(reference):
         other = log_dir / path.relative_to(reference)
         same = other.is_file()
         if same and path.suffix == ".csv":

@@ -16,10 +16,9 @@ from keras_transfer.analysis.contrasts import (
 from keras_transfer.analysis.mixed_model import MixedModel
 from keras_transfer.analysis.results import Row
 from keras_transfer.analysis.verdicts import Part
-from keras_transfer.specs.treatments import TREATMENTS
+from keras_transfer.specs.treatments import BASE, BASES, CHOICES, TWICE
 
 ACCURACY, TRAIN_LOSS = "test_accuracy", "train_loss"
-TWICE = "base, twice as long"
 
 Layers = tuple[int, ...]
 
@@ -79,7 +78,7 @@ class Comparison:
         return estimate.in_points() + unit
 
 
-_WITHOUT_N = ("base", "baseAll", TWICE)
+_WITHOUT_N = (*BASES, TWICE)
 
 
 def _cells(treatment: str, layers: Layers) -> list[Cell]:
@@ -115,16 +114,16 @@ def observe(rows: Iterable[Row], outcome: str = ACCURACY) -> list[Observation]:
         the others is of the treatment `TWICE`; other lengths are left out,
         and so are results without the outcome.
     """
-    rows = [r for r in rows if outcome in r.result]
-    bases = [r for r in rows if r.spec.treatment == "base"]
+    rows = [r for r in rows if getattr(r.result, outcome) is not None]
+    bases = [r for r in rows if r.spec.treatment == BASE]
     usual = min((r.spec.solver.epochs for r in bases), default=0)
-    lengths = {usual: "base", 2 * usual: TWICE}
+    lengths = {usual: BASE, 2 * usual: TWICE}
     found = []
     for row in rows:
         spec, name = row.spec, row.spec.treatment
-        if name == "base":
+        if name == BASE:
             name = lengths.get(spec.solver.epochs)
-        if name in ("base", "baseAll", TWICE, *TREATMENTS):
+        if name in (*_WITHOUT_N, *CHOICES):
             found.append(
                 Observation(
                     split=spec.division,
@@ -133,7 +132,7 @@ def observe(rows: Iterable[Row], outcome: str = ACCURACY) -> list[Observation]:
                     treatment=name,
                     n=spec.n,
                     source=spec.base or "",
-                    value=row.result[outcome],
+                    value=getattr(row.result, outcome),
                     target_images=spec.target_images,
                 )
             )
@@ -212,7 +211,7 @@ def evidence_of(rows: Iterable[Row]) -> Evidence:
     """Collects what claims are judged by from a study's networks."""
     rows = list(rows)
     bases = [r for r in rows if r.spec.treatment == "base"]
-    classes = min((len(r.result["classes"]) for r in bases), default=1)
+    classes = min((len(r.result.classes) for r in bases), default=1)
     outcomes = (tuple(observe(rows, name)) for name in (ACCURACY, TRAIN_LOSS))
     return Evidence(*outcomes, chance=1 / classes)
 

@@ -3,12 +3,13 @@
 from keras_transfer.analysis import results
 from keras_transfer.analysis.intervals import Estimate
 from keras_transfer.analysis.results import Row
-from keras_transfer.specs.treatments import STYLES
+from keras_transfer.specs.treatments import BASE, DRAWN, QUESTIONS
 
 # Label, and the two treatments whose paired difference it is.
-LOSSES = (
-    ("co-adaptation loss: base - BnB", "base", "BnB"),
-    ("specificity loss: BnB - AnB", "BnB", "AnB"),
+LOSSES = tuple(
+    (f"{one.loss}: {one.first} - {one.second}", one.first, one.second)
+    for one in QUESTIONS
+    if one.loss
 )
 
 
@@ -24,9 +25,9 @@ def figure_data(rows: list[Row]) -> dict[str, list[tuple]]:
     """
     layers = results.layers_of(rows)
     data = {}
-    for treatment in STYLES:
+    for treatment, drawn in DRAWN.items():
         points = []
-        for n in [0] if treatment == "base" else layers:
+        for n in [0] if drawn.is_base else layers:
             value = results.mean_accuracy(rows, treatment, n)
             if value is not None:
                 points.append((n, value.mean, value.t_low, value.t_high))
@@ -46,11 +47,11 @@ def change_data(rows: list[Row]) -> dict[str, list[tuple[int, Estimate]]]:
         left out.
     """
     data = {}
-    for treatment in STYLES:
-        if treatment == "base":
+    for treatment, drawn in DRAWN.items():
+        if drawn.is_base:
             continue
         points = [
-            (n, results.paired_difference(rows, treatment, "base", n, n))
+            (n, results.paired_difference(rows, treatment, BASE, n, n))
             for n in results.layers_of(rows)
         ]
         points = [(n, value) for n, value in points if value is not None]

@@ -9,8 +9,8 @@ import numpy as np
 from keras_transfer.analysis import results
 from keras_transfer.analysis.intervals import t_interval
 from keras_transfer.analysis.results import Row
+from keras_transfer.specs.treatments import BASE, FINETUNED
 
-TREATMENTS = ("BnB+", "AnB+")
 MEANING = (
     "The angle between a layer's weights after training and at its start: of "
     "a copied layer (number up to n) what was copied, of a new one and of a "
@@ -37,19 +37,17 @@ def drift_data(
     """
     chosen = [
         row
-        for treatment in TREATMENTS
+        for treatment in FINETUNED
         for row in results.select(rows, treatment)
-        if row.result.get("layers")
+        if row.result.layers
     ]
     bases = {row.spec.own_base for row in chosen}
-    chosen += [
-        row for row in rows if row.spec in bases and row.result.get("layers")
-    ]
+    chosen += [row for row in rows if row.spec in bases and row.result.layers]
     data: dict[str, dict[str, list[tuple]]] = {}
-    for treatment in ("base", *TREATMENTS):
+    for treatment in (BASE, *FINETUNED):
         for n in sorted({row.spec.n for row in chosen}):
             tables = [
-                row.result["layers"]
+                row.result.layers
                 for row in results.select(chosen, treatment)
                 if row.spec.n == n
             ]
@@ -82,11 +80,11 @@ def drift_cells(rows: list[Row]) -> Cells:
     data = drift_data(rows)
     layers = results.layers_of(rows)
     body = []
-    for treatment in TREATMENTS:
+    for treatment in FINETUNED:
         for layer, points in data.get(treatment, {}).items():
-            base = data.get("base", {}).get(layer, [])
+            base = data.get(BASE, {}).get(layer, [])
             found = {n: f"{mean:.1f}" for n, mean, *_ in points}
             level = f"{base[0][1]:.1f}" if base else ""
             cells = [found.get(n, "") for n in layers]
             body.append([f"{layer} of {treatment}", *cells, level])
-    return ["layer", *(f"n = {n}" for n in layers), "base"], body
+    return ["layer", *(f"n = {n}" for n in layers), BASE], body

@@ -10,10 +10,10 @@ from keras_transfer.analysis.results import Row
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec, from_dict
 from keras_transfer.specs.recipes import GROUP, recipe_key
-from keras_transfer.specs.treatments import TREATMENTS
+from keras_transfer.specs.treatments import reading_order
+from keras_transfer.storage import tree
 from keras_transfer.storage.files import read_json
-from keras_transfer.storage.result_fields import can_be_reported
-from keras_transfer.storage.store import RunStore
+from keras_transfer.storage.log_folder import LogFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,11 +95,11 @@ class Group:
         return self.recipe.target_images is None
 
 
-def take_survey(store: RunStore) -> Survey:
+def take_survey(logs: LogFolder) -> Survey:
     """Reads every result and status of a log folder, each folder once.
 
     Args:
-        store: `RunStore` of the log folder.
+        logs: `LogFolder`.
 
     Returns:
         `Survey`. A network that two studies hold is counted once.
@@ -107,49 +107,49 @@ def take_survey(store: RunStore) -> Survey:
     rows: dict[str, Row] = {}
     folders: dict[str, Path] = {}
     unfinished, foreign, damaged, times = [], [], [], []
-    for path in store.folders():
-        study = path.relative_to(store.log_dir).parts[0]
+    for path in logs.folders():
+        study = tree.study_of(path)
         spec = _read_spec(path)
         status = _read_dict(path / "status.json")
         if spec is None and status.get("status") == "FAILED":
             # It died before it wrote its settings.
-            name = str(path.relative_to(store.log_dir / study))
+            name = str(path.relative_to(logs.log_dir / study))
             unfinished.append(_unfinished(name, None, study, status))
             continue
-        if spec is None or path.name.rsplit("-", 1)[-1] != spec.network_id:
+        if spec is None or tree.id_of(path) != spec.network_id:
             foreign.append(path)
             continue
         damaged += path.glob("result.json.damaged")
         if spec.network_id in rows:
             continue
-        result = store.result(spec)
+        result = logs.result(spec)
         if result is None:
             unfinished.append(_unfinished(spec.name, spec, study, status))
             continue
-        if not can_be_reported(result):
+        if result.wrong_field() is not None:
             foreign.append(path)
             continue
         rows[spec.network_id] = Row(spec, result)
-        folder = store.network(spec).folder
-        folders[spec.network_id] = folder.relative_to(store.log_dir)
+        folder = logs.find(spec).folder
+        folders[spec.network_id] = folder.relative_to(logs.log_dir)
         times.append(str(status.get("since", "")))
 
     def short(text) -> str:  # a page that is passed on names no machine's path
-        return str(text).replace(f"{store.log_dir}/", "")
+        return str(text).replace(f"{logs.log_dir}/", "")
 
-    notices = [short(notice) for notice in store.notices]
+    notices = [short(notice) for notice in logs.notices]
     notices += [
         f"{short(path)} is a damaged result that was set aside; its network "
         + ("was trained again." if _trained(path) else "is not finished.")
         for path in damaged
     ]
     return Survey(
-        store.log_dir,
+        logs.log_dir,
         sorted(rows.values(), key=_reading_order),
         folders,
         unfinished,
         notices,
-        [path.relative_to(store.log_dir) for path in foreign],
+        [path.relative_to(logs.log_dir) for path in foreign],
         max(times, default=""),
     )
 
@@ -182,7 +182,7 @@ def group_rows(rows: list[Row]) -> list[Group]:
     found = []
     for (shared, tuned, _), members in groups.items():
         bases = groups.get((shared, False, 0), []) if tuned else []
-        bases = [row for row in bases if row.spec.base is None]
+        bases = [row for row in bases if row.spec.is_base]
         recipe = members[0].spec.own_base
         found.append(Group(recipe, members, bases, tuned))
     return sorted(found, key=lambda group: -len(group.rows))
@@ -202,10 +202,7 @@ def _unfinished(name, spec, study, status: dict) -> Unfinished:
 def _reading_order(row: Row) -> tuple:
     """Bases first, then by treatment and n, as the figures list them."""
     spec = row.spec
-    treatments = ("base", "baseAll", *TREATMENTS)
-    place = len(treatments)
-    if spec.treatment in treatments:
-        place = treatments.index(spec.treatment)
+    place = reading_order(spec.treatment_row)
     order = (place, spec.treatment, spec.n, spec.label, spec.draw or 0)
     return (spec.data.name, spec.division, spec.seed, *order)
 

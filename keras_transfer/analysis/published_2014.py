@@ -22,7 +22,8 @@ from keras_transfer.analysis.contrasts import (
 from keras_transfer.analysis.results import Row, pooled_difference
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.presets import find_preset
-from keras_transfer.specs.treatments import TREATMENTS
+from keras_transfer.specs.treatments import BASE, TREATMENTS
+from keras_transfer.storage.result import Result
 
 _FILE = Path(__file__).with_name("yosinski2014.csv")
 _CURVES = Path(__file__).with_name("yosinski2014_curves.csv")
@@ -129,7 +130,7 @@ def published_rows() -> list[Row]:
     recipe = find_preset("imagenet2012", "paper", None)
     rows = []
     for net in published_nets():
-        if net.group not in ("base", "BnB", "AnB", "BnB+", "AnB+"):
+        if net.group not in (BASE, *TREATMENTS):
             continue
         spec = NetworkSpec(
             recipe.data("imagenet2012", net.split),
@@ -141,7 +142,8 @@ def published_rows() -> list[Row]:
             mode="finetuned" if net.mode == "finetuned" else "frozen",
         )
         classes = [""] * (CLASSES // 2)
-        rows.append(Row(spec, {"test_accuracy": net.top1, "classes": classes}))
+        result = Result(test_accuracy=net.top1, classes=classes)
+        rows.append(Row(spec, result))
     return rows
 
 

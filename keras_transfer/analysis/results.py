@@ -10,9 +10,10 @@ import io
 
 from keras_transfer.analysis import pairs
 from keras_transfer.analysis.intervals import Estimate, estimate, t_interval
-from keras_transfer.specs.network import NetworkSpec, from_dict
-from keras_transfer.storage.result_fields import LEAST_LOOKS
-from keras_transfer.storage.store import RunStore
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.treatments import BASE, BASES
+from keras_transfer.storage.log_folder import LogFolder
+from keras_transfer.storage.result import LEAST_LOOKS, Result
 
 COLUMNS = (
     "name",
@@ -47,16 +48,16 @@ class Row:
 
     Args:
         spec: `NetworkSpec`.
-        result: Dict, the content of its `result.json`.
+        result: `Result`, what it reached.
     """
 
     spec: NetworkSpec
-    result: dict
+    result: Result
 
     @property
     def accuracy(self) -> float:
         """Top-1 accuracy on the test images."""
-        return self.result["test_accuracy"]
+        return self.result.test_accuracy
 
     @property
     def group(self) -> tuple:
@@ -64,15 +65,27 @@ class Row:
         return pairs.pair_key(self.spec)
 
 
-def collect(specs: list[NetworkSpec], store: RunStore) -> list[Row]:
-    """Reads the results of a study's finished networks."""
-    rows = [(spec, store.result(spec)) for spec in specs]
+def collect(specs: list[NetworkSpec], logs: LogFolder) -> list[Row]:
+    """Reads the results of a study's finished networks.
+
+    Args:
+        specs: List of `NetworkSpec`.
+        logs: `LogFolder` that holds them.
+
+    Returns:
+        List of `Row`, in the order of `specs`.
+    """
+    rows = [(spec, logs.result(spec)) for spec in specs]
     return [Row(spec, result) for spec, result in rows if result is not None]
 
 
-def row_of(result: dict) -> Row:
-    """Returns the row of a `result.json`."""
-    return Row(from_dict(result["settings"]), result)
+def row_of(result: Result) -> Row:
+    """Returns the row of a result.
+
+    Args:
+        result: `Result` that was filed with its settings.
+    """
+    return Row(result.spec, result)
 
 
 def select(
@@ -148,8 +161,9 @@ def paired_values(
         UserError: If two networks of a treatment cannot be told apart.
     """
     against = select(rows, second, low, high)
-    if second == "base":
-        against += select(rows, "baseAll")  # of networks on all classes
+    if second == BASE:
+        # Networks on all classes have a base of their own.
+        against = [row for name in BASES for row in select(rows, name)]
     found = pairs.differences(select(rows, first, low, high), against)
     return {
         pair: sum(values.values()) / len(values)
@@ -159,7 +173,7 @@ def paired_values(
 
 def layers_of(rows: list[Row]) -> list[int]:
     """Returns the sorted `n` for which there are transfer networks."""
-    return sorted({row.spec.n for row in rows if row.spec.base is not None})
+    return sorted({row.spec.n for row in rows if not row.spec.is_base})
 
 
 def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
@@ -173,14 +187,14 @@ def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
     if not chosen:
         return None
     mean = sum(row.accuracy for row in chosen) / len(chosen)
-    if treatment == "base":
+    if treatment in BASES:
         import numpy as np
 
         interval = t_interval(np.array([r.accuracy for r in chosen]))
         if interval is None:
             return Estimate(mean, len(chosen), lacks="one network")
         return Estimate(mean, len(chosen), *interval)
-    difference = paired_difference(rows, treatment, "base", n, n)
+    difference = paired_difference(rows, treatment, BASE, n, n)
     if difference is None or difference.t_low is None:
         return Estimate(mean, len(chosen), lacks="fewer than two pairs")
     shift = mean - difference.mean
@@ -202,7 +216,7 @@ def results_csv(rows: list[Row]) -> str:
     writer.writeheader()
     for row in rows:
         spec, result = row.spec, row.result
-        proof = result["proof"]
+        proof = result.proof
         gain = gains.get(spec)
         writer.writerow(
             {
@@ -220,16 +234,16 @@ def results_csv(rows: list[Row]) -> str:
                 "draw": "" if spec.draw is None else spec.draw,
                 "test_accuracy": f"{row.accuracy:.4f}",
                 "minus_own_base": "" if gain is None else f"{gain:+.4f}",
-                "val_accuracy": f"{result['val_accuracy']:.4f}",
+                "val_accuracy": f"{result.val_accuracy:.4f}",
                 "val_best10": _best10(row),
-                "train_accuracy": f"{result['train_accuracy']:.4f}",
-                "train_loss": f"{result['train_loss']:.4f}",
-                "test_loss": f"{result['test_loss']:.4f}",
+                "train_accuracy": f"{result.train_accuracy:.4f}",
+                "train_loss": f"{result.train_loss:.4f}",
+                "test_loss": f"{result.test_loss:.4f}",
                 "frozen_tensors": sum(t["frozen"] for t in proof),
                 "copied_tensors": sum(
                     t["source_path"] is not None for t in proof
                 ),
-                "seconds": f"{result['seconds']:.1f}",
+                "seconds": f"{result.seconds:.1f}",
             }
         )
     return text.getvalue()
@@ -237,7 +251,7 @@ def results_csv(rows: list[Row]) -> str:
 
 def _best10(row: Row) -> str:
     # Results of earlier versions hold it for any number of looks.
-    value = row.result["val_best10"]
+    value = row.result.val_best10
     few = row.spec.solver.epochs < LEAST_LOOKS
     return "" if few or value is None else f"{value:.4f}"
 

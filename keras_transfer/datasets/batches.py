@@ -24,6 +24,13 @@ def steps_per_pass(images: int, batch_size: int) -> int:
     """Returns the whole batches in one pass over the training images.
 
     The images left over differ from pass to pass, as each has its own order.
+
+    Args:
+        images: Integer, training images.
+        batch_size: Integer, images a batch.
+
+    Returns:
+        Integer, at least 1.
     """
     return max(1, images // batch_size)
 

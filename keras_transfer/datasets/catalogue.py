@@ -7,6 +7,7 @@ import difflib
 import functools
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
 from keras_transfer.errors import UserError
@@ -51,12 +52,28 @@ def check_known(name: str) -> None:
     plain, _, version = first.partition(":")
     if version and not version[0].isdigit():
         return
-    if plain not in known_names():
+    if plain not in known_names() and plain not in _registered():
         raise UserError(unknown_name(name))
 
 
+def _registered() -> set[str]:
+    """Returns the sets that this process has defined or opened itself."""
+    tfds = sys.modules.get("tensorflow_datasets")
+    found = [tfds.core.DatasetBuilder] if tfds else []
+    for kind in found:  # which grows
+        found += kind.__subclasses__()
+    return {getattr(kind, "name", "") for kind in found}
+
+
 def unknown_name(name: str) -> str:
-    """Returns the words for a data set that nobody knows."""
+    """Returns the words for a data set that nobody knows.
+
+    Args:
+        name: String, as the user gave it.
+
+    Returns:
+        String that names up to three data sets of similar names.
+    """
     plain = name.split("/")[0].split(":")[0]
     near = difflib.get_close_matches(plain, sorted(known_names()), 3, 0.7)
     cure = "see the TFDS catalogue."

@@ -47,14 +47,27 @@ def take_checksums(folder: Path) -> tuple[str, dict[str, list[int]]]:
 
 
 def seal(meta: dict) -> dict:
-    """Adds a checksum to the content of a `pool.json`."""
+    """Adds a checksum to the content of a `pool.json`.
+
+    Args:
+        meta: Dict, without `"sha256"`.
+
+    Returns:
+        Dict with `"sha256"` as well.
+    """
     return {**meta, "sha256": _checksum(meta)}
 
 
 def is_sealed(meta: dict) -> bool:
     """Returns whether a `pool.json` is as it was written.
 
-    True of those that were written before there was a checksum.
+    Files that were written before there was a checksum count as such.
+
+    Args:
+        meta: Dict, the content of the file.
+
+    Returns:
+        Boolean.
     """
     rest = {key: value for key, value in meta.items() if key != "sha256"}
     return meta.get("sha256", _checksum(rest)) == _checksum(rest)

@@ -32,7 +32,14 @@ class Part:
         return len(self.indices)
 
     def counts(self, num_classes: int) -> np.ndarray:
-        """Returns the number of images of each class, in order."""
+        """Returns the number of images of each class.
+
+        Args:
+            num_classes: Integer, classes of the half.
+
+        Returns:
+            Integer array `(num_classes,)`, in the order of the labels.
+        """
         return np.bincount(self.labels, minlength=num_classes)
 
 

@@ -98,6 +98,12 @@ def fit_image(
 def upright_size(path: Path) -> tuple[int, int]:
     """Reads height and width, after rotation, from a file's header.
 
+    Args:
+        path: Path of an image.
+
+    Returns:
+        Pair of integers, in pixels.
+
     Raises:
         UserError: Naming the file, if it is no image.
     """
@@ -117,6 +123,12 @@ def upright_size(path: Path) -> tuple[int, int]:
 
 def content_hash(path: Path) -> str:
     """Hashes a file's content.
+
+    Args:
+        path: Path of a file.
+
+    Returns:
+        String of 64 hexadecimal digits.
 
     Raises:
         UserError: If it cannot be read.

@@ -97,7 +97,15 @@ class _LeftOut:
 
 
 def listed(names: list[str], most: int = 3) -> str:
-    """Names a few of many things: `"a, b, c and 4 more"`."""
+    """Names a few of many things: `"a, b, c and 4 more"`.
+
+    Args:
+        names: List of strings.
+        most: Integer, how many are named. Defaults to 3.
+
+    Returns:
+        String.
+    """
     text = ", ".join(names[:most])
     rest = len(names) - most
     return f"{text} and {rest:,} more" if rest > 0 else text

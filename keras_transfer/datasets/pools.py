@@ -96,7 +96,14 @@ class ImagePool:
         return ", ".join(texts)
 
     def class_counts(self, part: str) -> np.ndarray:
-        """Counts the images of each class of a part, `(num_classes,)`."""
+        """Counts the images of each class of a part.
+
+        Args:
+            part: String, `"train"` or `"test"`.
+
+        Returns:
+            Integer array `(num_classes,)`.
+        """
         return np.bincount(self.labels(part), minlength=self.num_classes)
 
     def validation_rows(self) -> np.ndarray | None:
@@ -115,11 +122,25 @@ class ImagePool:
         return checksums.find_damage(self.folder, self._meta)
 
     def images(self, part: str) -> np.ndarray:
-        """Returns the memory map of a part, `(n, height, width, 3)` uint8."""
+        """Opens the images of a part without reading them.
+
+        Args:
+            part: String, `"train"` or `"test"`.
+
+        Returns:
+            Memory map `(n, height, width, 3)` of uint8.
+        """
         return np.load(self.folder / f"{part}_images.npy", mmap_mode="r")
 
     def labels(self, part: str) -> np.ndarray:
-        """Returns the labels of a part, `(n,)` int64."""
+        """Reads the labels of a part.
+
+        Args:
+            part: String, `"train"` or `"test"`.
+
+        Returns:
+            Array `(n,)` of int64.
+        """
         return np.load(self.folder / f"{part}_labels.npy")
 
     def mean_image(self, indices: np.ndarray) -> np.ndarray:
@@ -157,7 +178,16 @@ ImageSize = int | tuple[int, int]
 def find_pool(
     cache_dir: Path, name: str, image_size: ImageSize
 ) -> ImagePool | None:
-    """Returns the pool of a data set if it is there and can be opened."""
+    """Opens the pool of a data set that was decoded before.
+
+    Args:
+        cache_dir: Path of the folder of all pools.
+        name: String, the data set's name.
+        image_size: Integer side or pair of height and width, in pixels.
+
+    Returns:
+        `ImagePool`, or `None` if there is none or its description is damaged.
+    """
     folder = _pool_folder(cache_dir, name, image_size)
     meta = read_json(folder / "pool.json")
     if not isinstance(meta, dict) or not checksums.is_sealed(meta):
@@ -199,7 +229,15 @@ def open_source(name: str, data_dir: str | None = None) -> Source:
 def has_changed(pool: ImagePool, data_dir: str | None) -> bool:
     """Returns whether files have changed since a pool was decoded.
 
-    A folder of images is asked; a prepared TFDS data set does not change.
+    Only a folder of images is looked at: a prepared TFDS data set does not
+    change.
+
+    Args:
+        pool: `ImagePool`.
+        data_dir: String, the folder of images, or `None`.
+
+    Returns:
+        Boolean.
 
     Raises:
         UserError: If the folder holds another data set now.

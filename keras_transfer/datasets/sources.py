@@ -35,7 +35,14 @@ class Source(Protocol):
     notices: list[str]
 
     def labels(self, part: str) -> np.ndarray:
-        """Returns the labels of `"train"` or `"test"`, `(n,)` int64."""
+        """Reads the labels of a part.
+
+        Args:
+            part: String, `"train"` or `"test"`.
+
+        Returns:
+            Array `(n,)` of int64.
+        """
 
     def images(
         self, part: str, image_shape: tuple[int, int]

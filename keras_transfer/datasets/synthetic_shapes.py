@@ -48,11 +48,27 @@ class Canvas:
         self.t = np.arctan2(self.y, self.x)
 
     def uniform(self, low: float, high: float) -> np.ndarray:
-        """Draws a number for each image, shaped to broadcast over pixels."""
+        """Draws a number for each image.
+
+        Args:
+            low: Float.
+            high: Float.
+
+        Returns:
+            Array `(images, 1, 1)`, which broadcasts over pixels.
+        """
         return self.rng.uniform(low, high, (self.count, 1, 1))
 
     def integers(self, low: int, high: int) -> np.ndarray:
-        """Draws a whole number in `[low, high)` for each image."""
+        """Draws a whole number in `[low, high)` for each image.
+
+        Args:
+            low: Integer.
+            high: Integer.
+
+        Returns:
+            Integer array `(images, 1, 1)`.
+        """
         return self.rng.integers(low, high, (self.count, 1, 1))
 
 

@@ -11,14 +11,16 @@ from keras_transfer.storage.files import (
     temporary_beside,
     write_atomically,
 )
-from keras_transfer.storage.network_folder import Network
+from keras_transfer.storage.network_folder import NetworkFolder
 
 
-def save_model(network: Network, model: keras.Model, mean: np.ndarray) -> None:
+def save_model(
+    network: NetworkFolder, model: keras.Model, mean: np.ndarray
+) -> None:
     """Saves a trained network and the mean image it subtracts, atomically.
 
     Args:
-        network: `Network`, the folder to save to.
+        network: `NetworkFolder`, where it is saved.
         model: Keras model.
         mean: NumPy array, the mean image.
     """
@@ -33,11 +35,11 @@ def save_model(network: Network, model: keras.Model, mean: np.ndarray) -> None:
     write_atomically(network.folder / "mean.npy", content.getvalue())
 
 
-def load_model(network: Network) -> keras.Sequential:
+def load_model(network: NetworkFolder) -> keras.Sequential:
     """Loads a finished network for copying, after checking its checksum.
 
     Args:
-        network: `Network`.
+        network: `NetworkFolder`.
 
     Returns:
         `keras.Sequential`, not compiled.
@@ -47,7 +49,7 @@ def load_model(network: Network) -> keras.Sequential:
             anything that could run code.
     """
     result = network.read_result()
-    expected = None if result is None else result["model_sha256"]
+    expected = None if result is None else result.model_sha256
     if expected is None or file_sha256(network.model_path) != expected:
         raise NetworkFailed(
             f"{network.model_path} is not the network that was trained: its "

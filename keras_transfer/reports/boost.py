@@ -15,15 +15,16 @@ from keras_transfer.analysis.results import Row
 from keras_transfer.reports import layer_movement
 from keras_transfer.reports.style import SETTINGS, plot_estimates, save
 from keras_transfer.reports.summary import drift_section, write_texts
-from keras_transfer.studies.grids import LONG, long_bases
+from keras_transfer.specs.treatments import TWICE
+from keras_transfer.studies.grids import long_bases
 
 QUESTIONS = (
     ("AnB+", "BnB+"),
-    ("AnB+", LONG),
-    ("BnB+", LONG),
+    ("AnB+", TWICE),
+    ("BnB+", TWICE),
     ("AnB+", "base"),
     ("BnB+", "base"),
-    (LONG, "base"),
+    (TWICE, "base"),
 )
 # Marker, colour, dash, filled.
 _LOOKS = (
@@ -40,7 +41,7 @@ def _chosen(rows: list[Row], name: str) -> list[Row]:
     return [
         row
         for row in rows
-        if name == (LONG if row.spec in longer else row.spec.treatment)
+        if name == (TWICE if row.spec in longer else row.spec.treatment)
     ]
 
 
@@ -69,7 +70,7 @@ def difference(
 def verdict(rows: list[Row]) -> str:
     """Says in a sentence what the data show."""
     over_selffer = difference(rows, "AnB+", "BnB+", 1, 7)
-    over_long = difference(rows, "AnB+", LONG, 1, 7)
+    over_long = difference(rows, "AnB+", TWICE, 1, 7)
     known = [e for e in (over_selffer, over_long) if e and e.t_low is not None]
     if len(known) < 2:
         return (

@@ -36,7 +36,7 @@ _CAVEAT = (
 
 def images_a_class(row: Row) -> int:
     """Returns the training images of each class that a network had."""
-    images, classes = row.result["images"], row.result["classes"]
+    images, classes = row.result.images, row.result.classes
     return round(images["train"] / len(classes))
 
 
@@ -352,7 +352,7 @@ def write_reduced(
     for size, value in values.items():
         chosen = [row for row in rows if images_a_class(row) == size]
         train, loss = (
-            sum(row.result[key] for row in chosen) / len(chosen)
+            sum(getattr(row.result, key) for row in chosen) / len(chosen)
             for key in ("train_accuracy", "train_loss")
         )
         lines.append(

@@ -282,10 +282,10 @@ def summary_text(
         lines.append(
             f"| {row.spec.label}, seed {row.spec.seed} | {row.spec.division} "
             f"| {100 * row.accuracy:.1f} % | {change} "
-            f"| {100 * result['train_accuracy']:.1f} % "
-            f"| {result['train_loss']:.3f} |"
+            f"| {100 * result.train_accuracy:.1f} % "
+            f"| {result.train_loss:.3f} |"
         )
-        if result["train_accuracy"] < 1.5 / len(result["classes"]):
+        if result.train_accuracy < 1.5 / len(result.classes):
             stuck.append(row.spec.label)
     if stuck:
         lines += [

@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 from keras_transfer.reports.style import PUBLISHED_GREY, SETTINGS, save
-from keras_transfer.specs.treatments import STYLES
+from keras_transfer.specs.treatments import DRAWN
 
 # Points `(n, value)` or, with an interval, `(n, value, low, high)`.
 Curve = list[tuple]
@@ -229,21 +229,22 @@ def plot_boost(
             places[0], panels.items(), strict=True
         ):
             for treatment, points in treatments.items():
-                marker, colour, filled, shift = STYLES[treatment]
+                look = DRAWN[treatment].look
                 mean = math.fsum(v for _, v in points) / len(points)
                 axes.plot(
-                    [n + shift for n, _ in points],
+                    [n + look.shift for n, _ in points],
                     [100 * value for _, value in points],
-                    marker,
-                    color=colour,
-                    markerfacecolor=colour if filled else "white",
+                    look.marker,
+                    color=look.colour,
+                    markerfacecolor=look.colour if look.filled else "white",
                     markersize=8,
                     markeredgewidth=1.4,
                     label=f"{treatment}: mean {100 * mean:+.2f} points "
                     f"({len(points)} networks)",
                 )
-                dash = "--" if treatment == "BnB+" else "-"
-                axes.axhline(100 * mean, color=colour, ls=dash, lw=1.4)
+                axes.axhline(
+                    100 * mean, color=look.colour, ls=look.line, lw=1.4
+                )
             axes.axhline(0, color="#222222", lw=0.9)
             axes.set_title(name, fontsize=11)
             axes.set_xlabel("n, the number of copied layers (of 8)")

@@ -131,9 +131,9 @@ def write_filters(rows: list[Row], store: RunStore, folder: Path) -> list[Path]:
     bases = [
         row
         for row in rows
-        if row.spec.base is None
+        if row.spec.is_base
         and row.spec.target_images is None
-        and row.result.get("model_sha256")
+        and row.result.model_sha256
     ]
     lengths = {row.spec.solver.epochs for row in bases}
     groups: dict[tuple, dict[str, np.ndarray]] = {}

@@ -5,16 +5,11 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 from keras_transfer.analysis import results
-from keras_transfer.analysis.layer_movement import TREATMENTS, drift_data
+from keras_transfer.analysis.layer_movement import drift_data
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports.style import SETTINGS, save
-from keras_transfer.specs.network import LAYER_NAMES
-
-# Marker, colour, dash.
-_LOOKS = {
-    "BnB+": ("s", "#1f5fa8", "--"),
-    "AnB+": ("^", "#b03030", "-"),
-}
+from keras_transfer.specs.origins import LAYER_NAMES
+from keras_transfer.specs.treatments import BASE, DRAWN, Look
 
 
 def plot_drift(rows: list[Row], title: str, path: Path) -> list[Path]:
@@ -42,10 +37,10 @@ def plot_drift(rows: list[Row], title: str, path: Path) -> list[Path]:
             layout="constrained",
         )
         for layer, axes in zip(LAYER_NAMES, panels.flat, strict=True):
-            for index, treatment in enumerate(TREATMENTS):
-                points = data.get(treatment, {}).get(layer, [])
-                _plot_layer(axes, points, treatment, 0.12 * (2 * index - 1))
-            for _, mean, *_ in data.get("base", {}).get(layer, []):
+            for treatment in _found(data):
+                points = data[treatment].get(layer, [])
+                _plot_layer(axes, points, DRAWN[treatment].look)
+            for _, mean, *_ in data.get(BASE, {}).get(layer, []):
                 axes.axhline(mean, color="#222222", ls=":", lw=1.1)
             axes.set_title(layer, fontsize=11)
         layers = results.layers_of(rows)
@@ -53,7 +48,7 @@ def plot_drift(rows: list[Row], title: str, path: Path) -> list[Path]:
         axes.set_xlim(min(layers) - 0.6, max(layers) + 0.6)
         axes.set_ylim(bottom=0)
         figure.legend(
-            handles=_legend("base" in data),
+            handles=_legend(_found(data), BASE in data),
             fontsize=9,
             ncols=3,
             loc="outside lower center",
@@ -70,10 +65,15 @@ def plot_drift(rows: list[Row], title: str, path: Path) -> list[Path]:
         return save(figure, path)
 
 
-def _plot_layer(axes, points, treatment: str, shift: float) -> None:
-    marker, colour, dash = _LOOKS[treatment]
-    places = [n + shift for n, *_ in points]
-    axes.plot(places, [p[1] for p in points], ls=dash, color=colour, lw=1.2)
+def _found(data) -> list[str]:
+    return [treatment for treatment in data if treatment != BASE]
+
+
+def _plot_layer(axes, points, look: Look) -> None:
+    marker, colour = look.marker, look.colour
+    places = [n + look.shift for n, *_ in points]
+    means = [mean for _, mean, *_ in points]
+    axes.plot(places, means, ls=look.line, color=colour, lw=1.2)
     for place, (_, mean, low, high, copied) in zip(places, points, strict=True):
         if low is not None:
             axes.plot([place, place], [low, high], color=colour, lw=1.2)
@@ -87,18 +87,19 @@ def _plot_layer(axes, points, treatment: str, shift: float) -> None:
         )
 
 
-def _legend(with_base: bool) -> list:
+def _legend(treatments: list[str], with_base: bool) -> list:
     handles = []
-    for treatment, (marker, colour, dash) in _LOOKS.items():
+    for treatment in treatments:
+        look = DRAWN[treatment].look
         for copied in (True, False):
             handles.append(
                 plt.Line2D(
                     [],
                     [],
-                    marker=marker,
-                    ls=dash,
-                    color=colour,
-                    markerfacecolor=colour if copied else "white",
+                    marker=look.marker,
+                    ls=look.line,
+                    color=look.colour,
+                    markerfacecolor=look.colour if copied else "white",
                     label=f"{treatment}, layer "
                     + ("copied (from the copy)" if copied else "new"),
                 )

@@ -99,9 +99,7 @@ def find_courses(rows: list[Row], store: RunStore) -> dict[str, list[Course]]:
             continue
         panel, key = spec.treatment, (spec.n, f"n = {spec.n}")
         if few:
-            images = round(
-                row.result["images"]["train"] / len(row.result["classes"])
-            )
+            images = round(row.result.images["train"] / len(row.result.classes))
             panel += f", n = {spec.n}" if spec.n else ""
             key = images, image_count(images)
         if len(lengths[spec.treatment]) > 1:

@@ -11,9 +11,11 @@ from pathlib import Path
 from keras_transfer.analysis import pairs, results
 from keras_transfer.analysis.log_folder import Group, group_rows
 from keras_transfer.analysis.results import Row
+from keras_transfer.specs.treatments import BASE, BASES
 from keras_transfer.storage.event_files import EventFile
-from keras_transfer.storage.network_folder import EVENTS, STUDY_RUNS, Network
+from keras_transfer.storage.network_folder import NetworkFolder
 from keras_transfer.storage.store import RunStore
+from keras_transfer.storage.tree import EVENTS, STUDY_RUNS
 
 
 def write_study_events(
@@ -65,13 +67,13 @@ def _write_curves(group: Group, root: Path, place: Path) -> None:
     rows = group.compared
     layers = results.layers_of(rows)
     for treatment in dict.fromkeys(row.spec.treatment for row in rows):
-        bases = treatment in ("base", "baseAll")
+        bases = treatment in BASES
         with EventFile(root / treatment / place, first=True) as events:
             # A base stands beside every n, as a level to compare with.
             for n in [0, *layers] if bases else layers:
                 mean = results.mean_accuracy(rows, treatment, 0 if bases else n)
                 difference = results.paired_difference(
-                    rows, treatment, "base", n, n
+                    rows, treatment, BASE, n, n
                 )
                 values = {
                     "study/test_accuracy": mean and mean.mean,
@@ -82,7 +84,9 @@ def _write_curves(group: Group, root: Path, place: Path) -> None:
                 events.scalars(values, n)
 
 
-def _write_network(row: Row, gain: float | None, network: Network) -> None:
+def _write_network(
+    row: Row, gain: float | None, network: NetworkFolder
+) -> None:
     spec = row.spec
     name = f"{spec.division}/{spec.label}/seed{spec.seed}-{spec.network_id}"
     values = {
@@ -102,8 +106,8 @@ def _write_network(row: Row, gain: float | None, network: Network) -> None:
         events.scalars(
             {
                 "hparams/test_accuracy": row.accuracy,
-                "hparams/minus_own_base": None if spec.base is None else gain,
-                "hparams/val_accuracy": row.result["val_accuracy"],
+                "hparams/minus_own_base": None if spec.is_base else gain,
+                "hparams/val_accuracy": row.result.val_accuracy,
             },
             0,
         )

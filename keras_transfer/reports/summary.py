@@ -5,7 +5,9 @@ from pathlib import Path
 from keras_transfer.analysis import claims, layer_movement, results
 from keras_transfer.analysis.pairs import layers_in_words
 from keras_transfer.analysis.results import RANGES, Row
+from keras_transfer.specs.treatments import CHOICES, QUESTIONS
 from keras_transfer.storage.files import write_atomically
+from keras_transfer.storage.result import Result
 
 Cells = tuple[list[str], list[list[str]]]  # the header and the lines below
 
@@ -80,7 +82,7 @@ def write_bases(
         [
             [
                 f"{row.spec.division}/{row.spec.label}",
-                str(len(row.result["classes"])),
+                str(len(row.result.classes)),
                 str(row.spec.seed),
                 f"{100 * (1 - row.accuracy):.1f} %",
             ]
@@ -142,20 +144,20 @@ def _what_was_run(rows: list[Row]) -> list[str]:
     unchanged = sum(
         tensor["frozen"] and tensor["after_sha256"] == tensor["before_sha256"]
         for row in rows
-        for tensor in row.result["proof"]
+        for tensor in row.result.proof
     )
     copied = sum(
         tensor["source_path"] is not None
         for row in rows
-        for tensor in row.result["proof"]
+        for tensor in row.result.proof
     )
-    spent = sum(row.result["seconds"] for row in rows)
+    spent = sum(row.result.seconds for row in rows)
     replicas = spec.solver.replicas
     shared = f", batches shared by {replicas} devices" if replicas else ""
     lines = [
         f"{len(rows)} networks `{spec.model.name}` (width {spec.model.width}, "
         f"normalisation {spec.model.normalization}) on "
-        f"`{spec.data.name}` {result['data_version']}, "
+        f"`{spec.data.name}` {result.data_version}, "
         f"{spec.solver.epochs} epochs each{shared}; splits {splits}, "
         f"seeds {seeds}; "
         f"{spent / 60:.0f} minutes of training in all.",
@@ -175,8 +177,8 @@ def _what_was_run(rows: list[Row]) -> list[str]:
     return lines
 
 
-def _which_images(spec, result: dict) -> list[str]:
-    parts = result.get("data_parts")  # earlier results do not tell
+def _which_images(spec, result: Result) -> list[str]:
+    parts = result.data_parts  # earlier results do not tell
     if not parts:
         return []
     if "validation (" in parts:  # the set decides which
@@ -214,7 +216,7 @@ def cautions(rows: list[Row]) -> list[str]:
     stuck = [
         row.spec.name
         for row in rows
-        if row.result["train_accuracy"] < 1.5 / len(row.result["classes"])
+        if row.result.train_accuracy < 1.5 / len(row.result.classes)
     ]
     if stuck:
         texts.append(
@@ -237,12 +239,12 @@ def absent_classes(rows: list[Row]) -> list[str]:
     texts = {}
     for row in rows:
         # Absent from results that were filed before this was looked at.
-        absent = row.result.get("classes_without_images", {})
+        absent = row.result.classes_without_images
         for part, names in absent.items():
             if names:
                 half = f"{row.spec.division}, classes of {row.spec.target}"
                 texts[half, part] = (
-                    f"{half}: {len(names)} of {len(row.result['classes'])} "
+                    f"{half}: {len(names)} of {len(row.result.classes)} "
                     f"have no {part} image ({', '.join(names[:3])}, ...): "
                     f"{part} accuracy is that of the others."
                 )
@@ -270,7 +272,7 @@ def accuracy_cells(rows: list[Row]) -> Cells:
     """Returns header and body of the table of mean accuracies."""
     layers = results.layers_of(rows)
     body = []
-    for treatment in ("BnB", "AnB", "BnB+", "AnB+"):
+    for treatment in CHOICES:
         cells = []
         for n in layers:
             value = results.mean_accuracy(rows, treatment, n)
@@ -287,23 +289,15 @@ def difference_table(rows: list[Row]) -> list[str]:
 
 def difference_cells(rows: list[Row]) -> Cells:
     """Returns header and body of the table of differences."""
-    questions = (
-        ("co-adaptation loss", "base", "BnB"),
-        ("specificity loss", "BnB", "AnB"),
-        ("AnB - base", "AnB", "base"),
-        ("BnB+ - base", "BnB+", "base"),
-        ("AnB+ - base", "AnB+", "base"),
-        ("AnB+ - BnB+", "AnB+", "BnB+"),
-    )
     body = []
-    for name, first, second in questions:
-        if name.endswith("loss"):
-            name = f"{name} ({first} - {second})"
+    for question in QUESTIONS:
+        first, second = question.first, question.second
         for n in results.layers_of(rows):
             paired = results.paired_difference(rows, first, second, n, n)
             pooled = results.pooled_difference(rows, first, second, n, n)
             if paired is not None and pooled is not None:
-                body.append([name, str(n), *_both_forms(paired, pooled)])
+                cells = [str(question), str(n)]
+                body.append([*cells, *_both_forms(paired, pooled)])
     return ["difference", "n", "paired", "bootstrap", "pooled"], body
 
 

@@ -8,7 +8,8 @@ import dataclasses
 import math
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs.network import LAYER_NAMES, PRECISIONS, ModelSpec
+from keras_transfer.specs.origins import LAYER_NAMES
+from keras_transfer.specs.settings import PRECISIONS, ModelSpec
 
 NORMALIZATIONS = ("none", "lrn", "batch")
 

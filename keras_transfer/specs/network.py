@@ -1,171 +1,40 @@
-"""What a network is: frozen settings, its name in the paper's notation, its id.
+"""What a network is: frozen settings, and its name in the paper's notation.
 
 Everything that determines a network's result is in its `NetworkSpec`, and its
 identity is a hash of that; nothing else (clock, process, folder) matters.
 """
 
 import dataclasses
-import hashlib
-import json
-import re
 
 from keras_transfer.errors import UserError
-
-HALVES = ("A", "B")
-
-LAYER_NAMES = (
-    "conv1",
-    "conv2",
-    "conv3",
-    "conv4",
-    "conv5",
-    "fc6",
-    "fc7",
-    "fc8",
+from keras_transfer.specs import treatments
+from keras_transfer.specs.identity import (  # noqa: F401
+    COMPUTATION,
+    hash_network,
+    spec_hash,
+    to_dict,
 )
-MODES = ("frozen", "finetuned")
-INITIALIZATIONS = ("he", "gaussian", "mean-var")
-PRECISIONS = ("float32", "bfloat16")
-SCHEDULES = ("cosine", "linear", "step")
-
-# Raised by one whenever the same settings would give other weights, so that
-# results of two versions of the computation never mix.
-COMPUTATION = 3
-
-# Settings that came after networks were filed: `None` stands for what was
-# always done, and leaves the ids of those as they are.
-_CAME_LATER = (
-    ("data", "images_per_class"),
-    ("data", "halves"),
-    ("data", "channels"),
-    ("model", "norm_momentum"),
-    (None, "initialization"),
-    (None, "target_images"),
-    (None, "draw"),
-    (None, "preserved"),
-    ("solver", "copied_rate"),
-    ("solver", "replicas"),
-    ("solver", "label_smoothing"),
-    ("base_solver", "replicas"),
-    ("base_solver", "label_smoothing"),
-    ("solver", "muon_rate"),
-    ("base_solver", "muon_rate"),
-    (None, "base_solver"),
+from keras_transfer.specs.origins import (  # noqa: F401
+    HALVES,
+    INITIALIZATIONS,
+    LAYER_NAMES,
+    MODES,
+    Copied,
+    Origin,
+    Random,
+    Scratch,
+    check_among,
+    check_count,
+    origin_of,
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class DataSpec:
-    """The images that a network sees.
-
-    Args:
-        name: String, name of a TFDS image-classification data set.
-        split: Integer, number of the random split of the classes.
-        image_size: Integer, side in pixels that images are stored at.
-        crop: Integer, side in pixels of the crop that the network sees.
-        mirror: Boolean, whether training images are mirrored at random.
-        validation_fraction: Float, share of each class cut from the training
-            images for validation.
-        views: Integer or `None`, fixed views (a crop and a mirror) of each
-            training image; `None` for new ones in every pass.
-        images_per_class: Integer or `None`, training images kept of each
-            class; `None` for all.
-        halves: Pair of tuples of class indices, A and B, or `None` for the
-            random halves of `split`.
-        mean: String, `"base"` to subtract the mean image of the base's
-            training half (as the authors did) or `"target"`.
-        scale: Float, factor of the images after the mean is subtracted.
-        channels: String or `None`, `"bgr"` for the authors' order of blue,
-            green and red; `None` for red, green and blue, as TFDS has them.
-    """
-
-    name: str
-    split: int
-    image_size: int
-    crop: int
-    mirror: bool = True
-    views: int | None = None
-    images_per_class: int | None = None
-    halves: tuple[tuple[int, ...], tuple[int, ...]] | None = None
-    validation_fraction: float = 0.1
-    mean: str = "base"
-    scale: float = 1.0
-    channels: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelSpec:
-    """An 8-layer network.
-
-    Args:
-        name: String, `"cnn8"` or `"caffenet"`.
-        width: Integer, channels of conv1 (`cnn8` only).
-        normalization: String, `"none"`, `"lrn"` or `"batch"`.
-        dropout: Float, rate after fc6 and fc7.
-        outputs: Integer or `None`, units of fc8; `None` for one a class. The
-            authors kept 1000 in every network.
-        precision: String, `"float32"`, or `"bfloat16"` for products and
-            activations (weights, moments and logits stay float32).
-        norm_momentum: Float or `None`, share of the moving moments of batch
-            normalisation that a step keeps; `None` for 0.9.
-    """
-
-    name: str
-    width: int = 32
-    normalization: str = "batch"
-    dropout: float = 0.1
-    outputs: int | None = None
-    precision: str = "float32"
-    norm_momentum: float | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class SolverSpec:
-    """Stochastic gradient descent with momentum, as data.
-
-    Args:
-        learning_rate: Float, the highest rate of the schedule.
-        schedule: String, `"cosine"` or `"linear"`, which fall to zero after a
-            linear warm-up, or `"step"`.
-        warmup: Float, share of the steps over which the rate rises.
-        step_decay: Float, factor at each step of the `"step"` schedule.
-        step_every: Integer, training steps between two of those.
-        momentum: Float.
-        nesterov: Boolean.
-        weight_decay: Float, decay of kernels, added to the gradient.
-        bias_rate: Float, learning-rate multiplier of biases.
-        batch_size: Integer, images a step over all replicas.
-        epochs: Integer, times the validation images are looked at.
-        steps_per_epoch: Integer or `None`, training steps between two looks;
-            `None` for one pass over the training images.
-        copied_rate: Float or `None`, learning-rate multiplier of copied
-            layers that are fine-tuned; `None` for 1.
-        replicas: Integer or `None`, devices that share each batch; `None`
-            for 1. Dropout draws other masks on several.
-        label_smoothing: Float or `None`, share of each training label that is
-            spread over all outputs; `None` for 0. Losses are reported
-            without.
-        muon_rate: Float or `None`, learning-rate multiplier of the kernels
-            below fc8 whose steps are made orthogonal, as in
-            `optimizers.Muon`; `None` for plain steps.
-    """
-
-    learning_rate: float
-    schedule: str = "cosine"
-    warmup: float = 0.15
-    step_decay: float = 0.1
-    step_every: int = 100_000
-    momentum: float = 0.9
-    nesterov: bool = True
-    weight_decay: float = 5e-4
-    bias_rate: float = 2.0
-    batch_size: int = 128
-    epochs: int = 12
-    steps_per_epoch: int | None = None
-    copied_rate: float | None = None
-    replicas: int | None = None
-    label_smoothing: float | None = None
-    muon_rate: float | None = None
+from keras_transfer.specs.settings import (  # noqa: F401
+    PRECISIONS,
+    SCHEDULES,
+    DataSpec,
+    ModelSpec,
+    SolverSpec,
+    check_dataset_name,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,8 +59,8 @@ class NetworkSpec:
         target_images: Integer or `None`, training images of each class of
             the target, while the base has all; `None` for all.
         draw: Integer or `None`, which images those are.
-        preserved: Integer or `None`, layers above the first `n` frozen ones
-            that are copied too, and fine-tuned.
+        preserved: Integer, `"all"` or `None`, layers above the first `n`
+            frozen ones that are copied too, and fine-tuned.
         base_solver: `SolverSpec` or `None`, of its base network, if that is
             another than its own.
 
@@ -211,22 +80,33 @@ class NetworkSpec:
     initialization: str | None = None
     target_images: int | None = None
     draw: int | None = None
-    preserved: int | None = None
+    preserved: int | str | None = None
     base_solver: SolverSpec | None = None
 
     def __post_init__(self):
         _check_spec(self)
 
     @property
+    def origin(self) -> Origin:
+        """Where the first layers come from."""
+        return origin_of(
+            self.base, self.n, self.mode, self.initialization, self.preserved
+        )
+
+    @property
+    def is_base(self) -> bool:
+        """Whether nothing is copied and nothing left random."""
+        return isinstance(self.origin, Scratch)
+
+    @property
+    def treatment_row(self) -> treatments.Treatment:
+        """Row of the table of treatments."""
+        return treatments.treatment_of(self.origin, self.target)
+
+    @property
     def label(self) -> str:
         """Name in the paper's notation: `baseA`, `A3B`, `B3B+`."""
-        if self.base is None:
-            return "baseAll" if self.target == "all" else f"base{self.target}"
-        if self.base == "random":
-            return f"random{self.n}{self.target}-{self.initialization}"
-        plus = "+" if self.mode == "finetuned" else ""
-        kept = "" if self.preserved is None else f"-keep{self.preserved}"
-        return f"{self.base}{self.n}{self.target}{plus}{kept}"
+        return self._fill(self.treatment_row.label)
 
     @property
     def treatment(self) -> str:
@@ -234,14 +114,16 @@ class NetworkSpec:
 
         A base on all classes is `baseAll`, random layers are `random (he)`.
         """
-        if self.base is None:
-            return "baseAll" if self.target == "all" else "base"
-        if self.base == "random":
-            return f"random ({self.initialization})"
-        first = "B" if self.base == self.target else "A"
-        plus = "+" if self.mode == "finetuned" else ""
-        kept = "" if self.preserved is None else f", {self.preserved} kept"
-        return f"{first}nB{plus}{kept}"
+        return self._fill(self.treatment_row.notation)
+
+    def _fill(self, template: str) -> str:
+        return template.format(
+            base=self.base,
+            n=self.n,
+            target=self.target,
+            kept=self.preserved,
+            initialization=self.initialization,
+        )
 
     @property
     def name(self) -> str:
@@ -263,12 +145,7 @@ class NetworkSpec:
     @property
     def network_id(self) -> str:
         """Hash of everything that determines the result, 10 hex digits."""
-        values = to_dict(self)
-        for part, field in _CAME_LATER:
-            fields = values if part is None else values[part]
-            if fields is not None and fields[field] is None:
-                del fields[field]
-        return spec_hash({"computation": COMPUTATION, **values})
+        return hash_network(to_dict(self))
 
     @property
     def source(self) -> "NetworkSpec | None":
@@ -277,16 +154,18 @@ class NetworkSpec:
         Its first `n` layers are copied; of random layers drawn by
         `"mean-var"` it gives the statistics.
         """
-        if self.base is None:
-            return None
-        if self.base != "random":
+        origin = self.origin
+        if isinstance(origin, Copied):
             return dataclasses.replace(
                 self.own_base,
-                target=self.base,
+                target=origin.half,
                 target_images=None,
                 draw=None,
             )
-        return self.own_base if self.initialization == "mean-var" else None
+        draws_alike = (
+            isinstance(origin, Random) and origin.initialization == "mean-var"
+        )
+        return self.own_base if draws_alike else None
 
     @property
     def own_base(self) -> "NetworkSpec":
@@ -303,143 +182,34 @@ class NetworkSpec:
         )
 
 
-def to_dict(spec) -> dict:
-    """Turns a spec into nested dicts of JSON values."""
-    return dataclasses.asdict(spec)
-
-
-def check_dataset_name(name: str) -> None:
-    """Refuses a name that could lead out of the folder named after it.
-
-    Raises:
-        UserError: Naming it.
-    """
-    words = r"[A-Za-z0-9_][A-Za-z0-9_.:=,+-]*"
-    if not re.fullmatch(rf"{words}(/{words})*", str(name)):
-        raise UserError(
-            "Expected a TFDS name such as 'cifar100' or 'beans:0.1.0'. "
-            f"Received: {name!r}."
-        )
-
-
-# What a network's name and folder are made of.
-_NAMED = {
-    "target": ("A", "B", "all"),
-    "base": (None, "A", "B", "random"),
-    "mode": MODES,
-    "initialization": (None, *INITIALIZATIONS),
-}
-# Integers and their lowest value; those in `_OPTIONAL` may be `None`.
-_COUNTED = {
-    "n": 0,
-    "seed": 0,
-    "target_images": 1,
-    "draw": 0,
-    "preserved": 1,
-}
-_OPTIONAL = ("target_images", "draw", "preserved")
-
-
 def _check_spec(spec: NetworkSpec) -> None:
     check_dataset_name(spec.data.name)
-    for field, expected in _NAMED.items():
-        value = getattr(spec, field)
-        if value not in expected:
-            raise UserError(
-                f"Expected `{field}` of a network among {expected}. "
-                f"Received: {value!r}."
-            )
-    for field, lowest in _COUNTED.items():
-        value = getattr(spec, field)
-        if not (value is None and field in _OPTIONAL):
-            _check_count(field, value, lowest)
-    _check_count("split", spec.data.split, 0)
-    for holds, expected in _COMBINATIONS[_origin(spec)]:
-        if not holds(spec):
-            raise UserError(
-                f"Expected {expected}. Received: target={spec.target!r}, "
-                f"base={spec.base!r}, n={spec.n}, mode={spec.mode!r}, "
-                f"initialization={spec.initialization!r}, "
-                f"preserved={spec.preserved}, target_images="
-                f"{spec.target_images}, draw={spec.draw}, base_solver "
-                f"{'absent' if spec.base_solver is None else 'given'}."
-            )
-
-
-def _check_count(field: str, value, lowest: int) -> None:
-    if type(value) is not int or value < lowest:
+    check_among("target", spec.target, ("A", "B", "all"))
+    for field, value, lowest in (
+        ("seed", spec.seed, 0),
+        ("target_images", spec.target_images, 1),
+        ("draw", spec.draw, 0),
+    ):
+        if value is not None or field == "seed":
+            check_count(field, value, lowest)
+    check_count("split", spec.data.split, 0)
+    origin = spec.origin
+    if isinstance(origin, Scratch) and spec.base_solver is not None:
         raise UserError(
-            f"Expected `{field}` of a network as an integer of {lowest} or "
-            f"more. Received: {value!r}."
+            "Expected no `initialization`, `preserved` or `base_solver` of a "
+            f"network without `base`. Received: base_solver="
+            f"{spec.base_solver!r}."
         )
-
-
-def _origin(spec: NetworkSpec) -> str:
-    if spec.base is None:
-        return "scratch"
-    return "random" if spec.base == "random" else "copied"
-
-
-_ABOVE = len(LAYER_NAMES) - 1  # the last layer fits its own classes
-_LAYERS_LEFT = (
-    lambda spec: 1 <= spec.n <= _ABOVE,
-    f"`n` from 1 to {_ABOVE} where `base` is given",
-)
-_DRAW = (
-    lambda spec: spec.draw is None or spec.target_images is not None,
-    "a `draw` only beside `target_images`",
-)
-# Of each origin of the first layers: what holds, and how it is said.
-_COMBINATIONS = {
-    "scratch": (
-        (
-            lambda spec: spec.n == 0 and spec.mode == "frozen",
-            "`n` of 0 and the default `mode` of a network without `base`",
-        ),
-        (
-            lambda spec: (
-                spec.initialization is None
-                and spec.preserved is None
-                and spec.base_solver is None
-            ),
-            "no `initialization`, `preserved` or `base_solver` of a network "
-            "without `base`",
-        ),
-        _DRAW,
-    ),
-    "copied": (
-        _LAYERS_LEFT,
-        (
-            lambda spec: spec.target != "all",
-            "`target` 'A' or 'B' where `base` is a half",
-        ),
-        (
-            lambda spec: spec.initialization is None,
-            "an `initialization` only of `base` 'random'",
-        ),
-        (
-            lambda spec: (
-                spec.preserved is None
-                or (spec.mode == "frozen" and spec.n + spec.preserved <= _ABOVE)
-            ),
-            f"`preserved` layers above frozen ones, at most {_ABOVE} together",
-        ),
-        _DRAW,
-    ),
-    "random": (
-        _LAYERS_LEFT,
-        (
-            lambda spec: (
-                spec.initialization is not None
-                and spec.mode == "frozen"
-                and spec.preserved is None
-            ),
-            "an `initialization`, `mode` 'frozen' and nothing `preserved` "
-            "where `base` is 'random'",
-        ),
-        _DRAW,
-    ),
-}
+    if isinstance(origin, Copied) and spec.target == "all":
+        raise UserError(
+            "Expected `target` 'A' or 'B' where `base` is a half. Received: "
+            f"target='all', base={spec.base!r}."
+        )
+    if spec.draw is not None and spec.target_images is None:
+        raise UserError(
+            "Expected a `draw` only beside `target_images`. Received: "
+            f"draw={spec.draw}, target_images=None."
+        )
 
 
 def from_dict(values: dict) -> NetworkSpec:
@@ -473,9 +243,3 @@ def from_dict(values: dict) -> NetworkSpec:
             f"{sorted(values)}: {error}."
         ) from error
     return spec
-
-
-def spec_hash(values: dict) -> str:
-    """Hashes JSON values to 10 hex digits, whatever the order of the keys."""
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:10]

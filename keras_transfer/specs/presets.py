@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_transfer.specs.network import DataSpec, ModelSpec, SolverSpec
+from keras_transfer.specs.settings import DataSpec, ModelSpec, SolverSpec
 
 # Side in pixels at which the images of common small sets come; sets that are
 # not listed are resized to 64 px.
@@ -88,7 +88,8 @@ _PAPER_MODEL = ModelSpec(
 )
 
 
-# Chosen for accuracy in little time on CIFAR-100 halves: a narrower network
+# Chosen for accuracy in little time on CIFAR-100 halves (64.9 against 63.1 %,
+# in 1 / 2.2 of the core-seconds, logs/published/recipe): a narrower network
 # whose hidden kernels take orthogonal steps needs fewer epochs.
 _MODEL = ModelSpec("cnn8", width=24, dropout=0.0)
 _SOLVER = SolverSpec(

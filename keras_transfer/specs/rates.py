@@ -5,8 +5,9 @@ import json
 import math
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs.network import NetworkSpec, SolverSpec
+from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.paths import user_path
+from keras_transfer.specs.settings import SolverSpec
 
 FIELDS = ("learning_rate", "weight_decay", "copied_rate")
 
@@ -72,7 +73,7 @@ def with_rates(
     for spec in specs:
         solver = solver_of(spec)
         base_solver = None
-        if spec.base is not None:
+        if not spec.is_base:
             own = solver_of(spec.own_base)
             base_solver = None if own == solver else own
         changed.append(

@@ -66,4 +66,4 @@ def figure3_key(spec: NetworkSpec) -> tuple:
     Networks with layers from elsewhere may have a solver of their own beside
     their base's, so they are told from those without.
     """
-    return spec.base is None, recipe_key(spec, FIGURE3)
+    return spec.is_base, recipe_key(spec, FIGURE3)

@@ -1,18 +1,307 @@
-TREATMENTS = ("BnB", "AnB", "BnB+", "AnB+")
+"""The treatments: one table, a row each, that every list and figure reads.
 
-# Marker, colour, filled, horizontal shift: told apart by shape and filling
-# alone, so that figures are legible in grey.
+A new treatment is a row here and its test. Grids build networks from rows,
+networks find their row by what was done to them, and reports draw, list and
+compare what the rows say; nothing reads a notation back.
+"""
+
+import dataclasses
+
+from keras_transfer.errors import UserError
+from keras_transfer.specs.origins import (
+    ABOVE,
+    ALL,
+    HALVES,
+    Copied,
+    Origin,
+    Random,
+)
+
+# Where the first layers come from.
+NOTHING, OWN, OTHER, RANDOM = "nothing", "own half", "other half", "random"
+# How many layers are copied; the first n of them may be frozen.
+N, N_KEPT, EVERY = "n", "n + kept", "all"
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How a treatment is drawn, so that figures are legible in grey.
+
+    Args:
+        marker: String, Matplotlib's name of it.
+        colour: String, on white.
+        dark: String, colour on a dark page.
+        filled: Boolean, whether markers are.
+        line: String, Matplotlib's name of the dash.
+        shift: Float, how far from n it stands, so that none hides another.
+    """
+
+    marker: str
+    colour: str
+    dark: str
+    filled: bool
+    line: str
+    shift: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """A difference of two treatments that tables list.
+
+    Args:
+        first, second: Strings, notations; the second is subtracted.
+        loss: String, what the difference is called, or empty. Differences
+            that have a name are drawn in the figure of losses.
+    """
+
+    first: str
+    second: str
+    loss: str = ""
+
+    def __str__(self) -> str:
+        difference = f"{self.first} - {self.second}"
+        return f"{self.loss} ({difference})" if self.loss else difference
+
+
+@dataclasses.dataclass(frozen=True)
+class Treatment:
+    """What is done to the first layers of a network, in both directions.
+
+    Args:
+        notation: String, the paper's, such as `"AnB+"`; a name in braces
+            stands for a setting of the network.
+        label: String, a network's notation, such as `"{base}{n}{target}+"`.
+        source: String, where the first layers come from: `"nothing"`,
+            `"own half"`, `"other half"` or `"random"`.
+        copied: String, how many are copied: `"n"`, `"n + kept"`, `"all"`
+            below the last, or empty.
+        frozen: String, how many are frozen: `"n"`, or empty.
+        meaning: String, the treatment in a few words.
+        whole: Boolean, whether the target is all classes.
+        look: `Look`, or `None` if figure 2 leaves it out.
+        default: Boolean, whether section 4.1 has it.
+        questions: Tuple of `Question` that its networks answer.
+    """
+
+    notation: str
+    label: str
+    source: str
+    copied: str
+    frozen: str
+    meaning: str
+    whole: bool = False
+    look: Look | None = None
+    default: bool = False
+    questions: tuple[Question, ...] = ()
+
+    @property
+    def is_base(self) -> bool:
+        """Whether its networks are trained from scratch."""
+        return self.source == NOTHING
+
+    @property
+    def in_grid(self) -> bool:
+        """Whether target and n are all that its networks differ in."""
+        return self.source in (OWN, OTHER) and self.copied != N_KEPT
+
+    @property
+    def key(self) -> tuple:
+        """What tells it from every other row."""
+        return self.source, self.copied, self.frozen, self.whole
+
+    @property
+    def css(self) -> str:
+        """Its name in style sheets."""
+        return self.notation.replace("+", "p")
+
+    def has(self, n: int) -> bool:
+        """Says whether there are networks of an `n`.
+
+        Args:
+            n: Integer, 1 to 7; all above is nothing above 7.
+        """
+        return self.copied != EVERY or n < ABOVE
+
+    def settings(self, target: str, n: int, kept: int | None = None) -> dict:
+        """Returns the fields that set a network apart from its own base.
+
+        Args:
+            target: String, its half.
+            n: Integer, 1 to 7.
+            kept: Integer or `None`, copied layers above, where the treatment
+                has any number of them.
+
+        Returns:
+            Dict of fields of `NetworkSpec`.
+        """
+        other = HALVES[1 - HALVES.index(target)]
+        return {
+            "base": target if self.source == OWN else other,
+            "n": n,
+            "mode": "frozen" if self.frozen else "finetuned",
+            "preserved": ALL if self.copied == EVERY else kept,
+        }
+
+
+TABLE = (
+    Treatment(
+        "base",
+        "base{target}",
+        NOTHING,
+        "",
+        "",
+        "trained on the target alone",
+        look=Look("o", "#222222", "#e8e8e6", False, "--", 0.0),
+    ),
+    Treatment(
+        "baseAll",
+        "baseAll",
+        NOTHING,
+        "",
+        "",
+        "trained on all classes",
+        whole=True,
+    ),
+    Treatment(
+        "BnB",
+        "{base}{n}{target}",
+        OWN,
+        N,
+        "n",
+        "frozen selffer",
+        look=Look("o", "#1f5fa8", "#6aa6e8", True, "-", -0.21),
+        default=True,
+        questions=(Question("base", "BnB", "co-adaptation loss"),),
+    ),
+    Treatment(
+        "AnB",
+        "{base}{n}{target}",
+        OTHER,
+        N,
+        "n",
+        "frozen transfer",
+        look=Look("D", "#b03030", "#ee7b72", True, "-", 0.07),
+        default=True,
+        questions=(
+            Question("BnB", "AnB", "specificity loss"),
+            Question("AnB", "base"),
+        ),
+    ),
+    Treatment(
+        "BnB+",
+        "{base}{n}{target}+",
+        OWN,
+        N,
+        "",
+        "fine-tuned selffer",
+        look=Look("s", "#4d8fcb", "#a8cdf3", False, "--", -0.07),
+        default=True,
+        questions=(Question("BnB+", "base"),),
+    ),
+    Treatment(
+        "AnB+",
+        "{base}{n}{target}+",
+        OTHER,
+        N,
+        "",
+        "fine-tuned transfer",
+        look=Look("^", "#cf6a45", "#f4b394", False, "-.", 0.21),
+        default=True,
+        questions=(Question("AnB+", "base"), Question("AnB+", "BnB+")),
+    ),
+    Treatment(
+        "BnB, {kept} kept",
+        "{base}{n}{target}-keep{kept}",
+        OWN,
+        N_KEPT,
+        "n",
+        "frozen selffer, some layers above copied too",
+    ),
+    Treatment(
+        "AnB, {kept} kept",
+        "{base}{n}{target}-keep{kept}",
+        OTHER,
+        N_KEPT,
+        "n",
+        "frozen transfer, some layers above copied too",
+    ),
+    Treatment(
+        "random ({initialization})",
+        "random{n}{target}-{initialization}",
+        RANDOM,
+        "",
+        "n",
+        "frozen at their random start",
+    ),
+)
+_BY_KEY = {row.key: row for row in TABLE}
+
+BASE = TABLE[0].notation
+# A base trained for twice the epochs; only networks beside it tell.
+TWICE = f"{BASE}, twice as long"
+# Notations of section 4.1, and of all that its grid can be told to train.
+TREATMENTS = tuple(row.notation for row in TABLE if row.default)
+CHOICES = tuple(row.notation for row in TABLE if row.in_grid)
+BASES = tuple(row.notation for row in TABLE if row.is_base)
+FINETUNED = tuple(
+    row.notation for row in TABLE if row.in_grid and not row.frozen
+)
+QUESTIONS = tuple(question for row in TABLE for question in row.questions)
+DRAWN = {row.notation: row for row in TABLE if row.look is not None}
+# Marker, colour, filled, horizontal shift, and the legend, as figures read
+# them.
 STYLES = {
-    "base": ("o", "#222222", False, 0.0),
-    "BnB": ("o", "#1f5fa8", True, -0.21),
-    "BnB+": ("s", "#6fa8dc", False, -0.07),
-    "AnB": ("D", "#b03030", True, 0.07),
-    "AnB+": ("^", "#e08a6a", False, 0.21),
+    name: (row.look.marker, row.look.colour, row.look.filled, row.look.shift)
+    for name, row in DRAWN.items()
 }
-MEANINGS = {
-    "base": "base: trained on the target alone",
-    "BnB": "BnB: frozen selffer",
-    "BnB+": "BnB+: fine-tuned selffer",
-    "AnB": "AnB: frozen transfer",
-    "AnB+": "AnB+: fine-tuned transfer",
-}
+MEANINGS = {name: f"{name}: {row.meaning}" for name, row in DRAWN.items()}
+
+
+def find_treatment(notation: str) -> Treatment:
+    """Returns the row of a notation that stands for one treatment alone.
+
+    Args:
+        notation: String, such as `"AnB+"`.
+
+    Returns:
+        `Treatment`.
+
+    Raises:
+        UserError: If no row has it.
+    """
+    for row in TABLE:
+        if row.notation == notation:
+            return row
+    raise UserError(
+        f"Expected a treatment among {[row.notation for row in TABLE]}. "
+        f"Received: {notation!r}."
+    )
+
+
+def treatment_of(origin: Origin, target: str) -> Treatment:
+    """Returns the row of what was done to a network's first layers.
+
+    Args:
+        origin: `Scratch`, `Copied` or `Random`.
+        target: String, a half or `"all"`.
+
+    Returns:
+        `Treatment`.
+    """
+    if isinstance(origin, Random):
+        return _BY_KEY[RANDOM, "", "n", False]
+    if not isinstance(origin, Copied):
+        return _BY_KEY[NOTHING, "", "", target == "all"]
+    source = OWN if origin.half == target else OTHER
+    copied = {None: N, ALL: EVERY}.get(origin.kept, N_KEPT)
+    frozen = "n" if origin.mode == "frozen" else ""
+    return _BY_KEY[source, copied, frozen, False]
+
+
+def reading_order(treatment: Treatment) -> int:
+    """Returns the place of a treatment in lists: that of its row.
+
+    Args:
+        treatment: `Treatment`, a row of `TABLE`.
+    """
+    return TABLE.index(treatment)

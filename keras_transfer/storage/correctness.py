@@ -13,6 +13,7 @@ import binascii
 import numpy as np
 
 from keras_transfer.errors import UserError
+from keras_transfer.storage.result import Result
 
 
 def pack(correct: np.ndarray) -> str:
@@ -27,11 +28,11 @@ def pack(correct: np.ndarray) -> str:
     return base64.b64encode(np.packbits(correct).tobytes()).decode()
 
 
-def correctness(result: dict) -> np.ndarray | None:
+def correctness(result: Result) -> np.ndarray | None:
     """Reads which test images a network got right.
 
     Args:
-        result: Dict, the content of `result.json`.
+        result: `Result`.
 
     Returns:
         Boolean array, one value a test image, in the order that this file
@@ -40,25 +41,25 @@ def correctness(result: dict) -> np.ndarray | None:
     Raises:
         UserError: If the bits do not fit the test images or their accuracy.
     """
-    packed = result.get("test_correct")
+    packed = result.test_correct
     if packed is None:
         return None
     try:
-        count = result["images"]["test"]
+        count = result.images["test"]
         stored = np.frombuffer(base64.b64decode(packed, validate=True), "uint8")
     except (KeyError, TypeError, ValueError, binascii.Error) as error:
         raise _misfit(result, f"bits that cannot be read ({error})") from error
     if len(stored) != -(-count // 8):
         raise _misfit(result, f"{len(stored)} bytes for {count} images")
     correct = np.unpackbits(stored, count=count).astype(bool)
-    if abs(correct.mean() - result["test_accuracy"]) > 1e-6:
+    if abs(correct.mean() - result.test_accuracy) > 1e-6:
         raise _misfit(result, f"{correct.sum()} hits of {count} images")
     return correct
 
 
-def _misfit(result: dict, received: str) -> UserError:
+def _misfit(result: Result, received: str) -> UserError:
     return UserError(
-        f"Expected `test_correct` of network {result.get('network_id')} to "
+        f"Expected `test_correct` of network {result.network_id} to "
         "hold a bit for each test image that agrees with its test accuracy. "
         f"Received: {received}. Delete its folder to train it again."
     )

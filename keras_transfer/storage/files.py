@@ -26,9 +26,44 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(name)
 
 
+def leftovers(folder: Path) -> list[str]:
+    """Lists what the temporary files and folders of a folder stand for.
+
+    Args:
+        folder: Path.
+
+    Returns:
+        List of strings, the stems of the paths that they were to replace,
+        each once and in order.
+    """
+    return sorted({_stem(path.name) for path in folder.glob(_pattern())})
+
+
+def find_leftovers(folder: Path) -> list[Path]:
+    """Finds the temporary files and folders below a folder.
+
+    Args:
+        folder: Path.
+    """
+    return sorted(folder.rglob(_pattern()))
+
+
+def _pattern(stem: str = "*") -> str:
+    return f".{stem}.*.tmp*"
+
+
+def _stem(name: str) -> str:
+    # A drawn number and `.tmp` follow, and perhaps a suffix.
+    return name[1 : name.rindex(".tmp")].rpartition(".")[0]
+
+
 def has_leftovers(folder: Path) -> bool:
-    """Returns whether a folder holds temporary files."""
-    return any(folder.glob(".*.tmp*"))
+    """Returns whether a folder holds temporary files.
+
+    Args:
+        folder: Path.
+    """
+    return any(folder.glob(_pattern()))
 
 
 def remove_leftovers(folder: Path, stem: str = "") -> None:
@@ -39,8 +74,7 @@ def remove_leftovers(folder: Path, stem: str = "") -> None:
         stem: String, of the paths whose temporaries are meant. Defaults to
             `""` for all.
     """
-    pattern = f".{stem}.*.tmp*" if stem else ".*.tmp*"
-    for path in folder.glob(pattern):
+    for path in folder.glob(_pattern(stem or "*")):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -3,6 +3,7 @@
 It is `log_dir/<study>/<data set>/split0/A3B+/seed0-<id>/`:
 
 - `settings.json`  everything that determines the result
+- `command.json`   the command that last trained it
 - `status.json`    RUNNING, COMPLETED or FAILED, since when
 - `epochs.jsonl`   one row an epoch
 - `checkpoint.npz` the last finished epoch, gone once the network is finished
@@ -19,7 +20,6 @@ study it does that for.
 import contextlib
 import dataclasses
 import datetime
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from pathlib import Path
 
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec, from_dict, to_dict
-from keras_transfer.storage import locks
+from keras_transfer.storage import locks, tree
 from keras_transfer.storage.files import (
     file_sha256,
     has_leftovers,
@@ -35,23 +35,40 @@ from keras_transfer.storage.files import (
     remove_leftovers,
     write_atomically,
 )
-
-LOCKS = ".locks"  # folder of the locks in a log folder
-EVENTS = "tb"  # folder of the event files; its name begins every run's
-STUDY_RUNS = "0 study"  # in that folder: sorts before the networks' runs
+from keras_transfer.storage.result import Result, seal, unseal
+from keras_transfer.storage.stored_command import (
+    StoredCommand,
+    read_command,
+    write_command,
+)
 
 
 @dataclasses.dataclass(frozen=True)
-class Network:
-    """A network's place in the store.
+class NetworkFolder:
+    """A network's place in a log folder.
 
     Args:
         spec: `NetworkSpec`.
         folder: Path.
+        command: `StoredCommand` or `None`, what is kept beside the settings
+            when training begins. Defaults to `None`.
     """
 
     spec: NetworkSpec
     folder: Path
+    command: StoredCommand | None = dataclasses.field(
+        default=None, compare=False
+    )
+
+    @property
+    def log_dir(self) -> Path:
+        """The log folder that this folder lies in."""
+        return tree.log_dir_of(self.folder)
+
+    @property
+    def result_path(self) -> Path:
+        """What the network reached, once it is finished."""
+        return self.folder / "result.json"
 
     @property
     def model_path(self) -> Path:
@@ -66,8 +83,7 @@ class Network:
     @property
     def lock_path(self) -> Path:
         """Lock that whoever trains this network holds."""
-        folder = self.folder.parents[4] / LOCKS
-        return folder / f"{self.spec.network_id}.lock"
+        return self.log_dir / tree.LOCKS / f"{self.spec.network_id}.lock"
 
     def events_dir(self, run: str) -> Path:
         """Returns the folder of one of this network's TensorBoard runs.
@@ -78,13 +94,13 @@ class Network:
         Raises:
             UserError: If a symbolic link leads it out of the log folder.
         """
-        spec, log_dir = self.spec, self.folder.parents[4]
+        spec, log_dir = self.spec, self.log_dir
         words = [spec.label, spec.division.replace("split", "s")]
         words.append(f"r{spec.seed}")
         if spec.target_images is not None:
             words += [f"{spec.target_images}x", f"d{spec.draw}"]
-        unique = f"{spec.data.name.replace('/', '-')} {spec.network_id}"
-        folder = log_dir / EVENTS / " ".join(words) / run / unique
+        unique = f"{tree.file_name(spec.data.name)} {spec.network_id}"
+        folder = log_dir / tree.EVENTS / " ".join(words) / run / unique
         if not folder.resolve().is_relative_to(log_dir.resolve()):
             raise UserError(
                 f"{folder} lies outside the log folder: a symbolic link leads "
@@ -93,21 +109,22 @@ class Network:
         return folder
 
     @contextlib.contextmanager
-    def claim(self) -> Iterator["Network | None"]:
+    def claim(self) -> Iterator["NetworkFolder | None"]:
         """Keeps other processes from training this network meanwhile.
 
         Yields:
-            `Network`, in the folder of whichever study has begun it by now,
+            `NetworkFolder`, that of whichever study has begun it by now,
             or `None` if another process is training it.
         """
         with locks.hold(self.lock_path) as held:
             if not held:
                 yield None
                 return
-            log_dir = self.folder.parents[4]
-            pattern = f"*/*/*/*/seed*-{self.spec.network_id}/settings.json"
-            begun = next(iter(sorted(log_dir.glob(pattern))), None)
-            place = Network(self.spec, begun.parent) if begun else self
+            name = f"seed*-{self.spec.network_id}"
+            begun = tree.find_files(self.log_dir, "settings.json", name)
+            place = self
+            if begun:
+                place = dataclasses.replace(self, folder=begun[0].parent)
             remove_leftovers(place.folder)
             yield place
 
@@ -135,7 +152,17 @@ class Network:
                     "choose another `--log-dir`."
                 )
         write_atomically(path, json.dumps(to_dict(self.spec), indent=1))
+        if self.command is not None:
+            write_command(self.folder, self.command)
         self.set_status("RUNNING")
+
+    def keep_command(self) -> None:
+        """Keeps the command of a study that found the network finished.
+
+        One that is there stays: it trained the network.
+        """
+        if self.command is not None and read_command(self.folder) is None:
+            write_command(self.folder, self.command)
 
     def set_status(self, status: str, **details) -> None:
         """Writes `status.json`: RUNNING, COMPLETED or FAILED, since when."""
@@ -172,29 +199,30 @@ class Network:
         details = {"error": message, "record": record, "trace": trace}
         self.set_status("FAILED", **details, died=died)
 
-    def complete(self, result: dict) -> None:
+    def complete(self, result: Result) -> Result:
         """Writes the result, the last file of a finished network.
 
         Args:
-            result: Dict of JSON values; the settings, the network's id and
-                checksums of the result and the model are added.
+            result: `Result`.
+
+        Returns:
+            `Result`, with the settings, the network's id and the checksum of
+            the model that were added.
         """
-        content = {
-            "network_id": self.spec.network_id,
-            "settings": to_dict(self.spec),
+        filed = dataclasses.replace(
+            result,
+            network_id=self.spec.network_id,
+            settings=to_dict(self.spec),
             # A trial of a search saves no model.
-            "model_sha256": (
+            model_sha256=(
                 file_sha256(self.model_path)
                 if self.model_path.is_file()
                 else None
             ),
-            **result,
-        }
-        content["sha256"] = _checksum(content)
-        write_atomically(
-            self.folder / "result.json", json.dumps(content, indent=1)
         )
+        write_atomically(self.result_path, seal(filed.to_json()))
         self.tidy()
+        return filed
 
     def tidy(self) -> None:
         """Drops what a finished network needs no more."""
@@ -208,35 +236,31 @@ class Network:
                 if network is not None:
                     network.tidy()
 
-    def read_result(self) -> dict | None:
+    def read_result(self) -> Result | None:
         """Reads the result of a finished network.
 
         Returns:
-            Dict, or `None` if there is none.
+            `Result`, or `None` if there is none.
 
         Raises:
             DamagedResult: If the file was cut short, edited, or belongs to
                 another network.
         """
-        path = self.folder / "result.json"
+        path = self.result_path
         if not path.is_file():
             return None
-        content = read_json(path)
-        if (
-            not isinstance(content, dict)
-            or content.pop("sha256", None) != _checksum(content)
-            or content.get("network_id") != self.spec.network_id
-        ):
+        content = unseal(read_json(path))
+        if content is None or content.get("network_id") != self.spec.network_id:
             raise DamagedResult(path)
-        return content
+        return Result.from_json(content)
 
-    def whole_result(self) -> dict | None:
+    def whole_result(self) -> Result | None:
         """Returns the result if it is sound and its model is there."""
         try:
             result = self.read_result()
         except DamagedResult:
             return None
-        if result is None or result["model_sha256"] is None:
+        if result is None or result.model_sha256 is None:
             return result
         return result if self.model_path.is_file() else None
 
@@ -247,8 +271,3 @@ class DamagedResult(Exception):
     def __init__(self, path: Path):
         super().__init__(str(path))
         self.path = path
-
-
-def _checksum(content: dict) -> str:
-    text = json.dumps(content, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()

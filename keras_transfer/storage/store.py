@@ -1,42 +1,30 @@
-"""All networks of a log folder, found by their ids.
-
-A finished network is found in every study of the log folder, so a base is
-shared by all studies that need it. What is in its folder: `network_folder`.
-"""
+"""A study's networks as they are written, in a log folder shared by all."""
 
 import contextlib
+import dataclasses
 import os
-import re
 from pathlib import Path
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs.network import (
-    NetworkSpec,
-    check_dataset_name,
-    from_dict,
-)
-from keras_transfer.specs.paths import user_path
-from keras_transfer.storage.files import (
-    file_sha256,
-    read_json,
-    remove_leftovers,
-    temporary_beside,
-)
-from keras_transfer.storage.network_folder import LOCKS, DamagedResult, Network
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.storage import tree
+from keras_transfer.storage.files import remove_leftovers, temporary_beside
+from keras_transfer.storage.log_folder import LogFolder, examine
+from keras_transfer.storage.network_folder import NetworkFolder
+from keras_transfer.storage.result import Result
+from keras_transfer.storage.stored_command import StoredCommand
 
 
-class RunStore:
-    """All networks of a log folder.
+class RunStore(LogFolder):
+    """A log folder that a study writes its networks to.
 
     Args:
         log_dir: Path or string.
         study: String, name of the study that new networks are filed under.
         cache_dir: Path or `None`, folder of decoded data sets. Defaults to
             `None` for `.cache` in the log folder.
-
-    Attributes:
-        cache_dir: Path; safe to delete.
-        notices: List of strings, results that were found damaged.
+        command: Sequence of strings, the words of the command that runs the
+            study, kept beside each network. Defaults to none.
     """
 
     def __init__(
@@ -44,31 +32,18 @@ class RunStore:
         log_dir: str | Path,
         study: str,
         cache_dir: str | Path | None = None,
+        command: tuple[str, ...] = (),
     ):
-        if re.match(r"[a-z][a-z0-9+.-]+:/", str(log_dir)):
-            raise UserError(
-                "Expected `--log-dir` to be a folder of this machine, or one "
-                f"that is mounted on it. Received: {str(log_dir)!r}. Images "
-                "are memory-mapped and checkpoints renamed into place, which "
-                "object storage cannot do: write to a folder and copy it "
-                "there afterwards."
-            )
-        self.log_dir = user_path(log_dir)
+        super().__init__(log_dir, cache_dir)
         self.study = study
-        self.cache_dir = user_path(cache_dir or self.log_dir / ".cache")
-        self.notices: list[str] = []
-        self._known: dict[str, Path] = {}
-        self.look_again()
+        self.command = None
+        if command:
+            self.command = StoredCommand(study, tuple(command))
 
     @property
     def study_dir(self) -> Path:
         """Folder of this study's networks."""
         return self.log_dir / self.study
-
-    @property
-    def locks_dir(self) -> Path:
-        """Folder of the locks of all networks."""
-        return self.log_dir / LOCKS
 
     def check_writable(self) -> None:
         """Makes the log folder and fails early if it cannot be written.
@@ -87,78 +62,40 @@ class RunStore:
                 f"({error.strerror}). Choose another with `--log-dir`."
             ) from error
 
-    def look_again(self) -> None:
-        """Finds the networks that other processes have begun since."""
-        self._known = {
-            folder.name.rsplit("-", 1)[-1]: folder
-            for folder in self.folders()
-            if (folder / "settings.json").is_file()
-        }
+    def find(self, spec: NetworkSpec) -> NetworkFolder:
+        """Returns a network's folder, also of one that is still to begin.
 
-    def folders(self) -> list[Path]:
-        """Returns the folders of networks, in order.
-
-        Those that a symbolic link leads out of the log folder are left out.
+        Args:
+            spec: `NetworkSpec`.
         """
-        root = self.log_dir.resolve()
-        return [
-            path
-            for path in sorted(self.log_dir.glob("*/*/*/*/seed*-*"))
-            if path.is_dir() and path.resolve().is_relative_to(root)
-        ]
+        return self.network(spec)
 
-    def network(self, spec: NetworkSpec) -> Network:
-        """Returns a network's place, in whichever study it was trained.
+    def network(self, spec: NetworkSpec) -> NetworkFolder:
+        """Returns a network's folder: where it was begun, or will be.
+
+        Args:
+            spec: `NetworkSpec`.
+
+        Returns:
+            `NetworkFolder`, in whichever study it was begun.
 
         Raises:
             UserError: If its folder would lie outside the log folder.
         """
-        known = self._known.get(spec.network_id)
-        if known is not None:
-            return Network(spec, known)
-        data = spec.data
-        check_dataset_name(data.name)
-        folder = (
-            self.study_dir
-            / data.name.replace("/", "-")
-            / spec.division
-            / spec.label
-            / f"seed{spec.seed}-{spec.network_id}"
-        )
+        found = super().find(spec)
+        if found is not None:
+            return dataclasses.replace(found, command=self.command)
+        folder = tree.network_path(self.study_dir, spec)
         if not folder.resolve().is_relative_to(self.log_dir.resolve()):
             raise UserError(
                 f"{folder} lies outside the log folder: a symbolic link leads "
                 f"to {folder.resolve()}. Replace the link by a folder."
             )
-        return Network(spec, folder)
-
-    def result(
-        self, spec: NetworkSpec, check_model: bool = False
-    ) -> dict | None:
-        """Returns the result of a finished network, or `None`.
-
-        A query: it changes nothing. A damaged result counts as missing, and
-        `notices` says so; `set_aside_damaged` makes room for a new one.
-
-        Args:
-            spec: `NetworkSpec`.
-            check_model: Boolean, whether to read the whole `model.keras` as
-                well and compare its checksum.
-
-        Returns:
-            Dict or `None`.
-        """
-        result, damage = self._examine(spec, check_model)
-        if damage:
-            self._notice(
-                f"{self._result_path(spec)} {damage}; its network counts as "
-                "not finished, and is trained again when its study is started."
-            )
-        return result
+        return NetworkFolder(spec, folder, self.command)
 
     def set_aside_damaged(
         self, spec: NetworkSpec, check_model: bool = False
-    ) -> dict | None:
+    ) -> Result | None:
         """Renames a damaged result, and returns a sound one as `result` does.
 
         Called when a study starts training: the network is trained again and
@@ -169,13 +106,14 @@ class RunStore:
             check_model: Boolean, as of `result`.
 
         Returns:
-            Dict or `None`.
+            `Result` or `None`.
         """
-        result, damage = self._examine(spec, check_model)
+        network = self.network(spec)
+        result, damage = examine(network, check_model)
         if damage:
-            path = self._result_path(spec)
+            path = network.result_path
             aside = path.with_name(path.name + ".damaged")
-            self._notice(
+            self.notice(
                 f"{path} {damage}; it is set aside as {aside.name} and its "
                 "network is trained again."
             )
@@ -183,42 +121,3 @@ class RunStore:
             with contextlib.suppress(OSError):
                 os.replace(path, aside)
         return result
-
-    def _examine(
-        self, spec: NetworkSpec, check_model: bool
-    ) -> tuple[dict | None, str]:
-        """Returns the result, or `None` and what is wrong, if anything is."""
-        network = self.network(spec)
-        try:
-            result = network.read_result()
-        except DamagedResult:
-            return None, "was cut short or edited"
-        if result is None or result["model_sha256"] is None:
-            return result, ""
-        if not network.model_path.is_file():
-            return None, "has lost its model.keras"
-        if check_model:
-            if file_sha256(network.model_path) != result["model_sha256"]:
-                damage = "does not fit its model.keras, which is damaged"
-                return None, damage
-        return result, ""
-
-    def _result_path(self, spec: NetworkSpec) -> Path:
-        return self.network(spec).folder / "result.json"
-
-    def _notice(self, text: str) -> None:
-        if text not in self.notices:  # a plan asks for each network twice
-            self.notices.append(text)
-
-    def finished(self) -> list[dict]:
-        """Returns every readable result of the log folder."""
-        results = []
-        for folder in self.folders():
-            content = read_json(folder / "result.json")
-            try:
-                result = self.result(from_dict(content["settings"]))
-            except (KeyError, TypeError, UserError):
-                continue  # not of ours
-            if result is not None:
-                results.append(result)
-        return results

@@ -9,6 +9,7 @@ from keras_transfer.datasets.sources import FOLDER
 from keras_transfer.errors import UserError
 from keras_transfer.specs import presets, rates
 from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.origins import Random
 from keras_transfer.specs.presets import Preset
 
 # Where a study's command line sets a field: part of the recipe, field, flag.
@@ -93,7 +94,7 @@ def _study_flags(spec: NetworkSpec) -> tuple[str, list[str], list[str]]:
     layers = ["--layers", str(spec.n)]
     splits = ["--splits", str(spec.data.split)]
     missing = []
-    if spec.target == "all" and spec.base is not None:
+    if spec.target == "all" and not spec.is_base:
         missing.append("random layers of a network on all classes")
     if spec.target_images is not None:
         flags = ["--images", str(spec.target_images)]
@@ -103,16 +104,18 @@ def _study_flags(spec: NetworkSpec) -> tuple[str, list[str], list[str]]:
         # Every study of target sizes has transfers.
         flags += ["--draws", str(spec.draw), "--layers", str(spec.n or 1)]
         return "target_size", flags, missing
-    if spec.base == "random":
-        flags = [*splits, *layers, "--initializations", spec.initialization]
+    origin = spec.origin
+    if isinstance(origin, Random):
+        flags = [*splits, *layers, "--initializations", origin.initialization]
         return "random_weights", flags, missing
     if spec.target == "all":
         return "all_classes", splits, missing
-    if spec.preserved is not None:
+    row = spec.treatment_row
+    if not (row.is_base or row.in_grid):
         flags = [*splits, *layers, "--preserved", str(spec.preserved)]
         return "preserved_layers", flags, missing
     treatments = ["--treatments"]
-    if spec.base is not None:
+    if row.in_grid:
         treatments = [*layers, "--treatments", spec.treatment]
     if spec.data.halves is None:
         return "similar_datasets", [*splits, *treatments], missing
@@ -122,7 +125,7 @@ def _study_flags(spec: NetworkSpec) -> tuple[str, list[str], list[str]]:
 def _trained_twice_as_long(spec: NetworkSpec) -> NetworkSpec | None:
     """Returns the base that `boost` lists again with twice the epochs."""
     solver = spec.solver
-    if spec.base is not None or solver.epochs % 2:
+    if not spec.is_base or solver.epochs % 2:
         return None
     solver = dataclasses.replace(
         solver, epochs=solver.epochs // 2, step_every=solver.step_every // 2

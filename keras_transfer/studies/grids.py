@@ -3,11 +3,14 @@
 import dataclasses
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs.network import HALVES, INITIALIZATIONS, NetworkSpec
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.origins import ABOVE, HALVES, INITIALIZATIONS
 from keras_transfer.specs.presets import Preset
-from keras_transfer.specs.treatments import TREATMENTS
-
-LONG = "base, twice as long"
+from keras_transfer.specs.treatments import (
+    CHOICES,
+    OWN,
+    find_treatment,
+)
 
 
 def long_bases(bases: list[NetworkSpec]) -> list[NetworkSpec]:
@@ -49,8 +52,9 @@ def similar_networks(
         splits: Tuple of integers, numbers of random splits.
         seeds: Tuple of integers.
         layers: Tuple of integers, the `n`, each 1 to 7.
-        treatments: Tuple of strings, among `TREATMENTS`; empty for the base
-            networks alone.
+        treatments: Tuple of strings, among `CHOICES`; empty for the base
+            networks alone. An n that a treatment has no networks of is left
+            out: all layers above 7 are none.
         mean: String, `"base"` or `"target"`.
         halves: Pair of tuples of class indices, A and B, or `None` for the
             random halves of each split; section 4.2 divides by kind.
@@ -67,7 +71,7 @@ def similar_networks(
           4.1.
     """
     _check_values("--layers", layers, range(1, 8), "1 to 7")
-    _check_values("--treatments", treatments, TREATMENTS, list(TREATMENTS))
+    _check_values("--treatments", treatments, CHOICES, list(CHOICES))
     for flag, values in (("--splits", splits), ("--seeds", seeds)):
         _check_values(flag, values, range(2**31), "0 or more")
         if not values:
@@ -87,20 +91,14 @@ def similar_networks(
                         seed=seed,
                     )
                 )
-    bases = list(networks)
-    for base in bases:
-        other = HALVES[1 - HALVES.index(base.target)]
-        for n in sorted(layers):
-            for treatment in treatments:
-                networks.append(
-                    dataclasses.replace(
-                        base,
-                        base=base.target if treatment[0] == "B" else other,
-                        n=n,
-                        mode="finetuned" if treatment[-1] == "+" else "frozen",
-                    )
-                )
-    return networks
+    rows = [find_treatment(name) for name in treatments]
+    return networks + [
+        dataclasses.replace(base, **row.settings(base.target, n))
+        for base in networks
+        for n in sorted(layers)
+        for row in rows
+        if row.has(n)
+    ]
 
 
 def random_networks(
@@ -214,12 +212,10 @@ def few_image_transfers(
         UserError: If a layer is out of range or repeated.
     """
     _check_values("--layers", layers, range(1, 8), "1 to 7")
+    other = find_treatment("AnB")
     return [
         dataclasses.replace(
-            target,
-            base=HALVES[1 - HALVES.index(target.target)],
-            n=n,
-            mode=mode,
+            target, **{**other.settings(target.target, n), "mode": mode}
         )
         for target in targets
         for n in sorted(layers)
@@ -249,20 +245,15 @@ def preserved_networks(
     """
     _check_values("--layers", layers, range(1, 8), "1 to 7")
     _check_values("--preserved", preserved, range(7), "0 to 6")
-    found = []
-    for target in bases:
-        other = HALVES[1 - HALVES.index(target.target)]
-        for n in sorted(layers):
-            for count in preserved:
-                if n + count > 7:
-                    continue
-                for base in (target.target, other):
-                    found.append(
-                        dataclasses.replace(
-                            target, base=base, n=n, preserved=count or None
-                        )
-                    )
-    return found
+    rows = [find_treatment(name) for name in ("BnB", "AnB")]
+    return [
+        dataclasses.replace(base, **row.settings(base.target, n, count or None))
+        for base in bases
+        for n in sorted(layers)
+        for count in preserved
+        if n + count <= ABOVE
+        for row in rows
+    ]
 
 
 def published_networks(specs: list[NetworkSpec]) -> list[NetworkSpec]:
@@ -279,6 +270,6 @@ def published_networks(specs: list[NetworkSpec]) -> list[NetworkSpec]:
     return [
         spec
         for spec in specs
-        if (spec.base != spec.target or spec.target == "A")
+        if (spec.treatment_row.source != OWN or spec.target == "A")
         and (spec.mode == "frozen" or spec.data.split < 2)
     ]

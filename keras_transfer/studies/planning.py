@@ -23,7 +23,7 @@ from keras_transfer.specs.costs import (
 )
 from keras_transfer.specs.network import HALVES, NetworkSpec
 from keras_transfer.specs.paths import user_path
-from keras_transfer.storage.store import RunStore
+from keras_transfer.storage.log_folder import LogFolder
 
 # One core of a 2024 server sustains about this in float32; used until a
 # finished network of the log folder tells better.
@@ -53,12 +53,12 @@ TFDS_BYTES = {"imagenet2012": 155 * 10**9}
 
 
 def find_facts(
-    store: RunStore, name: str, image_size: int, data_dir: str | None
+    store: LogFolder, name: str, image_size: int, data_dir: str | None
 ) -> DatasetFacts | None:
     """Reads the size of a data set from small files, without TensorFlow.
 
     Args:
-        store: `RunStore`, whose cache may hold the decoded data set.
+        store: `LogFolder`, whose cache may hold the decoded data set.
         name: String, TFDS name.
         image_size: Integer.
         data_dir: String or `None`, TFDS folder.
@@ -126,12 +126,12 @@ def _counts(spec: NetworkSpec, facts: DatasetFacts) -> Counts:
 
 
 def find_class_names(
-    store: RunStore, name: str, image_size: int, data_dir: str | None
+    store: LogFolder, name: str, image_size: int, data_dir: str | None
 ) -> list[str] | None:
     """Reads the names of all classes from small files, without TensorFlow.
 
     Args:
-        store: `RunStore`, whose cache may hold the decoded data set.
+        store: `LogFolder`, whose cache may hold the decoded data set.
         name: String, TFDS name.
         image_size: Integer.
         data_dir: String or `None`, TFDS folder.
@@ -262,7 +262,7 @@ class Plan:
 
 def make_plan(
     specs: list[NetworkSpec],
-    store: RunStore,
+    store: LogFolder,
     facts: DatasetFacts | None,
     workers: int = 1,
     threads: int = 1,
@@ -272,7 +272,7 @@ def make_plan(
 
     Args:
         specs: List of `NetworkSpec`, in order of need.
-        store: `RunStore`.
+        store: `LogFolder`.
         facts: `DatasetFacts` or `None` if not known yet.
         workers: Integer, networks trained at the same time.
         threads: Integer, threads of each.
@@ -286,11 +286,11 @@ def make_plan(
     rates = []
     if facts is not None:
         for spec, result in finished.items():
-            if result is None or result["resumed_at_epoch"]:
+            if result is None or result.resumed_at_epoch:
                 continue
-            spent = max(0.1, result["seconds"] - START_SECONDS / 2)
-            spent *= max(1, result["environment"]["threads"])
-            reused = result["reused_keras_layers"] > 0
+            spent = max(0.1, result.seconds - START_SECONDS / 2)
+            spent *= max(1, result.environment.get("threads", 1))
+            reused = result.reused_keras_layers > 0
             rates.append(training_cost(spec, facts, reused) / spent)
     rate = threads * (statistics.median(rates) if rates else GUESSED_FLOPS)
     planned = []

@@ -11,7 +11,9 @@ from keras_transfer.datasets import splits
 from keras_transfer.datasets.pools import ImagePool, find_pool, has_changed
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.origins import Copied
 from keras_transfer.storage import locks
+from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies.executors.processes import (
     Executor,
@@ -52,7 +54,7 @@ class Reporter:
     def epoch(self, spec: NetworkSpec, row: dict) -> None:
         """A network finished an epoch."""
 
-    def finished(self, spec: NetworkSpec, result: dict) -> None:
+    def finished(self, spec: NetworkSpec, result: Result) -> None:
         """A network is trained and filed."""
 
     def failed(self, spec: NetworkSpec, message: str) -> None:
@@ -61,7 +63,7 @@ class Reporter:
     def taken(self, spec: NetworkSpec, holder: str) -> None:
         """Another process, `holder`, is training a network."""
 
-    def found(self, spec: NetworkSpec, result: dict) -> None:
+    def found(self, spec: NetworkSpec, result: Result) -> None:
         """Another process finished a network meanwhile."""
 
     def waiting(self, taken: dict[NetworkSpec, str]) -> None:
@@ -248,11 +250,11 @@ def _pass_on(store: RunStore, reporter: Reporter) -> None:
     store.notices.clear()
 
 
-def _check_images(spec, result: dict, pool: ImagePool, store: RunStore):
-    if result["data_fingerprint"] != pool.fingerprint:
+def _check_images(spec, result: Result, pool: ImagePool, store: RunStore):
+    if result.data_fingerprint != pool.fingerprint:
         raise UserError(
             f"{spec.name} in {store.log_dir} was trained on other images "
-            f"(version {result['data_version']}) than {pool.name} "
+            f"(version {result.data_version}) than {pool.name} "
             f"holds now (version {pool.version}). Choose another "
             "`--log-dir`."
         )
@@ -263,8 +265,8 @@ def _inspect(pending: list[NetworkSpec], pool: ImagePool) -> None:
     needs = {}
     for spec in pending:
         needs[spec.data, spec.target, spec.target_images, spec.draw or 0] = None
-        if spec.base not in (None, "random"):
-            needs[spec.data, spec.base] = None
+        if isinstance(spec.origin, Copied):
+            needs[spec.data, spec.origin.half] = None
     worker = Worker(inspect, (pool.folder, list(needs)))
     message = worker.next_message()
     if message[0] == "user_error":
@@ -411,7 +413,7 @@ class _Schedule:
         self.taken[spec] = holder
         self.reporter.taken(spec, holder)
 
-    def _find(self, spec: NetworkSpec, result: dict) -> None:
+    def _find(self, spec: NetworkSpec, result: Result) -> None:
         _check_images(spec, result, self.pool, self.store)
         self.ready.add(spec)
         self.outcome.found.append(spec)

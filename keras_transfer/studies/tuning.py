@@ -17,8 +17,9 @@ from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.storage.event_files import EventFile
 from keras_transfer.storage.files import write_atomically
-from keras_transfer.storage.network_folder import EVENTS, STUDY_RUNS, Network
+from keras_transfer.storage.network_folder import NetworkFolder
 from keras_transfer.storage.store import RunStore
+from keras_transfer.storage.tree import EVENTS, STUDY_RUNS
 from keras_transfer.studies.executors.processes import Executor
 from keras_transfer.studies.executors.quiet import quiet_import
 from keras_transfer.studies.scheduler import REUSE_GIGABYTES, run_study
@@ -193,7 +194,7 @@ def _tried(specs, values, epochs) -> list[NetworkSpec]:
             spec,
             solver=dataclasses.replace(spec.solver, epochs=epochs, **values),
             # The base is the study's own, whatever this trial tries.
-            base_solver=None if spec.base is None else spec.solver,
+            base_solver=None if spec.is_base else spec.solver,
         )
         for spec in specs
     ]
@@ -212,7 +213,7 @@ def _run(tried, values, store: RunStore, **options) -> Trial:
     executions = []
     for spec in tried:
         result = store.result(spec)
-        accuracy = None if result is None else result["val_accuracy"]
+        accuracy = None if result is None else result.val_accuracy
         executions.append(
             {
                 "network": spec.name,
@@ -224,7 +225,7 @@ def _run(tried, values, store: RunStore, **options) -> Trial:
     return Trial(values, tried[0].solver.epochs, executions, score)
 
 
-def _diverged(network: Network) -> bool:
+def _diverged(network: NetworkFolder) -> bool:
     """Whether a network failed because its loss was no number."""
     try:
         status = json.loads((network.folder / "status.json").read_text())

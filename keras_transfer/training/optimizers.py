@@ -1,7 +1,6 @@
 """The paper's solver for Keras: decay inside the gradient, faster biases."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_transfer.errors import UserError
@@ -135,9 +134,6 @@ class Muon(CaffeSGD):
             end == "kernel" and parent != LAYER_NAMES[-1]
             for parent, end in parts
         ]
-        # Of the weights that training starts from: a network is compiled,
-        # and its optimizer built, before a checkpoint is restored.
-        self._norms = [float(np.linalg.norm(v.numpy())) for v in variables]
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
@@ -153,8 +149,7 @@ class Muon(CaffeSGD):
         step = ops.reshape(orthogonal(matrix), variable.shape)
         rate = learning_rate * self._rates[index] * self.muon_rate
         moved = ops.subtract(variable, ops.multiply(step, rate))
-        norm = ops.sqrt(ops.sum(ops.square(moved)))
-        self.assign(variable, moved * (self._norms[index] / norm))
+        self.assign(variable, moved * (_norm(variable) / _norm(moved)))
 
     def last_step(self, variable):
         if self._hidden[self._get_variable_index(variable)]:
@@ -163,6 +158,10 @@ class Muon(CaffeSGD):
 
     def get_config(self):
         return {**super().get_config(), "muon_rate": self.muon_rate}
+
+
+def _norm(tensor):
+    return ops.sqrt(ops.sum(ops.square(tensor)))
 
 
 def orthogonal(matrix):
@@ -179,7 +178,7 @@ def orthogonal(matrix):
     wide = ops.transpose(matrix)
     tall = matrix.shape[0] > matrix.shape[1]
     x = wide if tall else matrix
-    x = x / (ops.sqrt(ops.sum(ops.square(x))) + 1e-7)
+    x = x / (_norm(x) + 1e-7)
     a, b, c = _QUINTIC
     for _ in range(_ROUNDS):
         square = ops.matmul(x, ops.transpose(x))

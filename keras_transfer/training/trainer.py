@@ -22,10 +22,11 @@ from keras_transfer.models import cnn
 from keras_transfer.models.saving import load_model, save_model
 from keras_transfer.specs.costs import count_images, weigh_reuse
 from keras_transfer.specs.network import NetworkSpec, SolverSpec
+from keras_transfer.specs.origins import Copied, Random
 from keras_transfer.specs.seeds import derive_seed
 from keras_transfer.storage.correctness import pack
-from keras_transfer.storage.network_folder import Network
-from keras_transfer.storage.result_fields import LEAST_LOOKS
+from keras_transfer.storage.network_folder import NetworkFolder
+from keras_transfer.storage.result import LEAST_LOOKS, Result
 from keras_transfer.training import devices, losses, optimizers, strategies
 from keras_transfer.training.callbacks import (
     Checkpoint,
@@ -63,9 +64,9 @@ def set_threads(threads: int, replicas: int = 1) -> None:
 
 
 def train_network(
-    network: Network,
+    network: NetworkFolder,
     pool: ImagePool,
-    source: Network | None = None,
+    source: NetworkFolder | None = None,
     report: Callable[[dict], None] | None = None,
     feature_store: FeatureStore | None = None,
     test: bool = True,
@@ -73,16 +74,17 @@ def train_network(
     strategy: strategies.Strategy | None = None,
     observe: str = "default",
     build_optimizer: Callable = optimizers.build_optimizer,
-) -> dict:
+) -> Result:
     """Trains one network to its end and files its result.
 
     Goes on from the last finished epoch if a checkpoint is there; the result
     is then bit-identical to that of an uninterrupted run.
 
     Args:
-        network: `Network`, its settings and folder.
+        network: `NetworkFolder`, its settings and folder.
         pool: `ImagePool`.
-        source: `Network` or `None`, the finished base that layers come from.
+        source: `NetworkFolder` or `None`, the finished base that layers come
+            from.
         report: Callable or `None`, called with each epoch's row.
         feature_store: `FeatureStore` or `None`, where the output of frozen
             layers is kept if that pays; the result is the same without.
@@ -98,7 +100,7 @@ def train_network(
             another optimizer, of which the network's id knows nothing.
 
     Returns:
-        Dict, the content of `result.json`.
+        `Result`, what was filed.
 
     Raises:
         NetworkFailed: If the loss is not finite, the base is damaged, the
@@ -156,9 +158,14 @@ class _Training:
             self.seed,
             strategy.replicas,
         )
-        if spec.base == "random":
+        origin = spec.origin
+        if isinstance(origin, Random):
             random_layers.redraw(
-                self.model, spec.n, spec.initialization, base_model, self.seed
+                self.model,
+                origin.n,
+                origin.initialization,
+                base_model,
+                self.seed,
             )
         plan = actions.plan_network(spec, self.model, base_model)
         self.copied = [action.layer for action in plan if action.copy]
@@ -178,9 +185,9 @@ class _Training:
         """Returns whose mean image is subtracted, and the image."""
         spec, part = self.spec, self.half
         name = spec.target
-        has_source = spec.base is not None and spec.base != "random"
-        if has_source and spec.data.mean == "base":
-            name = spec.base
+        origin = spec.origin
+        if isinstance(origin, Copied) and spec.data.mean == "base":
+            name = origin.half
         if name != spec.target:
             part = load_half(self.pool, spec.data, name)
         return name, self.pool.mean_image(part.train.indices)
@@ -329,41 +336,40 @@ class _Training:
             "test_correct": pack(correct),
         }
 
-    def file_result(self, tested: dict) -> dict:
-        """Writes `result.json` and returns its content."""
+    def file_result(self, tested: dict) -> Result:
+        """Writes `result.json` and returns what it holds."""
         spec, half, rows = self.spec, self.half, self.rows
         validation = [row["val_accuracy"] for row in rows]
-        result = {
-            "label": spec.label,
-            "treatment": spec.treatment,
+        result = Result(
+            label=spec.label,
+            treatment=spec.treatment,
             **tested,
-            "val_accuracy": validation[-1],
-            "val_best10": _best10(validation),
-            "train_accuracy": rows[-1]["accuracy"],
-            "train_loss": rows[-1]["loss"],
-            "images": {
+            val_accuracy=validation[-1],
+            val_best10=_best10(validation),
+            train_accuracy=rows[-1]["accuracy"],
+            train_loss=rows[-1]["loss"],
+            images={
                 "train": len(half.train),
                 "validation": len(half.validation),
                 "test": len(half.test),
             },
-            "classes": half.class_names,
-            "classes_without_images": half.absent_classes(),
-            "steps": self.steps * spec.solver.epochs,
-            "reused_keras_layers": self.cut,
-            "mean_half": self.mean_half,
-            "mean_sha256": proof.sha256(tf.constant(self.mean)),
-            "data_fingerprint": self.pool.fingerprint,
-            "data_version": self.pool.version,
-            "data_parts": self.pool.describe_parts(),
-            "proof": self.proof.to_rows(),
-            "layers": self.statistics.table(self.copied),
-            "resumed_at_epoch": self.resumed_at,
-            "seconds": time.monotonic() - self.started,
-            "environment": {**environment(), **self.strategy.describe()},
-            "gpu_ids": devices.visible_gpus(),
-        }
-        self.network.complete(result)
-        return result
+            classes=half.class_names,
+            classes_without_images=half.absent_classes(),
+            steps=self.steps * spec.solver.epochs,
+            reused_keras_layers=self.cut,
+            mean_half=self.mean_half,
+            mean_sha256=proof.sha256(tf.constant(self.mean)),
+            data_fingerprint=self.pool.fingerprint,
+            data_version=self.pool.version,
+            data_parts=self.pool.describe_parts(),
+            proof=self.proof.to_rows(),
+            layers=self.statistics.table(self.copied),
+            resumed_at_epoch=self.resumed_at,
+            seconds=time.monotonic() - self.started,
+            environment={**environment(), **self.strategy.describe()},
+            gpu_ids=devices.visible_gpus(),
+        )
+        return self.network.complete(result)
 
 
 def _best10(validation: list[float]) -> float | None:

@@ -6,7 +6,8 @@ import keras
 
 from keras_transfer.errors import UserError
 from keras_transfer.models.layer_costs import starts_stage
-from keras_transfer.specs.network import MODES, NetworkSpec
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.origins import MODES, Copied
 from keras_transfer.transfer.copying import LayerPair, copy_layers
 from keras_transfer.transfer.flags import decide_flags
 from keras_transfer.transfer.proof import Proof
@@ -213,14 +214,14 @@ def plan_network(
     Args:
         spec: `NetworkSpec`.
         target: Built `keras.Sequential`.
-        source: Built `keras.Sequential`, or `None` if nothing is copied.
+        source: Built `keras.Sequential`, its base network, or `None`.
 
     Returns:
         Tuple of `LayerAction`; see `plan_transfer`.
-
-    Raises:
-        UserError: If the networks do not fit.
     """
-    if spec.base == "random":
-        source = None
-    return plan_transfer(target, source, spec.n, spec.mode, spec.preserved or 0)
+    origin = spec.origin
+    if isinstance(origin, Copied):
+        return plan_transfer(
+            target, source, origin.n, origin.mode, origin.above
+        )
+    return plan_transfer(target, None, origin.n)

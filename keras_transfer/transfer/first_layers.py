@@ -6,7 +6,7 @@ from keras_transfer.errors import UserError
 from keras_transfer.models.cuts import place_of, possible_cuts
 from keras_transfer.models.model_graph import Graph, leaf_layers, read_graph
 from keras_transfer.models.stages import Stages, stages
-from keras_transfer.specs.network import MODES
+from keras_transfer.specs.origins import MODES
 from keras_transfer.transfer.alignment import Alignment, align
 from keras_transfer.transfer.copying import LayerPair, Route, copy_layers
 from keras_transfer.transfer.flags import decide_flags

@@ -24,6 +24,7 @@ from keras_transfer.specs.network import DataSpec
 from keras_transfer.storage import locks
 from keras_transfer.storage.files import (
     file_sha256,
+    leftovers,
     new_array,
     remove_leftovers,
     temporary_beside,
@@ -320,8 +321,7 @@ class FeatureStore:
 
     def _drop_leftovers(self) -> None:
         """Deletes what killed processes were writing."""
-        for path in self.folder.glob(".*.tmp"):
-            key = path.name.split(".")[1]
+        for key in leftovers(self.folder):
             with locks.hold(self._lock_path(key)) as held:
                 if held:
                     remove_leftovers(self.folder, key)

@@ -19,7 +19,7 @@ def networks_section(survey: Survey, groups: list[Group]) -> str:
         for row in group.rows:
             spec, result = row.spec, row.result
             gain = ""
-            if spec.base is not None and spec in gains:
+            if not spec.is_base and spec in gains:
                 gain = points(gains[spec])
             body.append(
                 [
@@ -32,11 +32,11 @@ def networks_section(survey: Survey, groups: list[Group]) -> str:
                     str(spec.seed),
                     str(index),
                     escape(spec.data.name),
-                    f"{100 * result['val_accuracy']:.1f}",
-                    f"{100 * result['train_accuracy']:.1f}",
-                    f"{result['train_loss']:.3f}",
-                    f"{result['test_loss']:.3f}",
-                    f"{result['seconds'] / 60:.1f}",
+                    f"{100 * result.val_accuracy:.1f}",
+                    f"{100 * result.train_accuracy:.1f}",
+                    f"{result.train_loss:.3f}",
+                    f"{result.test_loss:.3f}",
+                    f"{result.seconds / 60:.1f}",
                     escape(study_of(survey, row)),
                     spec.network_id,
                 ]

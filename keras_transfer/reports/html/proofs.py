@@ -51,7 +51,7 @@ def _proof(survey: Survey, index: int, row: Row) -> str:
     )
     if not counts["holds"]:
         text += "; THE PROOF DOES NOT HOLD"
-    lines = "".join(_proof_line(tensor) for tensor in result["proof"])
+    lines = "".join(_proof_line(tensor) for tensor in result.proof)
     more = ""
     if command.rates:
         more += (
@@ -63,11 +63,11 @@ def _proof(survey: Survey, index: int, row: Row) -> str:
             '<p class="bad">No flag gives: '
             f"{escape('; '.join(command.unset))}.</p>"
         )
-    if result.get("resumed_at_epoch"):
-        epochs = ", ".join(map(str, result["resumed_at_epoch"]))
+    if result.resumed_at_epoch:
+        epochs = ", ".join(map(str, result.resumed_at_epoch))
         more += f'<p class="soft">Resumed at epoch {escape(epochs)}.</p>'
     folder = survey.folders[spec.network_id]
-    threads = result.get("environment", {}).get("threads", "?")
+    threads = result.environment.get("threads", "?")
     return (
         f'<details id="net-{spec.network_id}"><summary>{escape(text)}'
         f'</summary><code class="command">{escape(str(command))} --log-dir '
@@ -78,7 +78,7 @@ def _proof(survey: Survey, index: int, row: Row) -> str:
         "<th>source</th><th>shape</th><th>frozen</th><th>copied</th>"
         "<th>unchanged</th><th>SHA-256 before</th><th>after</th></tr></thead>"
         f"<tbody>{lines}</tbody></table></div>"
-        f"{layer_table(result.get('layers'))}</details>\n"
+        f"{layer_table(result.layers)}</details>\n"
     )
 
 
@@ -140,7 +140,7 @@ def proof_counts(row: Row) -> dict:
     Returns:
         Dict of integers, and `"holds"`, whether all are as planned.
     """
-    proof = row.result["proof"]
+    proof = row.result.proof
     frozen = [tensor for tensor in proof if tensor["frozen"]]
     planned = [t for t in proof if t["source_path"] is not None]
     copied = sum(map(_copied, planned))

@@ -32,13 +32,13 @@ def run_section(survey: Survey, groups: list[Group]) -> str:
     for index, group in enumerate(groups, 1):
         rows, recipe = group.rows, group.recipe
         flags, _ = recipe_flags(recipe)
-        spent = sum(row.result["seconds"] for row in rows) / 3600
+        spent = sum(row.result.seconds for row in rows) / 3600
         studies = {study_of(survey, row) for row in rows}
         body.append(
             [
                 f'<a href="#recipe-{index}">{index}</a>',
                 escape(recipe.data.name),
-                distinct(row.result["data_version"] for row in rows),
+                distinct(row.result.data_version for row in rows),
                 escape(recipe.model.name),
                 f"<code>{escape(' '.join(flags)) or '(none)'}</code>"
                 f"{extras(group)}",
@@ -74,15 +74,15 @@ def _halves(rows: list[Row]) -> str:
         data, result = row.spec.data, row.result
         key = (
             data.name,
-            str(result["data_version"]),
+            str(result.data_version),
             row.spec.division,
             row.spec.target,
         )
         halves.setdefault(key, result)
     items = []
     for (name, version, division, half), result in sorted(halves.items()):
-        classes = result["classes"]
-        images = result.get("images", {})
+        classes = result.classes
+        images = result.images
         counts = ", ".join(f"{images[part]:,} {part}" for part in images)
         items.append(
             f"<details><summary>{escape(name)} {escape(version)}, "
@@ -91,7 +91,7 @@ def _halves(rows: list[Row]) -> str:
             + (f"; images: {escape(counts)}" if counts else "")
             + f"</summary><p>{escape(', '.join(map(str, classes)))}</p>"
             '<p class="soft">Checksum of the images: '
-            f"<code>{escape(str(result['data_fingerprint']))}</code></p>"
+            f"<code>{escape(str(result.data_fingerprint))}</code></p>"
             "</details>"
         )
     return f"<h3>Halves of the classes</h3>{''.join(items)}" if items else ""
@@ -102,7 +102,7 @@ def versions_section(rows: list[Row]) -> str:
     environments: dict[tuple, int] = {}
     names: list[str] = list(_VERSIONS)
     for row in rows:
-        found = row.result.get("environment", {})
+        found = row.result.environment
         names += [name for name in found if name not in names]
         key = tuple(sorted((name, str(found[name])) for name in found))
         environments[key] = environments.get(key, 0) + 1

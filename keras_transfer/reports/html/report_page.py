@@ -18,6 +18,7 @@ from keras_transfer.reports.html.recipes import (
     run_section,
     versions_section,
 )
+from keras_transfer.reports.html.treatment_css import treatment_css
 from keras_transfer.reports.html.warnings import warnings_section
 from keras_transfer.storage.files import write_atomically
 
@@ -45,7 +46,8 @@ def html_page(survey: Survey) -> str:
         String, HTML.
     """
     groups = group_rows(survey.rows)
-    style, script = _STYLE.read_text(), _SCRIPT.read_text()
+    style = _STYLE.read_text() + treatment_css()
+    script = _SCRIPT.read_text()
     title = f"keras_transfer: networks in {survey.log_dir.resolve().name}"
     body = [
         _header(survey, groups, title),

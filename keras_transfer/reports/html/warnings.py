@@ -9,7 +9,7 @@ from keras_transfer.reports import summary
 from keras_transfer.reports.html.parts import code, count, link
 from keras_transfer.reports.html.proofs import proof_counts
 from keras_transfer.specs.network import COMPUTATION
-from keras_transfer.specs.treatments import TREATMENTS
+from keras_transfer.specs.treatments import CHOICES
 
 _SHOWN = 20  # warnings of one kind; the rest is counted
 
@@ -55,13 +55,13 @@ def warnings_section(survey: Survey, groups: list[Group]) -> str:
             where + code(escape(text))
             for text in summary.cautions(group.compared)
         ]
-        prints = {row.result["data_fingerprint"] for row in group.rows}
+        prints = {row.result.data_fingerprint for row in group.rows}
         if len(prints) > 1:
             items.append(
                 f"{where}trained on {len(prints)} different versions of the "
                 "images; do not compare these networks."
             )
-        own = {row.spec for row in group.compared if row.spec.base is None}
+        own = {row.spec for row in group.compared if row.spec.is_base}
         alone = {row.spec.own_base for row in group.rows} - own
         if alone:
             items.append(
@@ -89,7 +89,7 @@ def _uneven(rows: list[Row]) -> list[str]:
     """Names each treatment and its n that lack some split, seed or target."""
     whole = {row.group for row in rows if row.spec.target != "all"}
     texts = []
-    for treatment in TREATMENTS:
+    for treatment in CHOICES:
         chosen = results.select(rows, treatment)
         lacking = [
             str(n)

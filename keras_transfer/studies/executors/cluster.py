@@ -16,7 +16,7 @@ import types
 
 from keras_transfer.errors import UserError, first_line
 from keras_transfer.specs.network import NetworkSpec
-from keras_transfer.storage.network_folder import Network
+from keras_transfer.storage.network_folder import NetworkFolder
 from keras_transfer.studies.executors.processes import (
     GOES_ON,
     Message,
@@ -108,7 +108,7 @@ class ClusterExecutor:
         """See `workers.Executor`."""
         # Made here: NFS hides a folder for a while from who looked before.
         task.network.folder.mkdir(parents=True, exist_ok=True)
-        log_dir = task.network.folder.parents[4]
+        log_dir = task.network.log_dir
         home = Home(log_dir.absolute(), folder_id(log_dir), versions())
         arguments = (_absolute(task), self.threads, home)
         self._submit(_Run(task.network, EpochTail(task.network), arguments))
@@ -178,7 +178,7 @@ class ClusterExecutor:
 class _Run:
     """A network that is being trained, and how often its process died."""
 
-    network: Network
+    network: NetworkFolder
     tail: EpochTail
     arguments: tuple
     retries: int = 0
@@ -187,8 +187,10 @@ class _Run:
 def _absolute(task: Task) -> Task:
     """Returns a task whose paths hold in another working folder."""
 
-    def place(network: Network | None) -> Network | None:
-        return network and Network(network.spec, network.folder.absolute())
+    def place(network: NetworkFolder | None) -> NetworkFolder | None:
+        if network is None:
+            return None
+        return dataclasses.replace(network, folder=network.folder.absolute())
 
     store = task.feature_store
     return dataclasses.replace(

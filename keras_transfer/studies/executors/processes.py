@@ -24,7 +24,7 @@ from keras_transfer.datasets import halves, pools
 from keras_transfer.errors import NetworkFailed, UserError, disk_fault
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.storage import locks
-from keras_transfer.storage.network_folder import Network
+from keras_transfer.storage.network_folder import NetworkFolder
 from keras_transfer.training import devices, process_settings
 
 PRELOAD = ["keras_transfer.studies.executors.preload"]
@@ -39,8 +39,8 @@ class Task:
     """What training a network takes, wherever that is done.
 
     Args:
-        network: `Network`, its settings and folder.
-        source: `Network` or `None`, the finished base it copies from.
+        network: `NetworkFolder`, its settings and folder.
+        source: `NetworkFolder` or `None`, the finished base it copies from.
         pool_folder: Path of the decoded images.
         feature_store: Tuple of folder and bytes for the output of frozen
             layers, or `None`.
@@ -48,8 +48,8 @@ class Task:
         observe: String, likewise.
     """
 
-    network: Network
-    source: Network | None
+    network: NetworkFolder
+    source: NetworkFolder | None
     pool_folder: Path
     feature_store: tuple[Path, int] | None
     test: bool
@@ -67,7 +67,7 @@ class Message:
             process finished it meanwhile), `"taken"` (another is training
             it), `"failed"` (the network's folder says why), `"died"` (its
             process left no word) and `"user_error"`, which ends the study.
-        content: Dict, the epoch's row or the result; else string, what went
+        content: Dict, the epoch's row; `Result`; else string, what went
             wrong or who has taken it.
     """
 
@@ -433,7 +433,7 @@ def train(
         connection.send(_train(connection, network, task, threads, gpus))
 
 
-def _train(connection, network: Network, task, threads, gpus) -> tuple:
+def _train(connection, network: NetworkFolder, task, threads, gpus) -> tuple:
     from keras_transfer.training import strategies, trainer
     from keras_transfer.transfer import frozen_features as features
 

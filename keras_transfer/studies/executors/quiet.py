@@ -4,9 +4,11 @@ import contextlib
 import io
 import os
 import sys
+import threading
 from collections.abc import Iterator
 
 _ERRORS = 2  # the file descriptor of standard error
+_RAYS_THREADS = "ray_"  # how their names begin
 _STREAMS = {"stdout": 1, "stderr": 2}
 
 
@@ -30,11 +32,25 @@ def quiet_import():
         os.close(nowhere)
 
 
+class _OurThreads(io.TextIOWrapper):
+    """A stream that drops what Ray's threads print.
+
+    Whatever `log_to_driver` says, one of them prints the state of a node that
+    is lost, in forty lines.
+    """
+
+    def write(self, text: str) -> int:
+        if threading.current_thread().name.startswith(_RAYS_THREADS):
+            return len(text)
+        return super().write(text)
+
+
 @contextlib.contextmanager
 def only_python_output() -> Iterator[None]:
     """Drops what native code and new processes write to the terminal.
 
-    `sys.stdout` and `sys.stderr` of this process still reach it.
+    `sys.stdout` and `sys.stderr` of this process still reach it, but for
+    what Ray's threads print.
     """
     with contextlib.ExitStack() as stack:
         for name, descriptor in _STREAMS.items():
@@ -52,12 +68,11 @@ def _only_python(name: str, descriptor: int) -> Iterator[None]:
     kept = os.dup(descriptor)
     if is_real:
         stream.flush()
-        ours = os.fdopen(
-            os.dup(kept),
-            "w",
-            buffering=1,
+        ours = _OurThreads(
+            os.fdopen(os.dup(kept), "wb"),
             encoding=stream.encoding,
             errors=stream.errors,
+            line_buffering=True,
         )
         setattr(sys, name, ours)
     nowhere = os.open(os.devnull, os.O_WRONLY)

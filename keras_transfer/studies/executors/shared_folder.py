@@ -13,7 +13,7 @@ from pathlib import Path
 
 from keras_transfer.errors import UserError
 from keras_transfer.storage.files import write_atomically
-from keras_transfer.storage.network_folder import Network
+from keras_transfer.storage.network_folder import NetworkFolder
 
 _SHARED_SECONDS = 90.0  # NFS shows another machine's new file this late
 
@@ -97,7 +97,7 @@ def appears(folder: Path, name: str) -> bool:
 class EpochTail:
     """Reads the new rows of a network's `epochs.jsonl`."""
 
-    def __init__(self, network: Network):
+    def __init__(self, network: NetworkFolder):
         self.path = network.folder / "epochs.jsonl"
         self.last = -1
         self.new_rows()  # those of an earlier start are no news

@@ -1,0 +1,68 @@
+"""A network's identity: a hash of all settings that determine its result."""
+
+import dataclasses
+import hashlib
+import json
+
+# Raised by one whenever the same settings would give other weights, so that
+# results of two versions of the computation never mix.
+COMPUTATION = 3
+
+# Settings that came after networks were filed: `None` stands for what was
+# always done, and leaves the ids of those as they are.
+_CAME_LATER = (
+    ("data", "images_per_class"),
+    ("data", "halves"),
+    ("data", "channels"),
+    ("model", "norm_momentum"),
+    (None, "initialization"),
+    (None, "target_images"),
+    (None, "draw"),
+    (None, "preserved"),
+    ("solver", "copied_rate"),
+    ("solver", "replicas"),
+    ("solver", "label_smoothing"),
+    ("base_solver", "replicas"),
+    ("base_solver", "label_smoothing"),
+    ("solver", "muon_rate"),
+    ("base_solver", "muon_rate"),
+    (None, "base_solver"),
+)
+
+
+def to_dict(spec) -> dict:
+    """Turns a spec into nested dicts of JSON values.
+
+    Args:
+        spec: `NetworkSpec` or one of its parts.
+
+    Returns:
+        Dict.
+    """
+    return dataclasses.asdict(spec)
+
+
+def hash_network(values: dict) -> str:
+    """Hashes everything that determines a network's result.
+
+    Args:
+        values: Dict of `to_dict(spec)`; it is left as it is.
+
+    Returns:
+        String of 10 hex digits.
+    """
+    kept = {
+        name: dict(value) if isinstance(value, dict) else value
+        for name, value in values.items()
+    }
+    for part, field in _CAME_LATER:
+        fields = kept if part is None else kept[part]
+        if fields is not None and fields[field] is None:
+            del fields[field]
+    return spec_hash({"computation": COMPUTATION, **kept})
+
+
+def spec_hash(values: dict) -> str:
+    """Hashes JSON values to 10 hex digits, whatever the order of the keys."""
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:10]

@@ -1,0 +1,137 @@
+"""The three parts of a recipe: which images, which model, which solver."""
+
+import dataclasses
+import re
+
+from keras_transfer.errors import UserError
+
+PRECISIONS = ("float32", "bfloat16")
+SCHEDULES = ("cosine", "linear", "step")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSpec:
+    """The images that a network sees.
+
+    Args:
+        name: String, name of a TFDS image-classification data set.
+        split: Integer, number of the random split of the classes.
+        image_size: Integer, side in pixels that images are stored at.
+        crop: Integer, side in pixels of the crop that the network sees.
+        mirror: Boolean, whether training images are mirrored at random.
+        validation_fraction: Float, share of each class cut from the training
+            images for validation.
+        views: Integer or `None`, fixed views (a crop and a mirror) of each
+            training image; `None` for new ones in every pass.
+        images_per_class: Integer or `None`, training images kept of each
+            class; `None` for all.
+        halves: Pair of tuples of class indices, A and B, or `None` for the
+            random halves of `split`.
+        mean: String, `"base"` to subtract the mean image of the base's
+            training half (as the authors did) or `"target"`.
+        scale: Float, factor of the images after the mean is subtracted.
+        channels: String or `None`, `"bgr"` for the authors' order of blue,
+            green and red; `None` for red, green and blue, as TFDS has them.
+    """
+
+    name: str
+    split: int
+    image_size: int
+    crop: int
+    mirror: bool = True
+    views: int | None = None
+    images_per_class: int | None = None
+    halves: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    validation_fraction: float = 0.1
+    mean: str = "base"
+    scale: float = 1.0
+    channels: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelSpec:
+    """An 8-layer network.
+
+    Args:
+        name: String, `"cnn8"` or `"caffenet"`.
+        width: Integer, channels of conv1 (`cnn8` only).
+        normalization: String, `"none"`, `"lrn"` or `"batch"`.
+        dropout: Float, rate after fc6 and fc7.
+        outputs: Integer or `None`, units of fc8; `None` for one a class. The
+            authors kept 1000 in every network.
+        precision: String, `"float32"`, or `"bfloat16"` for products and
+            activations (weights, moments and logits stay float32).
+        norm_momentum: Float or `None`, share of the moving moments of batch
+            normalisation that a step keeps; `None` for 0.9.
+    """
+
+    name: str
+    width: int = 32
+    normalization: str = "batch"
+    dropout: float = 0.1
+    outputs: int | None = None
+    precision: str = "float32"
+    norm_momentum: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class SolverSpec:
+    """Stochastic gradient descent with momentum, as data.
+
+    Args:
+        learning_rate: Float, the highest rate of the schedule.
+        schedule: String, `"cosine"` or `"linear"`, which fall to zero after a
+            linear warm-up, or `"step"`.
+        warmup: Float, share of the steps over which the rate rises.
+        step_decay: Float, factor at each step of the `"step"` schedule.
+        step_every: Integer, training steps between two of those.
+        momentum: Float.
+        nesterov: Boolean.
+        weight_decay: Float, decay of kernels, added to the gradient.
+        bias_rate: Float, learning-rate multiplier of biases.
+        batch_size: Integer, images a step over all replicas.
+        epochs: Integer, times the validation images are looked at.
+        steps_per_epoch: Integer or `None`, training steps between two looks;
+            `None` for one pass over the training images.
+        copied_rate: Float or `None`, learning-rate multiplier of copied
+            layers that are fine-tuned; `None` for 1.
+        replicas: Integer or `None`, devices that share each batch; `None`
+            for 1. Dropout draws other masks on several.
+        label_smoothing: Float or `None`, share of each training label that is
+            spread over all outputs; `None` for 0. Losses are reported
+            without.
+        muon_rate: Float or `None`, learning-rate multiplier of the kernels
+            below fc8 whose steps are made orthogonal, as in
+            `optimizers.Muon`; `None` for plain steps.
+    """
+
+    learning_rate: float
+    schedule: str = "cosine"
+    warmup: float = 0.15
+    step_decay: float = 0.1
+    step_every: int = 100_000
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 5e-4
+    bias_rate: float = 2.0
+    batch_size: int = 128
+    epochs: int = 12
+    steps_per_epoch: int | None = None
+    copied_rate: float | None = None
+    replicas: int | None = None
+    label_smoothing: float | None = None
+    muon_rate: float | None = None
+
+
+def check_dataset_name(name: str) -> None:
+    """Refuses a name that could lead out of the folder named after it.
+
+    Raises:
+        UserError: Naming it.
+    """
+    words = r"[A-Za-z0-9_][A-Za-z0-9_.:=,+-]*"
+    if not re.fullmatch(rf"{words}(/{words})*", str(name)):
+        raise UserError(
+            "Expected a TFDS name such as 'cifar100' or 'beans:0.1.0'. "
+            f"Received: {name!r}."
+        )

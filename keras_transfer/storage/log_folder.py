@@ -1,0 +1,168 @@
+"""A log folder as it is read: all networks, found by their ids.
+
+A finished network is found in every study of the log folder, so a base is
+shared by all studies that need it. Nothing here writes.
+"""
+
+import re
+from pathlib import Path
+
+from keras_transfer.errors import UserError
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.paths import user_path
+from keras_transfer.storage import tree
+from keras_transfer.storage.files import file_sha256, read_json
+from keras_transfer.storage.network_folder import DamagedResult, NetworkFolder
+from keras_transfer.storage.result import Result
+
+
+class LogFolder:
+    """All networks of a log folder, to be read.
+
+    Args:
+        log_dir: Path or string.
+        cache_dir: Path or `None`, folder of decoded data sets. Defaults to
+            `None` for `.cache` in the log folder.
+
+    Attributes:
+        cache_dir: Path; safe to delete.
+        notices: List of strings, results that were found damaged.
+
+    Raises:
+        UserError: If `log_dir` is an address, not a folder.
+
+    Example:
+        >>> [result.label for result in LogFolder("logs").finished()]
+        ['baseA', 'baseB', 'A1A']
+    """
+
+    def __init__(
+        self, log_dir: str | Path, cache_dir: str | Path | None = None
+    ):
+        if re.match(r"[a-z][a-z0-9+.-]+:/", str(log_dir)):
+            raise UserError(
+                "Expected `--log-dir` to be a folder of this machine, or one "
+                f"that is mounted on it. Received: {str(log_dir)!r}. Images "
+                "are memory-mapped and checkpoints renamed into place, which "
+                "object storage cannot do: write to a folder and copy it "
+                "there afterwards."
+            )
+        self.log_dir = user_path(log_dir)
+        self.cache_dir = user_path(cache_dir or self.log_dir / ".cache")
+        self.notices: list[str] = []
+        self._known: dict[str, Path] | None = None  # not looked yet
+
+    @property
+    def locks_dir(self) -> Path:
+        """Folder of the locks of all networks."""
+        return self.log_dir / tree.LOCKS
+
+    def look_again(self) -> None:
+        """Finds the networks that other processes have begun since."""
+        self._known = {
+            tree.id_of(folder): folder
+            for folder in self.folders()
+            if (folder / "settings.json").is_file()
+        }
+
+    def folders(self) -> list[Path]:
+        """Returns the folders of networks, in order.
+
+        Those that a symbolic link leads out of the log folder are left out.
+        """
+        root = self.log_dir.resolve()
+        return [
+            path
+            for path in tree.find_networks(self.log_dir)
+            if path.resolve().is_relative_to(root)
+        ]
+
+    def find(self, spec: NetworkSpec) -> NetworkFolder | None:
+        """Returns a network's folder, in whichever study it was begun.
+
+        Args:
+            spec: `NetworkSpec`.
+
+        Returns:
+            `NetworkFolder`, or `None` if no study has begun it.
+        """
+        if self._known is None:
+            self.look_again()
+        folder = self._known.get(spec.network_id)
+        return None if folder is None else NetworkFolder(spec, folder)
+
+    def result(
+        self, spec: NetworkSpec, check_model: bool = False
+    ) -> Result | None:
+        """Returns the result of a finished network, or `None`.
+
+        A query: it changes nothing. A damaged result counts as missing, and
+        `notices` says so; `RunStore.set_aside_damaged` makes room for a new
+        one.
+
+        Args:
+            spec: `NetworkSpec`.
+            check_model: Boolean, whether to read the whole `model.keras` as
+                well and compare its checksum. Defaults to `False`.
+
+        Returns:
+            `Result` or `None`.
+        """
+        network = self.find(spec)
+        if network is None:
+            return None
+        result, damage = examine(network, check_model)
+        if damage:
+            self.notice(
+                f"{network.result_path} {damage}; its network counts as not "
+                "finished, and is trained again when its study is started."
+            )
+        return result
+
+    def notice(self, text: str) -> None:
+        """Keeps what is to be said, once: a plan asks for a network twice.
+
+        Args:
+            text: String.
+        """
+        if text not in self.notices:
+            self.notices.append(text)
+
+    def finished(self) -> list[Result]:
+        """Returns every readable result of the log folder."""
+        results = []
+        for folder in self.folders():
+            content = read_json(folder / "result.json")
+            try:
+                result = self.result(Result.from_json(content).spec)
+            except (AttributeError, KeyError, TypeError, UserError):
+                continue  # not of ours
+            if result is not None:
+                results.append(result)
+        return results
+
+
+def examine(
+    network: NetworkFolder, check_model: bool = False
+) -> tuple[Result | None, str]:
+    """Reads a network's result and looks whether it is sound.
+
+    Args:
+        network: `NetworkFolder`.
+        check_model: Boolean, whether to compare the checksum of the model.
+
+    Returns:
+        Tuple of the `Result` or `None`, and of what is wrong in words, empty
+        if nothing is.
+    """
+    try:
+        result = network.read_result()
+    except DamagedResult:
+        return None, "was cut short or edited"
+    if result is None or result.model_sha256 is None:
+        return result, ""
+    if not network.model_path.is_file():
+        return None, "has lost its model.keras"
+    if check_model and file_sha256(network.model_path) != result.model_sha256:
+        return None, "does not fit its model.keras, which is damaged"
+    return result, ""

@@ -1,0 +1,220 @@
+"""What a trained network reached: the content of its `result.json`.
+
+A checksum says that nobody cut the file short, not who wrote it: one that a
+stranger sends may lack anything, so reports ask for `wrong_field` first.
+"""
+
+import dataclasses
+import hashlib
+import json
+from numbers import Real
+
+from keras_transfer.specs.network import LAYER_NAMES, NetworkSpec, from_dict
+
+# Looks at the validation images from which on `val_best10` is a peak.
+LEAST_LOOKS = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a network reached, how, and on which images.
+
+    A field's default is what a file of an earlier version, written before
+    the field, means; `None` is a value that was not measured or is missing.
+    Accuracies lie between 0 and 1, losses are mean cross-entropies in nats.
+
+    Args:
+        network_id: String; like the next two, set when the result is filed.
+        settings: Dict, the network's settings as of `to_dict`.
+        model_sha256: String, of `model.keras`; `None` if no model was saved.
+        label, treatment: Strings, such as `"A3B"` and `"AnB"`.
+        test_accuracy, test_loss: Floats; `None` for a trial of a search.
+        test_correct: String, a bit each test image; see `correctness`.
+        val_accuracy: Float, of the last epoch.
+        val_best10: Float, mean of the 10 highest; `None` for few epochs.
+        train_accuracy, train_loss: Floats, of the last epoch.
+        images: Dict from `"train"`, `"validation"` and `"test"` to how many.
+        classes: List of strings, names of the target's classes.
+        classes_without_images: Dict from part to names of classes.
+        steps: Integer, training steps.
+        reused_keras_layers: Integer, layers whose output was computed once.
+        mean_half, mean_sha256: Strings, whose mean image was subtracted.
+        data_fingerprint, data_version, data_parts: Strings, which images.
+        proof: List of dicts, one for each tensor; see `transfer.proof`.
+        layers: List of dicts, one for each layer; see `layer_statistics`.
+        resumed_at_epoch: List of integers.
+        seconds: Float.
+        environment: Dict, versions, threads and devices.
+        gpu_ids: List of strings, GPUs that it was trained on.
+    """
+
+    network_id: str | None = None
+    settings: dict | None = None
+    model_sha256: str | None = None
+    label: str | None = None
+    treatment: str | None = None
+    test_accuracy: float | None = None
+    test_loss: float | None = None
+    test_correct: str | None = None
+    val_accuracy: float | None = None
+    val_best10: float | None = None
+    train_accuracy: float | None = None
+    train_loss: float | None = None
+    images: dict[str, int] = dataclasses.field(default_factory=dict)
+    classes: list[str] | None = None
+    classes_without_images: dict = dataclasses.field(default_factory=dict)
+    steps: int | None = None
+    reused_keras_layers: int = 0
+    mean_half: str | None = None
+    mean_sha256: str | None = None
+    data_fingerprint: str | None = None
+    data_version: str | None = None
+    data_parts: str = ""
+    proof: list[dict] | None = None
+    layers: list[dict] = dataclasses.field(default_factory=list)
+    resumed_at_epoch: list[int] | None = None
+    seconds: float | None = None
+    environment: dict = dataclasses.field(default_factory=dict)
+    gpu_ids: list = dataclasses.field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, content: dict) -> "Result":
+        """Takes the fields from what a JSON file holds.
+
+        Args:
+            content: Dict. Other keys are left out, values are not checked.
+
+        Returns:
+            `Result`.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{k: v for k, v in content.items() if k in names})
+
+    def to_json(self) -> dict:
+        """Returns the fields by name, in the order of the file."""
+        names = [field.name for field in dataclasses.fields(self)]
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def spec(self) -> NetworkSpec:
+        """The network's settings.
+
+        Raises:
+            UserError: If they are those of another version.
+        """
+        return from_dict(self.settings)
+
+    def wrong_field(self) -> str | None:
+        """Names a field that reports read and that is not as it should be.
+
+        Returns:
+            String, the field's name; `None` if the result can be reported.
+        """
+        for name, is_right in _CHECKS.items():
+            if not is_right(getattr(self, name)):
+                return name
+        return None
+
+
+def seal(content: dict) -> str:
+    """Writes JSON with a checksum of what it says.
+
+    Args:
+        content: Dict of JSON values.
+
+    Returns:
+        String, the text of a `result.json`.
+    """
+    return json.dumps({**content, "sha256": _checksum(content)}, indent=1)
+
+
+def unseal(content) -> dict | None:
+    """Checks what was read from a `result.json`.
+
+    Args:
+        content: What the JSON holds.
+
+    Returns:
+        Dict without the checksum, or `None` if that does not fit.
+    """
+    if not isinstance(content, dict):
+        return None
+    rest = {k: v for k, v in content.items() if k != "sha256"}
+    return rest if content.get("sha256") == _checksum(rest) else None
+
+
+def _checksum(content: dict) -> str:
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _of(*kinds: type):
+    return lambda value: isinstance(value, kinds)
+
+
+def _list_of(is_right):
+    return lambda value: isinstance(value, list) and all(map(is_right, value))
+
+
+def _dict_of(is_right):
+    return lambda value: (
+        isinstance(value, dict) and all(map(is_right, value.values()))
+    )
+
+
+def _has(**kinds):
+    return lambda content: (
+        isinstance(content, dict)
+        and all(
+            name in content and isinstance(content[name], kind)
+            for name, kind in kinds.items()
+        )
+    )
+
+
+_NONE = type(None)
+_is_tensor = _has(
+    target_path=str,
+    source_path=(str, _NONE),
+    shape=list,
+    frozen=bool,
+    source_sha256=(str, _NONE),
+    before_sha256=str,
+    after_sha256=(str, _NONE),
+)
+_names_layer = _has(layer=str, copied=bool)
+
+
+def _is_layer(row) -> bool:
+    return _names_layer(row) and all(
+        isinstance(value, (Real, _NONE))
+        for name, value in row.items()
+        if name != "layer"
+    )
+
+
+def _are_layers(rows) -> bool:
+    every = _list_of(_is_layer)(rows)
+    return every and len(rows) in (0, len(LAYER_NAMES))
+
+
+_NUMBER, _TEXT = _of(Real), _of(str)
+_CHECKS = {
+    "test_accuracy": _NUMBER,
+    "test_loss": _NUMBER,
+    "val_accuracy": _NUMBER,
+    "val_best10": _of(Real, _NONE),
+    "train_accuracy": _NUMBER,
+    "train_loss": _NUMBER,
+    "seconds": _NUMBER,
+    "data_version": _TEXT,
+    "data_fingerprint": _TEXT,
+    "data_parts": _TEXT,
+    "images": _dict_of(_of(int)),
+    "classes": lambda names: _list_of(_TEXT)(names) and bool(names),
+    "classes_without_images": _dict_of(_list_of(_TEXT)),
+    "resumed_at_epoch": _list_of(_of(int)),
+    "proof": _list_of(_is_tensor),
+    "layers": _are_layers,
+    "environment": _of(dict),
+}

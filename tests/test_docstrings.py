@@ -1,0 +1,114 @@
+"""Public functions that take arguments say what they are."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# Called by Keras, which documents them.
+HOOKS = {
+    "build",
+    "call",
+    "compute_output_shape",
+    "convolution_op",
+    "on_epoch_begin",
+    "on_epoch_end",
+    "on_train_batch_end",
+    "on_train_end",
+    "update_step",
+}
+# Lines FILE::NAME of what lacks `Args:`. It only ever gets shorter.
+MISSING = Path(__file__).with_name("docstrings_missing.txt")
+
+
+def arguments_of(function, method):
+    given = function.args
+    names = [*given.posonlyargs, *given.args][1 if method else 0 :]
+    stars = [each for each in (given.vararg, given.kwarg) if each]
+    return [each.arg for each in [*names, *given.kwonlyargs, *stars]]
+
+
+def is_static(function):
+    names = {getattr(each, "id", "") for each in function.decorator_list}
+    return "staticmethod" in names
+
+
+def without_args(tree):
+    """Yields the public names of a module that take unexplained arguments.
+
+    The arguments of a constructor stand in the docstring of its class. `See
+    Other.` refers to the method that this one implements.
+    """
+    classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
+    for owner in [tree, *classes.values()]:
+        method = owner is not tree
+        if method and owner.name.startswith("_"):
+            continue
+        for function in owner.body:
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            name, explained = function.name, function
+            if method and name == "__init__":
+                explained = owner
+            elif name.startswith("_") or method and name in HOOKS:
+                continue
+            text = ast.get_docstring(explained) or ""
+            taken = arguments_of(function, method and not is_static(function))
+            if taken and "Args:\n" not in text and not text.startswith("See "):
+                yield f"{owner.name}.{name}" if method else name
+    for owner in classes.values():
+        fields = [n for n in owner.body if isinstance(n, ast.AnnAssign)]
+        plain = {getattr(each, "attr", "") for each in owner.decorator_list}
+        called = {
+            getattr(getattr(each, "func", None), "attr", "")
+            for each in owner.decorator_list
+        }
+        text = ast.get_docstring(owner) or ""
+        public = not owner.name.startswith("_") and fields
+        if public and "dataclass" in plain | called and "Args:\n" not in text:
+            yield owner.name
+
+
+def everything_missing():
+    found = set()
+    for folder in ("keras_transfer", "experiments"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            tree = ast.parse(path.read_text())
+            place = path.relative_to(ROOT).as_posix()
+            found |= {f"{place}::{name}" for name in without_args(tree)}
+    return found
+
+
+def test_every_argument_is_explained():
+    known = set(MISSING.read_text().split()) if MISSING.exists() else set()
+    new = sorted(everything_missing() - known)
+    assert not new, "add `Args:` to\n" + "\n".join(new)
+
+
+def test_what_the_rule_sees():
+    source = '''
+import dataclasses
+def explained(a):
+    """Does.
+
+    Args:
+        a: Integer.
+    """
+def bare(a): pass
+def none(): pass
+def _private(a): pass
+class Plain:
+    """Has none."""
+    def __init__(self, a): pass
+    def none(self): pass
+    def method(self, a): """Does."""
+    def other(self, a): """See `Base`."""
+    def call(self, inputs): pass
+    @staticmethod
+    def single(a): pass
+@dataclasses.dataclass(frozen=True)
+class Fields:
+    a: int
+'''
+    assert list(without_args(ast.parse(source))) == [
+        *("bare", "Plain.__init__", "Plain.method", "Plain.single", "Fields")
+    ]

@@ -1,0 +1,84 @@
+"""Networks and studies that tests train, stop and compare."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tests.conftest import TINY
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 900  # seconds that a test waits for another process
+
+
+class Stop(Exception):
+    """Ends a network in the middle of an epoch, as a kill would."""
+
+
+def stop_in_epoch(number):
+    """Returns a report that raises `Stop` before that epoch's checkpoint."""
+
+    def stop(row):
+        if row["epoch"] == number:
+            raise Stop
+
+    return stop
+
+
+def weights_of(network):
+    """Returns the saved weights of a network's folder."""
+    from keras_transfer.models import saving
+
+    return saving.load_model(network).get_weights()
+
+
+def assert_same_weights(first, second):
+    """Compares two lists of arrays bit by bit."""
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def assert_same_bits(first, second):
+    """Compares the saved weights of two networks' folders bit by bit."""
+    assert_same_weights(weights_of(first), weights_of(second))
+
+
+def wait_for(condition, process=None):
+    """Waits until a condition holds, as long as a process runs.
+
+    Args:
+        condition: Callable without arguments.
+        process: `subprocess.Popen` that must not end before.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        ended = process is not None and process.poll() is not None
+        assert not ended, "the process ended first"
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def start_study(log_dir, *arguments):
+    """Starts `similar_datasets` on the tiny pool, in a process of its own."""
+    command = [sys.executable, "-m", "experiments.similar_datasets"]
+    command += ["--dataset", TINY, "--image-size", "20", "--width", "4"]
+    command += ["--epochs", "3", "--batch-size", "8"]
+    command += ["--log-dir", str(log_dir), *arguments]
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs ignore Ctrl-C and would hand that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def finish(process):
+    """Waits for a process; returns its status, output and errors."""
+    output, errors = process.communicate(timeout=PATIENCE)
+    return process.returncode, output, errors
