@@ -16,6 +16,9 @@ from keras_transfer.models.stages import Stage, stages
 def prefix(model: keras.Model, stage: Stage | int | str) -> keras.Model:
     """Returns the model up to the end of a stage; weights are shared.
 
+    As of any model, call it with `training=False` for features: Keras's random
+    augmentation acts where `training` is not given.
+
     Args:
         model: Built `keras.Sequential` or Functional model.
         stage: `Stage`, its number in `stages(model)`, or the name of a layer
