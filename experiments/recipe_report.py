@@ -87,14 +87,12 @@ class Gain:
             reference.
         reach: Float or `None`, half of the 95 % interval.
         pairs: Integer, halves and seeds.
-        cost: Float, CPU seconds of training relative to the reference.
     """
 
     name: str
     mean: float
     reach: float | None
     pairs: int
-    cost: float
 
 
 def gains(trials: list[dict]) -> list[Gain]:
@@ -110,25 +108,19 @@ def gains(trials: list[dict]) -> list[Gain]:
         List of `Gain` in the order of the rows, without the reference.
     """
     reference = trials[0]["name"]
-    values, costs = {}, {}
+    values = {}
     for row in trials:
         place = row["half"], row["seed"]
         values.setdefault(row["name"], {})[place] = float(row["val_accuracy"])
-        costs.setdefault(row["name"], {})[place] = float(row["cpu_seconds"])
     found = {}
     for name, own in values.items():
         shared = [place for place in own if place in values[reference]]
-        found[name] = (
-            np.array([own[p] - values[reference][p] for p in shared]),
-            float(
-                np.mean([costs[name][p] / costs[reference][p] for p in shared])
-            ),
-        )
+        found[name] = np.array([own[p] - values[reference][p] for p in shared])
     del found[reference]
-    reach_of = pooled_reach([differences for differences, _ in found.values()])
+    reach_of = pooled_reach(list(found.values()))
     return [
-        Gain(name, float(d.mean()), reach_of(len(d)), len(d), cost)
-        for name, (d, cost) in found.items()
+        Gain(name, float(d.mean()), reach_of(len(d)), len(d))
+        for name, d in found.items()
     ]
 
 
@@ -253,16 +245,15 @@ def _levers(trials: list[dict]) -> Iterable[str]:
     yield (
         f"Validation accuracy {100 * level:.1f} % over {len(own)} networks. "
         "Differences in points, paired by half and seed, with 95 % intervals "
-        "of a pooled spread. Costs are CPU seconds of the whole process, "
-        "which other work on the machine blurs."
+        "of a pooled spread."
     )
     yield ""
-    yield "| change | pairs | points | interval | relative cost |"
-    yield "| --- | --- | --- | --- | --- |"
+    yield "| change | pairs | points | interval |"
+    yield "| --- | --- | --- | --- |"
     for gain in sorted(gains(trials), key=lambda gain: gain.mean):
         yield (
             f"| {gain.name} | {gain.pairs} | {100 * gain.mean:+.1f} | "
-            f"{_interval(gain)} | {gain.cost:.2f} |"
+            f"{_interval(gain)} |"
         )
     yield ""
 

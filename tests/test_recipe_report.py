@@ -35,7 +35,7 @@ def test_gains_are_paired_and_share_a_spread(tmp_path):
     rows = [
         row("new", "A", 0.50),
         row("new", "B", 0.60),
-        row("no, really", "A", 0.49, cpu_seconds=20.0),
+        row("no, really", "A", 0.49),
         row("no, really", "B", 0.57),
         row("wide", "A", 0.51),
         row("wide", "B", 0.63),
@@ -45,7 +45,6 @@ def test_gains_are_paired_and_share_a_spread(tmp_path):
     assert [gain.name for gain in found] == ["no, really", "wide", "once"]
     means = [gain.mean for gain in found]
     np.testing.assert_allclose(means, [-0.02, 0.02, 0.05], atol=1e-9)
-    assert found[0].cost == pytest.approx(1.5)
     # Differences -1, -3 and 1, 3 points: variance 2 twice, 2 degrees of
     # freedom, so t is 4.303.
     np.testing.assert_allclose(found[0].reach, 4.3027 * 0.01, rtol=1e-4)
