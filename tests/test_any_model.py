@@ -322,9 +322,9 @@ def own_file(_, __, folder):
 def hub(_, __, ___):
     hub = pytest.importorskip("keras_hub", reason="needs the extra `hub`")
     return hub.models.ResNetBackbone(
-        input_conv_filters=[8],
+        input_conv_filters=[64],
         input_conv_kernel_sizes=[7],
-        stackwise_num_filters=[8, 16],
+        stackwise_num_filters=[64, 16],
         stackwise_num_blocks=[2, 2],
         stackwise_num_strides=[1, 2],
         block_type="basic_block",
