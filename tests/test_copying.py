@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from keras_transfer.errors import UserError
-from keras_transfer.transfer import actions
+from keras_transfer.transfer import actions, first_layers
 
 
 def network(*first, shape=(8, 8, 3), classes=3):
@@ -20,9 +20,9 @@ def test_shared_layers_are_refused_before_anything_changes():
     target = keras.Sequential([keras.Input((8, 8, 3)), *source.layers[:-1]])
     target.add(layers.Dense(5))
     with pytest.raises(UserError, match="share .*kernel.*clone_model"):
-        actions.copy_first_layers(source, target, 1)
+        first_layers.copy_first_layers(source, target, 1)
     with pytest.raises(UserError, match="variables of their own"):
-        actions.copy_first_layers(source, source, 1)
+        first_layers.copy_first_layers(source, source, 1)
     assert all(layer.trainable for layer in source.layers)
 
 
@@ -43,7 +43,7 @@ def conv(**changes):
 def test_other_settings_of_a_convolution_are_named(setting, value):
     source, target = conv(), conv(**{setting: value})
     with pytest.raises(UserError, match=f"'conv2d.*`{setting}` to be"):
-        actions.copy_first_layers(source, target, 1)
+        first_layers.copy_first_layers(source, target, 1)
     assert target.layers[0].trainable
 
 
@@ -86,7 +86,7 @@ def test_other_settings_are_named_whatever_the_layer(
         for made in (first, second)
     )
     with pytest.raises(UserError, match=f"Expected `{name}` to be"):
-        actions.copy_first_layers(source, target, 2)
+        first_layers.copy_first_layers(source, target, 2)
 
 
 class Block(layers.Layer):
@@ -106,7 +106,7 @@ class Block(layers.Layer):
 def test_parts_of_own_layers_are_compared():
     source, target = network(Block("relu")), network(Block("elu"))
     with pytest.raises(UserError, match="`activation` to be 'elu'"):
-        actions.copy_first_layers(source, target, 1)
+        first_layers.copy_first_layers(source, target, 1)
 
 
 def test_what_only_training_uses_may_differ():
@@ -125,7 +125,7 @@ def test_what_only_training_uses_may_differ():
         )
 
     source, target = build(0.1, 0), build(0.5, 1)
-    proof = actions.copy_first_layers(source, target, 1)
+    proof = first_layers.copy_first_layers(source, target, 1)
     assert sum(t.copied for t in proof.tensors) == 6
 
 
@@ -176,7 +176,7 @@ def test_wrapped_batch_statistics_are_frozen():
         )
 
     source, target = build(), build()
-    proof = actions.copy_first_layers(source, target, 1)
+    proof = first_layers.copy_first_layers(source, target, 1)
     train(target, (2, 5, 5, 3))
     np.testing.assert_array_equal(target.layers[1].layer.moving_mean, [0, 0])
     assert "6 of those unchanged" in proof.after(target).summary()
@@ -192,11 +192,11 @@ def test_a_layer_that_changes_itself_is_refused_with_its_cure():
     before = target.get_weights()
     match = "SpectralNormalization.*in training mode although it is frozen"
     with pytest.raises(UserError, match=match):
-        actions.copy_first_layers(source, target, 1)
+        first_layers.copy_first_layers(source, target, 1)
     for a, b in zip(before, target.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert target.layers[0].trainable
-    proof = actions.copy_first_layers(source, target, 1, "finetuned")
+    proof = first_layers.copy_first_layers(source, target, 1, "finetuned")
     assert proof.summary().startswith("5 tensors: 3 copied, 0 frozen")
 
 
@@ -217,7 +217,9 @@ def test_frozen_batch_normalisation_stays_frozen_and_says_so(inner):
     first = target.layers[1]
     (first.layer if inner else first).trainable = False
     target.layers[3].trainable = False
-    proof = actions.copy_first_layers(normalised(inner), target, 1, "finetuned")
+    proof = first_layers.copy_first_layers(
+        normalised(inner), target, 1, "finetuned"
+    )
     assert not first.trainable and not target.layers[3].trainable
     assert target.layers[0].trainable and target.layers[2].trainable
     assert "batch normalisation stays frozen" in proof.summary()
@@ -229,7 +231,7 @@ def test_frozen_batch_normalisation_stays_frozen_and_says_so(inner):
 def test_other_frozen_layers_are_thawed_and_it_is_said():
     target = normalised()
     target.layers[0].trainable = False
-    proof = actions.copy_first_layers(normalised(), target, 1, "finetuned")
+    proof = first_layers.copy_first_layers(normalised(), target, 1, "finetuned")
     assert target.layers[0].trainable
     assert f"{target.layers[0].name}: was frozen" in proof.summary()
 

@@ -13,7 +13,7 @@ from keras_transfer.specs.settings import ModelSpec
 from keras_transfer.storage.store import RunStore
 from keras_transfer.training import trainer
 from keras_transfer.training.options import Options
-from keras_transfer.transfer import actions, frozen_features
+from keras_transfer.transfer import first_layers, frozen_features
 from keras_transfer.transfer.frozen_features import FeatureStore
 
 
@@ -38,7 +38,7 @@ def frozen_network(n, dropout=0.3, mode="frozen"):
     model = ModelSpec("cnn8", width=4, dropout=dropout)
     source = cnn.build_network(model, 18, 4, seed=1)
     network = cnn.build_network(model, 18, 4, seed=2)
-    actions.copy_first_layers(source, network, n, mode)
+    first_layers.copy_first_layers(source, network, n, mode)
     return network
 
 

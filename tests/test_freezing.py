@@ -43,14 +43,14 @@ def fitted(model):
 def test_table_says_what_training_does_to_each_layer():
     model = network()
     model.get_layer("backbone").trainable = False
-    found = freezing.summary(model)
+    found = freezing.trainable_summary(model)
     assert found.frozen == ("backbone/first", "backbone/norm")
     states = {layer.name: layer for layer in found.layers}
     assert states["backbone/norm"].in_training.startswith("inference mode")
     assert states["drop"].in_training == "drops 50%"
     assert (states["head"].trained, states["head"].parameters) == (12, 12)
     # Scale and shift are trained, the moving mean and variance are not.
-    norm = freezing.summary(network()).layers[1]
+    norm = freezing.trainable_summary(network()).layers[1]
     assert (norm.trained, norm.parameters) == (6, 12)
     assert norm.in_training.startswith("batch statistics")
     assert str(found).splitlines()[-1].startswith("Not compiled")
@@ -59,11 +59,11 @@ def test_table_says_what_training_does_to_each_layer():
 
 def test_compiled_model_agrees_until_a_layer_is_changed():
     model = compiled(network())
-    assert "not trained yet" in freezing.summary(model).compiled
+    assert "not trained yet" in freezing.trainable_summary(model).compiled
     fitted(model)
-    assert freezing.summary(model).agrees
+    assert freezing.trainable_summary(model).agrees
     model.get_layer("backbone").get_layer("first").trainable = False
-    found = freezing.summary(model)
+    found = freezing.trainable_summary(model)
     assert not found.agrees
     assert len(found.ignored) == 2
     assert "2 frozen tensors are still trained" in found.compiled
@@ -71,7 +71,7 @@ def test_compiled_model_agrees_until_a_layer_is_changed():
     before = model.layers[0].layers[0].kernel.numpy()
     fitted(model)
     assert not np.array_equal(before, model.layers[0].layers[0].kernel.numpy())
-    assert freezing.summary(fitted(compiled(model))).agrees
+    assert freezing.trainable_summary(fitted(compiled(model))).agrees
 
 
 def test_layer_thawed_after_training_is_named():
@@ -79,7 +79,7 @@ def test_layer_thawed_after_training_is_named():
     model.get_layer("head").trainable = False
     fitted(compiled(model))
     model.get_layer("head").trainable = True
-    found = freezing.summary(model)
+    found = freezing.trainable_summary(model)
     assert "2 trainable tensors are not trained" in found.compiled
     assert [path.split("/")[-1] for path in found.ignored] == ["kernel", "bias"]
 
@@ -109,6 +109,8 @@ def test_augmentation_wrappers_and_models_without_a_graph():
     model = Own()
     model(np.zeros((2, 4, 4, 3), "float32"))
     model.rows.trainable = False
-    found = {v.name: v.in_training for v in freezing.summary(model).layers}
+    found = {
+        v.name: v.in_training for v in freezing.trainable_summary(model).layers
+    }
     assert found["flip"] == "augments"
     assert found["scale"].startswith("inference mode")

@@ -7,7 +7,8 @@ from keras import layers
 
 from keras_transfer.errors import UserError
 from keras_transfer.models.heads import head_form, new_head
-from keras_transfer.models.stages import prefix, stages
+from keras_transfer.models.parts import prefix
+from keras_transfer.models.stages import stages
 
 IMAGES = np.random.default_rng(0).uniform(0, 9, (2, 8, 8, 3)).astype("float32")
 

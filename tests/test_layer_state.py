@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from keras_transfer.errors import UserError
-from keras_transfer.transfer import actions
+from keras_transfer.transfer import first_layers
 
 
 def network(*first, shape=(2,), dtype="float32", classes=3):
@@ -31,7 +31,7 @@ def adapted(values):
 def test_an_adapted_normalization_computes_with_what_it_was_given():
     source = adapted([[0.0, 10.0], [2.0, 10.0]])  # means 1 and 10
     target = adapted([[100.0, 0.0], [300.0, 2.0]])
-    proof = actions.copy_first_layers(source, target, 1)
+    proof = first_layers.copy_first_layers(source, target, 1)
     # (3 - 1) / 1, and a variance of 0 counts as epsilon squared.
     moved = features(target, np.array([[3.0, 10.0]], "float32"), 1)
     np.testing.assert_allclose(moved, [[2.0, 0.0]])
@@ -44,7 +44,7 @@ def test_a_normalization_of_given_means_is_refused_by_name():
         for m in (5.0, 0.0)
     )
     with pytest.raises(UserError, match="`mean` to be 0.0 .*Received: 5.0"):
-        actions.copy_first_layers(source, target, 1)
+        first_layers.copy_first_layers(source, target, 1)
 
 
 def texts(words, **settings):
@@ -63,7 +63,7 @@ def texts(words, **settings):
 
 def test_a_vocabulary_travels():
     source, target = texts(["cat dog bird"]), texts(["cow fish bird cat"])
-    proof = actions.copy_first_layers(source, target, 1)
+    proof = first_layers.copy_first_layers(source, target, 1)
     words = source.layers[0].get_vocabulary()
     assert target.layers[0].get_vocabulary() == words
     inputs = tf.constant([["cat dog bird"]])
@@ -84,7 +84,7 @@ def test_weights_of_words_travel_too():
         build([["a", "b"], ["a", "c"], ["a", "d"]]),
         build([["p", "q"], ["q", "r"], ["q", "s"]]),
     )
-    actions.copy_first_layers(source, target, 1)
+    first_layers.copy_first_layers(source, target, 1)
     inputs = tf.constant([["a", "b"], ["d", "q"]])
     np.testing.assert_array_equal(
         features(source, inputs, 2), features(target, inputs, 2)
@@ -109,7 +109,7 @@ def test_state_in_the_configuration_is_refused_by_name(make, setting):
     )
     before = target.get_weights()
     with pytest.raises(UserError, match=f"Expected `{setting}"):
-        actions.copy_first_layers(source, target, 1)
+        first_layers.copy_first_layers(source, target, 1)
     for a, b in zip(before, target.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -143,7 +143,7 @@ def scaled(saved, factor):
 
 def test_own_state_travels_if_keras_is_told_of_it():
     source, target = scaled(True, 3.0), scaled(True, 1.0)
-    actions.copy_first_layers(source, target, 1)
+    first_layers.copy_first_layers(source, target, 1)
     assert target.layers[0].factor == 3.0
 
 
@@ -153,7 +153,7 @@ def test_hidden_state_is_found_by_its_outputs_and_nothing_is_changed():
     before = target.get_weights()
     # The target gives a third of the source's outputs.
     with pytest.raises(UserError, match="differ by 0.67 of the largest"):
-        actions.copy_first_layers(source, target, 1)
+        first_layers.copy_first_layers(source, target, 1)
     for a, b in zip(before, target.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     flags = [layer.trainable for layer in target.layers]
@@ -172,7 +172,7 @@ def test_the_probe_leaves_random_states_and_carried_states_alone():
 
     source, target = build(), build()
     kept = [[v.numpy() for v in m.variables] for m in (source, target)]
-    actions.copy_first_layers(source, target, 1, "finetuned")
+    first_layers.copy_first_layers(source, target, 1, "finetuned")
     for a, b in zip(kept[0], source.variables, strict=True):
         np.testing.assert_array_equal(a, b.numpy())
     seeds = [i for i, v in enumerate(target.variables) if "seed" in v.path]
@@ -187,10 +187,10 @@ def test_what_draws_in_inference_mode_is_said_and_not_compared():
             return super().call(inputs, training=True)
 
     source, target = (network(layers.Dense(8), Always(0.5)) for _ in range(2))
-    proof = actions.copy_first_layers(source, target, 1)
+    proof = first_layers.copy_first_layers(source, target, 1)
     assert proof.tensors[0].output_difference == 0.0  # the layer below it
     source, target = (network(Always(0.5), layers.Dense(8)) for _ in range(2))
-    proof = actions.copy_first_layers(source, target, 1)
+    proof = first_layers.copy_first_layers(source, target, 1)
     assert proof.tensors[0].output_difference is None
     assert "outputs not compared" in proof.summary()
     assert "draws at random in inference mode" in proof.summary()
@@ -203,7 +203,7 @@ def test_casts_without_loss_are_done_and_said(first, second):
     source, target = (
         network(layers.Dense(4, dtype=t)) for t in (first, second)
     )
-    proof = actions.copy_first_layers(source, target, 1)
+    proof = first_layers.copy_first_layers(source, target, 1)
     for a, b in zip(
         source.layers[0].weights, target.layers[0].weights, strict=True
     ):
@@ -221,6 +221,6 @@ def test_casts_that_lose_are_refused_before_anything_changes(first, second):
     )
     before = target.layers[0].kernel.numpy()
     with pytest.raises(UserError, match=f"{second} holds.*Received: {first}"):
-        actions.copy_first_layers(source, target, 1)
+        first_layers.copy_first_layers(source, target, 1)
     np.testing.assert_array_equal(before, target.layers[0].kernel.numpy())
     assert target.layers[0].trainable

@@ -10,8 +10,9 @@ from keras import layers
 
 from keras_transfer.errors import UserError
 from keras_transfer.models.heads import head_form, new_head
+from keras_transfer.models.parts import prefix, suffix
 from keras_transfer.models.sources import load_source
-from keras_transfer.models.stages import prefix, stages, suffix
+from keras_transfer.models.stages import stages
 
 
 @keras.saving.register_keras_serializable("test_model_files")

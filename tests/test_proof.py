@@ -13,7 +13,7 @@ from keras_transfer.models import saving
 from keras_transfer.storage.store import RunStore
 from keras_transfer.training import trainer
 from keras_transfer.training.options import Options
-from keras_transfer.transfer import actions
+from keras_transfer.transfer import first_layers
 from keras_transfer.transfer.proof import Proof, sha256
 
 INPUTS = np.random.default_rng(0).normal(size=(64, 8)).astype("float32")
@@ -39,7 +39,7 @@ def fit(model, rate=0.1):
 def test_a_network_whose_own_flag_was_off_is_trained_as_planned():
     target = build()
     target.trainable = False  # as before predicting with it
-    proof = actions.copy_first_layers(build(), target, 1, "finetuned")
+    proof = first_layers.copy_first_layers(build(), target, 1, "finetuned")
     start = target.get_weights()
     fit(target)
     moved = [
@@ -52,7 +52,7 @@ def test_a_network_whose_own_flag_was_off_is_trained_as_planned():
 
 def test_a_flag_set_after_copying_is_named():
     target = build()
-    proof = actions.copy_first_layers(build(), target, 1, "finetuned")
+    proof = first_layers.copy_first_layers(build(), target, 1, "finetuned")
     target.trainable = False
     with pytest.warns(UserWarning, match="trainable"):
         fit(target)
@@ -65,7 +65,7 @@ def test_a_stale_compile_is_named():
     target = build()
     target.layers[0].trainable = False
     fit(target)
-    proof = actions.copy_first_layers(build(), target, 1, "finetuned")
+    proof = first_layers.copy_first_layers(build(), target, 1, "finetuned")
     target.fit(INPUTS, LABELS, verbose=0)
     with pytest.raises(NetworkFailed, match="never moved.*at `compile`"):
         proof.after(target)
@@ -73,7 +73,7 @@ def test_a_stale_compile_is_named():
 
 def test_a_rate_of_zero_is_named():
     target = build()
-    proof = actions.copy_first_layers(build(), target, 1, "finetuned")
+    proof = first_layers.copy_first_layers(build(), target, 1, "finetuned")
     fit(target, rate=0.0)
     with pytest.raises(NetworkFailed, match="The learning rate is 0"):
         proof.after(target)
@@ -81,7 +81,7 @@ def test_a_rate_of_zero_is_named():
 
 def test_a_layer_frozen_after_copying_is_named():
     target = build()
-    proof = actions.copy_first_layers(build(), target, 1, "finetuned")
+    proof = first_layers.copy_first_layers(build(), target, 1, "finetuned")
     target.layers[0].trainable = False
     fit(target)
     name = target.layers[0].name
@@ -91,7 +91,7 @@ def test_a_layer_frozen_after_copying_is_named():
 
 def test_no_training_at_all_is_said():
     target = build()
-    proof = actions.copy_first_layers(build(), target, 1, "finetuned")
+    proof = first_layers.copy_first_layers(build(), target, 1, "finetuned")
     compile_(target)
     assert "not trained: 0 steps" in proof.after(target).summary()
 
@@ -102,7 +102,7 @@ def test_zero_gradients_of_some_tensors_are_said_and_no_fault():
         return made
 
     target = positive()
-    proof = actions.copy_first_layers(positive(), target, 1, "finetuned")
+    proof = first_layers.copy_first_layers(positive(), target, 1, "finetuned")
     fit(target)
     after = proof.after(target)
     assert after.never_moved == (target.layers[2].alpha.path,)
@@ -129,7 +129,7 @@ def test_two_tensors_of_one_path_are_two_tensors(mode):
         keras.Sequential([keras.Input((8,)), Twins(), layers.Dense(3)])
         for _ in range(2)
     )
-    proof = actions.copy_first_layers(source, target, 1, mode)
+    proof = first_layers.copy_first_layers(source, target, 1, mode)
     assert len({t.target_path for t in proof.tensors}) == 4  # of 6 tensors
     fit(target)
     after = proof.after(target)
@@ -168,7 +168,7 @@ def test_a_saved_network_can_be_checked_against_its_proof(tmp_path, suffix):
         )
 
     target = network()
-    rows = actions.copy_first_layers(network(), target, 1).to_rows()
+    rows = first_layers.copy_first_layers(network(), target, 1).to_rows()
     fit(target)
     target.save(tmp_path / f"network.{suffix}")
     again = keras.saving.load_model(tmp_path / f"network.{suffix}")

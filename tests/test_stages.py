@@ -6,9 +6,11 @@ import pytest
 from keras import layers
 
 from keras_transfer.errors import UserError
+from keras_transfer.models.cuts import possible_cuts
 from keras_transfer.models.layer_costs import starts_stage
 from keras_transfer.models.model_graph import read_graph
-from keras_transfer.models.stages import possible_cuts, prefix, stages, suffix
+from keras_transfer.models.parts import prefix, suffix
+from keras_transfer.models.stages import stages
 from keras_transfer.transfer import actions
 
 IMAGES = np.random.default_rng(0).uniform(0, 1, (2, 8, 8, 3)).astype("float32")

@@ -5,7 +5,7 @@ import pytest
 from keras_transfer.errors import NetworkFailed, UserError
 from keras_transfer.models import cnn
 from keras_transfer.specs.settings import ModelSpec
-from keras_transfer.transfer import actions, proof
+from keras_transfer.transfer import actions, first_layers, proof
 
 IMAGES = np.random.default_rng(0).normal(size=(8, 18, 18, 3)).astype("f")
 LABELS = np.arange(8) % 3
@@ -63,7 +63,7 @@ def test_random_frozen_layers_are_a_plan_too():
 def test_frozen_layers_keep_every_bit_batch_statistics_included(n):
     source, target = build(0), build(1)
     fit(source)
-    proof = actions.copy_first_layers(source, target, n)
+    proof = first_layers.copy_first_layers(source, target, n)
     fit(target)
     after = proof.after(target)
     frozen = [t for t in after.tensors if t.frozen]
@@ -80,7 +80,7 @@ def test_frozen_layers_keep_every_bit_batch_statistics_included(n):
 
 def test_finetuned_layers_start_as_copies_and_move():
     source, target = build(0), build(1)
-    proof = actions.copy_first_layers(source, target, 2, "finetuned")
+    proof = first_layers.copy_first_layers(source, target, 2, "finetuned")
     fit(target)
     after = {t.target_path: t for t in proof.after(target).tensors}
     kernel = after["cnn8/conv1/kernel"]
@@ -90,7 +90,7 @@ def test_finetuned_layers_start_as_copies_and_move():
 
 def test_dropout_above_frozen_layers_stays_active():
     source, target = build(0, dropout=0.5), build(1, dropout=0.5)
-    actions.copy_first_layers(source, target, 7)
+    first_layers.copy_first_layers(source, target, 7)
     prefix = keras.Sequential(target.layers[:-1])
     outputs = np.array(prefix(IMAGES, training=True))
     assert (outputs == 0).mean() > 0.4
@@ -99,7 +99,7 @@ def test_dropout_above_frozen_layers_stays_active():
 
 def test_a_frozen_tensor_that_moved_fails_loudly():
     source, target = build(0), build(1)
-    proof = actions.copy_first_layers(source, target, 1)
+    proof = first_layers.copy_first_layers(source, target, 1)
     kernel = target.get_layer("conv1").kernel
     kernel.assign(kernel + 1e-7)
     with pytest.raises(NetworkFailed, match="conv1/kernel.*compile"):
@@ -108,7 +108,7 @@ def test_a_frozen_tensor_that_moved_fails_loudly():
 
 def test_unfreezing_behind_the_plan_is_found_out():
     source, target = build(0), build(1)
-    proof = actions.copy_first_layers(source, target, 1)
+    proof = first_layers.copy_first_layers(source, target, 1)
     target.get_layer("conv1").trainable = True
     fit(target)
     with pytest.raises(NetworkFailed, match="conv1/kernel"):
@@ -116,7 +116,7 @@ def test_unfreezing_behind_the_plan_is_found_out():
 
 
 def test_a_skipped_copy_fails_loudly():
-    rows = actions.copy_first_layers(build(0), build(1), 1).to_rows()
+    rows = first_layers.copy_first_layers(build(0), build(1), 1).to_rows()
     rows[0]["before_sha256"] = "0" * 64
     with pytest.raises(NetworkFailed, match="differ from their source"):
         proof.Proof.from_rows(rows).check()
@@ -127,7 +127,7 @@ def test_a_misfit_names_both_shapes_and_changes_nothing():
     target = build(1)
     before = target.get_weights()
     with pytest.raises(UserError, match=r"'conv1'.*\(3, 3, 3, 4\).*Received"):
-        actions.copy_first_layers(source, target, 3)
+        first_layers.copy_first_layers(source, target, 3)
     for a, b in zip(before, target.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert all(layer.trainable for layer in target.layers)
@@ -136,12 +136,12 @@ def test_a_misfit_names_both_shapes_and_changes_nothing():
 @pytest.mark.parametrize("n", [0, 8, -1])
 def test_impossible_n_is_named(n):
     with pytest.raises(UserError, match=f"Received: n={n}"):
-        actions.copy_first_layers(build(0), build(1), n)
+        first_layers.copy_first_layers(build(0), build(1), n)
 
 
 def test_unknown_mode_and_partial_plan_are_errors():
     with pytest.raises(UserError, match="mode.*'thawed'"):
-        actions.copy_first_layers(build(0), build(1), 1, "thawed")
+        first_layers.copy_first_layers(build(0), build(1), 1, "thawed")
     plan = actions.plan_transfer(build(1))[:-1]
     with pytest.raises(UserError, match="every layer of the target"):
         actions.apply_plan(build(1), None, plan)
@@ -166,7 +166,7 @@ def plain(units, adapted=None):
 def test_any_sequential_can_be_copied_whatever_its_names():
     source, target = plain(3, adapted=5), plain(2)
     assert actions.number_layers(target) == [0, 1, 1, 1, 2]
-    proof = actions.copy_first_layers(source, target, 1)
+    proof = first_layers.copy_first_layers(source, target, 1)
     assert proof.summary().startswith("9 tensors: 7 copied, 7 frozen")
     for index in (0, 1, 2):  # preprocessing travels with the first layer
         for a, b in zip(

@@ -45,9 +45,9 @@ def build_network(
         UserError: If the crop is too small or the model unknown.
 
     Example:
-        >>> network = build_network(ModelSpec("cnn8", width=8), 28, 10)
+        >>> network = kt.build_network(kt.ModelSpec("cnn8", width=8), 28, 10)
         >>> network.count_params()
-        36650
+        35458
     """
     rows = layer_rows(model, num_classes)
     smallest = find_architecture(model.name).smallest_crop

@@ -6,14 +6,10 @@ from pathlib import Path
 import keras
 
 from keras_transfer.errors import UserError
+from keras_transfer.models.cuts import possible_cuts
 from keras_transfer.models.layer_costs import starts_stage, unwrap
-from keras_transfer.models.model_graph import (
-    Call,
-    Graph,
-    build_part,
-    read_graph,
-)
-from keras_transfer.models.stages import possible_cuts
+from keras_transfer.models.model_graph import Call, Graph, read_graph
+from keras_transfer.models.parts import build_part
 
 _FORMS = {"softmax": "softmax", "sigmoid": "sigmoid", "linear": "logits"}
 
@@ -30,6 +26,14 @@ def head_form(model: keras.Model) -> str | None:
 
     Raises:
         UserError: If the model has no graph or several outputs.
+
+    Example:
+        >>> model = keras.Sequential([
+        ...     keras.Input((8,)), keras.layers.Dense(4, name="first"),
+        ...     keras.layers.ReLU(name="relu"),
+        ...     keras.layers.Dense(3, name="last")])
+        >>> kt.head_form(model)
+        'logits'
     """
     graph = _single_output(model)
     return _form(list(graph.leaves()))
@@ -68,10 +72,11 @@ def new_head(
             cannot be copied.
 
     Example:
-        >>> source = keras.applications.MobileNetV3Small()
-        >>> model = new_head(source, num_classes=5)
-        >>> head_form(model)
-        'softmax'
+        >>> source = keras.applications.MobileNet(
+        ...     weights=None, input_shape=(32, 32, 3), alpha=0.25)
+        >>> model = kt.new_head(source, num_classes=5)
+        >>> model.output_shape
+        (None, 5)
     """
     if not isinstance(num_classes, int) or num_classes < 2:
         raise UserError(

@@ -26,14 +26,29 @@ _TRANSPOSED = (
 
 
 def unwrap(layer):
-    """Returns the layer inside wrappers such as `TimeDistributed`."""
+    """Looks through wrappers such as `TimeDistributed`.
+
+    Args:
+        layer: Keras layer.
+
+    Returns:
+        The layer inside, or the layer itself.
+    """
     while isinstance(layer, keras.layers.Wrapper):
         layer = layer.layer
     return layer
 
 
 def starts_stage(layer) -> bool:
-    """Whether a layer starts a stage: it has weights and does not follow."""
+    """Whether a layer starts a stage, or counts as one of the paper's layers.
+
+    Args:
+        layer: Built Keras layer, or an operation.
+
+    Returns:
+        Boolean: it has weights, and is neither a normalisation or activation
+        of the layer before it nor preprocessing (`Normalization`).
+    """
     has_weights = bool(getattr(layer, "weights", ()))
     return has_weights and not isinstance(unwrap(layer), _FOLLOWERS)
 
@@ -68,7 +83,15 @@ def call_flops(call: Call) -> int | None:
 
 
 def positions(layer, shape: tuple) -> int | None:
-    """Counts the positions of a tensor: sizes without batch and channels."""
+    """Counts the positions of a tensor: sizes without batch and channels.
+
+    Args:
+        layer: Keras layer that puts it out.
+        shape: Tuple of integers or `None`, with the batch.
+
+    Returns:
+        Integer, or `None` if a size is not known.
+    """
     sizes = list(shape[1:])
     first = getattr(layer, "data_format", None) == "channels_first"
     rank = getattr(layer, "rank", 2)

@@ -1,8 +1,4 @@
-"""A model as a list of layer calls, from which parts of it are built again.
-
-Models inside a model are looked into. Parts share the model's layers, and
-with them its weights.
-"""
+"""A model as a list of layer calls; models inside it are looked into."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -72,7 +68,14 @@ class Graph:
     same: dict[int, int]
 
     def key(self, tensor) -> int:
-        """Returns what identifies a tensor."""
+        """Returns what identifies a tensor.
+
+        Args:
+            tensor: Symbolic tensor of the graph.
+
+        Returns:
+            Integer, one for both ends where a model is inside another.
+        """
         key = id(tensor)
         while key in self.same:
             key = self.same[key]
@@ -88,18 +91,66 @@ class Graph:
 
 
 def symbolic(structure) -> list:
-    """Returns the symbolic tensors in nested lists, tuples and dicts."""
+    """Returns the symbolic tensors in nested lists, tuples and dicts.
+
+    Args:
+        structure: Nested lists, tuples and dicts.
+
+    Returns:
+        List of symbolic tensors.
+    """
     flat = keras.tree.flatten(structure)
     return [part for part in flat if isinstance(part, keras.KerasTensor)]
 
 
 def has_graph(layer) -> bool:
-    """Whether a layer is a model whose layers are known without running it."""
+    """Whether a layer is a model whose layers are known without running it.
+
+    Args:
+        layer: Keras layer.
+
+    Returns:
+        Boolean.
+    """
     if isinstance(layer, keras.Sequential):
         # Without a graph where one of its layers has none.
         return layer.built and bool(getattr(layer, "inputs", None))
     own_call = getattr(type(layer), "call", None) is not _Functional.call
     return isinstance(layer, _Functional) and not own_call
+
+
+def is_plain(model) -> bool:
+    """Whether a model is a `keras.Sequential` without models inside.
+
+    Args:
+        model: Keras model.
+
+    Returns:
+        Boolean.
+    """
+    return isinstance(model, keras.Sequential) and not any(
+        isinstance(layer, keras.Model) for layer in model.layers
+    )
+
+
+def leaf_layers(model: keras.Model) -> list[tuple[str, keras.layers.Layer]]:
+    """Returns the layers of a model, those of models inside it included.
+
+    Args:
+        model: Keras model. One without a graph is not looked into.
+
+    Returns:
+        List of pairs of a string, the layer's name below the names of the
+        models that it is in, and the layer; each once, in the order in which
+        they first run.
+    """
+    if is_plain(model) or not has_graph(model):
+        return [(layer.name, layer) for layer in model.layers]
+    found: dict[int, tuple[str, keras.layers.Layer]] = {}
+    for call in read_graph(model).leaves():
+        if isinstance(call.operation, keras.layers.Layer):
+            found.setdefault(id(call.operation), (call.path, call.operation))
+    return list(found.values())
 
 
 def read_graph(
@@ -203,68 +254,3 @@ def _opens(call: Call) -> bool:
         return False
     ranks = [len(tensor.shape) for tensor in model.inputs]
     return [len(tensor.shape) for tensor in call.inputs] == ranks
-
-
-def build_part(
-    graph: Graph, given: list, wanted: list, start: int, stop: int
-) -> keras.Model:
-    """Builds the model that computes some tensors of a graph from others.
-
-    Models inside it stay models inside it; one that is cut keeps its name and
-    the layers of its half.
-
-    Args:
-        graph: `Graph`.
-        given: List of symbolic tensors of the graph.
-        wanted: List of symbolic tensors of the graph.
-        start: Integer, place of the first layer call.
-        stop: Integer, place after the last one.
-
-    Returns:
-        Functional model that shares the layers of the graph's model.
-    """
-    inputs = [
-        keras.Input(
-            batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name
-        )
-        for tensor in given
-    ]
-    keys = [graph.key(tensor) for tensor in given]
-    known = dict(zip(keys, inputs, strict=True))
-    for call in graph.calls:
-        if call.stop <= start or call.start >= stop:
-            continue
-        whole = start <= call.start and call.stop <= stop
-        tensors = call.outputs
-        if whole:
-            made = _call_again(graph, call, known)
-        else:
-            inner = call.inner
-            # The tensor of the cut is the only one that runs through it.
-            first = inner.inputs if start <= call.start else given
-            tensors = inner.outputs if call.stop <= stop else wanted
-            part = build_part(inner, first, tensors, start, stop)
-            made = part(
-                _one([known[graph.key(t)] for t in first]),
-                training=call.kwargs.get("training"),
-            )
-        for tensor, new in zip(tensors, symbolic(made), strict=True):
-            known[graph.key(tensor)] = new
-    outputs = [known[graph.key(tensor)] for tensor in wanted]
-    return keras.Model(_one(inputs), _one(outputs), name=graph.model.name)
-
-
-def _call_again(graph: Graph, call: Call, known: dict):
-    args, kwargs = keras.tree.map_structure(
-        lambda part: (
-            known[graph.key(part)]
-            if isinstance(part, keras.KerasTensor)
-            else part
-        ),
-        (call.args, call.kwargs),
-    )
-    return call.operation(*args, **kwargs)
-
-
-def _one(values: list):
-    return values[0] if len(values) == 1 else values

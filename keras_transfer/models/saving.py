@@ -17,7 +17,13 @@ from keras_transfer.storage.network_folder import NetworkFolder
 def save_model(
     network: NetworkFolder, model: keras.Model, mean: np.ndarray
 ) -> None:
-    """Saves a trained network and the mean image it subtracts, atomically."""
+    """Saves a trained network and the mean image it subtracts, atomically.
+
+    Args:
+        network: `NetworkFolder`, where it is saved.
+        model: Keras model.
+        mean: NumPy array, the mean image.
+    """
     temporary = temporary_beside(network.model_path)
     try:
         model.save(temporary, include_optimizer=False)

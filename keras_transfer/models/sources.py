@@ -3,44 +3,17 @@
 import dataclasses
 import difflib
 import inspect
-import json
 import sys
-import zipfile
 from pathlib import Path
 
 import keras
 
 from keras_transfer.errors import UserError, first_line
+from keras_transfer.models.archives import ANY_MODEL, check_archive
 from keras_transfer.models.layer_costs import unwrap
 from keras_transfer.models.model_graph import has_graph, read_graph
 
 _FORMS = "FILE.keras, applications:NAME[@weights], hub:PRESET[@random]"
-_ENTRIES = {"metadata.json", "config.json", "model.weights.h5"}
-# Values rather than objects.
-_PLAIN = ("__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__")
-_PLAIN = (*_PLAIN, "__slice__", "__tensor__")
-# Call code or models from elsewhere.
-_CALLERS = (
-    "FlaxLayer",
-    "JaxLayer",
-    "Lambda",
-    "TFSMLayer",
-    "TorchModuleWrapper",
-    "__lambda__",
-)
-# Keras's own modules whose classes are numbers and arithmetic.
-_MODULES = (
-    "keras.constraints",
-    "keras.initializers",
-    "keras.layers",
-    "keras.models",
-    "keras.regularizers",
-    "keras.src.applications",
-    "keras.src.layers",
-    "keras.src.models",
-    "keras.src.ops",
-    "keras_hub",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +49,14 @@ def load_source(text: str, image_size: int | None = None) -> Source:
     Raises:
         UserError: If the text or the file is wrong, weights cannot be
             fetched, or the model needs images of another size.
+
+    Example:
+        >>> source = kt.load_source(
+        ...     "applications:MobileNetV2@random", image_size=32)
+        >>> source.model.name, source.image_size
+        ('mobilenetv2_1.00_32', (32, 32))
+        >>> source.preprocessing
+        'outside the model: keras.applications.mobilenet_v2.preprocess_input'
     """
     head, _, rest = text.partition(":")
     if head == "applications":
@@ -98,6 +79,12 @@ def load_source(text: str, image_size: int | None = None) -> Source:
 
 def needed_image_size(model: keras.Model) -> tuple[int, int] | None:
     """Returns the height and width a model needs, `None` if any will do.
+
+    Args:
+        model: Built Keras model.
+
+    Returns:
+        Tuple of two integers in pixels, or `None`.
 
     Raises:
         UserError: If the model has no single input of images.
@@ -128,7 +115,9 @@ def _describe(model: keras.Model, told: str = "") -> Source:
 
 def _load_file(text: str) -> Source:
     path = Path(text.removesuffix("@random")).expanduser()
-    check_model_file(path)
+    if not path.is_file():
+        raise UserError(f"{path} does not exist. Expected a `.keras` file.")
+    check_archive(path, ANY_MODEL)
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises many kinds for a bad file.
@@ -138,76 +127,6 @@ def _load_file(text: str) -> Source:
     if text.endswith("@random"):
         model = keras.models.clone_model(model)
     return _describe(model)
-
-
-def check_model_file(path: Path) -> None:
-    """Refuses a `.keras` file that could do more than hold a model.
-
-    Keras's layers pass, and registered classes of modules imported before.
-
-    Args:
-        path: Path.
-
-    Raises:
-        UserError: Naming the class or entry, and the cure.
-    """
-    if not path.is_file():
-        raise UserError(f"{path} does not exist. Expected a `.keras` file.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            config = json.loads(archive.read("config.json"))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is not a `.keras` file: {error}.") from error
-    strange = [
-        name
-        for name in names
-        if name not in _ENTRIES and not name.startswith("assets/")
-    ]
-    if strange or len(set(names)) != len(names):
-        raise UserError(
-            f"{path} is refused: expected the entries {sorted(_ENTRIES)} and "
-            f"assets, each once. Received: {sorted(names)[:10]}."
-        )
-    if isinstance(config, dict):
-        config.pop("compile_config", None)  # Not built: `compile=False`.
-    for described in _objects(config):
-        _check_object(path, described)
-
-
-def _objects(value):
-    """Yields every dict that Keras would make an object of."""
-    if isinstance(value, dict):
-        if "class_name" in value:
-            yield value
-        value = list(value.values())
-    if isinstance(value, list):
-        for part in value:
-            yield from _objects(part)
-
-
-def _check_object(path: Path, described: dict) -> None:
-    name = described["class_name"]
-    registered = described.get("registered_name")
-    module = described.get("module") or ""
-    if name in _CALLERS:
-        raise UserError(
-            f"{path} is refused: it has a {name}, which runs code that comes "
-            "with the file. Ask for the model with a registered layer instead."
-        )
-    known = name if name != "function" else described.get("config")
-    custom = keras.saving.get_registered_object(registered or str(known))
-    builtin = module == "keras" or any(
-        module == own or module.startswith(f"{own}.") for own in _MODULES
-    )
-    builtin = builtin and name != "function"
-    if name in _PLAIN or custom is not None or builtin:
-        return
-    raise UserError(
-        f"{path} is refused: the class {registered or known!r} of module "
-        f"{module!r} is not known. Import the module that defines it first, "
-        "with `@keras.saving.register_keras_serializable()` on the class."
-    )
 
 
 def _application_names() -> list[str]:

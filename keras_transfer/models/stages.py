@@ -1,24 +1,15 @@
-"""Stages of a model: where it can be cut, and the two halves of a cut.
-
-A tensor is a possible cut if no other tensor is needed once it is known; two
-calls of one layer with weights are never on two sides of it.
-"""
+"""Stages of a model: consecutive layers, each group ending in one tensor."""
 
 import dataclasses
-import difflib
 import math
 
 import keras
 
 from keras_transfer.errors import UserError
 from keras_transfer.models.block_choice import choose_ends
+from keras_transfer.models.cuts import place_of, possible_cuts
 from keras_transfer.models.layer_costs import call_flops, starts_stage
-from keras_transfer.models.model_graph import (
-    Call,
-    Graph,
-    build_part,
-    read_graph,
-)
+from keras_transfer.models.model_graph import Call, Graph, is_plain, read_graph
 from keras_transfer.models.text_tables import text_table
 
 # Sizes to count computation with where a model leaves them open.
@@ -122,7 +113,14 @@ def stages(
             `cuts` is unknown or is no possible cut.
 
     Example:
-        >>> print(stages(keras.applications.ResNet50(weights=None)))
+        >>> model = keras.Sequential([
+        ...     keras.Input((8,)), keras.layers.Dense(4, name="first"),
+        ...     keras.layers.ReLU(name="relu"),
+        ...     keras.layers.Dense(3, name="last")])
+        >>> [stage.last_layer for stage in kt.stages(model)]
+        ['relu', 'last']
+        >>> print(kt.stages(model))
+        stage ...
     """
     if most is not None and most < 1:
         raise UserError(
@@ -139,60 +137,9 @@ def stages(
         ends = _named_ends(graph, leaves, cuts)
     else:
         ends = _stage_ends(leaves, possible_cuts(graph))
-        if most is not None and not _is_plain(model):
+        if most is not None and not is_plain(model):
             ends = choose_ends(leaves, ends, possible_cuts(graph), graph, most)
     return Stages(_describe(graph, leaves, ends))
-
-
-def possible_cuts(graph: Graph) -> list[int]:
-    """Finds where a model can be cut.
-
-    Args:
-        graph: `Graph`.
-
-    Returns:
-        List of integers, places after the layer call whose output is the
-        only tensor still needed; the end of the model is the last.
-    """
-    leaves = list(graph.leaves())
-    last_use: dict[int, int] = {}
-    for place, call in enumerate(leaves):
-        for tensor in call.inputs:
-            last_use[graph.key(tensor)] = place
-    for tensor in graph.outputs:
-        last_use[graph.key(tensor)] = len(leaves)
-    barred = _between_calls_of_one_layer(leaves)
-    live = {graph.key(tensor) for tensor in graph.inputs}
-    found = []
-    for place, call in enumerate(leaves):
-        live |= {graph.key(tensor) for tensor in call.outputs}
-        live = {key for key in live if last_use.get(key, -1) > place}
-        own = [t for t in call.outputs if live == {graph.key(t)}]
-        # A mask is a second tensor that flows on.
-        if own and place not in barred and not _has_mask(own[0]):
-            found.append(place + 1)
-    return sorted({*found, len(leaves)})
-
-
-def _has_mask(tensor) -> bool:
-    return getattr(tensor, "_keras_mask", None) is not None
-
-
-def _between_calls_of_one_layer(leaves: list[Call]) -> set[int]:
-    """Places after which a layer with weights is called once more."""
-    uses: dict[int, list[int]] = {}
-    for place, call in enumerate(leaves):
-        if getattr(call.operation, "weights", ()):
-            uses.setdefault(id(call.operation), []).append(place)
-    barred: set[int] = set()
-    for places in uses.values():
-        barred.update(range(places[0], places[-1]))
-    return barred
-
-
-def _is_plain(model: keras.Model) -> bool:
-    nested = [isinstance(layer, keras.Model) for layer in model.layers]
-    return isinstance(model, keras.Sequential) and not any(nested)
 
 
 def _stage_ends(leaves: list[Call], cuts: list[int]) -> list[int]:
@@ -210,7 +157,7 @@ def _named_ends(
     graph: Graph, leaves: list[Call], names: list[str]
 ) -> list[int]:
     cuts = possible_cuts(graph)
-    places = {_place(leaves, cuts, name) for name in names}
+    places = {place_of(leaves, cuts, name) for name in names}
     ends = sorted({*places, len(leaves)})
     for before, end in zip([0, *ends], ends, strict=False):
         calls = leaves[before:end]
@@ -221,41 +168,6 @@ def _named_ends(
                 f"Leave one of these names out of `cuts`: {names}."
             )
     return ends
-
-
-def _place(leaves: list[Call], cuts: list[int], name: str) -> int:
-    found = [
-        place + 1
-        for place, call in enumerate(leaves)
-        if name in (call.path, call.name)
-    ]
-    if not found:
-        known = [call.path for call in leaves]
-        near = difflib.get_close_matches(name, known, 3, cutoff=0)
-        raise UserError(
-            f"No layer is called {name!r}; expected one of the model's "
-            f"layers. Nearest: {near}."
-        )
-    paths = {leaves[place - 1].path for place in found}
-    if len(paths) > 1:
-        raise UserError(
-            f"Several layers are called {name!r}. Name one of these: "
-            f"{sorted(paths)}."
-        )
-    if found[-1] not in cuts:
-        near = _nearest(leaves, cuts, found[-1])
-        raise UserError(
-            f"The model cannot be cut after '{name}': another tensor is "
-            "needed as well, or one of its layers is called once more. "
-            f"Nearest possible cuts: {near}."
-        )
-    return found[-1]
-
-
-def _nearest(leaves: list[Call], cuts: list[int], place: int) -> list[str]:
-    before = [cut for cut in cuts if cut < place][-1:]
-    after = [cut for cut in cuts if cut > place][:1]
-    return [leaves[cut - 1].path for cut in before + after]
 
 
 def _describe(graph: Graph, leaves: list[Call], ends: list[int]):
@@ -310,77 +222,3 @@ def _flops(graph: Graph) -> list[int] | None:
 def _closed(shape: tuple) -> tuple:
     open_size = _OPEN_IMAGE if len(shape) == 4 else _OPEN_LENGTH
     return (shape[0], *[size or open_size for size in shape[1:]])
-
-
-def _find(graph: Graph, leaves: list[Call], stage) -> int:
-    if isinstance(stage, str):
-        return _place(leaves, possible_cuts(graph), stage)
-    if isinstance(stage, int):
-        found = stages(graph.model)
-        if not 1 <= stage <= len(found):
-            raise UserError(
-                f"Expected `stage` between 1 and {len(found)}. "
-                f"Received: stage={stage}."
-            )
-        return found[stage - 1].stop
-    places = [call.path for call in leaves]
-    fits = stage.stop <= len(places) and stage.last_layer in (
-        leaves[stage.stop - 1].path,
-        leaves[stage.stop - 1].name,
-    )
-    if not fits:
-        raise UserError(
-            f"Stage '{stage.name}' is not one of model '{graph.model.name}'. "
-            "Expected one of `stages(model)`."
-        )
-    return stage.stop
-
-
-def prefix(model: keras.Model, stage: Stage | int | str) -> keras.Model:
-    """Returns the model up to the end of a stage; weights are shared.
-
-    Args:
-        model: Built `keras.Sequential` or Functional model.
-        stage: `Stage`, its number in `stages(model)`, or the name of a layer
-            that is a possible cut.
-
-    Returns:
-        Functional model with the model's layers.
-
-    Raises:
-        UserError: If the model cannot be cut there.
-    """
-    graph = read_graph(model)
-    leaves = list(graph.leaves())
-    stop = _find(graph, leaves, stage)
-    last = stop == len(leaves)
-    wanted = graph.outputs if last else leaves[stop - 1].outputs
-    return build_part(graph, graph.inputs, wanted, 0, stop)
-
-
-def suffix(model: keras.Model, stage: Stage | int | str) -> keras.Model:
-    """Returns the model after the end of a stage; weights are shared.
-
-    Its input is what `prefix(model, stage)` puts out; one after the other
-    they compute what the model does.
-
-    Args:
-        model: Built `keras.Sequential` or Functional model.
-        stage: As for `prefix`; not the last.
-
-    Returns:
-        Functional model with the model's layers.
-
-    Raises:
-        UserError: If the model cannot be cut there, or nothing follows.
-    """
-    graph = read_graph(model)
-    leaves = list(graph.leaves())
-    stop = _find(graph, leaves, stage)
-    if stop == len(leaves):
-        raise UserError(
-            f"Nothing follows '{leaves[-1].name}', the end of the model. "
-            "Expected a stage before the last."
-        )
-    given = leaves[stop - 1].outputs
-    return build_part(graph, given, graph.outputs, stop, len(leaves))

@@ -5,14 +5,11 @@ import dataclasses
 import keras
 
 from keras_transfer.errors import UserError
+from keras_transfer.models.layer_costs import starts_stage
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.origins import MODES, Copied
-from keras_transfer.transfer.copying import KEPT, LayerPair, copy_layers
-from keras_transfer.transfer.layer_identity import (
-    core_of,
-    keeps_moments,
-    starts_number,
-)
+from keras_transfer.transfer.copying import LayerPair, copy_layers
+from keras_transfer.transfer.flags import decide_flags
 from keras_transfer.transfer.proof import Proof
 
 
@@ -68,7 +65,7 @@ def number_layers(network: keras.Sequential) -> list[int]:
     for layer in network.layers:
         if isinstance(layer, keras.Model):
             raise UserError(_nested_text(layer))
-        count += starts_number(layer)
+        count += starts_stage(layer)
         numbers.append(count)
     return numbers
 
@@ -145,42 +142,14 @@ def plan_transfer(
             )
         for i in reached:
             sources[i] = source.layers[i].name
-    flags = _decide_flags(target, numbers, n if mode == "frozen" else -1)
+    frozen = [mode == "frozen" and number <= n for number in numbers]
+    flags = decide_flags(target.layers, frozen, not target.trainable)
     return tuple(
         LayerAction(layer.name, number, name, *flag)
         for layer, number, name, flag in zip(
             target.layers, numbers, sources, flags, strict=True
         )
     )
-
-
-def _decide_flags(
-    target: keras.Sequential, numbers: list[int], frozen_up_to: int
-) -> list[tuple[bool, str | None]]:
-    """Decides `trainable` for every layer, and notes what is unexpected.
-
-    Batch normalisation that was frozen by itself stays frozen, as Keras's
-    guide to fine-tuning advises; all else follows the plan.
-    """
-    owners = {}
-    for layer, number in zip(target.layers, numbers, strict=True):
-        if starts_number(layer):
-            owners.setdefault(number, layer.trainable)
-    flags = []
-    for layer, number in zip(target.layers, numbers, strict=True):
-        if number <= frozen_up_to:
-            flags.append((False, None))
-        elif not layer.weights or not target.trainable or _is_thawed(layer):
-            flags.append((True, None))
-        elif keeps_moments(layer) and owners.get(number, True):
-            flags.append((False, KEPT))
-        else:
-            flags.append((True, "was frozen, is trainable now as planned"))
-    return flags
-
-
-def _is_thawed(layer: keras.layers.Layer) -> bool:
-    return layer.trainable and core_of(layer).trainable
 
 
 def apply_plan(
@@ -233,40 +202,6 @@ def apply_plan(
             )
         )
     return copy_layers(pairs, target, source if by_name else None)
-
-
-def copy_first_layers(
-    source: keras.Sequential,
-    target: keras.Sequential,
-    n: int,
-    mode: str = "frozen",
-) -> Proof:
-    """Copies the first `n` layers into another network, frozen or not.
-
-    Compile the target afterwards: Keras reads `trainable` at `compile`.
-
-    Args:
-        source: Built `keras.Sequential`, usually trained.
-        target: Built `keras.Sequential`, changed in place.
-        n: Integer, at least 1, number of layers with weights to copy.
-        mode: String, `"frozen"` or `"finetuned"`. Defaults to `"frozen"`.
-
-    Returns:
-        `Proof`.
-
-    Raises:
-        UserError: If the networks do not fit; nothing is changed then.
-
-    Example:
-        >>> proof = copy_first_layers(base, network, n=3)
-        >>> network.compile("sgd", "sparse_categorical_crossentropy")
-        >>> network.fit(images, labels)
-        >>> proof.after(network)
-    """
-    if n < 1:
-        raise UserError(f"Expected `n` of at least 1. Received: n={n}.")
-    plan = plan_transfer(target, source, n, mode)
-    return apply_plan(target, source, plan)
 
 
 def plan_network(

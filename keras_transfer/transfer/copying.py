@@ -6,21 +6,20 @@ import keras
 
 from keras_transfer.errors import UserError
 from keras_transfer.transfer import layer_state, probe
+from keras_transfer.transfer.flags import set_flags
 from keras_transfer.transfer.layer_identity import (
     dtype_note,
     find_difference,
-    keeps_moments,
     ordered_weights,
     parts_of,
 )
+from keras_transfer.transfer.programs import Chain, Walk
 from keras_transfer.transfer.proof import (
     Proof,
     TensorProof,
     sha256,
     sha256_of_values,
 )
-
-KEPT = "batch normalisation stays frozen, as it was"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +32,8 @@ class LayerPair:
         stage: String, name of the numbered layer or stage it belongs to.
         trainable: Boolean.
         note: String or `None`, what the proof should say of it.
+        path: String or `None`, what the proof calls it. Defaults to the
+            target layer's own name.
     """
 
     target: keras.layers.Layer
@@ -40,21 +41,40 @@ class LayerPair:
     stage: str
     trainable: bool
     note: str | None = None
+    path: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    """How a batch runs through the layers that are copied or frozen.
+
+    Args:
+        source: `Chain` or `Walk` through copied layers.
+        target: The same through their copies.
+        whole: `Chain` or `Walk` from the target's input through all that is
+            copied or frozen.
+    """
+
+    source: Chain | Walk
+    target: Chain | Walk
+    whole: Chain | Walk
 
 
 def copy_layers(
     pairs: list[LayerPair],
     target: keras.Model | None = None,
     source: keras.Model | None = None,
+    route: Route | None = None,
 ) -> Proof:
     """Copies and freezes layers, then proves it; or changes nothing.
 
     Args:
-        pairs: List of `LayerPair`. Up to the last that is copied or frozen
-            they are called one after another on a probe batch.
+        pairs: List of `LayerPair`, one for every layer of the target.
         target: `keras.Model` or `None`, the network of the targets. Its
             input is what the probe is made of.
         source: `keras.Model` or `None`, the network of the sources.
+        route: `Route` or `None`, how the layers follow on each other. Defaults
+            to one after another.
 
     Returns:
         `Proof`.
@@ -77,13 +97,14 @@ def copy_layers(
     with layer_state.all_or_nothing([p.target for p in pairs], target):
         for pair in copied:
             layer_state.move_state(pair.source, pair.target)
-        _set_flags(pairs, target, notes)
-        outcome = _probe(pairs, target)
-        if outcome.reason is not None:
-            for pair in copied[len(outcome.differences) :]:
-                text = f"outputs not compared: {outcome.reason}"
-                notes[id(pair.target)].append(text)
-        proof = Proof(tuple(_rows(pairs, notes, outcome.differences)))
+        set_flags(pairs, target, notes)
+        found, reason = _probe(pairs, route or _line(pairs, target))
+        if reason is not None:
+            for pair in copied:
+                if id(pair.target) not in found:
+                    text = f"outputs not compared: {reason}"
+                    notes[id(pair.target)].append(text)
+        proof = Proof(tuple(_rows(pairs, notes, found)))
         proof.check()
     return proof
 
@@ -141,93 +162,80 @@ def _type_notes(pair: LayerPair) -> list[str]:
     return [*sorted(casts), *([computing] if computing else [])]
 
 
-def _set_flags(pairs, target, notes) -> None:
-    thawed = target is not None and not target.trainable
-    if thawed and any(pair.trainable for pair in pairs):
-        # A model's own flag overrules those of its layers.
-        target.trainable = True
-        for pair in pairs:
-            if pair.trainable:
-                notes[id(pair.target)].append(
-                    "the network's own `trainable` was False and is True now"
-                )
-    for pair in pairs:
-        kept = []
-        if pair.trainable and pair.target.trainable and not thawed:
-            kept = [
-                part
-                for part in parts_of(pair.target)
-                if keeps_moments(part) and not part.trainable
-            ]
-        pair.target.trainable = pair.trainable
-        for part in kept:
-            part.trainable = False
-        if kept:
-            notes[id(pair.target)].append(KEPT)
-
-
-def _probe(pairs: list[LayerPair], target) -> probe.Outcome:
-    frozen = [not p.trainable and bool(p.target.weights) for p in pairs]
+def _line(pairs: list[LayerPair], target: keras.Model | None) -> Route:
+    """The layers one after another, up to the last that is acted on."""
     acts = [
-        p.source is not None or f for p, f in zip(pairs, frozen, strict=True)
+        p.source is not None or (not p.trainable and bool(p.target.weights))
+        for p in pairs
     ]
     reach = max((i + 1 for i, act in enumerate(acts) if act), default=0)
-    layers = [pair.target for pair in pairs[:reach]]
-    batches = probe.probe_batches(target, layers) if reach else []
-    index = probe.changes_itself(layers, frozen[:reach], batches)
-    if index is not None:
+    copied = [pair.source is not None for pair in pairs]
+    count = copied.index(False) if False in copied else len(pairs)
+    given = list(getattr(target, "inputs", None) or ())
+    return Route(
+        Chain([pair.source for pair in pairs[:count]], given),
+        Chain([pair.target for pair in pairs[:count]], given),
+        Chain([pair.target for pair in pairs[:reach]], given),
+    )
+
+
+def _probe(
+    pairs: list[LayerPair], route: Route
+) -> tuple[dict[int, float], str | None]:
+    """Differences by the id of the target's layer, and why some are missing."""
+    frozen = {
+        id(p.target) for p in pairs if not p.trainable and p.target.weights
+    }
+    changed = probe.changes_itself(
+        route.whole, frozen, probe.probe_batches(route.whole)
+    )
+    if changed is not None:
         raise UserError(
-            f"Layer '{layers[index].name}' "
-            f"({type(layers[index]).__name__}) changes its own weights in "
-            "training mode although it is frozen. Expected layers that stay "
-            "as they are copied. Use the plain layer inside, or copy it "
-            '`"finetuned"`.'
+            f"Layer '{changed.name}' ({type(changed).__name__}) changes its "
+            "own weights in training mode although it is frozen. Expected "
+            "layers that stay as they are copied. Use the plain layer inside, "
+            'or copy it `"finetuned"`.'
         )
-    return _compare(pairs, batches)
+    if not any(pair.source is not None for pair in pairs):
+        return {}, None
+    if not route.target.layers:
+        return {}, "layers before them are not copied"
+    outcome = probe.compare_outputs(
+        route.source, route.target, probe.probe_batches(route.target)
+    )
+    _check_outputs(outcome, route)
+    found: dict[int, float] = {}
+    differences = outcome.differences
+    for layer, value in zip(route.target.layers, differences, strict=False):
+        found[id(layer)] = max(value, found.get(id(layer), 0.0))
+    return found, outcome.reason or "layers before them are not copied"
 
 
-def _compare(pairs: list[LayerPair], batches: list) -> probe.Outcome:
-    together = []
-    for pair in pairs:
-        if pair.source is None:
-            break
-        together.append(pair)
-    copied = sum(pair.source is not None for pair in pairs)
-    if not copied:
-        return probe.Outcome()
-    if not together:
-        return probe.Outcome(reason="layers before them are not copied")
-    sources = [pair.source for pair in together]
-    targets = [pair.target for pair in together]
-    outcome = probe.compare_outputs(sources, targets, batches)
+def _check_outputs(outcome: probe.Outcome, route: Route) -> None:
+    sources, targets = route.source.layers, route.target.layers
     wrong = probe.find_excess(outcome.differences, sources, targets)
-    if wrong is not None:
-        raise UserError(
-            f"Cannot copy layer '{sources[wrong].name}' to "
-            f"'{targets[wrong].name}': with the same weights and settings "
-            "their outputs on a probe batch differ by "
-            f"{outcome.differences[wrong]:.2g} of the largest. Expected the "
-            "same outputs: the layer holds state that Keras does not save. "
-            "Keep it in weights, or give it `save_own_variables` and "
-            "`load_own_variables`."
-        )
-    if len(together) < copied and outcome.reason is None:
-        reason = "layers before them are not copied"
-        return dataclasses.replace(outcome, reason=reason)
-    return outcome
+    if wrong is None:
+        return
+    raise UserError(
+        f"Cannot copy layer '{sources[wrong].name}' to "
+        f"'{targets[wrong].name}': with the same weights and settings their "
+        "outputs on a probe batch differ by "
+        f"{outcome.differences[wrong]:.2g} of the largest. Expected the same "
+        "outputs: the layer holds state that Keras does not save. Keep it in "
+        "weights, or give it `save_own_variables` and `load_own_variables`."
+    )
 
 
-def _rows(pairs, notes, differences):
+def _rows(pairs, notes, differences: dict[int, float]):
     for i, pair in enumerate(pairs):
         origins = ordered_weights(pair.source) if pair.source else None
-        difference = differences[i] if i < len(differences) else None
         note = "; ".join(notes[id(pair.target)]) or None
         trained = {id(w) for w in pair.target.trainable_weights}
         still = _frozen_inside(pair)
         for j, weight in enumerate(ordered_weights(pair.target)):
             origin = origins[j] if origins else None
             yield TensorProof(
-                layer=pair.target.name,
+                layer=pair.path or pair.target.name,
                 target_path=weight.path,
                 source_path=origin.path if origin is not None else None,
                 shape=tuple(weight.shape),
@@ -237,7 +245,7 @@ def _rows(pairs, notes, differences):
                 stage=pair.stage,
                 place=(i, j),
                 trains=id(weight) in trained,
-                output_difference=difference,
+                output_difference=differences.get(id(pair.target)),
                 note=note,
             )
 

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 
 from keras_transfer.models.layer_costs import unwrap
-from keras_transfer.models.model_graph import has_graph, read_graph
+from keras_transfer.models.model_graph import leaf_layers
 from keras_transfer.models.text_tables import text_table
 
 
@@ -79,7 +79,7 @@ class Freezing:
     __str__ = table
 
 
-def summary(model: keras.Model) -> Freezing:
+def trainable_summary(model: keras.Model) -> Freezing:
     """Tells what is trainable, what is not, and whether `fit` agrees.
 
     A frozen `BatchNormalization` runs in inference mode. Dropout and random
@@ -95,28 +95,20 @@ def summary(model: keras.Model) -> Freezing:
         `Freezing`; `print` shows it as a table.
 
     Example:
-        >>> model.get_layer("backbone").trainable = False
-        >>> model.compile("sgd", "sparse_categorical_crossentropy")
-        >>> print(summary(model))
+        >>> model = keras.Sequential([
+        ...     keras.Input((8,)), keras.layers.Dense(4, name="first"),
+        ...     keras.layers.ReLU(name="relu"),
+        ...     keras.layers.Dense(3, name="last")])
+        >>> model.get_layer("first").trainable = False
+        >>> model.compile("sgd", "mse")
+        >>> kt.trainable_summary(model).frozen
+        ('first',)
+        >>> kt.trainable_summary(model).agrees
+        True
     """
     compiled, ignored = _compiled_state(model)
-    layers = [_layer_state(name, layer) for name, layer in _leaves(model)]
+    layers = [_layer_state(name, layer) for name, layer in leaf_layers(model)]
     return Freezing(tuple(layers), compiled, ignored)
-
-
-def _leaves(model) -> list[tuple[str, keras.layers.Layer]]:
-    if has_graph(model):
-        pairs = [
-            (call.path, call.operation) for call in read_graph(model).leaves()
-        ]
-    else:
-        pairs = [(layer.name, layer) for layer in model.layers]
-    unique = {id(layer): (name, layer) for name, layer in reversed(pairs)}
-    return [
-        (name, layer)
-        for name, layer in reversed(unique.values())
-        if isinstance(layer, keras.layers.Layer)
-    ]
 
 
 def _layer_state(name: str, layer) -> LayerState:

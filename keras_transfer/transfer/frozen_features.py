@@ -95,14 +95,30 @@ class Features:
     dtype: str
 
     def source(self, part: str):
-        """Returns a function from rows of a part to their features."""
+        """Returns a function from rows of a part to their features.
+
+        Args:
+            part: String, `"train"` or `"validation"`.
+
+        Returns:
+            Function of a tensor of row numbers.
+        """
         fetch = row_source(getattr(self, part))
         return lambda rows: tf.bitcast(fetch(rows), self.dtype)
 
     def train_batches(
         self, half: HalfData, spec: DataSpec, course: Course
     ) -> tf.data.Dataset:
-        """Yields what `batches.train_batches` would, the prefix behind it."""
+        """Yields what `batches.train_batches` would, the prefix behind it.
+
+        Args:
+            half: `HalfData`.
+            spec: `DataSpec`.
+            course: `Course`, which rows and views make up each batch.
+
+        Returns:
+            `tf.data.Dataset` of features and labels.
+        """
         fetch = self.source("train")
         labels = tf.constant(half.train.labels)
 
@@ -115,7 +131,16 @@ class Features:
     def validation_batches(
         self, half: HalfData, batch_size: int = 500, replicas: int = 1
     ) -> tf.data.Dataset:
-        """Yields the validation images' features once; see `in_order`."""
+        """Yields the validation images' features once; see `in_order`.
+
+        Args:
+            half: `HalfData`.
+            batch_size: Integer. Defaults to `500`.
+            replicas: Integer, devices that share a batch. Defaults to `1`.
+
+        Returns:
+            `tf.data.Dataset` of features and labels.
+        """
         fetch = self.source("validation")
         labels = tf.constant(half.validation.labels)
         return in_order(

@@ -3,15 +3,8 @@
 import keras
 import numpy as np
 
-# They act on the units of the layer before them and travel with it.
-_FOLLOWERS = (
-    keras.layers.BatchNormalization,
-    keras.layers.LayerNormalization,
-    keras.layers.GroupNormalization,
-    keras.layers.RMSNormalization,
-    keras.layers.UnitNormalization,
-    keras.layers.PReLU,
-)
+from keras_transfer.models.layer_costs import unwrap
+
 # Settings of names, of the start and of training; none changes what a layer
 # computes in inference mode from given weights.
 _FREE = {
@@ -38,35 +31,27 @@ _MODELS = {"Sequential", "Functional", "Model"}
 _MISSING = object()
 
 
-def core_of(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """Looks through wrappers such as `keras.layers.TimeDistributed`."""
-    while isinstance(layer, keras.layers.Wrapper):
-        layer = layer.layer
-    return layer
-
-
-def starts_number(layer: keras.layers.Layer) -> bool:
-    """Says whether a layer counts as one of the paper's numbered layers.
+def keeps_moments(layer: keras.layers.Layer) -> bool:
+    """Says whether a layer is batch normalisation, wrapped or not.
 
     Args:
-        layer: Built `keras.layers.Layer`.
+        layer: Keras layer.
 
     Returns:
-        Boolean: it has weights, and is neither a normalisation or activation
-        of the layer before it nor preprocessing (`Normalization`).
+        Boolean.
     """
-    core = core_of(layer)
-    kinds = (*_FOLLOWERS, keras.layers.Normalization)
-    return bool(layer.weights) and not isinstance(core, kinds)
-
-
-def keeps_moments(layer: keras.layers.Layer) -> bool:
-    """Says whether a layer is batch normalisation, wrapped or not."""
-    return isinstance(core_of(layer), keras.layers.BatchNormalization)
+    return isinstance(unwrap(layer), keras.layers.BatchNormalization)
 
 
 def children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Returns the layers that a layer holds directly, in order of making."""
+    """Returns the layers that a layer holds directly, in order of making.
+
+    Args:
+        layer: Keras layer.
+
+    Returns:
+        List of Keras layers.
+    """
     if isinstance(layer, keras.Model):
         return list(layer.layers)
     found: dict[int, keras.layers.Layer] = {}
@@ -88,7 +73,14 @@ def children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 
 
 def parts_of(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Returns a layer and all that it holds, each once, from the top down."""
+    """Returns a layer and all that it holds, each once, from the top down.
+
+    Args:
+        layer: Keras layer.
+
+    Returns:
+        List of Keras layers; the first is the layer itself.
+    """
     found: dict[int, keras.layers.Layer] = {}
 
     def walk(part):
@@ -107,6 +99,12 @@ def ordered_weights(layer: keras.layers.Layer) -> list[keras.Variable]:
     `layer.weights` has what was trainable when it was made first, so a layer
     that was frozen before it was built, as by `load_model`, may list them in
     another order. Attributes are made in the same order either way.
+
+    Args:
+        layer: Built Keras layer.
+
+    Returns:
+        List of `keras.Variable`, each once.
     """
     wanted = {id(weight): weight for weight in layer.weights}
     found: dict[int, keras.Variable] = {}
@@ -151,7 +149,15 @@ def find_difference(
 def dtype_note(
     source: keras.layers.Layer, target: keras.layers.Layer
 ) -> str | None:
-    """Says so if two layers compute in different types."""
+    """Says so if two layers compute in different types.
+
+    Args:
+        source: Keras layer.
+        target: Keras layer.
+
+    Returns:
+        String, or `None` if they do not.
+    """
     if source.compute_dtype == target.compute_dtype:
         return None
     return (

@@ -14,12 +14,28 @@ from keras_transfer.transfer.layer_identity import ordered_weights, parts_of
 
 
 def fits_without_loss(source: keras.Variable, target: keras.Variable) -> bool:
-    """Says whether every value of one variable's type is one of another's."""
+    """Says whether every value of one variable's type is one of another's.
+
+    Args:
+        source: `keras.Variable`.
+        target: `keras.Variable`.
+
+    Returns:
+        Boolean.
+    """
     return np.can_cast(_numpy_dtype(source), _numpy_dtype(target), "safe")
 
 
 def cast_values(source: keras.Variable, target: keras.Variable) -> np.ndarray:
-    """Returns a variable's values in the type of another."""
+    """Returns a variable's values in the type of another.
+
+    Args:
+        source: `keras.Variable`.
+        target: `keras.Variable`.
+
+    Returns:
+        NumPy array.
+    """
     return source.numpy().astype(_numpy_dtype(target))
 
 
@@ -61,11 +77,12 @@ def all_or_nothing(
 
     Args:
         layers: List of layers.
-        network: `keras.Model` or `None`, whose own flag is kept as well.
+        network: `keras.Model` or `None`, whose own flag, and those of models
+            inside it, are kept as well.
     """
-    own_flag = None if network is None else network.trainable
     parts = [part for layer in layers for part in parts_of(layer)]
-    flags = [part.trainable for part in parts]
+    owners = [] if network is None else parts_of(network)
+    flags = [(part, part.trainable) for part in (*owners, *parts)]
     state = [_save_if_possible(part) for part in parts]
     values = _values(layers)
     try:
@@ -75,16 +92,20 @@ def all_or_nothing(
             if kept is not None:
                 _load(part, *kept)
         _put_back(values)
-        if network is not None:
-            network.trainable = own_flag  # those of its layers follow below
-        for part, flag in zip(parts, flags, strict=True):
+        # A part's flag is set with that of what holds it, so it comes later.
+        flags.sort(key=lambda pair: -len(parts_of(pair[0])))
+        for part, flag in flags:
             part.trainable = flag
         raise
 
 
 @contextlib.contextmanager
 def undisturbed(layers: Iterable[keras.layers.Layer]) -> Iterator[None]:
-    """Puts every variable back, random states and metrics too."""
+    """Puts every variable back, random states and metrics too.
+
+    Args:
+        layers: Iterable of Keras layers.
+    """
     values = _values(layers)
     try:
         yield

@@ -14,9 +14,11 @@ from keras_transfer.errors import first_line
 from keras_transfer.models.layers import has_gpu
 from keras_transfer.transfer.layer_identity import parts_of
 from keras_transfer.transfer.layer_state import undisturbed
+from keras_transfer.transfer.programs import Chain, Walk
 
 _ROWS = 3
-_OPEN_SIDE = 32  # for a side of the input that the network leaves open
+# For sides of the input that the network leaves open, tried in turn.
+_OPEN_SIDES = (32, 96)
 _WORDS = 16  # of each vocabulary
 
 
@@ -35,26 +37,37 @@ class Outcome:
     reason: str | None = None
 
 
-def probe_batches(network: keras.Model, layers: list) -> list:
-    """Makes inputs that a network may take, the same at every call.
+def probe_batches(program: Chain | Walk) -> list:
+    """Makes inputs that layers may take, the same at every call.
 
     Args:
-        network: Built `keras.Model` of one input.
-        layers: List of layers whose vocabularies are used for texts.
+        program: `Chain` or `Walk`; what it is given says the shapes, and
+            vocabularies of its layers are used for texts.
 
     Returns:
-        List of tensors, to be tried in turn; empty if the network does not
-        say what it takes.
+        List of batches to be tried in turn: each a tensor, or a list of one
+        for every input; empty if it is not known what the layers take.
     """
-    try:
-        (spec,) = network.inputs
-    except (AttributeError, TypeError, ValueError):
-        return []
+    words = _vocabularies(program.layers)
+    open_sides = any(None in spec.shape[1:] for spec in program.given)
+    found = []
+    for side in _OPEN_SIDES if open_sides else _OPEN_SIDES[:1]:
+        each = [_inputs_like(spec, side, words) for spec in program.given]
+        if len(each) == 1:
+            found += each[0]
+        elif each:
+            # Inputs of words have a single batch.
+            most = max(map(len, each))
+            found += [
+                [tried[i % len(tried)] for tried in each] for i in range(most)
+            ]
+    return found
+
+
+def _inputs_like(spec, open_side: int, words: list) -> list:
     shape = [
-        side or (_OPEN_SIDE if i else _ROWS)
-        for i, side in enumerate(spec.shape)
+        side or (open_side if i else _ROWS) for i, side in enumerate(spec.shape)
     ]
-    words = _vocabularies(layers)
     texts = [w for w in words if isinstance(w, str)]
     numbers = [w for w in words if not isinstance(w, str)]
     if spec.dtype == "string":
@@ -73,15 +86,17 @@ def probe_batches(network: keras.Model, layers: list) -> list:
     return [tf.cast(values, spec.dtype), *counted]
 
 
-def compare_outputs(source: list, target: list, batches: list) -> Outcome:
-    """Compares two stacks layer by layer in inference mode.
+def compare_outputs(
+    source: Chain | Walk, target: Chain | Walk, batches: list
+) -> Outcome:
+    """Compares what layers put out one by one, in inference mode.
 
     No variable of theirs is changed, and no random state moves on.
 
     Args:
-        source: List of layers, called one after another.
-        target: List of as many layers.
-        batches: List of tensors; the first that both can take is used.
+        source: `Chain` or `Walk`.
+        target: `Chain` or `Walk` of as many steps.
+        batches: List of batches; the first that both can take is used.
 
     Returns:
         `Outcome`.
@@ -89,20 +104,31 @@ def compare_outputs(source: list, target: list, batches: list) -> Outcome:
     reason = "the network does not say what its input is"
     for batch in batches:
         try:
-            with undisturbed([*source, *target]):
+            with undisturbed(_layers(source, target)):
                 first, second = _outputs(source, batch), _outputs(target, batch)
             found = tuple(map(_difference, first, second))
         except Exception as error:
             reason = f"a made-up batch cannot be used: {first_line(error)}"
             continue
-        wrong = find_excess(found, source, target)
+        wrong = find_excess(found, source.layers, target.layers)
         if wrong is not None and _is_random(source, batch, wrong):
             return Outcome(
                 found[:wrong],
-                f"'{source[wrong].name}' draws at random in inference mode",
+                f"'{source.layers[wrong].name}' draws at random in inference "
+                "mode",
             )
         return Outcome(found)
     return Outcome(reason=reason)
+
+
+def _layers(*programs: Chain | Walk) -> list[keras.layers.Layer]:
+    """The layers of programs, without operations that are none."""
+    return [
+        step
+        for program in programs
+        for step in program.layers
+        if isinstance(step, keras.layers.Layer)
+    ]
 
 
 def find_excess(differences, source: list, target: list) -> int | None:
@@ -119,58 +145,65 @@ def find_excess(differences, source: list, target: list) -> int | None:
     tolerance = 0.0
     for index, difference in enumerate(differences):
         for layer in (source[index], target[index]):
-            tolerance = max(tolerance, _rounding(layer.compute_dtype))
+            dtype = getattr(layer, "compute_dtype", "float32")
+            tolerance = max(tolerance, _rounding(dtype))
         if difference > tolerance:
             return index
     return None
 
 
 def changes_itself(
-    layers: list, frozen: list[bool], batches: list
-) -> int | None:
+    program: Chain | Walk, frozen: set[int], batches: list
+) -> keras.layers.Layer | None:
     """Finds a frozen layer that a step of training would change anyway.
 
     Args:
-        layers: List of layers, called one after another.
-        frozen: List of booleans, the layers to look at.
-        batches: List of tensors, as for `compare_outputs`.
+        program: `Chain` or `Walk`.
+        frozen: Set of integers, ids of the layers to look at.
+        batches: List of batches, as for `compare_outputs`.
 
     Returns:
-        Integer, place of the first such layer; or `None`, also if no batch
-        can be used.
+        The first such layer; or `None`, also if no batch can be used.
     """
     for batch in batches:
+        found = []
+
+        def visit(index, step, found=found):
+            layer = program.layers[index]
+            if id(layer) in frozen and _moves(layer, step):
+                found.append(layer)
+            return step(training=False)
+
         try:
-            with undisturbed(layers):
-                return _first_changed(layers, frozen, batch)
+            with undisturbed(_layers(program)):
+                program.run(batch, visit)
         except Exception:  # a layer that cannot take the made-up batch
-            continue
+            if not found:
+                continue
+        return found[0] if found else None
     return None
 
 
-def _first_changed(layers, frozen, batch) -> int | None:
-    for index, layer in enumerate(layers):
-        if frozen[index] and layer.weights:
-            before = [weight.numpy().tobytes() for weight in layer.weights]
-            layer(batch, training=True)
-            after = [weight.numpy().tobytes() for weight in layer.weights]
-            if before != after:
-                return index
-        batch = layer(batch, training=False)
-    return None
+def _moves(layer, step) -> bool:
+    before = [weight.numpy().tobytes() for weight in layer.weights]
+    step(training=True)
+    return before != [weight.numpy().tobytes() for weight in layer.weights]
 
 
-def _outputs(layers: list, batch) -> list:
+def _outputs(program: Chain | Walk, batch) -> list:
     outputs = []
-    for layer in layers:
-        batch = layer(batch, training=False)
-        outputs.append(batch)
+
+    def visit(_, step):
+        outputs.append(step(training=False))
+        return outputs[-1]
+
+    program.run(batch, visit)
     return outputs
 
 
-def _is_random(layers: list, batch, index: int) -> bool:
-    reached = layers[: index + 1]
-    with undisturbed(layers):
+def _is_random(program: Chain | Walk, batch, index: int) -> bool:
+    reached = program.first(index + 1)
+    with undisturbed(_layers(program)):
         first, second = _outputs(reached, batch), _outputs(reached, batch)
     return _difference(first[-1], second[-1]) > 0
 
@@ -220,6 +253,8 @@ def _rounding(dtype: str) -> float:
 def _vocabularies(layers: list) -> list:
     words = []
     for layer in layers:
+        if not isinstance(layer, keras.layers.Layer):
+            continue
         for part in parts_of(layer):
             if hasattr(part, "get_vocabulary"):
                 words += part.get_vocabulary()[:_WORDS]

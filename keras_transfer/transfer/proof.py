@@ -7,16 +7,31 @@ import keras
 import numpy as np
 
 from keras_transfer.errors import NetworkFailed
+from keras_transfer.models.model_graph import leaf_layers
 from keras_transfer.transfer.layer_identity import ordered_weights
 
 
 def sha256(weight) -> str:
-    """Hashes a weight: type, shape and bytes."""
+    """Hashes a weight: type, shape and bytes.
+
+    Args:
+        weight: `keras.Variable`.
+
+    Returns:
+        String of 64 hexadecimal digits.
+    """
     return sha256_of_values(weight.numpy())
 
 
 def sha256_of_values(values) -> str:
-    """Hashes an array: type, shape and bytes."""
+    """Hashes an array: type, shape and bytes.
+
+    Args:
+        values: NumPy array.
+
+    Returns:
+        String of 64 hexadecimal digits.
+    """
     values = np.ascontiguousarray(values)
     digest = hashlib.sha256(f"{values.dtype}{values.shape}".encode())
     digest.update(values.tobytes())
@@ -81,6 +96,18 @@ class Proof:
     Args:
         tensors: Tuple of `TensorProof`, one for every weight of the target.
         remark: String, what `after` found out about training; may be empty.
+
+    Example:
+        >>> source, target = [
+        ...     keras.Sequential([
+        ...         keras.Input((8,)), keras.layers.Dense(4),
+        ...         keras.layers.Dense(3)])
+        ...     for _ in range(2)]
+        >>> proof = kt.copy_first_layers(source, target, n=1)
+        >>> target.compile("sgd", "mse")
+        >>> history = target.fit(np.ones((4, 8)), np.ones((4, 3)), verbose=0)
+        >>> proof.after(target).summary()
+        '4 tensors: 2 copied, 2 frozen, 2 of those unchanged bit by bit'
     """
 
     tensors: tuple[TensorProof, ...]
@@ -173,8 +200,7 @@ class Proof:
             )
 
     def _find_tensors(self, target) -> list[keras.Variable]:
-        layers = getattr(target, "layers", target)
-        found = [(x.name, w) for x in layers for w in ordered_weights(x)]
+        found = [(n, w) for n, x in _named(target) for w in ordered_weights(x)]
         wanted = [(t.layer, t.shape) for t in self.tensors]
         received = [(name, tuple(weight.shape)) for name, weight in found]
         if wanted != received:
@@ -220,7 +246,14 @@ class Proof:
 
     @classmethod
     def from_rows(cls, rows: list[dict]) -> "Proof":
-        """Rebuilds a proof from `to_rows`, of this version or an older."""
+        """Rebuilds a proof from `to_rows`, of this version or an older.
+
+        Args:
+            rows: List of dicts.
+
+        Returns:
+            `Proof`.
+        """
         return cls(tuple(_from_row(row) for row in rows))
 
     def summary(self) -> str:
@@ -237,6 +270,12 @@ class Proof:
             names = ", ".join(self.never_moved)
             remarks.append(f"trainable but never moved: {names}")
         return "; ".join([text, *remarks, *self.notes])
+
+
+def _named(target) -> list[tuple[str, keras.layers.Layer]]:
+    if isinstance(target, keras.Model):
+        return leaf_layers(target)
+    return [(layer.name, layer) for layer in target]
 
 
 # Added later, left out where they say nothing.
@@ -277,8 +316,7 @@ def _why(target, names: set[str]) -> str:
             "The network's own `trainable` is False: set it before copying, "
             "then compile."
         )
-    layers = getattr(target, "layers", target)
-    frozen = [x.name for x in layers if x.name in names and not x.trainable]
+    frozen = [n for n, x in _named(target) if n in names and not x.trainable]
     if frozen:
         return f"Layers {frozen} were frozen after copying."
     optimizer = getattr(target, "optimizer", None)

@@ -1,0 +1,160 @@
+"""Copies the first layers of any Keras model with a graph into another."""
+
+import keras
+
+from keras_transfer.errors import UserError
+from keras_transfer.models.cuts import place_of, possible_cuts
+from keras_transfer.models.model_graph import Graph, leaf_layers, read_graph
+from keras_transfer.models.stages import Stages, stages
+from keras_transfer.specs.origins import MODES
+from keras_transfer.transfer.alignment import Alignment, align
+from keras_transfer.transfer.copying import LayerPair, Route, copy_layers
+from keras_transfer.transfer.flags import decide_flags
+from keras_transfer.transfer.programs import Walk
+from keras_transfer.transfer.proof import Proof
+
+
+def copy_first_layers(
+    source: keras.Model,
+    target: keras.Model,
+    n: int | None = None,
+    mode: str = "frozen",
+    *,
+    up_to: str | None = None,
+    cuts: list[str] | None = None,
+) -> Proof:
+    """Copies the first layers of a model into another, frozen or not.
+
+    Layers are matched by their place in the order in which they run, so names
+    may differ, and either may be inside another model. Augmentation and
+    scaling of pixels may be in one of the two only. Nothing is changed unless
+    all fits; then the copies are compared with the source on a made-up batch.
+
+    Layers are frozen one by one; a model inside the target is frozen itself
+    if all its layers are. Frozen batch normalisation runs in inference mode.
+    Calling a model with `training=False` would not freeze it: `fit` passes its
+    own `training=True` on to every layer. Layers above the copied ones are
+    trained, except batch normalisation that was frozen by itself.
+
+    Compile the target afterwards: Keras reads `trainable` at `compile`.
+
+    Args:
+        source: Built `keras.Sequential` or Functional model, usually trained.
+        target: Built `keras.Sequential` or Functional model with layers of its
+            own, for instance from `new_head`; changed in place.
+        n: Integer, number of stages of the target (see `stages`) to copy, at
+            least 1 and fewer than it has. The stages of a plain `Sequential`
+            are its layers with weights.
+        mode: String, `"frozen"` or `"finetuned"`. Defaults to `"frozen"`.
+        up_to: String, instead of `n`: name of the last layer to copy, in the
+            target; `"model/layer"` for one inside another model.
+        cuts: List of strings, the ends of the stages that `n` counts. Defaults
+            to the choice of `stages`.
+
+    Returns:
+        `Proof`, of every tensor of the target. `proof.after(target)` completes
+        it after training, and fails if a frozen tensor moved.
+
+    Raises:
+        UserError: If the models do not fit, share variables, or have no graph,
+            as subclassed models; nothing is changed then.
+
+    Example:
+        >>> source = keras.applications.MobileNet(
+        ...     weights=None, input_shape=(32, 32, 3), alpha=0.25)
+        >>> model = kt.new_head(source, num_classes=2)
+        >>> proof = kt.copy_first_layers(source, model, n=3)
+        >>> model.compile("sgd", "sparse_categorical_crossentropy")
+        >>> images = np.random.default_rng(0).normal(size=(2, 32, 32, 3))
+        >>> history = model.fit(images, np.array([0, 1]), verbose=0)
+        >>> print(proof.after(model).summary())
+        137 tensors: ... copied, ... frozen, ... of those unchanged bit by bit
+
+    Reference:
+        - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section 2.
+    """
+    if mode not in MODES:
+        raise UserError(
+            f"Expected `mode` to be one of {MODES}. Received: {mode!r}."
+        )
+    theirs, ours = read_graph(source), read_graph(target)
+    table = stages(target, cuts)
+    stop = _find_stop(ours, table, n, up_to)
+    layers = leaf_layers(target)
+    _check_all_known(target, [layer for _, layer in layers])
+    found = align(theirs, ours, stop)
+    pairs = _pair(target, layers, found, table, _reached(ours, stop), mode)
+    route = Route(found.source, found.target, Walk(ours, 0, stop))
+    return copy_layers(pairs, target, source, route)
+
+
+def _find_stop(
+    graph: Graph, table: Stages, n: int | None, up_to: str | None
+) -> int:
+    if (n is None) == (up_to is None):
+        raise UserError(
+            f"Expected either `n` or `up_to`. Received: n={n}, up_to={up_to!r}."
+        )
+    last = len(table)
+    if n is not None:
+        if not 1 <= n < last:
+            raise UserError(
+                f"Expected `n` of at least 1 and at most {last - 1}: the last "
+                f"of {last} stages, '{table[-1].name}', is always new. "
+                f"Received: n={n}."
+            )
+        return table[n - 1].stop
+    leaves = list(graph.leaves())
+    stop = place_of(leaves, possible_cuts(graph), up_to)
+    reached = [getattr(call.operation, "weights", ()) for call in leaves]
+    if not any(reached[:stop]) or not any(reached[stop:]):
+        raise UserError(
+            f"Expected `up_to` to name a layer with weights before or at it, "
+            f"and weights after it. Received: up_to={up_to!r}."
+        )
+    return stop
+
+
+def _check_all_known(target: keras.Model, layers: list) -> None:
+    owned = {id(weight) for layer in layers for weight in layer.weights}
+    strange = [w.path for w in target.weights if id(w) not in owned]
+    if strange:
+        raise UserError(
+            f"Model '{target.name}' has weights that belong to no layer of its "
+            f"graph: {strange}. Expected all weights in layers: put them into "
+            "a layer of their own."
+        )
+
+
+def _reached(graph: Graph, stop: int) -> set[int]:
+    return {id(call.operation) for call in list(graph.leaves())[:stop]}
+
+
+def _pair(
+    target: keras.Model,
+    layers: list[tuple[str, keras.layers.Layer]],
+    found: Alignment,
+    table: Stages,
+    reached: set[int],
+    mode: str,
+) -> list[LayerPair]:
+    first = [id(layer) in reached for _, layer in layers]
+    frozen = [inside and mode == "frozen" for inside in first]
+    plain = [layer for _, layer in layers]
+    flags = decide_flags(plain, frozen, not target.trainable)
+    numbers: dict[int, int] = {}
+    for stage in table:
+        for layer in stage.layers:
+            numbers.setdefault(id(layer), stage.index)
+    noted = next(x for x in plain if id(x) in found.origins and x.weights)
+    return [
+        LayerPair(
+            layer,
+            found.origins.get(id(layer)),
+            str(numbers[id(layer)]),
+            trainable,
+            note or (found.note if layer is noted else None),
+            path,
+        )
+        for (path, layer), (trainable, note) in zip(layers, flags, strict=True)
+    ]
