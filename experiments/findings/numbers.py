@@ -21,7 +21,8 @@ from keras_transfer.analysis.comparisons import (
     slope,
 )
 from keras_transfer.analysis.contrasts import ModelEstimate
-from keras_transfer.reports import distance
+from keras_transfer.analysis.intervals import estimate
+from keras_transfer.reports import distance_data
 
 NARROW = {"width": 16, "precision": "bfloat16"}
 FROZEN, TUNED = "AnB", "AnB+"
@@ -126,7 +127,7 @@ def by_size(first: str, second: str, n: int, images: int | None) -> str:
 def _distances() -> dict[str, str]:
     rows = committed_rows("cifar100-dissimilar", **NARROW)
     found = {}
-    for claim in distance.claims(rows):
+    for claim in distance_data.claims(rows):
         name = claim.text.rpartition(", ")[2] if claim.number == "4.3" else ""
         found[name.strip(".") or "kinds"] = claim.effect.rpartition(": ")[2]
     return found
@@ -165,7 +166,7 @@ def precision() -> str:
         float(np.mean(both["bfloat16"]) - np.mean(both["float32"]))
         for both in found.values()
     ]
-    return results.estimate(values, [(s, 0, "") for s in found]).in_points()
+    return estimate(values).in_points()
 
 
 def normalization(name: str) -> str:

@@ -319,37 +319,37 @@ def summaries() -> dict[Path, str]:
     made = [
         (
             "cifar100-similar/summary.md",
-            summary.summary_text,
+            summary.similar_report().text,
             similar,
             {"precision": "bfloat16"},
         ),
         (
             "cifar100-boost/summary.md",
-            boost.summary_text,
+            boost.REPORT.text,
             "The boost of fine-tuned transfer on cifar100",
             narrow,
         ),
         (
             "cifar100-dissimilar/summary.md",
-            distance.summary_text,
+            distance.distance_report().text,
             "Dissimilar data sets: man-made and natural cifar100",
             narrow,
         ),
         (
             "cifar100-target-size/summary.md",
-            data_size.target_size_summary,
+            data_size.TARGET_SIZE.text,
             "Target images a class of cifar100",
             narrow | {"epochs": 3},
         ),
         (
             "cifar100-tuned/default.md",
-            summary.summary_text,
+            summary.similar_report().text,
             similar,
             narrow | {"file": "default.csv", "command": _TUNED},
         ),
         (
             "cifar100-tuned/tuned.md",
-            summary.summary_text,
+            summary.similar_report().text,
             similar,
             narrow | {"file": "tuned.csv"},
         ),
