@@ -13,6 +13,7 @@ HOOKS = {
     "convolution_op",
     "on_epoch_begin",
     "on_epoch_end",
+    "on_train_begin",
     "on_train_batch_end",
     "on_train_end",
     "update_step",
@@ -31,6 +32,31 @@ def arguments_of(function, method):
 def is_static(function):
     names = {getattr(each, "id", "") for each in function.decorator_list}
     return "staticmethod" in names
+
+
+def is_text(node):
+    value = getattr(node, "value", None)
+    return isinstance(node, ast.Expr) and isinstance(
+        getattr(value, "value", None), str
+    )
+
+
+def explains_fields(owner):
+    """Returns whether each field of a dataclass has a text of its own.
+
+    It is tyro's form, shown by `--help`: a docstring right below the field,
+    or `help=` in its annotation, where the text is computed.
+    """
+    following = [*owner.body[1:], None]
+    return all(
+        is_text(after) or "help" in keywords_of(field.annotation)
+        for field, after in zip(owner.body, following, strict=True)
+        if isinstance(field, ast.AnnAssign)
+    )
+
+
+def keywords_of(annotation):
+    return {n.arg for n in ast.walk(annotation) if isinstance(n, ast.keyword)}
 
 
 def without_args(tree):
@@ -64,8 +90,9 @@ def without_args(tree):
             for each in owner.decorator_list
         }
         text = ast.get_docstring(owner) or ""
+        explained = "Args:\n" in text or explains_fields(owner)
         public = not owner.name.startswith("_") and fields
-        if public and "dataclass" in plain | called and "Args:\n" not in text:
+        if public and "dataclass" in plain | called and not explained:
             yield owner.name
 
 
@@ -114,7 +141,20 @@ class Plain:
 @dataclasses.dataclass(frozen=True)
 class Fields:
     a: int
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Of tyro."""
+    a: int = 0
+    """Number."""
+    b: Annotated[int, arg(help="Number.")] = 0
+@dataclasses.dataclass(frozen=True)
+class Half:
+    """Of tyro, but for one."""
+    a: int
+    b: int = 0
+    """Number."""
 '''
     assert list(without_args(ast.parse(source))) == [
-        *("bare", "Plain.__init__", "Plain.method", "Plain.single", "Fields")
+        *("bare", "Plain.__init__", "Plain.method", "Plain.single"),
+        *("Fields", "Half"),
     ]
