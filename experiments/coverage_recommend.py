@@ -11,15 +11,16 @@ Cost: about two minutes; writes coverage.csv and coverage.md. Expected: 93 to
 """
 
 import dataclasses
+import functools
 import math
 import sys
 from pathlib import Path
 
 import numpy as np
-import tyro
+from rich.console import Console
 from rich.progress import track
 
-from experiments.common.terminal import open_console
+from experiments.common.terminal import plain_main
 from keras_transfer.errors import UserError
 from keras_transfer.recommendation.decision import Candidate, decide
 from keras_transfer.recommendation.told import tell
@@ -223,27 +224,13 @@ def _csv(rows) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(arguments=None) -> int:
-    """Runs the script.
-
-    Args:
-        arguments: List of strings, words in place of the command line's.
-            Defaults to `None`, for the command line.
-
-    Returns:
-        Integer, exit status: 0, or 2 for a mistake of the user's.
-    """
-    options = tyro.cli(Options, args=arguments, description=__doc__)
-    console = open_console()
-    try:
-        if options.repetitions < 100:
-            raise UserError(
-                "Expected 100 repetitions or more, fewer say nothing about "
-                f"a share near 95 %. Received: {options.repetitions}."
-            )
-    except UserError as error:
-        console.print(str(error), style="red")
-        return 2
+def _run_script(options: Options, console: Console) -> int:
+    """Measures every setting; writes and prints the table."""
+    if options.repetitions < 100:
+        raise UserError(
+            "Expected 100 repetitions or more, fewer say nothing about "
+            f"a share near 95 %. Received: {options.repetitions}."
+        )
     rows = [
         (setting, measure(setting, options.repetitions))
         for setting in track(SETTINGS, "Settings", console=console)
@@ -255,6 +242,11 @@ def main(arguments=None) -> int:
     write_atomically(folder / "coverage.md", text)
     console.print(text)
     return 0
+
+
+main = functools.partial(
+    plain_main, "coverage_recommend", __doc__, Options, _run_script
+)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ steps.
 
 import csv
 import dataclasses
+import functools
 import json
 import sys
 from collections.abc import Iterable
@@ -22,7 +23,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from experiments.recipe_search import read_rows, run_script
+from experiments.common.terminal import plain_main
+from experiments.recipe_search import read_rows
 from keras_transfer.storage.files import write_atomically
 
 COLUMNS = (
@@ -363,12 +365,15 @@ def plot_front(found: list[Point], path: Path) -> list[Path]:
         return save(figure, path)
 
 
-def run(settings: ReportSettings, console: Console) -> None:
+def run(settings: ReportSettings, console: Console) -> int:
     """Writes the folder; see the file's own text.
 
     Args:
         settings: `ReportSettings`.
         console: `rich.console.Console`.
+
+    Returns:
+        Integer, exit status.
     """
     out = Path(settings.out)
     out.mkdir(parents=True, exist_ok=True)
@@ -385,19 +390,12 @@ def run(settings: ReportSettings, console: Console) -> None:
     write_atomically(out / "summary.md", summary(*parts))
     plot_front(points(*parts[1:]), out / "front")
     console.print(f"written: {out}", soft_wrap=True)
+    return 0
 
 
-def main(arguments=None) -> int:
-    """Runs the script.
-
-    Args:
-        arguments: List of strings, words in place of the command line's.
-            Defaults to `None`, for the command line.
-
-    Returns:
-        Integer, exit status: 0, or 2 for a mistake of the user's.
-    """
-    return run_script(run, ReportSettings, "recipe_report", __doc__, arguments)
+main = functools.partial(
+    plain_main, "recipe_report", __doc__, ReportSettings, run
+)
 
 
 if __name__ == "__main__":

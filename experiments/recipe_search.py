@@ -15,16 +15,16 @@ images, and use `--test` for the comparison at the end.
 """
 
 import dataclasses
+import functools
 import json
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-import tyro
 from rich.console import Console
 
-from experiments.common.terminal import open_console
+from experiments.common.terminal import plain_main
 from keras_transfer.errors import UserError
 from keras_transfer.specs import presets
 from keras_transfer.specs.network import NetworkSpec
@@ -180,12 +180,15 @@ def missing_of(settings: SearchSettings, rows: list[dict]) -> list[tuple]:
     return missing
 
 
-def run(settings: SearchSettings, console: Console) -> None:
+def run(settings: SearchSettings, console: Console) -> int:
     """Trains what is missing; see the file's own text.
 
     Args:
         settings: `SearchSettings`.
         console: `rich.console.Console`.
+
+    Returns:
+        Integer, exit status.
     """
     path = Path(settings.log_dir) / "recipe_search" / settings.rows
     missing = missing_of(settings, read_rows(path))
@@ -193,7 +196,7 @@ def run(settings: SearchSettings, console: Console) -> None:
         f"{len(missing)} networks to train, rows in {path}", soft_wrap=True
     )
     if settings.plan or not missing:
-        return
+        return 0
     from keras_transfer.datasets import pools
     from keras_transfer.training import trainer
 
@@ -212,6 +215,7 @@ def run(settings: SearchSettings, console: Console) -> None:
             "core-seconds",
             soft_wrap=True,
         )
+    return 0
 
 
 def train_trial(trial: dict, spec: NetworkSpec, pool, test: bool) -> dict:
@@ -264,44 +268,9 @@ def train_trial(trial: dict, spec: NetworkSpec, pool, test: bool) -> dict:
     }
 
 
-def run_script(act, kind: type, script: str, text: str, arguments) -> int:
-    """Parses the command line and acts; mistakes are told in a line.
-
-    Args:
-        act: Callable of the settings and a console.
-        kind: Class of the settings.
-        script: String, name of the script.
-        text: String, shown by `--help`.
-        arguments: List of strings or `None` for the command line.
-
-    Returns:
-        Integer, exit status: 0, or 2 for a mistake of the user's.
-    """
-    settings = tyro.cli(
-        kind,
-        prog=f"python -m experiments.{script}",
-        description=text,
-        args=arguments,
-    )
-    try:
-        act(settings, open_console())
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-def main(arguments=None) -> int:
-    """Runs the script.
-
-    Args:
-        arguments: List of strings, words in place of the command line's.
-            Defaults to `None`, for the command line.
-
-    Returns:
-        Integer, exit status: 0, or 2 for a mistake of the user's.
-    """
-    return run_script(run, SearchSettings, "recipe_search", __doc__, arguments)
+main = functools.partial(
+    plain_main, "recipe_search", __doc__, SearchSettings, run
+)
 
 
 if __name__ == "__main__":

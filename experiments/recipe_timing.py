@@ -16,16 +16,17 @@ seconds are not.
 
 import csv
 import dataclasses
+import functools
 import sys
 import time
 from pathlib import Path
 
 from rich.console import Console
 
+from experiments.common.terminal import plain_main
 from experiments.recipe_search import (
     TrialSettings,
     read_trials,
-    run_script,
     trial_spec,
 )
 from keras_transfer.storage.log_folder import LogFolder
@@ -88,12 +89,15 @@ class Entrant:
         return time.process_time() - cpu, time.perf_counter() - wall
 
 
-def run(settings: TimingSettings, console: Console) -> None:
+def run(settings: TimingSettings, console: Console) -> int:
     """Times each recipe in turns; see the file's own text.
 
     Args:
         settings: `TimingSettings`.
         console: `rich.console.Console`.
+
+    Returns:
+        Integer, exit status.
     """
     trials = read_trials(settings.trials)
     from keras_transfer.datasets import pools
@@ -117,19 +121,12 @@ def run(settings: TimingSettings, console: Console) -> None:
             file.flush()
             console.print(f"round {number + 1} of {settings.rounds}")
     console.print(f"rows: {path}", soft_wrap=True)
+    return 0
 
 
-def main(arguments=None) -> int:
-    """Runs the script.
-
-    Args:
-        arguments: List of strings, words in place of the command line's.
-            Defaults to `None`, for the command line.
-
-    Returns:
-        Integer, exit status: 0, or 2 for a mistake of the user's.
-    """
-    return run_script(run, TimingSettings, "recipe_timing", __doc__, arguments)
+main = functools.partial(
+    plain_main, "recipe_timing", __doc__, TimingSettings, run
+)
 
 
 if __name__ == "__main__":

@@ -196,18 +196,13 @@ def nearest_neighbours(features, labels, seed=0, validation=None) -> float:
     better.
 
     Args:
-        features: Float array of shape `(images, features)`.
-        labels: Integer or string array of shape `(images,)`.
-        seed: Integer, of the folds. Defaults to `0`.
-        validation: Pair `(features, labels)` that accuracy is told on, or
-            `None` for cross-validation. Defaults to `None`.
+        features, labels, seed, validation: As of `nearest_class_mean`.
 
     Returns:
         Float between 0 and 1; `nan` if nothing can be held out.
 
     Raises:
-        UserError: Features or labels of another shape, values that are not
-            finite, or one class.
+        UserError: As of `nearest_class_mean`.
 
     Reference:
         - [Cover and Hart, 1967](https://doi.org/10.1109/TIT.1967.1053964).
@@ -301,18 +296,13 @@ def linear_probe(features, labels, seed=0, validation=None) -> float:
     accuracies, so slightly too high.
 
     Args:
-        features: Float array of shape `(images, features)`.
-        labels: Integer or string array of shape `(images,)`.
-        seed: Integer, of the folds. Defaults to `0`.
-        validation: Pair `(features, labels)` that accuracy is told on, or
-            `None` for cross-validation. Defaults to `None`.
+        features, labels, seed, validation: As of `nearest_class_mean`.
 
     Returns:
         Float between 0 and 1; `nan` if nothing can be held out.
 
     Raises:
-        UserError: Features or labels of another shape, values that are not
-            finite, or one class.
+        UserError: As of `nearest_class_mean`.
     """
     if validation is None:
         return fit_linear_probe(features, labels, seed).accuracy

@@ -98,10 +98,7 @@ def find_class_names(
     """Reads the names of all classes from small files, without TensorFlow.
 
     Args:
-        store: `LogFolder`, whose cache may hold the decoded data set.
-        name: String, TFDS name.
-        image_size: Integer.
-        data_dir: String or `None`, TFDS folder.
+        store, name, image_size, data_dir: As of `find_facts`.
 
     Returns:
         List of strings, or `None` if the data set was never prepared.
