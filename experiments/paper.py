@@ -27,8 +27,7 @@ from experiments import (
 )
 from experiments.common.running import (
     Study,
-    command_words,
-    guarded_main,
+    command_main,
     run_study,
     write_study,
 )
@@ -126,20 +125,13 @@ def study(settings: GridSettings) -> Study:
     return Study("paper", specs, write, whole=False)
 
 
-def main(arguments=None) -> int:
-    """Runs the script.
-
-    Args:
-        arguments: List of strings, words in place of the command line's.
-            Defaults to `None`, for the command line.
-
-    Returns:
-        Integer, exit status, as of `guarded_main`.
-    """
-    words = command_words("paper", arguments)
-    act = functools.partial(run_study, study, words)
-    return guarded_main("paper", __doc__, act, arguments, GridSettings)
-
+main = functools.partial(
+    command_main,
+    "paper",
+    __doc__,
+    functools.partial(run_study, study),
+    GridSettings,
+)
 
 if __name__ == "__main__":
     sys.exit(main())

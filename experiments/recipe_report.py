@@ -365,16 +365,8 @@ def plot_front(found: list[Point], path: Path) -> list[Path]:
         return save(figure, path)
 
 
-def run(settings: ReportSettings, console: Console) -> int:
-    """Writes the folder; see the file's own text.
-
-    Args:
-        settings: `ReportSettings`.
-        console: `rich.console.Console`.
-
-    Returns:
-        Integer, exit status.
-    """
+def _run_script(settings: ReportSettings, console: Console) -> int:
+    """Writes the folder."""
     out = Path(settings.out)
     out.mkdir(parents=True, exist_ok=True)
     trials = [row for path in settings.levers for row in read_rows(Path(path))]
@@ -394,7 +386,7 @@ def run(settings: ReportSettings, console: Console) -> int:
 
 
 main = functools.partial(
-    plain_main, "recipe_report", __doc__, ReportSettings, run
+    plain_main, "recipe_report", __doc__, ReportSettings, _run_script
 )
 
 

@@ -180,16 +180,8 @@ def missing_of(settings: SearchSettings, rows: list[dict]) -> list[tuple]:
     return missing
 
 
-def run(settings: SearchSettings, console: Console) -> int:
-    """Trains what is missing; see the file's own text.
-
-    Args:
-        settings: `SearchSettings`.
-        console: `rich.console.Console`.
-
-    Returns:
-        Integer, exit status.
-    """
+def _run_script(settings: SearchSettings, console: Console) -> int:
+    """Trains what is missing."""
     path = Path(settings.log_dir) / "recipe_search" / settings.rows
     missing = missing_of(settings, read_rows(path))
     console.print(
@@ -269,7 +261,7 @@ def train_trial(trial: dict, spec: NetworkSpec, pool, test: bool) -> dict:
 
 
 main = functools.partial(
-    plain_main, "recipe_search", __doc__, SearchSettings, run
+    plain_main, "recipe_search", __doc__, SearchSettings, _run_script
 )
 
 

@@ -89,16 +89,8 @@ class Entrant:
         return time.process_time() - cpu, time.perf_counter() - wall
 
 
-def run(settings: TimingSettings, console: Console) -> int:
-    """Times each recipe in turns; see the file's own text.
-
-    Args:
-        settings: `TimingSettings`.
-        console: `rich.console.Console`.
-
-    Returns:
-        Integer, exit status.
-    """
+def _run_script(settings: TimingSettings, console: Console) -> int:
+    """Times each recipe in turns."""
     trials = read_trials(settings.trials)
     from keras_transfer.datasets import pools
     from keras_transfer.training import trainer
@@ -125,7 +117,7 @@ def run(settings: TimingSettings, console: Console) -> int:
 
 
 main = functools.partial(
-    plain_main, "recipe_timing", __doc__, TimingSettings, run
+    plain_main, "recipe_timing", __doc__, TimingSettings, _run_script
 )
 
 

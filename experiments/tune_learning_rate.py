@@ -16,6 +16,7 @@ and -2.9 with the default one.
 """
 
 import dataclasses
+import functools
 import sys
 from typing import Literal
 
@@ -23,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.common.bases import grid_specs
-from experiments.common.running import DONE, command_words, guarded_main
+from experiments.common.running import DONE, command_main
 from experiments.common.settings import Layers, Settings, Splits, Treatments
 from experiments.common.training import open_executor, training
 from keras_transfer.errors import UserError
@@ -96,15 +97,15 @@ def tasks(settings: TuneSettings) -> dict[str, list]:
 
 
 def run(
-    settings: TuneSettings, console: Console, command: tuple[str, ...] = ()
+    command: tuple[str, ...], settings: TuneSettings, console: Console
 ) -> int:
     """Trains the bases, searches each task and writes best.json.
 
     Args:
+        command: Tuple of strings, the words of the command that runs it,
+            kept beside the networks.
         settings: `TuneSettings`.
         console: `rich.console.Console`.
-        command: Tuple of strings, the words of the command that runs it,
-            kept beside the networks. Defaults to none.
 
     Returns:
         Integer, exit status.
@@ -207,23 +208,9 @@ def _print_best(results: dict, console: Console) -> None:
     console.print(table)
 
 
-def main(arguments=None) -> int:
-    """Runs the script.
-
-    Args:
-        arguments: List of strings, words in place of the command line's.
-            Defaults to `None`, for the command line.
-
-    Returns:
-        Integer, exit status, as of `guarded_main`.
-    """
-    script = "tune_learning_rate"
-
-    def act(settings: TuneSettings, console: Console) -> int:
-        return run(settings, console, command_words(script, arguments))
-
-    return guarded_main(script, __doc__, act, arguments, TuneSettings)
-
+main = functools.partial(
+    command_main, "tune_learning_rate", __doc__, run, TuneSettings
+)
 
 if __name__ == "__main__":
     sys.exit(main())

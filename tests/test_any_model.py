@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import keras_transfer as kt
+from tests.example_layers import Scale
 
 X = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32")
 Y = np.array([0, 1, 2, 0])
@@ -293,15 +294,6 @@ APPLICATIONS = {
     "Xception": 71,
     "NASNetMobile": 32,
 }
-
-
-@keras.saving.register_keras_serializable("test_any_model")
-class Scale(layers.Layer):
-    def build(self, input_shape):
-        self.scale = self.add_weight(shape=(), initializer="ones", name="s")
-
-    def call(self, inputs):
-        return inputs * self.scale
 
 
 def application(name, _, __):

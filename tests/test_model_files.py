@@ -13,15 +13,7 @@ from keras_transfer.models.heads import head_form, new_head
 from keras_transfer.models.parts import prefix, suffix
 from keras_transfer.models.sources import load_source
 from keras_transfer.models.stages import stages
-
-
-@keras.saving.register_keras_serializable("test_model_files")
-class Scale(layers.Layer):
-    def build(self, input_shape):
-        self.scale = self.add_weight(shape=(), initializer="ones", name="s")
-
-    def call(self, inputs):
-        return inputs * self.scale
+from tests.example_layers import Scale
 
 
 def save(path, *more):
@@ -67,7 +59,7 @@ def test_file_with_a_registered_layer_nested_model_and_operations(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("test_model_files>Scale", "elsewhere>Scale", "'elsewhere>Scale'"),
+        ("example_layers>Scale", "elsewhere>Scale", "'elsewhere>Scale'"),
         ('"class_name": "Flatten"', '"class_name": "Lambda"', "has a Lambda"),
         ('"module": "keras.layers"', '"module": "os"', "of module 'os'"),
         ('"module": "keras.layers"', '"module": "keras.utils"', "keras.utils"),

@@ -100,9 +100,29 @@ class Experiment:
         Returns:
             Integer exit status.
         """
-        words = command_words(self.name, arguments)
-        act = functools.partial(run_study, self.study, words)
-        return guarded_main(self.name, self.doc, act, arguments, self.settings)
+        act = functools.partial(run_study, self.study)
+        return command_main(self.name, self.doc, act, self.settings, arguments)
+
+
+def command_main(
+    script: str,
+    description: str,
+    act: Callable[[tuple[str, ...], Any, Console], int],
+    kind: type,
+    arguments: list[str] | None = None,
+) -> int:
+    """Runs a script whose work is told the command that runs it.
+
+    Args:
+        script, description, arguments, kind: As of `guarded_main`.
+        act: Callable of the command's words, the settings and a console that
+            returns a status.
+
+    Returns:
+        Integer, exit status, as of `guarded_main`.
+    """
+    told = functools.partial(act, command_words(script, arguments))
+    return guarded_main(script, description, told, arguments, kind)
 
 
 def run_study(
