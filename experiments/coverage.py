@@ -105,7 +105,14 @@ CASES = (
 
 
 def networks(case: Case) -> list[Observation]:
-    """Lists the networks of a study, without values."""
+    """Lists the networks of a study, without values.
+
+    Args:
+        case: `Case`, gives the numbers of splits and seeds.
+
+    Returns:
+        List of `Observation`, each with the value 0.
+    """
     found = []
     for split, seed, half in itertools.product(
         range(case.splits), range(case.seeds), "AB"
@@ -127,13 +134,25 @@ def _levels(keys: list) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Simulation:
-    """Draws values for the networks of a case; effects are truly zero."""
+    """Draws values for the networks of a case; effects are truly zero.
+
+    Args:
+        case: `Case`, says how much is drawn for what.
+        data: Tuple of `Observation`, the networks; their values are not read.
+    """
 
     case: Case
     data: tuple[Observation, ...]
 
     def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Returns values, and the part of them that varies by split."""
+        """Returns values, and the part of them that varies by split.
+
+        Args:
+            rng: `numpy.random.Generator`.
+
+        Returns:
+            Tuple of two float arrays of shape `(networks,)`, in points.
+        """
         case, data = self.case, self.data
         halves = _levels([(o.split, o.half) for o in data])
         groups = _levels([(o.split, o.treatment) for o in data])
@@ -222,7 +241,11 @@ def _line(case, name, few, repetitions, found) -> dict:
 
 
 def table_text(lines: list[dict]) -> str:
-    """Returns `coverage.csv`."""
+    """Returns `coverage.csv`.
+
+    Args:
+        lines: List of dicts with the keys `COLUMNS`, as of `simulate`.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -236,7 +259,11 @@ def _error(lines: list[dict]) -> float:
 
 
 def summary_text(lines: list[dict]) -> str:
-    """Returns `coverage.md`."""
+    """Returns `coverage.md`.
+
+    Args:
+        lines: List of dicts with the keys `COLUMNS`, as of `simulate`.
+    """
     header = (
         "what varies",
         "splits",

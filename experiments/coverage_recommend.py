@@ -170,7 +170,12 @@ _HEADINGS = {
 
 
 def table(rows: list[tuple[Setting, dict]], repetitions: int) -> str:
-    """Returns the measured shares as Markdown, in percent."""
+    """Returns the measured shares as Markdown, in percent.
+
+    Args:
+        rows: List of tuples of a `Setting` and what `measure` found of it.
+        repetitions: Integer, recommendations that were drawn a setting.
+    """
     heads = ["true accuracies (%)", "images", "seeds", "spread of seeds"]
     heads += list(_HEADINGS.values())
     reach = 196 * math.sqrt(0.95 * 0.05 / repetitions)
@@ -219,7 +224,15 @@ def _csv(rows) -> str:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; returns 0, or 2 for a mistake in what was asked."""
+    """Runs the script.
+
+    Args:
+        arguments: List of strings, words in place of the command line's.
+            Defaults to `None`, for the command line.
+
+    Returns:
+        Integer, exit status: 0, or 2 for a mistake of the user's.
+    """
     options = tyro.cli(Options, args=arguments, description=__doc__)
     console = open_console()
     try:

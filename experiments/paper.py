@@ -61,7 +61,14 @@ def _as(kind: type, settings: Settings, **changes) -> Settings:
 
 
 def published_studies(settings: GridSettings) -> list[Study]:
-    """Lists the authors' 170 networks, section by section."""
+    """Lists the authors' 170 networks, section by section.
+
+    Args:
+        settings: `GridSettings`.
+
+    Returns:
+        List of `Study`.
+    """
     similar = similar_datasets.study(settings)
     whole = all_classes.study(_as(all_classes.AllClassesSettings, settings))
     netbase = [spec for spec in whole.specs if spec.target == "all"]
@@ -120,7 +127,15 @@ def study(settings: GridSettings) -> Study:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.guarded_main`."""
+    """Runs the script.
+
+    Args:
+        arguments: List of strings, words in place of the command line's.
+            Defaults to `None`, for the command line.
+
+    Returns:
+        Integer, exit status, as of `guarded_main`.
+    """
     words = command_words("paper", arguments)
     act = functools.partial(run_study, study, words)
     return guarded_main("paper", __doc__, act, arguments, GridSettings)

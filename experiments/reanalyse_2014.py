@@ -39,7 +39,12 @@ class Options:
 
 
 def own_gains(rows: list[Row], treatment: str) -> list[tuple[int, float]]:
-    """Returns `(n, accuracy minus that of the own target's base)`."""
+    """Returns `(n, accuracy minus that of the own target's base)`.
+
+    Args:
+        rows: List of `Row`, bases among them.
+        treatment: String, such as `"AnB+"`.
+    """
     gains = pairs.own_gains(rows)
     return [
         (row.spec.n, gains[row.spec]) for row in results.select(rows, treatment)
@@ -47,7 +52,12 @@ def own_gains(rows: list[Row], treatment: str) -> list[tuple[int, float]]:
 
 
 def pooled_gains(rows: list[Row], treatment: str) -> list[tuple[int, float]]:
-    """Returns `(n, accuracy minus the mean of all bases)`."""
+    """Returns `(n, accuracy minus the mean of all bases)`.
+
+    Args:
+        rows: List of `Row`, bases among them.
+        treatment: String, such as `"AnB+"`.
+    """
     bases = [row.accuracy for row in results.select(rows, "base")]
     level = math.fsum(bases) / len(bases)
     return [
@@ -62,7 +72,14 @@ def _mean(points, low: int, high: int) -> float:
 
 
 def boost_table(rows: list[Row]) -> list[str]:
-    """Returns Table 1, pooled as printed beside the gains over own bases."""
+    """Returns Table 1, pooled as printed beside the gains over own bases.
+
+    Args:
+        rows: List of `Row`, the networks of 2014.
+
+    Returns:
+        List of strings, one a line.
+    """
     lines = [
         "| n | AnB+ - base, pooled | AnB+ - BnB+, pooled | AnB+ - own base "
         "| BnB+ - own base |",
@@ -100,7 +117,14 @@ def effects_table() -> list[str]:
 
 
 def boost_lines(pooled: float) -> list[str]:
-    """Returns the boost by yardstick, and what that says, in Markdown."""
+    """Returns the boost by yardstick, and what that says, in Markdown.
+
+    Args:
+        pooled: Float, AnB+ - BnB+ as it was published, a share of 1.
+
+    Returns:
+        List of strings, one a line.
+    """
     found = published_2014.boost_by_yardstick()
     lines = ["| halves judged by | AnB+ - BnB+, n 1 to 7 |", "| --- | --- |"]
     lines += [f"| {k} | {e.in_points(2)} |" for k, e in found.items()]
@@ -124,7 +148,11 @@ def _targets_of(rows: list[Row], treatment: str) -> str:
 
 
 def summary_text(rows: list[Row]) -> str:
-    """Returns the reanalysis in words and tables."""
+    """Returns the reanalysis in words and tables.
+
+    Args:
+        rows: List of `Row`, the networks of 2014 on halves.
+    """
     drops = {
         name: dict(points)
         for name, points in published_2014.published_drops().items()

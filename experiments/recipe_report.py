@@ -58,7 +58,14 @@ class ReportSettings:
 
 
 def rows_csv(rows: list[dict]) -> str:
-    """Writes one line a trained network."""
+    """Writes one line a trained network.
+
+    Args:
+        rows: List of dicts, as of `read_rows`.
+
+    Returns:
+        String, the content of a CSV file with the columns `COLUMNS`.
+    """
     lines = [",".join(COLUMNS)]
     for row in rows:
         values = []
@@ -77,7 +84,14 @@ def rows_csv(rows: list[dict]) -> str:
 
 
 def read_csv(path: Path) -> list[dict]:
-    """Reads the rows of a CSV file."""
+    """Reads the rows of a CSV file.
+
+    Args:
+        path: Path.
+
+    Returns:
+        List of dicts from column to string.
+    """
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -219,7 +233,17 @@ def points(comparison: list[dict], timing: list[dict]) -> list[Point]:
 
 
 def paired(comparison: list[dict], name: str, against: str) -> np.ndarray:
-    """Returns differences of test accuracy, by half and seed."""
+    """Returns differences of test accuracy, by half and seed.
+
+    Args:
+        comparison: List of dicts, rows of tested networks.
+        name: String, a recipe.
+        against: String, the recipe that is subtracted.
+
+    Returns:
+        Float array of shape `(pairs,)`, shares of 1; a half and seed that
+        `against` lacks is left out.
+    """
     own, other = (
         {
             (row["half"], row["seed"]): float(row["test_accuracy"])
@@ -234,7 +258,16 @@ def paired(comparison: list[dict], name: str, against: str) -> np.ndarray:
 def summary(
     trials: list[dict], comparison: list[dict], timing: list[dict]
 ) -> str:
-    """Writes the tables; the numbers are those of the CSV files."""
+    """Writes the tables; the numbers are those of the CSV files.
+
+    Args:
+        trials: List of dicts, rows of trials; the first is the reference.
+        comparison: List of dicts, rows of networks that were tested.
+        timing: List of dicts, rows of `recipe_timing`.
+
+    Returns:
+        String, Markdown.
+    """
     lines = ["# The default recipe: accuracy in time", ""]
     lines += _levers(trials)
     lines += _comparison(comparison, timing)
@@ -331,7 +364,12 @@ def plot_front(found: list[Point], path: Path) -> list[Path]:
 
 
 def run(settings: ReportSettings, console: Console) -> None:
-    """Writes the folder; see the file's own text."""
+    """Writes the folder; see the file's own text.
+
+    Args:
+        settings: `ReportSettings`.
+        console: `rich.console.Console`.
+    """
     out = Path(settings.out)
     out.mkdir(parents=True, exist_ok=True)
     trials = [row for path in settings.levers for row in read_rows(Path(path))]
@@ -350,7 +388,15 @@ def run(settings: ReportSettings, console: Console) -> None:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; returns an exit status."""
+    """Runs the script.
+
+    Args:
+        arguments: List of strings, words in place of the command line's.
+            Defaults to `None`, for the command line.
+
+    Returns:
+        Integer, exit status: 0, or 2 for a mistake of the user's.
+    """
     return run_script(run, ReportSettings, "recipe_report", __doc__, arguments)
 
 

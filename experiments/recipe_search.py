@@ -68,7 +68,11 @@ _PARTS = ("data", "model", "solver")
 
 
 def earlier_default(dataset: str) -> presets.Recipe:
-    """Returns the recipe that was the default before this search."""
+    """Returns the recipe that was the default before this search.
+
+    Args:
+        dataset: String, TFDS name.
+    """
     return presets.find_recipe(dataset, "earlier", None)
 
 
@@ -111,6 +115,12 @@ def trial_spec(
 def read_trials(path: str) -> list[dict]:
     """Reads a file of trials.
 
+    Args:
+        path: String, path of a JSON file with a list of trials.
+
+    Returns:
+        List of dicts, each with a `"name"` of its own.
+
     Raises:
         UserError: If it holds no list of named trials.
     """
@@ -132,7 +142,14 @@ def read_trials(path: str) -> list[dict]:
 
 
 def read_rows(path: Path) -> list[dict]:
-    """Reads the rows of the networks that are trained."""
+    """Reads the rows of the networks that are trained.
+
+    Args:
+        path: Path of a file with a JSON object a line; it may be absent.
+
+    Returns:
+        List of dicts; a line that was cut short is left out.
+    """
     if not path.is_file():
         return []
     lines = path.read_text().splitlines()
@@ -140,7 +157,16 @@ def read_rows(path: Path) -> list[dict]:
 
 
 def missing_of(settings: SearchSettings, rows: list[dict]) -> list[tuple]:
-    """Lists the trial, half and seed of each network without a row."""
+    """Lists the trial, half and seed of each network without a row.
+
+    Args:
+        settings: `SearchSettings`.
+        rows: List of dicts, as of `read_rows`.
+
+    Returns:
+        List of tuples of a trial (dict) and its `NetworkSpec`; each network
+        once, though two trials may mean the same.
+    """
     done = {(r["id"], r["optimizer"]) for r in rows}
     missing = []
     for seed in settings.seeds:
@@ -155,7 +181,12 @@ def missing_of(settings: SearchSettings, rows: list[dict]) -> list[tuple]:
 
 
 def run(settings: SearchSettings, console: Console) -> None:
-    """Trains what is missing; see the file's own text."""
+    """Trains what is missing; see the file's own text.
+
+    Args:
+        settings: `SearchSettings`.
+        console: `rich.console.Console`.
+    """
     path = Path(settings.log_dir) / "recipe_search" / settings.rows
     missing = missing_of(settings, read_rows(path))
     console.print(
@@ -261,7 +292,15 @@ def run_script(act, kind: type, script: str, text: str, arguments) -> int:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; returns an exit status."""
+    """Runs the script.
+
+    Args:
+        arguments: List of strings, words in place of the command line's.
+            Defaults to `None`, for the command line.
+
+    Returns:
+        Integer, exit status: 0, or 2 for a mistake of the user's.
+    """
     return run_script(run, SearchSettings, "recipe_search", __doc__, arguments)
 
 

@@ -89,7 +89,12 @@ class Entrant:
 
 
 def run(settings: TimingSettings, console: Console) -> None:
-    """Times each recipe in turns; see the file's own text."""
+    """Times each recipe in turns; see the file's own text.
+
+    Args:
+        settings: `TimingSettings`.
+        console: `rich.console.Console`.
+    """
     trials = read_trials(settings.trials)
     from keras_transfer.datasets import pools
     from keras_transfer.training import trainer
@@ -115,7 +120,15 @@ def run(settings: TimingSettings, console: Console) -> None:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; returns an exit status."""
+    """Runs the script.
+
+    Args:
+        arguments: List of strings, words in place of the command line's.
+            Defaults to `None`, for the command line.
+
+    Returns:
+        Integer, exit status: 0, or 2 for a mistake of the user's.
+    """
     return run_script(run, TimingSettings, "recipe_timing", __doc__, arguments)
 
 

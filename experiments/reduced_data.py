@@ -38,6 +38,12 @@ def faster(solver: SolverSpec) -> SolverSpec:
     """Returns the supplement's schedule: a quarter more, 0.64 as often.
 
     Only of the paper's step schedule; a cosine ends by itself.
+
+    Args:
+        solver: `SolverSpec`.
+
+    Returns:
+        `SolverSpec`; the same one if its schedule is not `"step"`.
     """
     if solver.schedule != "step":
         return solver

@@ -208,7 +208,15 @@ def _print_best(results: dict, console: Console) -> None:
 
 
 def main(arguments=None) -> int:
-    """Runs the script; see `experiments.common.running.guarded_main`."""
+    """Runs the script.
+
+    Args:
+        arguments: List of strings, words in place of the command line's.
+            Defaults to `None`, for the command line.
+
+    Returns:
+        Integer, exit status, as of `guarded_main`.
+    """
     script = "tune_learning_rate"
 
     def act(settings: TuneSettings, console: Console) -> int:

@@ -6,8 +6,10 @@ import pytest
 from keras_transfer.datasets import batches, halves
 
 
-def streamed_batches(part, mean, spec, start, stop, readers=None):
-    course = batches.Course(len(part), 8, 3, start, stop)
+def streamed_batches(
+    part, mean, spec, start, stop, seed=3, size=8, readers=None
+):
+    course = batches.Course(len(part), size, seed, start, stop)
     stream = batches.train_batches(part, mean, spec, course, readers)
     return [(x.numpy(), y.numpy()) for x, y in stream]
 

@@ -186,10 +186,13 @@ def test_what_draws_in_inference_mode_is_said_and_not_compared():
         def call(self, inputs, training=False):
             return super().call(inputs, training=True)
 
-    source, target = (network(layers.Dense(8), Always(0.5)) for _ in range(2))
+    # Of 3 x 64 values no two draws are alike.
+    source, target = (network(layers.Dense(64), Always(0.5)) for _ in range(2))
     proof = first_layers.copy_first_layers(source, target, 1)
     assert proof.tensors[0].output_difference == 0.0  # the layer below it
-    source, target = (network(Always(0.5), layers.Dense(8)) for _ in range(2))
+    source, target = (
+        network(Always(0.5), layers.Dense(8), shape=(64,)) for _ in range(2)
+    )
     proof = first_layers.copy_first_layers(source, target, 1)
     assert proof.tensors[0].output_difference is None
     assert "outputs not compared" in proof.summary()

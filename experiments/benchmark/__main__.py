@@ -103,11 +103,22 @@ class Benchmark:
         self.caffenet = dataclasses.replace(paper, solver=solver)
 
     def say(self, text: str) -> None:
-        """Shows what is going on."""
+        """Shows what is going on.
+
+        Args:
+            text: String, may hold the markup of rich.
+        """
         self.console.print(text, highlight=False)
 
     def race(self, entrants: list[Entrant]) -> dict[str, Speed]:
-        """Times entrants in turn with all threads of the machine."""
+        """Times entrants in turn with all threads of the machine.
+
+        Args:
+            entrants: List of `Entrant`.
+
+        Returns:
+            Dict from what was timed to its `Speed`, as of `race`.
+        """
         return race(entrants, self.options.rounds, self.threads, self.say)
 
     def peak(self) -> dict:
@@ -278,7 +289,16 @@ class Benchmark:
         )
 
     def roofline(self, found: dict) -> dict | None:
-        """The least time of a training step, from the measured peaks."""
+        """The least time of a training step, from the measured peaks.
+
+        Args:
+            found: Dict, content of `benchmark.json`; its part `"peak"` is read.
+
+        Returns:
+            Dict from precision to a dict of the peak (operations a second), the
+            layers and the microseconds an image; `None` if the peaks were not
+            measured.
+        """
         if "peak" not in found:
             return None
         result = {}

@@ -15,7 +15,15 @@ from keras_transfer.training.versions import PACKAGES, package_versions
 
 
 def describe_machine(threads: int) -> dict:
-    """Describes what was measured on: processor, memory, versions."""
+    """Describes what was measured on: processor, memory, versions.
+
+    Args:
+        threads: Integer, threads that the benchmark uses.
+
+    Returns:
+        Dict of JSON values: processor, threads, features of the processor
+        that matter here, memory in GB, system and versions.
+    """
     model, flags, memory = platform.processor(), "", 0
     if Path("/proc/cpuinfo").is_file():
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -51,7 +51,18 @@ class Speed:
         return statistics.median(self.rounds) if self.rounds else None
 
     def over(self, other: "Speed") -> float | None:
-        """Median of the ratios to another, round by round."""
+        """Median of the ratios to another, round by round.
+
+        Args:
+            other: `Speed` of the same race.
+
+        Returns:
+            Float, above 1 if this one is faster; `None` if either could not
+            run.
+
+        Raises:
+            ValueError: If they were timed in different numbers of rounds.
+        """
         if not self.rounds or not other.rounds:
             return None
         pairs = zip(self.rounds, other.rounds, strict=True)

@@ -51,7 +51,17 @@ def _datasets(half: halves.HalfData, mean: np.ndarray, spec: NetworkSpec):
 
 
 def train(spec: NetworkSpec, pool: ImagePool, bases: dict) -> float:
-    """Trains one network plainly and returns its test accuracy."""
+    """Trains one network plainly and returns its test accuracy.
+
+    Args:
+        spec: `NetworkSpec`.
+        pool: `ImagePool` of its data set.
+        bases: Dict from half, `"A"` or `"B"`, to its trained base network;
+            what is trained here from scratch is added.
+
+    Returns:
+        Float, accuracy on the test images, 0 to 1.
+    """
     half = halves.load_half(pool, spec.data, spec.target)
     mean_half = halves.load_half(pool, spec.data, spec.base or spec.target)
     mean = pool.mean_image(mean_half.train.indices)

@@ -60,7 +60,15 @@ def to_markdown(found: dict) -> str:
 
 
 def targets(found: dict) -> list[tuple[str, float, float | None, bool]]:
-    """Lists what is aimed at: name, target, value, whether less is better."""
+    """Lists what is aimed at: name, target, value, whether less is better.
+
+    Args:
+        found: Dict, content of `benchmark.json`; any part may be absent.
+
+    Returns:
+        List of tuples `(name, target, value, less)`. A value is `None` if it
+        was not measured; `less` says whether it should be at most the target.
+    """
     rivals = found.get("training", {}).get("cnn8", {})
 
     def against(mine: str, theirs: str) -> float | None:

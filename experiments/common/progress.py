@@ -18,7 +18,11 @@ from keras_transfer.studies.reporter import Reporter
 
 
 def readable_time(seconds: float | None) -> str:
-    """Turns seconds into text such as `4 min` or `2 h 10 min`."""
+    """Turns seconds into text such as `4 min` or `2 h 10 min`.
+
+    Args:
+        seconds: Float, or `None` for `unknown`.
+    """
     if seconds is None:
         return "unknown"
     if seconds < 90:
@@ -30,7 +34,11 @@ def readable_time(seconds: float | None) -> str:
 
 
 def readable_size(size: float) -> str:
-    """Turns bytes into text such as `41 MB` or `318 GB`."""
+    """Turns bytes into text such as `41 MB` or `318 GB`.
+
+    Args:
+        size: Float, bytes.
+    """
     if size < 1e10:
         return f"{size / 1e6:,.0f} MB"
     return f"{size / 1e9:,.0f} GB"
@@ -115,6 +123,7 @@ class StudyProgress(Reporter):
         self.bars.update(self.tasks["study"], completed=self.done, note=note)
 
     def preparing(self, text, share):
+        """See `Reporter.preparing`."""
         if "data" not in self.tasks:
             self.tasks["data"] = self.bars.add_task("", total=100, note="")
             self._say(f"preparing data: {text}")
@@ -126,12 +135,14 @@ class StudyProgress(Reporter):
         )
 
     def described(self, text):
+        """See `Reporter.described`."""
         if not self.quiet:
             self.console.print(
                 f"images of {text}", soft_wrap=True, markup=False
             )
 
     def notice(self, text):
+        """See `Reporter.notice`."""
         self.console.print(
             f"note: {self.reword(text)}",
             soft_wrap=True,
@@ -140,10 +151,12 @@ class StudyProgress(Reporter):
         )
 
     def taken(self, spec, holder):
+        """See `Reporter.taken`."""
         if spec in self.tasks:
             self.bars.remove_task(self.tasks.pop(spec))
 
     def found(self, spec, result):
+        """See `Reporter.found`."""
         self._end(spec)
         self._say(
             f"[{self.done}/{self.total}] {spec.name}: trained by another "
@@ -151,6 +164,7 @@ class StudyProgress(Reporter):
         )
 
     def waiting(self, taken):
+        """See `Reporter.waiting`."""
         self._say(
             "waiting for "
             + ", ".join(
@@ -160,6 +174,7 @@ class StudyProgress(Reporter):
         )
 
     def started(self, spec):
+        """See `Reporter.started`."""
         if spec not in self.cost:  # was damaged, and is trained again
             self.cost[spec] = 1.0
             self.share[spec] = 0.0
@@ -175,6 +190,7 @@ class StudyProgress(Reporter):
         )
 
     def epoch(self, spec, row):
+        """See `Reporter.epoch`."""
         self.share[spec] = (row["epoch"] + 1) / spec.solver.epochs
         self.bars.update(
             self.tasks[spec],
@@ -184,6 +200,7 @@ class StudyProgress(Reporter):
         self._refresh()
 
     def finished(self, spec, result):
+        """See `Reporter.finished`."""
         self._end(spec)
         left = self.time_left()
         tail = f", {readable_time(left)} left" if left else ""
@@ -196,6 +213,7 @@ class StudyProgress(Reporter):
         )
 
     def failed(self, spec, message):
+        """See `Reporter.failed`."""
         self._end(spec)
         self.console.print(
             f"[{self.done}/{self.total}] {spec.name} FAILED: "

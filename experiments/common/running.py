@@ -189,7 +189,13 @@ def guarded_main(
 
 
 def command_line(script: str, arguments=None) -> str:
-    """Returns the command that was given, to be pasted into a shell."""
+    """Returns the command that was given, to be pasted into a shell.
+
+    Args:
+        script: String, the script's name.
+        arguments: List of strings, words in place of the command line's.
+            Defaults to `None`, for the command line.
+    """
     return shlex.join(command_words(script, arguments))
 
 

@@ -316,7 +316,18 @@ def _replace(instance, **changes):
 def parse(
     script: str, description: str, arguments=None, kind: type = GridSettings
 ) -> Settings:
-    """Reads the command line; ends with status 2 on an unknown flag."""
+    """Reads the command line; ends with status 2 on an unknown flag.
+
+    Args:
+        script: String, the script's name.
+        description: String, shown by `--help`.
+        arguments: List of strings, words in place of the command line's.
+            Defaults to `None`, for the command line.
+        kind: Class of the settings. Defaults to `GridSettings`.
+
+    Returns:
+        Instance of `kind`, not checked yet.
+    """
     return tyro.cli(
         Annotated[kind, tyro.conf.FlagCreatePairsOff],
         prog=f"python -m experiments.{script}",

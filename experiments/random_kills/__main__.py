@@ -182,7 +182,11 @@ def run(
 
 
 def table(record: Record) -> str:
-    """Writes a record as Markdown."""
+    """Writes a record as Markdown.
+
+    Args:
+        record: `Record`.
+    """
     lines = [
         "# Random kills",
         "",

@@ -64,7 +64,12 @@ def _kill_group() -> None:
 
 
 def take_aim(aim: Aim, log_dir: Path) -> None:
-    """Ends this process group when a write comes to a certain moment."""
+    """Ends this process group when a write comes to a certain moment.
+
+    Args:
+        aim: `Aim` at a kind of `KINDS`, not at any time.
+        log_dir: Path of the log folder; writes outside of it do not count.
+    """
     pattern = re.compile(KINDS[aim.kind])
     # Every worker is a fork: a seeded generator would draw alike in each.
     dice = random.SystemRandom()
@@ -121,7 +126,15 @@ def _kinds_left(log_dir: Path) -> list[str]:
 def choose_aim(rng, hits: collections.Counter, log_dir: Path) -> Aim | None:
     """Draws a moment, of a kind that was hit least so far.
 
-    `None`, to let a study end, if all that is left was hit often enough.
+    Args:
+        rng: `random.Random`.
+        hits: Counter from kind of write to how often it was hit.
+        log_dir: Path of the study's log folder, which shows what is left to
+            write.
+
+    Returns:
+        `Aim`, or `None`, to let a study end, if all that is left was hit
+        often enough.
     """
     if rng.random() < 0.2:
         return Aim(ANY_TIME, "")

@@ -13,7 +13,14 @@ OF_TIME = ("seconds", "resumed_at_epoch", "model_sha256", "sha256")
 
 
 def results_of(log_dir: Path) -> dict[str, Path]:
-    """Returns the result files of a log folder, by their place in it."""
+    """Returns the result files of a log folder, by their place in it.
+
+    Args:
+        log_dir: Path of the log folder.
+
+    Returns:
+        Dict from the place in it to the path of the file.
+    """
     paths = tree.find_files(log_dir, "result.json")
     return {str(path.relative_to(log_dir)): path for path in paths}
 

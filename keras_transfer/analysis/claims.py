@@ -103,6 +103,9 @@ CLAIMS = (
 def trained_out(evidence: Evidence) -> tuple[bool | None, str]:
     """Says whether twice the epochs would still add to a base network.
 
+    Args:
+        evidence: `Evidence`.
+
     Returns:
         Tuple of a boolean, `None` if no base was trained for twice the
         epochs, and of the same in words.

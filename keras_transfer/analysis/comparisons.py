@@ -52,7 +52,15 @@ class Comparison:
     outcome: str = ACCURACY
 
     def layers(self, cells: Iterable[Cell]) -> Layers:
-        """Returns the n in range at which both treatments have networks."""
+        """Returns the n in range at which both treatments have networks.
+
+        Args:
+            cells: Iterable of `Cell` that have networks.
+
+        Returns:
+            Tuple of integers, ascending; empty if there is none, or if neither
+            treatment has an n.
+        """
         known = [
             {n for name, n, images in cells if name == t and images is None}
             for t in (self.first, self.second)
@@ -62,7 +70,11 @@ class Comparison:
         return tuple(n for n in sorted(common) if self.low <= n <= self.high)
 
     def name(self, layers: Layers) -> str:
-        """Says it, with the n that were trained."""
+        """Says it, with the n that were trained.
+
+        Args:
+            layers: Tuple of integers, as of `layers`.
+        """
         if self.second == "baseAll":
             return "halves - all classes"
         difference = f"{self.first} - {self.second}"
@@ -73,7 +85,15 @@ class Comparison:
         return f"{difference}, {n_in_words(layers)}" if layers else difference
 
     def in_unit(self, estimate: ModelEstimate) -> str:
-        """Says an estimate in the unit of the outcome."""
+        """Says an estimate in the unit of the outcome.
+
+        Args:
+            estimate: `ModelEstimate` of this comparison.
+
+        Returns:
+            String: percentage points, a layer for a slope; a training loss as
+            it is.
+        """
         if self.outcome == TRAIN_LOSS:
             return estimate.in_words()
         unit = " points a layer" if self.weigh is slope else ""
@@ -90,6 +110,16 @@ def _cells(treatment: str, layers: Layers) -> list[Cell]:
 
 
 def slope(comparison: Comparison, layers: Layers) -> Weights:
+    """Weighs the cells of a comparison for its slope over `n`.
+
+    Args:
+        comparison: `Comparison`.
+        layers: Tuple of integers, the n that were trained.
+
+    Returns:
+        Dict from `Cell` to number; empty for fewer than two n, which have no
+        slope.
+    """
     if len(layers) < 2:
         return {}
     return contrasts.trend(comparison.first, comparison.second, layers)
@@ -161,12 +191,27 @@ class Evidence:
         return found
 
     def layers(self, comparison: Comparison) -> Layers:
-        """Returns the n that a comparison can be made at."""
+        """Returns the n that a comparison can be made at.
+
+        Args:
+            comparison: `Comparison`.
+
+        Returns:
+            Tuple of integers, ascending.
+        """
         model = self._models[comparison.outcome]
         return comparison.layers(model.cells) if model else ()
 
     def estimate(self, comparison: Comparison) -> ModelEstimate | None:
-        """Estimates a comparison; `None` if it was not measured."""
+        """Estimates a comparison; `None` if it was not measured.
+
+        Args:
+            comparison: `Comparison`.
+
+        Returns:
+            `ModelEstimate` in the outcome's own unit (accuracy from 0 to 1), or
+            `None`.
+        """
         if comparison.second == "baseAll":
             return halves_against_all(self.accuracies)
         model, layers = (
@@ -179,12 +224,23 @@ class Evidence:
         return model.estimate(comparison.weigh(comparison, layers))
 
     def part(self, comparison: Comparison) -> Part:
-        """Returns what a verdict is given on."""
+        """Returns what a verdict is given on.
+
+        Args:
+            comparison: `Comparison`.
+
+        Returns:
+            `Part`; its estimate is `None` if the comparison was not measured.
+        """
         estimate = self.estimate(comparison)
         return Part(estimate, comparison.threshold, comparison.margin)
 
     def describe(self, comparison: Comparison) -> str:
-        """Says what was found, and the verdict on it alone."""
+        """Says what was found, and the verdict on it alone.
+
+        Args:
+            comparison: `Comparison`.
+        """
         estimate = self.estimate(comparison)
         name = comparison.name(self.layers(comparison))
         if estimate is None:
@@ -201,7 +257,14 @@ class Evidence:
 
 
 def evidence_of(rows: Iterable[Row]) -> Evidence:
-    """Collects what claims are judged by from a study's networks."""
+    """Collects what claims are judged by from a study's networks.
+
+    Args:
+        rows: Iterable of `Row`, of one recipe, bases among them.
+
+    Returns:
+        `Evidence`; chance is 1 divided by the fewest classes of a base.
+    """
     rows = list(rows)
     bases = [r for r in rows if r.spec.treatment == "base"]
     classes = min((len(r.result.classes) for r in bases), default=1)

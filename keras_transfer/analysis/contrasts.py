@@ -78,16 +78,32 @@ class ModelEstimate:
     networks: int
 
     def interval(self, level: float) -> tuple[float, float]:
-        """Returns the interval of another level, such as 0.9."""
+        """Returns the interval of another level, such as 0.9.
+
+        Args:
+            level: Float, between 0 and 1.
+
+        Returns:
+            Tuple `(low, high)` in the unit of the mean.
+        """
         reach = t_quantile((1 + level) / 2, self.df) * self.error
         return self.mean - reach, self.mean + reach
 
     def in_points(self, digits: int = 1) -> str:
-        """Says the mean and interval in percentage points."""
+        """Says the mean and interval in percentage points.
+
+        Args:
+            digits: Integer, digits after the point. Defaults to `1`.
+        """
         return self.in_words(100, digits)
 
     def in_words(self, factor: float = 1, digits: int = 2) -> str:
-        """Says the mean and interval, multiplied by `factor`."""
+        """Says the mean and interval, multiplied by `factor`.
+
+        Args:
+            factor: Float, such as 100 for percent. Defaults to `1`.
+            digits: Integer, digits after the point. Defaults to `2`.
+        """
         text = f"{_rounded(factor * self.mean, digits)}"
         if self.low is None:
             return f"{text} (too few networks for an interval)"
@@ -103,7 +119,12 @@ def _rounded(value: float, digits: int) -> str:
 
 
 def t_quantile(share: float, df: float) -> float:
-    """Returns a quantile of Student's distribution, such as 0.975's."""
+    """Returns a quantile of Student's distribution, such as 0.975's.
+
+    Args:
+        share: Float, share of the distribution below, between 0 and 1.
+        df: Float, degrees of freedom, above 0.
+    """
     from scipy import stats
 
     return float(stats.t.ppf(share, df))

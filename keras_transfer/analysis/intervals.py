@@ -33,7 +33,11 @@ class Estimate:
         return 100 * self.mean, 100 * self.t_low, 100 * self.t_high
 
     def in_points(self, digits: int = 1) -> str:
-        """Says the mean and t interval in percentage points."""
+        """Says the mean and t interval in percentage points.
+
+        Args:
+            digits: Integer, digits after the point. Defaults to `1`.
+        """
         text = f"{100 * self.mean:+.{digits}f}"
         if self.t_low is None:
             return f"{text} ({self.lacks}, no interval)"

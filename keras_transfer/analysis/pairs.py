@@ -27,7 +27,11 @@ def pair_key(spec: NetworkSpec) -> tuple[tuple, tuple, str]:
 
 
 def copied_layers(row) -> int | None:
-    """Returns a network's `n`; `None` from scratch, which has every `n`."""
+    """Returns a network's `n`; `None` from scratch, which has every `n`.
+
+    Args:
+        row: `Row`.
+    """
     return row.spec.n or None
 
 

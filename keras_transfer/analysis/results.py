@@ -94,13 +94,24 @@ def select(
     """Returns the rows of a treatment with `n` from `low` to `high`.
 
     Networks from scratch, which have no `n`, always pass.
+
+    Args:
+        rows: List of `Row`.
+        treatment: String, such as `"AnB+"` or `"base"`.
+        low, high: Integers, range of `n`, both included. Default to `0` and
+            `8`.
     """
     chosen = [row for row in rows if row.spec.treatment == treatment]
     return in_range(chosen, low, high)
 
 
 def in_range(rows: list[Row], low: int, high: int) -> list[Row]:
-    """Returns the rows with `n` from `low` to `high`, or from scratch."""
+    """Returns the rows with `n` from `low` to `high`, or from scratch.
+
+    Args:
+        rows: List of `Row`.
+        low, high: Integers, range of `n`, both included.
+    """
     return [row for row in rows if not row.spec.n or low <= row.spec.n <= high]
 
 
@@ -152,6 +163,11 @@ def paired_values(
 ) -> dict[tuple, float]:
     """Returns the difference of each pair; see `paired_difference`.
 
+    Args:
+        rows: List of `Row`.
+        first, second: Strings, treatments; `second` may be `"base"`.
+        low, high: Integers, range of `n`, both included.
+
     Returns:
         Dict from `pairs.pair_key` to the pair's difference, the mean over
         the range of `n`.
@@ -171,7 +187,11 @@ def paired_values(
 
 
 def layers_of(rows: list[Row]) -> list[int]:
-    """Returns the sorted `n` for which there are transfer networks."""
+    """Returns the sorted `n` for which there are transfer networks.
+
+    Args:
+        rows: List of `Row`.
+    """
     return sorted({row.spec.n for row in rows if not row.spec.is_base})
 
 
@@ -181,6 +201,14 @@ def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
     The interval is that of the paired difference from the own base, put
     around the mean: the difficulty of a half, common to all treatments, does
     not widen it. The base's is its spread over halves.
+
+    Args:
+        rows: List of `Row`, bases among them.
+        treatment: String, such as `"AnB+"` or `"base"`.
+        n: Integer, layers copied; without meaning for a base.
+
+    Returns:
+        `Estimate` of accuracy, 0 to 1, or `None` without a network.
     """
     chosen = select(rows, treatment, n, n)
     if not chosen:
@@ -206,7 +234,15 @@ def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
 
 
 def results_csv(rows: list[Row]) -> str:
-    """Writes one line a network, every seed kept."""
+    """Writes one line a network, every seed kept.
+
+    Args:
+        rows: List of `Row`, bases among them, or the column `minus_own_base`
+            stays empty.
+
+    Returns:
+        String, the content of a CSV file with the columns `COLUMNS`.
+    """
     gains = pairs.own_gains(rows)
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")

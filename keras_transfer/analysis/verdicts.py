@@ -107,6 +107,13 @@ def combine(parts: Sequence[Part]) -> dict[str, float]:
 
     It is present if every part is, so its p value is the largest. Any part
     can refute it, so the smallest counts, times the number of parts.
+
+    Args:
+        parts: Sequence of `Part`.
+
+    Returns:
+        Dict from `PRESENT`, `REVERSED` and `ABSENT` to the p value; 1 for all
+        of them without a part.
     """
     found = [part.p_values() for part in parts]
     if not found:
@@ -166,7 +173,14 @@ def judge(claims: Sequence[Sequence[Part]]) -> list[Verdict]:
 
 
 def judge_one(part: Part) -> Verdict:
-    """Judges a single effect, by itself."""
+    """Judges a single effect, by itself.
+
+    Args:
+        part: `Part`.
+
+    Returns:
+        `Verdict`, which pays for no other test.
+    """
     return judge([[part]])[0]
 
 

@@ -15,6 +15,10 @@ class LocalResponseNormalization(keras.layers.Layer):
         alpha: Float. Defaults to `1e-4`.
         beta: Float. Defaults to `0.75`.
         bias: Float. Defaults to `1.0`.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If `size` is even or below 1.
 
     Reference:
         - [Krizhevsky et al., 2012](

@@ -245,7 +245,15 @@ def _rounded(number: float) -> int:
 
 
 def points(low: float, high: float) -> str:
-    """Says an interval in percentage points: `[0.2, 1.3]`."""
+    """Says an interval in percentage points: `[0.2, 1.3]`.
+
+    Args:
+        low, high: Floats, ends of the interval as shares: `0.01` is one
+            point.
+
+    Returns:
+        String, both ends to a tenth of a point.
+    """
     return f"[{100 * low:.1f}, {100 * high:.1f}]"
 
 

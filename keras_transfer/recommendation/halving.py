@@ -45,7 +45,14 @@ class Result:
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """What to train next: an entrant from one epoch to another."""
+    """What to train next: an entrant from one epoch to another.
+
+    Args:
+        name: String, of the entrant.
+        from_epoch: Integer, epochs that it was trained for already; 0 if it
+            starts anew.
+        to_epoch: Integer, epochs in all once the step is done.
+    """
 
     name: str
     from_epoch: int

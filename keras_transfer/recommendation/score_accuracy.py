@@ -45,7 +45,18 @@ class Probe:
     accuracy: float
 
     def predict(self, features) -> np.ndarray:
-        """Returns the label of each image, an array of shape `(images,)`."""
+        """Predicts the label of each image, the class of largest logit.
+
+        Args:
+            features: Float array of shape `(images, features)`, as the stage
+                gives them, of as many features as the probe was fitted on.
+
+        Returns:
+            Array of shape `(images,)`, values of `classes`.
+
+        Raises:
+            UserError: Features of another shape, or not finite.
+        """
         logits = check_features(features) @ self.weights + self.bias
         return self.classes[logits.argmax(1)]
 
@@ -74,7 +85,17 @@ def folds_of(codes: np.ndarray, seed: int) -> list[tuple]:
 
 
 def standardisation(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns each feature's mean and deviation, 1 for a constant one."""
+    """Computes the mean and deviation that features are standardised by.
+
+    Args:
+        train: Float array of shape `(images, features)`, training images
+            alone, so that nothing of the held-out ones leaks in.
+
+    Returns:
+        Pair of float arrays of shape `(features,)`: means, and standard
+        deviations (divided by the number of images), 1 for a feature that is
+        constant.
+    """
     deviation = train.std(0)
     constant = (train == train[:1]).all(0) | (deviation == 0)
     return train.mean(0), np.where(constant, 1.0, deviation)
@@ -171,8 +192,22 @@ def nearest_neighbours(features, labels, seed=0, validation=None) -> float:
     """Accuracy of the vote of the 5 nearest images (kNN).
 
     Euclidean distance of standardised features; fewer neighbours if a
-    typical class has fewer images. Larger is better. Arguments and returns
-    as `nearest_class_mean`.
+    typical class has fewer images, and an odd number of them. Larger is
+    better.
+
+    Args:
+        features: Float array of shape `(images, features)`.
+        labels: Integer or string array of shape `(images,)`.
+        seed: Integer, of the folds. Defaults to `0`.
+        validation: Pair `(features, labels)` that accuracy is told on, or
+            `None` for cross-validation. Defaults to `None`.
+
+    Returns:
+        Float between 0 and 1; `nan` if nothing can be held out.
+
+    Raises:
+        UserError: Features or labels of another shape, values that are not
+            finite, or one class.
 
     Reference:
         - [Cover and Hart, 1967](https://doi.org/10.1109/TIT.1967.1053964).
@@ -260,9 +295,24 @@ def fit_linear_probe(features, labels, seed=0) -> Probe:
 
 
 def linear_probe(features, labels, seed=0, validation=None) -> float:
-    """Accuracy of a linear probe. Larger is better.
+    """Accuracy of a linear probe, of `fit_linear_probe`. Larger is better.
 
-    Arguments and returns as `nearest_class_mean`; see `fit_linear_probe`.
+    Without `validation` it is the best of the penalties' cross-validated
+    accuracies, so slightly too high.
+
+    Args:
+        features: Float array of shape `(images, features)`.
+        labels: Integer or string array of shape `(images,)`.
+        seed: Integer, of the folds. Defaults to `0`.
+        validation: Pair `(features, labels)` that accuracy is told on, or
+            `None` for cross-validation. Defaults to `None`.
+
+    Returns:
+        Float between 0 and 1; `nan` if nothing can be held out.
+
+    Raises:
+        UserError: Features or labels of another shape, values that are not
+            finite, or one class.
     """
     if validation is None:
         return fit_linear_probe(features, labels, seed).accuracy

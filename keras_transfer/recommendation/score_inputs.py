@@ -105,17 +105,41 @@ def check_probabilities(probabilities, images: int) -> np.ndarray:
 
 
 def unit_scale(features: np.ndarray) -> np.ndarray:
-    """Divides by the largest magnitude, so that no square overflows."""
+    """Divides by the largest magnitude, so that no square overflows.
+
+    Args:
+        features: Float array of any shape.
+
+    Returns:
+        Float array of that shape, values from -1 to 1; `features` themselves
+        if all are 0.
+    """
     largest = np.abs(features).max()
     return features / largest if largest > 0 else features
 
 
 def centred(features: np.ndarray) -> np.ndarray:
-    """Subtracts each feature's mean; a constant feature becomes exactly 0."""
+    """Subtracts each feature's mean; a constant feature becomes exactly 0.
+
+    Args:
+        features: Float array of shape `(images, features)`.
+
+    Returns:
+        Float array of that shape.
+    """
     constant = (features == features[:1]).all(0)
     return np.where(constant, 0.0, features - features.mean(0))
 
 
 def one_hot(codes: np.ndarray) -> np.ndarray:
-    """Returns labels as a float array of shape `(images, classes)`."""
+    """Writes labels as indicators of their classes.
+
+    Args:
+        codes: Integer array of shape `(images,)`, classes from 0; the largest
+            tells how many there are.
+
+    Returns:
+        Float array of shape `(images, classes)`, 1 at the class of each
+        image and 0 elsewhere.
+    """
     return np.eye(int(codes.max()) + 1)[codes]

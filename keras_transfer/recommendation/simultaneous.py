@@ -70,7 +70,14 @@ class Spread:
         return self.of_images + self.of_seeds
 
     def at(self, index: int) -> "Spread":
-        """Returns one contrast's."""
+        """Returns the spread of one contrast.
+
+        Args:
+            index: Integer, place of the contrast in the arrays.
+
+        Returns:
+            `Spread`, of floats instead of arrays.
+        """
         return Spread(
             *(
                 float(getattr(self, field.name)[index])

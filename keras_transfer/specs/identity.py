@@ -63,6 +63,17 @@ def hash_network(values: dict) -> str:
 
 
 def spec_hash(values: dict) -> str:
-    """Hashes JSON values to 10 hex digits, whatever the order of the keys."""
+    """Hashes JSON values, whatever the order of the keys.
+
+    Args:
+        values: Dict of what JSON can hold. A tuple counts as the list of its
+            items; `1` and `1.0` differ.
+
+    Returns:
+        String of 10 hex digits, the first of the SHA-256.
+
+    Raises:
+        TypeError: If JSON cannot hold a value.
+    """
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:10]

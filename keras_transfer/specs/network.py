@@ -204,6 +204,13 @@ def _check_spec(spec: NetworkSpec) -> None:
 def from_dict(values: dict) -> NetworkSpec:
     """Rebuilds a `NetworkSpec` from `to_dict`.
 
+    Args:
+        values: Dict of `to_dict(spec)`, as it is or as JSON gives it back;
+            it is left as it is. Fields with a default may be absent.
+
+    Returns:
+        `NetworkSpec`, equal to the one that it was made of.
+
     Raises:
         UserError: If a field is missing or unknown, could lead out of the
             log folder, or fits no network.

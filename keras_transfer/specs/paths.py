@@ -9,6 +9,10 @@ from keras_transfer.errors import UserError
 def check_text(text: str) -> None:
     """Refuses bytes that are no UTF-8, which no report could be written with.
 
+    Args:
+        text: String, a word of a command or a path, as Python decoded it:
+            bytes that are no UTF-8 are lone surrogates in it.
+
     Raises:
         UserError: Showing the text with its bytes escaped.
     """

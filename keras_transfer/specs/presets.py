@@ -54,7 +54,19 @@ class Recipe:
     def data(
         self, name: str, split: int, mean: str = "base", halves=None
     ) -> DataSpec:
-        """Returns the `DataSpec` of one division of a data set's classes."""
+        """Returns the `DataSpec` of one division of a data set's classes.
+
+        Args:
+            name: String, name of a TFDS image-classification data set.
+            split: Integer, number of the random split of the classes.
+            mean: String, `"base"` to subtract the mean image of the base's
+                training half or `"target"`. Defaults to `"base"`.
+            halves: Pair of tuples of class indices, A and B, or `None` for
+                the random halves of `split`. Defaults to `None`.
+
+        Returns:
+            `DataSpec`, with the recipe's own sizes, views and scale.
+        """
         return DataSpec(
             name=name,
             split=split,

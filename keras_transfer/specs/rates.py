@@ -13,7 +13,15 @@ FIELDS = ("learning_rate", "weight_decay", "copied_rate")
 
 
 def task_of(spec: NetworkSpec) -> str:
-    """Names what shares a rate: `"base"`, or treatment and n: `"AnB+ 5"`."""
+    """Names the networks that share a learning rate.
+
+    Args:
+        spec: `NetworkSpec`.
+
+    Returns:
+        String, the treatment of a base network, `"base"`, or treatment and
+        number of layers of another, `"AnB+ 5"`.
+    """
     return f"{spec.treatment} {spec.n}" if spec.n else spec.treatment
 
 

@@ -65,5 +65,12 @@ def figure3_key(spec: NetworkSpec) -> tuple:
 
     Networks with layers from elsewhere may have a solver of their own beside
     their base's, so they are told from those without.
+
+    Args:
+        spec: `NetworkSpec`.
+
+    Returns:
+        Pair of a boolean, whether it is a base network, and the tuple of
+        `recipe_key` without the settings in `FIGURE3`.
     """
     return spec.is_base, recipe_key(spec, FIGURE3)

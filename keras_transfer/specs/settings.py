@@ -126,8 +126,12 @@ class SolverSpec:
 def check_dataset_name(name: str) -> None:
     """Refuses a name that could lead out of the folder named after it.
 
+    Args:
+        name: String, TFDS name, with its config and version if wanted:
+            `"cifar100"`, `"beans:0.1.0"`.
+
     Raises:
-        UserError: Naming it.
+        UserError: If it is no such name.
     """
     words = r"[A-Za-z0-9_][A-Za-z0-9_.:=,+-]*"
     if not re.fullmatch(rf"{words}(/{words})*", str(name)):

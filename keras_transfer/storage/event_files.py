@@ -72,7 +72,11 @@ class EventFile:
         self.close()
 
     def write(self, event: Event) -> None:
-        """Writes an event as it is."""
+        """Writes an event as it is.
+
+        Args:
+            event: `Event`, TensorBoard's protocol buffer.
+        """
         self._records.write(event.SerializeToString())
 
     def publish(self) -> None:
@@ -97,7 +101,12 @@ class EventFile:
             self._file.close()
 
     def scalars(self, values: dict[str, float], step: int) -> None:
-        """Writes numbers by their tags; those that are `None` are left out."""
+        """Writes numbers by their tags; those that are `None` are left out.
+
+        Args:
+            values: Dict from tag to a number or `None`.
+            step: Integer, place on the horizontal axis, such as the epoch.
+        """
         known = {tag: v for tag, v in values.items() if v is not None}
         self._add(
             [Summary.Value(tag=t, simple_value=v) for t, v in known.items()],
@@ -113,7 +122,7 @@ class EventFile:
             tag: String.
             png: Bytes of a PNG file.
             size: Tuple of its height and width in pixels.
-            step: Integer.
+            step: Integer, place on the horizontal axis, such as the epoch.
         """
         image = Summary.Image(
             height=size[0],
@@ -124,7 +133,13 @@ class EventFile:
         self._add([Summary.Value(tag=tag, image=image)], step)
 
     def histogram(self, tag: str, values: np.ndarray, step: int) -> None:
-        """Writes how often values fall into each of 30 equal bins."""
+        """Writes how often values fall into each of 30 equal bins.
+
+        Args:
+            tag: String, name that TensorBoard shows.
+            values: Array of numbers of any shape, at least one.
+            step: Integer, place on the horizontal axis, such as the epoch.
+        """
         values = np.asarray(values, np.float64).ravel()
         counts, edges = np.histogram(values, BUCKETS)
         histogram = HistogramProto(
@@ -140,7 +155,13 @@ class EventFile:
         self._add([Summary.Value(tag=tag, histo=histogram)], step)
 
     def text(self, tag: str, markdown: str, step: int = 0) -> None:
-        """Writes a text in Markdown."""
+        """Writes a text in Markdown.
+
+        Args:
+            tag: String, name that TensorBoard shows.
+            markdown: String.
+            step: Integer. Defaults to `0`.
+        """
         self._add(text_summary.text_pb(tag, markdown).value, step)
 
     def hparams(self, values: dict, name: str) -> None:

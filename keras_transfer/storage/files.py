@@ -21,6 +21,9 @@ def temporary_beside(path: Path) -> Path:
     The name is drawn, since containers on two machines may well have the
     same process number; it keeps the suffix, by which some writers choose
     their format.
+
+    Args:
+        path: Path of the file or folder that will be replaced.
     """
     name = f".{path.stem}.{secrets.token_hex(6)}.tmp{path.suffix}"
     return path.with_name(name)
@@ -82,7 +85,15 @@ def remove_leftovers(folder: Path, stem: str = "") -> None:
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Writes a file so that it is there whole or not at all."""
+    """Writes a file so that it is there whole or not at all.
+
+    Args:
+        path: Path; its folder must be there.
+        content: Bytes, or a string, which is written as UTF-8.
+
+    Raises:
+        OSError: If it cannot be written; what was there stays.
+    """
     data = content.encode() if isinstance(content, str) else content
     temporary = temporary_beside(path)
     try:
@@ -100,6 +111,14 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 def new_array(path: Path, dtype, shape: tuple[int, ...]) -> np.memmap:
     """Opens a new `.npy` file as an array whose disk space is set aside.
 
+    Args:
+        path: Path; a file that is there is replaced.
+        dtype: NumPy data type, or its name.
+        shape: Tuple of integers.
+
+    Returns:
+        `numpy.memmap`, to be read and written.
+
     Raises:
         OSError: If it does not fit on the disk. A map without its space
             would end the process with a signal when the disk is full.
@@ -116,13 +135,27 @@ def new_array(path: Path, dtype, shape: tuple[int, ...]) -> np.memmap:
 
 
 def file_sha256(path: Path) -> str:
-    """Hashes a file."""
+    """Hashes a file.
+
+    Args:
+        path: Path.
+
+    Returns:
+        String of 64 hexadecimal digits.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_json(path: Path):
-    """Returns what a JSON file holds, or `None` if it cannot be read."""
+    """Returns what a JSON file holds, or `None` if it cannot be read.
+
+    Args:
+        path: Path; it may be absent.
+    """
     try:
         # Opening a pipe or a device would wait or never end.
         return json.loads(path.read_text()) if path.is_file() else None
@@ -135,6 +168,13 @@ def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
     The CRC-32 that a zip file has of each array is not enough: a flipped bit
     in its directory may lose an array.
+
+    Args:
+        path: Path.
+        arrays: Dict from name to array.
+
+    Raises:
+        OSError: If it cannot be written; what was there stays.
     """
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
@@ -144,6 +184,9 @@ def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
     """Reads what `save_arrays` wrote.
+
+    Args:
+        path: Path.
 
     Returns:
         Dict, or `None` if the file is damaged in any way or holds anything

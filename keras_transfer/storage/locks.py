@@ -62,7 +62,11 @@ def hold(path: Path, wait: bool = False) -> Iterator[bool]:
 
 
 def is_taken(path: Path) -> bool:
-    """Returns whether another process holds a lock at this moment."""
+    """Returns whether another process holds a lock at this moment.
+
+    Args:
+        path: Path of the lock's file; it is not made.
+    """
     if not path.is_file():
         return False
     with hold(path) as held:
@@ -70,7 +74,14 @@ def is_taken(path: Path) -> bool:
 
 
 def holder(path: Path) -> str:
-    """Names who holds a lock, or held it last: `process 12 on node3`."""
+    """Names who holds a lock, or held it last: `process 12 on node3`.
+
+    Args:
+        path: Path of the lock's file.
+
+    Returns:
+        String, empty if the file cannot be read.
+    """
     try:
         return path.read_text()[:200]
     except (OSError, ValueError):
@@ -78,7 +89,14 @@ def holder(path: Path) -> str:
 
 
 def supported(folder: Path) -> bool:
-    """Returns whether a folder's file system has locks."""
+    """Returns whether a folder's file system has locks.
+
+    Args:
+        folder: Path, made if it is absent; `probe.lock` is left in it.
+
+    Raises:
+        OSError: If the folder or a file in it cannot be made.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with (folder / "probe.lock").open("a") as file:

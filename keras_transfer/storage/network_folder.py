@@ -166,7 +166,12 @@ class NetworkFolder:
             write_command(self.folder, self.command)
 
     def set_status(self, status: str, **details) -> None:
-        """Writes `status.json`: RUNNING, COMPLETED or FAILED, since when."""
+        """Writes `status.json`: RUNNING, COMPLETED or FAILED, since when.
+
+        Args:
+            status: String, `"RUNNING"`, `"COMPLETED"` or `"FAILED"`.
+            **details: JSON values, kept beside it, such as why it failed.
+        """
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         content = {"status": status, "since": now, "pid": os.getpid()}
         write_atomically(
@@ -267,7 +272,11 @@ class NetworkFolder:
 
 
 class DamagedResult(Exception):
-    """A `result.json` that was cut short or edited."""
+    """A `result.json` that was cut short or edited.
+
+    Args:
+        path: Path of the file.
+    """
 
     def __init__(self, path: Path):
         super().__init__(str(path))

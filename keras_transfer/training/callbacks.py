@@ -38,6 +38,11 @@ class EpochRows(keras.callbacks.Callback):
         self.report = report
 
     def on_train_begin(self, logs=None):
+        """Writes the rows of the epochs before a resume, and no others.
+
+        Args:
+            logs: Dict or `None`, given by Keras and not used.
+        """
         text = "".join(json.dumps(row) + "\n" for row in self.rows)
         write_atomically(self.path, text)
 

@@ -16,6 +16,11 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
     Args:
         smoothing: Float, the share `s`, from 0 to below 1.
+        name: String, of the loss. Defaults to `"smoothed_crossentropy"`.
+        **kwargs: Of `keras.losses.Loss`.
+
+    Raises:
+        ValueError: If `smoothing` is out of range.
 
     Reference:
         - [Szegedy et al., 2016](https://arxiv.org/abs/1512.00567), section 7.

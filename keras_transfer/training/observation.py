@@ -57,6 +57,14 @@ class Observer(keras.callbacks.Callback):
         self.rows = rows
 
     def on_train_begin(self, logs=None):
+        """Opens both runs and writes the epochs before a resume anew.
+
+        Without any, the filters of the first layer as they start are drawn,
+        unless the level is `"off"`.
+
+        Args:
+            logs: Dict or `None`, given by Keras and not used.
+        """
         rows = self.rows
         # What is said of layers cannot be computed again. By tag: a process
         # that was killed while it wrote anew leaves events twice.

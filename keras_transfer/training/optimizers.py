@@ -31,6 +31,8 @@ class CaffeSGD(keras.optimizers.SGD):
             Defaults to `1.0`.
         copied_layers: Sequence of strings, names of Keras layers. Defaults
             to `()`.
+        name: String, of the optimizer. Defaults to `"caffe_sgd"`.
+        **kwargs: Of `keras.optimizers.SGD`.
 
     Reference:
         - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792),
@@ -114,6 +116,7 @@ class Muon(CaffeSGD):
         learning_rate: Float or `LearningRateSchedule`.
         muon_rate: Float, multiplier of the rate of hidden kernels. Defaults
             to `0.24`.
+        name: String, of the optimizer. Defaults to `"muon"`.
         **kwargs: Of `CaffeSGD`.
 
     Reference:
@@ -153,6 +156,15 @@ class Muon(CaffeSGD):
         self.assign(variable, moved * (_norm(variable) / _norm(moved)))
 
     def last_step(self, variable):
+        """Returns what plain momentum added to a variable at the last step.
+
+        Args:
+            variable: Trained `keras.Variable`.
+
+        Returns:
+            Array of its shape; `None` without momentum, or for a hidden
+            kernel, whose velocity is not what was added.
+        """
         if self._hidden[self._get_variable_index(variable)]:
             return None  # the velocity is not what was added
         return super().last_step(variable)

@@ -36,6 +36,7 @@ _PREFIXES = (
 _HARMLESS = (
     "KERAS_BACKEND",  # refused if it is another
     "KERAS_HOME",
+    "KERAS_TRANSFER_",  # our own: where tests find data
     "TF_CONFIG",  # for processes that share a network; nothing here reads it
     "TF_CPP_",
     "TF_FORCE_GPU_ALLOW_GROWTH",

@@ -16,6 +16,7 @@ from keras_transfer.transfer.layer_identity import parts_of
 from keras_transfer.transfer.layer_state import undisturbed
 from keras_transfer.transfer.programs import Chain, Walk
 
+_DRAWS = 5  # to find out whether a layer draws at random
 _ROWS = 3
 # For sides of the input that the network leaves open, tried in turn.
 _OPEN_SIDES = (32, 96)
@@ -204,8 +205,9 @@ def _outputs(program: Chain | Walk, batch) -> list:
 def _is_random(program: Chain | Walk, batch, index: int) -> bool:
     reached = program.first(index + 1)
     with undisturbed(_layers(program)):
-        first, second = _outputs(reached, batch), _outputs(reached, batch)
-    return _difference(first[-1], second[-1]) > 0
+        # A few values may be drawn alike twice, hardly every time.
+        first, *others = (_outputs(reached, batch)[-1] for _ in range(_DRAWS))
+    return any(_difference(first, other) > 0 for other in others)
 
 
 def _difference(first, second) -> float:

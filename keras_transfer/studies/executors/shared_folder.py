@@ -111,7 +111,12 @@ def appears(folder: Path, name: str, seconds: float = SHARED_SECONDS) -> bool:
 
 
 class EpochTail:
-    """Reads the new rows of a network's `epochs.jsonl`."""
+    """Reads the new rows of a network's `epochs.jsonl`.
+
+    Args:
+        network: `NetworkFolder` of the network, which another process may be
+            training. Rows that are there already are no news.
+    """
 
     def __init__(self, network: NetworkFolder):
         self.path = network.folder / "epochs.jsonl"
