@@ -272,7 +272,8 @@ def folders() -> list[tuple[str, str, str]]:
             "benchmark",
             "benchmark",
             f"`cnn8` in float32 trains {numbers.speed()} times as fast as "
-            "plain Keras `fit` on two cores; all targets, met and missed, "
+            "plain Keras `fit` from tf.data on two cores, by medians; all "
+            "targets, met and missed, "
             "are in the table",
         ),
     ]
