@@ -10,7 +10,7 @@ def study(tiny_spec, splits):
     rows = []
     for split in splits:
         rows.append(made_up_row(tiny_spec, 0.6, split=split))
-        for kept, loss in ((None, 0.05), (4, 0.04 - split / 100)):
+        for kept, loss in ((None, 0.05), ("all", 0.04 - split / 100)):
             rows.append(
                 made_up_row(
                     tiny_spec,
@@ -51,25 +51,16 @@ def test_report_has_figure_and_table(tiny_spec, tmp_path):
     paths, _ = keep_layers.STUDY.report(settings, rows, "python -m x", tmp_path)
     names = ["questions.svg", "questions.png", "results.csv", "summary.md"]
     assert [path.name for path in paths] == names
-    line = "| BnB, all above kept - drawn anew | 3 | 3 | +2.0 [-0.5, +4.5] |"
+    line = "| BnB-keep - BnB | 3 | 3 | +2.0 [-0.5, +4.5] |"
     assert line in paths[-1].read_text()
 
 
 def test_every_layer_above_is_kept_or_none():
     settings = keep_layers.CopySettings(preset="smoke", layers=(3, 7))
     labels = [spec.label for spec in keep_layers.STUDY.specs(settings)]
+    assert labels[:2] == ["baseA", "baseB"]
+    kept = {label for label in labels if label.endswith("-keep")}
     # Nothing lies above the seventh layer but the new one.
-    assert labels[:2] == ["baseA", "baseB"] and labels[2:] == [
-        "A3A",
-        "B3A",
-        "A3A-keep4",
-        "B3A-keep4",
-        "B3B",
-        "A3B",
-        "B3B-keep4",
-        "A3B-keep4",
-        "A7A",
-        "B7A",
-        "B7B",
-        "A7B",
-    ]
+    assert kept == {"A3A-keep", "A3B-keep", "B3A-keep", "B3B-keep"}
+    plain = {"A3A", "A3B", "B3A", "B3B", "A7A", "A7B", "B7A", "B7B"}
+    assert set(labels[2:]) == kept | plain

@@ -19,7 +19,6 @@ from keras_transfer.reports.style import (
     zero_line,
 )
 from keras_transfer.specs.network import NetworkSpec
-from keras_transfer.specs.origins import LAYER_NAMES
 
 _FEWEST_SPLITS = 3
 Chooser = Callable[[NetworkSpec], bool]
@@ -70,14 +69,10 @@ def kept_question(treatment: str) -> Question:
         treatment: String, `"BnB"` or `"AnB"`, whose layers above are drawn
             anew.
     """
-
-    def kept(spec: NetworkSpec) -> bool:
-        every = len(LAYER_NAMES) - 1 - spec.n
-        return spec.treatment == f"{treatment}, {every} kept"
-
+    kept = f"{treatment}-keep"
     return Question(
-        f"{treatment}, all above kept - drawn anew",
-        kept,
+        f"{kept} - {treatment}",
+        lambda spec: spec.treatment == kept,
         lambda spec: spec.treatment == treatment,
     )
 
