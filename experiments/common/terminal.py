@@ -11,7 +11,7 @@ from rich.table import Table
 
 from experiments.common.flags import as_flags
 from keras_transfer.analysis import results
-from keras_transfer.analysis.log_folder import group_rows
+from keras_transfer.analysis.inventory import group_rows
 from keras_transfer.errors import UserError
 from keras_transfer.reports import tables
 

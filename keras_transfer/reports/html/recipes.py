@@ -5,7 +5,7 @@ from html import escape
 import keras_transfer
 from keras_transfer.analysis import claims, layer_movement, results
 from keras_transfer.analysis.comparisons import Evidence, evidence_of
-from keras_transfer.analysis.log_folder import Group, Survey
+from keras_transfer.analysis.inventory import Group, Survey
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import tables
 from keras_transfer.reports.html import figures
