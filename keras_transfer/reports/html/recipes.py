@@ -19,6 +19,7 @@ from keras_transfer.reports.html.parts import (
     table,
 )
 from keras_transfer.specs.identity import COMPUTATION, to_dict
+from keras_transfer.specs.treatments import BASE
 from keras_transfer.studies.commands import recipe_flags
 from keras_transfer.training.versions import PACKAGES
 
@@ -195,7 +196,7 @@ def _transfer_parts(rows: list[Row]) -> list[str]:
         )
     if rows[0].spec.data.halves is None:  # what section 4.1 is about
         parts += _claims(evidence)
-    base = results.mean_accuracy(rows, "base", 0)
+    base = results.mean_accuracy(rows, BASE, 0)
     level = ""
     if base is not None:
         level = (
