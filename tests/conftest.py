@@ -104,3 +104,18 @@ def shared_data():
             "needs data/tfds in KERAS_TRANSFER_SHARED, by default ../shared"
         )
     return SHARED
+
+
+@pytest.fixture
+def hub_backbone():
+    """A small residual network of KerasHub, at its random start."""
+    hub = pytest.importorskip("keras_hub", reason="needs the extra `hub`")
+    return hub.models.ResNetBackbone(
+        input_conv_filters=[64],
+        input_conv_kernel_sizes=[7],
+        stackwise_num_filters=[64, 16],
+        stackwise_num_blocks=[2, 2],
+        stackwise_num_strides=[1, 2],
+        block_type="basic_block",
+        image_shape=(32, 32, 3),
+    )

@@ -311,17 +311,8 @@ def own_file(_, __, folder):
     return kt.load_source(str(folder / "own.keras")).model
 
 
-def hub(_, __, ___):
-    hub = pytest.importorskip("keras_hub", reason="needs the extra `hub`")
-    return hub.models.ResNetBackbone(
-        input_conv_filters=[64],
-        input_conv_kernel_sizes=[7],
-        stackwise_num_filters=[64, 16],
-        stackwise_num_blocks=[2, 2],
-        stackwise_num_strides=[1, 2],
-        block_type="basic_block",
-        image_shape=(32, 32, 3),
-    )
+def hub(_, request, __):
+    return request.getfixturevalue("hub_backbone")
 
 
 def published(_, request, __):

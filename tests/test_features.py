@@ -14,6 +14,7 @@ from keras_transfer.storage.store import RunStore
 from keras_transfer.training import trainer
 from keras_transfer.training.options import Options
 from keras_transfer.transfer import first_layers, frozen_features
+from keras_transfer.transfer.feature_keys import Prefix
 from keras_transfer.transfer.frozen_features import FeatureStore
 from tests.trained import assert_same_rows, treats_rows_alike
 
@@ -118,7 +119,9 @@ def test_stored_rows_are_the_prefix_of_each_view(tiny_pool, spec, tmp_path):
     mean = tiny_pool.mean_image(half.train.indices)
     cut = frozen_features.reusable_layers(network)
     store = FeatureStore(tmp_path / "features", 10**8, float("-inf"))
-    found = store.find_or_compute(network, cut, half, mean, spec.data, "x")
+    found = store.find_or_compute(
+        Prefix(network, cut, half, mean, spec.data, "x")
+    )
     assert len(found.train) == 2 * 44 and len(found.validation) == 4
     course = Course(44, 11, 5, 0, 8)
     prefix = keras.Sequential(network.layers[:cut])
@@ -134,7 +137,7 @@ def store_once(feature_store, pool, spec, network, fingerprint="x"):
     mean = pool.mean_image(half.train.indices)
     cut = frozen_features.reusable_layers(network)
     return feature_store.find_or_compute(
-        network, cut, half, mean, spec.data, fingerprint
+        Prefix(network, cut, half, mean, spec.data, fingerprint)
     )
 
 
@@ -190,7 +193,9 @@ def test_deeper_output_starts_from_stored_output(
     half = load_half(tiny_pool, spec.data, "B")
     mean = tiny_pool.mean_image(half.train.indices)
     cut = [layer.name for layer in network.layers].index("conv3_relu") + 1
-    feature_store.find_or_compute(network, cut, half, mean, spec.data, "x")
+    feature_store.find_or_compute(
+        Prefix(network, cut, half, mean, spec.data, "x")
+    )
 
     # What is computed from images would now differ; their key does not know.
     blank = dataclasses.replace(
@@ -199,7 +204,7 @@ def test_deeper_output_starts_from_stored_output(
     half = dataclasses.replace(half, train=blank)
     cut = frozen_features.reusable_layers(network)
     chained = feature_store.find_or_compute(
-        network, cut, half, mean, spec.data, "x"
+        Prefix(network, cut, half, mean, spec.data, "x")
     ).train
     assert_same_rows(chained, straight)
 

@@ -111,18 +111,8 @@ def test_applications(monkeypatch, tmp_path):
         load_source("applications:MobileNetV2")
 
 
-def test_keras_hub_backbone_from_a_folder(tmp_path):
-    hub = pytest.importorskip("keras_hub", reason="needs the extra `hub`")
-    backbone = hub.models.ResNetBackbone(
-        input_conv_filters=[64],
-        input_conv_kernel_sizes=[7],
-        stackwise_num_filters=[64, 16],
-        stackwise_num_blocks=[2, 2],
-        stackwise_num_strides=[1, 2],
-        block_type="basic_block",
-        image_shape=(32, 32, 3),
-    )
-    backbone.save_to_preset(str(tmp_path / "preset"))
+def test_keras_hub_backbone_from_a_folder(hub_backbone, tmp_path):
+    hub_backbone.save_to_preset(str(tmp_path / "preset"))
     source = load_source(f"hub:{tmp_path / 'preset'}@random", image_size=32)
     model = source.model
     images = np.random.default_rng(0).uniform(0, 1, (2, 32, 32, 3))

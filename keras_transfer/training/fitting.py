@@ -23,6 +23,7 @@ from keras_transfer.training.observation import Observer
 from keras_transfer.training.options import Notice, Options, Report
 from keras_transfer.training.strategies import Strategy
 from keras_transfer.training.target import Target
+from keras_transfer.transfer.feature_keys import Prefix
 from keras_transfer.transfer.frozen_features import (
     Features,
     FeatureStore,
@@ -85,7 +86,9 @@ def find_part(target: Target, store: FeatureStore | None) -> TrainedPart:
         return whole
     cut = reusable_layers(target.model)
     features = store.find_or_compute(
-        target.model, cut, half, data.mean, spec.data, data.pool.fingerprint
+        Prefix(
+            target.model, cut, half, data.mean, spec.data, data.pool.fingerprint
+        )
     )
     if features is None:
         return whole

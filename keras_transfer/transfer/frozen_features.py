@@ -7,7 +7,6 @@ checksum is looked at before it is used, and what is damaged is computed anew.
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
 import shutil
@@ -31,7 +30,7 @@ from keras_transfer.storage.files import (
     temporary_beside,
     write_atomically,
 )
-from keras_transfer.transfer.proof import sha256
+from keras_transfer.transfer.feature_keys import Prefix
 
 _BATCH = 250  # images of a forward pass
 _PARTS = ("train", "validation")
@@ -151,54 +150,6 @@ class Features:
         )
 
 
-def prefix_keys(
-    network: keras.Sequential,
-    cut: int,
-    half: HalfData,
-    mean: np.ndarray,
-    spec: DataSpec,
-    fingerprint: str,
-) -> list[str]:
-    """Returns the key of the output of each of the first `cut` layers.
-
-    Args:
-        network: `keras.Sequential`.
-        cut: Integer, layers of the prefix.
-        half: `HalfData`.
-        mean: `float32` array, the mean image.
-        spec: `DataSpec`.
-        fingerprint: String, SHA-256 of the decoded images.
-
-    Returns:
-        List of `cut` strings; each covers the images, the views and all
-        layers up to its own.
-    """
-    digest = hashlib.sha256()
-    digest.update(fingerprint.encode())
-    digest.update(mean.tobytes())
-    for part in (half.train, half.validation):
-        digest.update(np.ascontiguousarray(part.indices, "<i8").tobytes())
-    seen = [spec.image_size, spec.crop, spec.mirror, spec.views, spec.scale]
-    if spec.channels is not None:
-        seen.append(spec.channels)
-    digest.update(json.dumps(seen).encode())
-    keys = []
-    for layer in network.layers[:cut]:
-        config = {
-            key: value
-            for key, value in layer.get_config().items()
-            # The start of a layer does not matter once weights are in it.
-            if key not in ("name", "trainable", "seed")
-            and not key.endswith("_initializer")
-        }
-        digest.update(type(layer).__name__.encode())
-        digest.update(json.dumps(config, sort_keys=True, default=str).encode())
-        for weight in layer.weights:
-            digest.update(sha256(weight).encode())
-        keys.append(digest.hexdigest()[:20])
-    return keys
-
-
 class FeatureStore:
     """A folder of stored features within a budget of disk.
 
@@ -220,29 +171,17 @@ class FeatureStore:
         self.budget_bytes = budget_bytes
         self.least_seconds = least_seconds
 
-    def find_or_compute(
-        self,
-        network: keras.Sequential,
-        cut: int,
-        half: HalfData,
-        mean: np.ndarray,
-        spec: DataSpec,
-        fingerprint: str,
-    ) -> Features | None:
-        """Returns the output of the first `cut` layers, stored or new.
+    def find_or_compute(self, prefix: Prefix) -> Features | None:
+        """Returns the output of the first layers, stored or new.
 
         Args:
-            network: `keras.Sequential`.
-            cut: Integer, layers of the prefix.
-            half: `HalfData`.
-            mean: `float32` array, the mean image.
-            spec: `DataSpec` with fixed `views`.
-            fingerprint: String, SHA-256 of the decoded images.
+            prefix: `Prefix`.
 
         Returns:
             `Features`, or `None` if they do not fit into the budget.
         """
-        keys = prefix_keys(network, cut, half, mean, spec, fingerprint)
+        keys = prefix.keys()
+        network, half, spec = prefix.network, prefix.half, prefix.spec
         self.folder.mkdir(parents=True, exist_ok=True)
         # Another process that computes it is waited for.
         with locks.hold(self._lock_path(keys[-1]), wait=True):
@@ -250,18 +189,18 @@ class FeatureStore:
             found = self.read(keys[-1])
             if found is not None:
                 return found
-            output = network.layers[cut - 1].output
+            output = network.layers[prefix.cut - 1].output
             images = spec.views * len(half.train) + len(half.validation)
             size = images * int(np.prod(output.shape[1:]))
             if not self._make_room(size * tf.as_dtype(output.dtype).size):
                 return None
             below, features = self._nearest(keys[:-1])
-            upper = _sequence(network, below, cut)
+            upper = _sequence(network, below, prefix.cut)
             temporary = temporary_beside(self.folder / keys[-1])
             temporary.mkdir()
             try:
                 if features is None:
-                    parts = _image_batches(half, mean, spec)
+                    parts = _image_batches(half, prefix.mean, spec)
                 else:
                     parts = _feature_batches(features)
                 for name, (rows, batches) in parts.items():
@@ -295,7 +234,7 @@ class FeatureStore:
         """Returns stored output.
 
         Args:
-            key: String, one of `prefix_keys`.
+            key: String, one of `Prefix.keys`.
             check: Boolean, whether its checksum is compared. Defaults to
                 `True`.
 

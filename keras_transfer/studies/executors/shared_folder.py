@@ -14,6 +14,7 @@ from keras_transfer.storage.files import write_atomically
 from keras_transfer.storage.network_folder import NetworkFolder
 from keras_transfer.training.versions import package_versions
 
+PACKAGE = Path(__file__).parents[2]
 SHARED_SECONDS = 90.0  # NFS shows another machine's new file this late
 
 
@@ -80,10 +81,17 @@ def folder_id(log_dir: Path) -> str:
     return path.read_text()
 
 
-def versions() -> dict[str, str]:
-    """Returns the versions that results depend on, and a hash of our code."""
+def versions(package: Path = PACKAGE) -> dict[str, str]:
+    """Returns the versions that results depend on, and a hash of our code.
+
+    Args:
+        package: Path, the folder of our code. Defaults to this package's.
+
+    Returns:
+        Dict from packages to versions.
+    """
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parents[2].rglob("*.py")):
+    for path in sorted(package.rglob("*.py")):
         digest.update(path.read_bytes())
     found = {"keras_transfer": digest.hexdigest()[:12]}
     return found | package_versions()
