@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 
 from experiments.common.terminal import plain_main
-from keras_transfer.analysis.log_folder import Survey, group_rows, take_survey
+from keras_transfer.analysis.inventory import Survey, group_rows, take_survey
 from keras_transfer.errors import UserError
 from keras_transfer.reports.html.report_page import write_html
 from keras_transfer.specs.paths import user_path

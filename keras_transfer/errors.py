@@ -7,6 +7,14 @@ class UserError(ValueError):
     """A mistake in what was asked for: what was expected, received, the cure.
 
     Scripts print its text in one or two lines and end with status 2.
+
+    Example:
+        >>> network = kt.build_network(kt.ModelSpec("cnn8", width=8), 28, 10)
+        >>> try:
+        ...     kt.prefix(network, 99)
+        ... except kt.UserError as error:
+        ...     print(error)
+        Expected...
     """
 
 
@@ -17,6 +25,11 @@ class NetworkFailed(RuntimeError):
         message: String, what happened.
         record: Dict of JSON values kept in the network's failure record, for
             instance the epoch and the norm of every layer's weights.
+
+    Example:
+        >>> failure = kt.NetworkFailed("the loss is not finite", {"epoch": 3})
+        >>> print(failure, failure.record)
+        the loss is not finite {'epoch': 3}
     """
 
     def __init__(self, message: str, record: dict | None = None):

@@ -15,7 +15,7 @@ import pytest
 
 from experiments import report
 from experiments.common import settings
-from keras_transfer.analysis.log_folder import Survey, group_rows, take_survey
+from keras_transfer.analysis.inventory import Survey, group_rows, take_survey
 from keras_transfer.reports.html import report_page
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.presets import find_recipe

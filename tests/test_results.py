@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from keras_transfer.analysis import curves, intervals, log_folder, results
+from keras_transfer.analysis import curves, intervals, inventory, results
 from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.analysis.differences import estimate_difference
 from keras_transfer.errors import UserError
@@ -127,7 +127,7 @@ def test_two_networks_of_one_key_are_named_not_the_last_taken(tiny_spec):
     with pytest.raises(UserError, match=f"{ids[0]}.* and .*{ids[1]}"):
         results.paired_difference(rows, "AnB", "base", 3, 3)
     # The report keeps them apart, each beside the base of both.
-    groups = log_folder.group_rows(rows)
+    groups = inventory.group_rows(rows)
     found = [
         results.paired_difference(group.compared, "AnB", "base", 3, 3).mean
         for group in groups
@@ -136,7 +136,7 @@ def test_two_networks_of_one_key_are_named_not_the_last_taken(tiny_spec):
     fastest = dataclasses.replace(
         faster, solver=dataclasses.replace(faster.solver, learning_rate=0.2)
     )
-    groups = log_folder.group_rows([*rows, made_up_row(fastest, 0.3)])
+    groups = inventory.group_rows([*rows, made_up_row(fastest, 0.3)])
     found = [
         results.paired_difference(group.compared, "AnB", "base", 3, 3).mean
         for group in groups

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from experiments import similar_datasets
-from keras_transfer.analysis import log_folder
+from keras_transfer.analysis import inventory
 from keras_transfer.errors import NetworkFailed, UserError
 from keras_transfer.models import cnn, saving
 from keras_transfer.models.archives import check_archive
@@ -228,7 +228,7 @@ def test_settings_that_lead_out_of_the_log_folder_are_refused(
     folder.mkdir(parents=True)
     (folder / "settings.json").write_text(json.dumps(settings))
     (folder / "result.json").write_text(json.dumps({"settings": settings}))
-    found = log_folder.take_survey(LogFolder(store.log_dir))
+    found = inventory.take_survey(LogFolder(store.log_dir))
     assert len(found.foreign) == 1 and not found.rows
     assert store.finished() == []
 
@@ -268,7 +268,7 @@ def test_a_pipe_in_place_of_a_file_does_not_hang(store, tiny_spec):
     folder.mkdir(parents=True)
     for name in ("settings.json", "status.json", "result.json"):
         os.mkfifo(folder / name)
-    found = log_folder.take_survey(LogFolder(store.log_dir))
+    found = inventory.take_survey(LogFolder(store.log_dir))
     assert len(found.foreign) == 1
     assert store.result(tiny_spec) is None
 
@@ -289,7 +289,7 @@ def test_class_names_are_text_wherever_they_are_shown(
     network.model_path.write_bytes(b"weights")
     network.complete(row.result)
     page = report_page.html_page(
-        log_folder.take_survey(LogFolder(store.log_dir))
+        inventory.take_survey(LogFolder(store.log_dir))
     )
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert" not in page and "<img src=x" not in page

@@ -6,7 +6,7 @@ import pytest
 
 from experiments import report, similar_datasets
 from experiments.common.settings import GridSettings, parse
-from keras_transfer.analysis.log_folder import group_rows, take_survey
+from keras_transfer.analysis.inventory import group_rows, take_survey
 from keras_transfer.analysis.results import results_csv
 from keras_transfer.errors import UserError
 from keras_transfer.specs.identity import to_dict

@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
+from keras_transfer.analysis import claims, published_2014, target_size
 from keras_transfer.errors import UserError
-from keras_transfer.reports import schematic
+from keras_transfer.reports import boost, schematic
 from keras_transfer.reports.html import treatment_css
 from keras_transfer.specs import origins, treatments
 from keras_transfer.specs.origins import Copied, Random, Scratch
@@ -42,6 +43,27 @@ def test_section_4_1_has_four_treatments():
     assert treatments.TREATMENTS == ("BnB", "AnB", "BnB+", "AnB+")
     assert treatments.BASES == ("base", "baseAll")
     assert treatments.FINETUNED == ("BnB+", "AnB+")
+    assert treatments.FROZEN == ("BnB", "AnB")
+    assert treatments.TRANSFER == "AnB"
+    assert treatments.FINETUNED_SELFFER == "BnB+"
+    assert treatments.FINETUNED_TRANSFER == "AnB+"
+
+
+def test_what_studies_compare_are_rows():
+    """A misspelt notation would select nothing, in silence."""
+    claimed = [row for claim in claims.CLAIMS for row in claim.comparisons]
+    claimed += [*published_2014.EFFECTS, published_2014.BOOST]
+    names = {name for row in claimed for name in (row.first, row.second)}
+    names |= {name for pair in boost.QUESTIONS for name in pair}
+    names |= {name for pair in target_size.RIVALS for name in pair}
+    known = {row.notation for row in TABLE} | {treatments.TWICE}
+    assert names <= known
+    assert boost.QUESTIONS[:3] == (
+        ("AnB+", "BnB+"),
+        ("AnB+", treatments.TWICE),
+        ("BnB+", treatments.TWICE),
+    )
+    assert set(boost.CONTROLS) | {"AnB+"} == set(boost.COMPARED)
 
 
 @pytest.mark.parametrize("name", treatments.CHOICES)

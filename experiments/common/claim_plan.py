@@ -3,7 +3,7 @@
 from keras_transfer.analysis import claims, power
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.origins import HALVES
-from keras_transfer.specs.treatments import TREATMENTS
+from keras_transfer.specs.treatments import BASE, TREATMENTS
 
 
 def expected_claims(
@@ -39,7 +39,7 @@ def expected_claims(
 
 
 def _is_of_random_halves(spec: NetworkSpec) -> bool:
-    known = spec.treatment == "base" or spec.treatment in TREATMENTS
+    known = spec.treatment == BASE or spec.treatment in TREATMENTS
     whole = spec.target_images is None and spec.preserved is None
     return (
         known and whole and spec.data.halves is None and spec.target in HALVES

@@ -11,9 +11,10 @@ from rich.table import Table
 
 from experiments.common.flags import as_flags
 from keras_transfer.analysis import results
-from keras_transfer.analysis.log_folder import group_rows
+from keras_transfer.analysis.inventory import group_rows
 from keras_transfer.errors import UserError
 from keras_transfer.reports import tables
+from keras_transfer.specs.treatments import BASE
 
 
 def open_console() -> Console:
@@ -36,14 +37,14 @@ def print_accuracies(rows: list[results.Row], console: Console) -> None:
         header, body = tables.accuracy_cells(group.compared)
         if not body or not group.paired:
             continue
-        base = results.mean_accuracy(group.compared, "base", 0)
+        base = results.mean_accuracy(group.compared, BASE, 0)
         solver = group.recipe.solver
         title = (
             f"Mean test accuracy, %, {group.recipe.data.name}, "
             f"{solver.epochs} epochs"
         )
         table = Table(title=title)
-        for name in [*header, "base"]:
+        for name in [*header, BASE]:
             left = name == header[0]
             table.add_column(name, justify="left" if left else "right")
         for line in body:

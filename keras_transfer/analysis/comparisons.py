@@ -252,7 +252,7 @@ class Evidence:
 
     def above_chance(self) -> bool:
         """Returns whether each base network does better than a guess."""
-        bases = [o.value for o in self.accuracies if o.treatment == "base"]
+        bases = [o.value for o in self.accuracies if o.treatment == BASE]
         return above_chance(bases, self.chance)
 
 
@@ -266,7 +266,7 @@ def evidence_of(rows: Iterable[Row]) -> Evidence:
         `Evidence`; chance is 1 divided by the fewest classes of a base.
     """
     rows = list(rows)
-    bases = [r for r in rows if r.spec.treatment == "base"]
+    bases = [r for r in rows if r.spec.treatment == BASE]
     classes = min((len(r.result.classes) for r in bases), default=1)
     outcomes = (tuple(observe(rows, name)) for name in (ACCURACY, TRAIN_LOSS))
     return Evidence(*outcomes, chance=1 / classes)
@@ -293,7 +293,7 @@ def halves_against_all(
     """
     data = list(observations)
     whole = [o.value for o in data if o.treatment == "baseAll"]
-    bases = [o for o in data if o.treatment == "base"]
+    bases = [o for o in data if o.treatment == BASE]
     if not whole or not bases:
         return None
     halves: dict[int, dict[str, list[float]]] = {}

@@ -13,6 +13,7 @@ import numpy as np
 from keras_transfer.analysis import reml
 from keras_transfer.analysis.contrasts import LEVEL, Observation, Weights
 from keras_transfer.analysis.mixed_model import MixedModel, fit_model
+from keras_transfer.specs.treatments import BASE
 
 TEST_IMAGES = 5000  # of a half of CIFAR-100, whose noise this is
 POWER = 0.8
@@ -72,7 +73,7 @@ def planned_networks(
         range(splits), range(seeds), "AB"
     ):
         place, other = (split, half, seed), "B" if half == "A" else "A"
-        networks.append(Observation(*place, "base", 0, "", 0.0))
+        networks.append(Observation(*place, BASE, 0, "", 0.0))
         for treatment, n in itertools.product(treatments, layers):
             source = half if treatment.startswith("B") else other
             networks.append(Observation(*place, treatment, n, source, 0.0))

@@ -175,7 +175,7 @@ def published_evidence(
         treatments: Tuple of strings, those that are used beside the bases.
         halves: String, as of `mixed_model.fit_model`.
     """
-    kept = ("base", *treatments)
+    kept = (BASE, *treatments)
     data = [o for o in observe(published_rows()) if o.treatment in kept]
     return Evidence(tuple(data), chance=2 / CLASSES, halves=halves)
 
@@ -267,9 +267,7 @@ def published_drops() -> dict[str, list[tuple[int, float]]]:
     """
     rows = published_rows()
     layers = range(1, 8)
-    similar = [
-        (n, pooled_difference(rows, "AnB", "base", n, n)) for n in layers
-    ]
+    similar = [(n, pooled_difference(rows, "AnB", BASE, n, n)) for n in layers]
     two = list(dissimilar_curves().values())
     dissimilar = [
         (n, sum(one[n][1] - one[0][1] for one in two) / len(two))

@@ -10,15 +10,28 @@ import dataclasses
 from keras_transfer.analysis import pairs, results
 from keras_transfer.analysis.intervals import Estimate, estimate
 from keras_transfer.analysis.results import Row
+from keras_transfer.specs.treatments import (
+    BASE,
+    FINETUNED_TRANSFER,
+    TRANSFER,
+)
 
 # How a network begins: from scratch, with frozen or with fine-tuned layers.
-STARTS = {"base": "from scratch", "AnB": "frozen", "AnB+": "fine-tuned"}
+STARTS = {
+    BASE: "from scratch",
+    TRANSFER: "frozen",
+    FINETUNED_TRANSFER: "fine-tuned",
+}
 # Which may overtake which as images become more.
-RIVALS = (("AnB+", "AnB"), ("base", "AnB"), ("base", "AnB+"))
+RIVALS = (
+    (FINETUNED_TRANSFER, TRANSFER),
+    (BASE, TRANSFER),
+    (BASE, FINETUNED_TRANSFER),
+)
 _DOING = {
-    "base": "training from scratch",
-    "AnB": "freezing",
-    "AnB+": "fine-tuning",
+    BASE: "training from scratch",
+    TRANSFER: "freezing",
+    FINETUNED_TRANSFER: "fine-tuning",
 }
 
 

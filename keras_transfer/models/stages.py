@@ -33,6 +33,14 @@ class Stage:
         share: Float, part of the model's computation, between 0 and 1;
             `None` where a shape is not known.
         stop: Integer, place after its last layer call in the model.
+
+    Example:
+        >>> model = keras.Sequential([
+        ...     keras.Input((8,)), keras.layers.Dense(4, name="first"),
+        ...     keras.layers.ReLU(), keras.layers.Dense(3, name="last")])
+        >>> first, last = kt.stages(model)
+        >>> first.name, first.parameters, first.output_shape
+        ('first', 36, (None, 4))
     """
 
     index: int

@@ -10,7 +10,7 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 from keras_transfer.analysis import results, verdicts
-from keras_transfer.analysis.comparisons import TWICE, Evidence, evidence_of
+from keras_transfer.analysis.comparisons import Evidence, evidence_of
 from keras_transfer.analysis.contrasts import ModelEstimate
 from keras_transfer.analysis.differences import estimate_difference
 from keras_transfer.analysis.results import Row
@@ -25,19 +25,24 @@ from keras_transfer.reports.style import (
     zero_line,
 )
 from keras_transfer.reports.summary import drift_section
+from keras_transfer.specs.treatments import (
+    BASE,
+    FINETUNED_SELFFER,
+    FINETUNED_TRANSFER,
+    TWICE,
+)
 
-QUESTIONS = (
-    ("AnB+", "BnB+"),
-    ("AnB+", TWICE),
-    ("BnB+", TWICE),
-    ("AnB+", "base"),
-    ("BnB+", "base"),
-    (TWICE, "base"),
+# Each is compared with all before it.
+COMPARED = (FINETUNED_TRANSFER, FINETUNED_SELFFER, TWICE, BASE)
+QUESTIONS = tuple(
+    (first, second)
+    for place, second in enumerate(COMPARED)
+    for first in COMPARED[:place]
 )
 # What AnB+ is compared with, and what is alike in both.
 CONTROLS = {
-    "base": "as many epochs on the target",
-    "BnB+": "two trainings, both on the target",
+    BASE: "as many epochs on the target",
+    FINETUNED_SELFFER: "two trainings, both on the target",
     TWICE: "as many epochs in all, in one schedule on the target",
 }
 _SIGNS = {
@@ -62,18 +67,21 @@ def control_verdicts(evidence: Evidence) -> list[str]:
         that were not measured last.
     """
     found = {
-        control: estimate_difference(evidence, "AnB+", control)
+        control: estimate_difference(evidence, FINETUNED_TRANSFER, control)
         for control in CONTROLS
     }
     known = {c: e for c, e in found.items() if e is not None}
     ranked = sorted(known, key=lambda control: known[control].mean)
     lines = [
-        f"AnB+ - {control}: {known[control].in_points(2)} points, "
-        f"{_sign(known[control])} ({CONTROLS[control]})."
+        f"{FINETUNED_TRANSFER} - {control}: {known[control].in_points(2)} "
+        f"points, {_sign(known[control])} ({CONTROLS[control]})."
         for control in ranked
     ]
     missing = [control for control in CONTROLS if control not in known]
-    return lines + [f"AnB+ - {control}: not measured." for control in missing]
+    return lines + [
+        f"{FINETUNED_TRANSFER} - {control}: not measured."
+        for control in missing
+    ]
 
 
 def _sign(estimate: ModelEstimate) -> str:
@@ -133,7 +141,8 @@ def _lines(rows: list[Row]) -> list[str]:
                 body.append([*cells, found.in_points(2), found.scope])
     header = ["difference", "n", "pairs", "estimate", "interval holds for"]
     return [
-        "What AnB+ has over each control, the hardest to beat first:",
+        f"What {FINETUNED_TRANSFER} has over each control, the hardest to "
+        "beat first:",
         "",
         *(f"{i}. {text}" for i, text in standing),
         "",

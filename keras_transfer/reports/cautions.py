@@ -19,7 +19,7 @@ def cautions(rows: list[Row]) -> list[str]:
         plural = "" if pairs == 1 else "s"
         texts.append(
             f"only {pairs} pair{plural}: intervals are wide or absent. More "
-            "`--splits` narrow them."
+            "splits narrow them."
         )
     if len({row.spec.seed for row in rows}) == 1:
         texts.append(

@@ -30,6 +30,7 @@ from keras_transfer.reports.style import (
     treatment_look,
     zero_line,
 )
+from keras_transfer.specs.treatments import BASE, FINETUNED_TRANSFER, TRANSFER
 
 _CAVEAT = (
     "Draws of few images of one half share its base, and halves of one split "
@@ -145,8 +146,8 @@ def _target_size_lines(rows: list[Row]) -> list[str]:
 def _size_lines(rows: list[Row], n: int) -> list[list[str]]:
     means = [accuracies(rows, name, n) for name in STARTS]
     over = [
-        differences(rows, "AnB+", "AnB", n),
-        differences(rows, "AnB", "base", n),
+        differences(rows, FINETUNED_TRANSFER, TRANSFER, n),
+        differences(rows, TRANSFER, BASE, n),
     ]
     return [
         [

@@ -15,6 +15,7 @@ from keras_transfer.reports.distance_data import (
     kinds,
     sorts_of,
 )
+from keras_transfer.specs.treatments import BASE
 
 
 def _lines(rows: list[Row], names: Names | None) -> list[str]:
@@ -54,7 +55,7 @@ def _change_cells(rows: list[Row], names: Names | None) -> markdown.Cells:
     )
     body = []
     for name, sort in sorts.items():
-        values = dict(changes(sort.rows, sort.treatment, "base"))
+        values = dict(changes(sort.rows, sort.treatment, BASE))
         count = max((value.count for value in values.values()), default=0)
         cells = [values[n].in_points() if n in values else "" for n in layers]
         body.append([name, str(count), *cells])

@@ -14,6 +14,7 @@ from keras_transfer.analysis.intervals import welch_difference
 from keras_transfer.analysis.results import Claim, Row
 from keras_transfer.datasets.class_kinds import name_sides
 from keras_transfer.specs.origins import HALVES, INITIALIZATIONS
+from keras_transfer.specs.treatments import BASE, RANDOM_LAYERS, TRANSFER
 
 SIMILAR = "random halves"
 # From halves, a pair of tuples of class indices, to the names of A and B.
@@ -38,7 +39,7 @@ class Sort:
     @property
     def untrained(self) -> bool:
         """Whether the frozen layers are random ones."""
-        return self.treatment != "AnB"
+        return self.treatment != TRANSFER
 
 
 def random_name(initialization: str) -> str:
@@ -47,7 +48,7 @@ def random_name(initialization: str) -> str:
     Args:
         initialization: String, one of `INITIALIZATIONS`.
     """
-    return f"random ({initialization})"
+    return RANDOM_LAYERS.format(initialization=initialization)
 
 
 def sorts_of(rows: list[Row], names: Names | None = None) -> dict[str, Sort]:
@@ -63,7 +64,7 @@ def sorts_of(rows: list[Row], names: Names | None = None) -> dict[str, Sort]:
         Every division by kind has one of its own.
     """
     split = [row for row in rows if row.spec.data.halves is None]
-    sorts = {SIMILAR: Sort(split, "AnB")}
+    sorts = {SIMILAR: Sort(split, TRANSFER)}
     divisions = dict.fromkeys(
         row.spec.data.halves for row in rows if row.spec.data.halves
     )
@@ -76,7 +77,7 @@ def sorts_of(rows: list[Row], names: Names | None = None) -> dict[str, Sort]:
             name += f" ({len(halves[0])} and {len(halves[1])} classes)"
         while name in sorts:
             name += "'"
-        sorts[name] = Sort(kinds, "AnB", sides)
+        sorts[name] = Sort(kinds, TRANSFER, sides)
     for name in map(random_name, INITIALIZATIONS):
         sorts[name] = Sort(split, name)
     return {
@@ -112,7 +113,7 @@ def figure3_data(
     for name, sort in sorts_of(rows, names).items():
         change[name] = [(0, 0.0)] + [
             (n, value.mean, value.t_low, value.t_high)
-            for n, value in changes(sort.rows, sort.treatment, "base")
+            for n, value in changes(sort.rows, sort.treatment, BASE)
         ]
         if sort.sides is not None:
             for side, kind in zip(HALVES, sort.sides, strict=True):
@@ -132,7 +133,7 @@ def _means(rows: list[Row], treatment: str) -> list[tuple[int, float]]:
         chosen = (
             results.select(rows, treatment, n, n)
             if n
-            else results.select(rows, "base")
+            else results.select(rows, BASE)
         )
         if chosen:
             mean = sum(row.accuracy for row in chosen) / len(chosen)
@@ -222,7 +223,7 @@ def _mean_changes(rows: list[Row], treatment: str, layers) -> list[float]:
     would be another thing.
     """
     changes = [
-        results.paired_values(rows, treatment, "base", n, n) for n in layers
+        results.paired_values(rows, treatment, BASE, n, n) for n in layers
     ]
     if not changes:
         return []

@@ -18,6 +18,7 @@ from keras_transfer.reports.style import (
     treatment_shift,
     zero_line,
 )
+from keras_transfer.specs.treatments import OWN, find_treatment
 
 # Points `(n, value)` or, with an interval, `(n, value, low, high)`.
 Curve = list[tuple]
@@ -212,5 +213,5 @@ def _plot_gains(axes, treatment: str, points: Curve) -> None:
         f"({len(points)} networks)",
         **look.of_marks(8),
     )
-    dash = "--" if treatment == "BnB+" else "-"
+    dash = "--" if find_treatment(treatment).source == OWN else "-"
     axes.axhline(100 * mean, color=look.colour, ls=dash, lw=1.4)

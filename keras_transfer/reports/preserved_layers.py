@@ -15,12 +15,22 @@ from keras_transfer.reports.style import (
     series_look,
     zero_line,
 )
-
-FROZEN = ("BnB", "AnB")
+from keras_transfer.specs.treatments import (
+    BASE,
+    FROZEN,
+    N_KEPT,
+    TABLE,
+    find_treatment,
+)
 
 
 def _name(treatment: str, count: int) -> str:
-    return f"{treatment}, {count} kept" if count else treatment
+    """Returns the notation of a frozen treatment that keeps `count` layers."""
+    if not count:
+        return treatment
+    source = find_treatment(treatment).source
+    row = next(r for r in TABLE if (r.source, r.copied) == (source, N_KEPT))
+    return row.notation.format(kept=count)
 
 
 def _counts(rows: list[Row]) -> list[int]:
@@ -47,7 +57,7 @@ def _plot_panel(axes, rows: list[Row], treatment: str) -> None:
     for index, count in enumerate(_counts(rows)):
         points = [
             (n + 0.08 * (index - 1), value)
-            for n, value in changes(rows, _name(treatment, count), "base")
+            for n, value in changes(rows, _name(treatment, count), BASE)
         ]
         label = f"{count} layers kept above"
         plot_estimates(axes, points, series_look(index), label)
@@ -63,7 +73,7 @@ def _lines(rows: list[Row]) -> list[str]:
         for count in _counts(rows):
             name = _name(treatment, count)
             mended = dict(changes(rows, name, treatment)) if count else {}
-            for n, value in changes(rows, name, "base"):
+            for n, value in changes(rows, name, BASE):
                 gain = mended[n].in_points() if n in mended else ""
                 cells = [treatment, str(count), str(n), value.in_points()]
                 body.append([*cells, gain])

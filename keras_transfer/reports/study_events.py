@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 
 from keras_transfer.analysis import pairs, results
-from keras_transfer.analysis.log_folder import Group, group_rows
+from keras_transfer.analysis.inventory import Group, group_rows
 from keras_transfer.analysis.results import Row
 from keras_transfer.specs.treatments import BASE, BASES
 from keras_transfer.storage.event_files import EventFile

@@ -8,6 +8,7 @@ from keras_transfer.analysis.results import Row
 from keras_transfer.reports import markdown, tables
 from keras_transfer.reports.cautions import absent_classes, cautions
 from keras_transfer.reports.markdown import Report
+from keras_transfer.specs.treatments import BASE
 from keras_transfer.storage.result import Result
 
 
@@ -91,7 +92,7 @@ def accuracy_table(rows: list[Row]) -> list[str]:
     Returns:
         List of lines of Markdown.
     """
-    base = results.mean_accuracy(rows, "base", 0)
+    base = results.mean_accuracy(rows, BASE, 0)
     lines = []
     if base is not None:
         lines = [

@@ -6,7 +6,13 @@ from keras_transfer.analysis.differences import estimate_difference
 from keras_transfer.analysis.pairs import layers_in_words
 from keras_transfer.analysis.results import RANGES, Row
 from keras_transfer.reports.markdown import Cells
-from keras_transfer.specs.treatments import CHOICES, QUESTIONS
+from keras_transfer.specs.treatments import (
+    BASE,
+    CHOICES,
+    FINETUNED_SELFFER,
+    FINETUNED_TRANSFER,
+    QUESTIONS,
+)
 
 MEANING = (
     "Differences of one split, seed and target: halves are as hard for both. "
@@ -64,17 +70,19 @@ def boost_cells(rows: list[Row], evidence: Evidence) -> Cells:
         rows, evidence: As of `difference_cells`.
     """
     body = []
-    layers = results.layers_of(results.select(rows, "AnB+"))
-    for second in ("base", "BnB+"):
+    layers = results.layers_of(results.select(rows, FINETUNED_TRANSFER))
+    for second in (BASE, FINETUNED_SELFFER):
         # Of ranges in which the same n were trained, the first.
         trained: dict[str, tuple[int, int]] = {}
         for low, high in RANGES:
             trained.setdefault(layers_in_words(layers, low, high), (low, high))
         for name, (low, high) in trained.items():
-            found = _both_forms(rows, evidence, "AnB+", second, low, high)
+            found = _both_forms(
+                rows, evidence, FINETUNED_TRANSFER, second, low, high
+            )
             if found:
                 body.append([second, name, *found])
-    header = ["AnB+ minus", "n", *_HEADER]
+    header = [f"{FINETUNED_TRANSFER} minus", "n", *_HEADER]
     return [*header, "pooled (as in the paper)"], body
 
 

@@ -63,6 +63,11 @@ class ModelSpec:
             activations (weights, moments and logits stay float32).
         norm_momentum: Float or `None`, share of the moving moments of batch
             normalisation that a step keeps; `None` for 0.9.
+
+    Example:
+        >>> spec = kt.ModelSpec("cnn8", width=8, normalization="lrn")
+        >>> kt.build_network(spec, crop=28, num_classes=10).output_shape
+        (None, 10)
     """
 
     name: str

@@ -273,6 +273,12 @@ BASES = tuple(row.notation for row in TABLE if row.is_base)
 FINETUNED = tuple(
     row.notation for row in TABLE if row.in_grid and not row.frozen
 )
+# Of section 4.1, those that freeze.
+FROZEN = tuple(row.notation for row in TABLE if row.default and row.frozen)
+TRANSFER = _BY_KEY[OTHER, N, "n", False].notation
+FINETUNED_SELFFER = _BY_KEY[OWN, N, "", False].notation
+FINETUNED_TRANSFER = _BY_KEY[OTHER, N, "", False].notation
+RANDOM_LAYERS = _BY_KEY[RANDOM, "", "n", False].notation
 QUESTIONS = tuple(question for row in TABLE for question in row.questions)
 DRAWN = {row.notation: row for row in TABLE if row.look is not None}
 # Marker, colour, filled, horizontal shift, and the legend, as figures read

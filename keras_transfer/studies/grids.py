@@ -8,7 +8,9 @@ from keras_transfer.specs.origins import ABOVE, HALVES, INITIALIZATIONS
 from keras_transfer.specs.presets import Recipe
 from keras_transfer.specs.treatments import (
     CHOICES,
+    FROZEN,
     OWN,
+    TRANSFER,
     find_treatment,
 )
 
@@ -212,7 +214,7 @@ def few_image_transfers(
         UserError: If a layer is out of range or repeated.
     """
     _check_values("layers", layers, range(1, 8), "1 to 7")
-    other = find_treatment("AnB")
+    other = find_treatment(TRANSFER)
     return [
         dataclasses.replace(
             target, **{**other.settings(target.target, n), "mode": mode}
@@ -245,7 +247,7 @@ def preserved_networks(
     """
     _check_values("layers", layers, range(1, 8), "1 to 7")
     _check_values("preserved", preserved, range(7), "0 to 6")
-    rows = [find_treatment(name) for name in ("BnB", "AnB")]
+    rows = [find_treatment(name) for name in FROZEN]
     return [
         dataclasses.replace(base, **row.settings(base.target, n, count or None))
         for base in bases

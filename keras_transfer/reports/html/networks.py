@@ -2,7 +2,7 @@
 
 from html import escape
 
-from keras_transfer.analysis.log_folder import Group, Survey
+from keras_transfer.analysis.inventory import Group, Survey
 from keras_transfer.analysis.pairs import own_gains
 from keras_transfer.reports.html.parts import link, points, study_of, table
 

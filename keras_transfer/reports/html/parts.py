@@ -6,7 +6,7 @@ What comes in as HTML is said so; every other text is escaped here.
 from collections.abc import Collection, Iterable
 from html import escape
 
-from keras_transfer.analysis.log_folder import Group, Survey
+from keras_transfer.analysis.inventory import Group, Survey
 from keras_transfer.analysis.results import Row
 from keras_transfer.datasets.class_kinds import NAMES_FOLDER, read_names
 from keras_transfer.reports.markdown import Cells

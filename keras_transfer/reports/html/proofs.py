@@ -2,7 +2,7 @@
 
 from html import escape
 
-from keras_transfer.analysis.log_folder import Group, Survey
+from keras_transfer.analysis.inventory import Group, Survey
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports.figure2_data import network_name
 from keras_transfer.reports.html.layers import layer_table

@@ -5,7 +5,7 @@ from html import escape
 import keras_transfer
 from keras_transfer.analysis import claims, layer_movement, results
 from keras_transfer.analysis.comparisons import Evidence, evidence_of
-from keras_transfer.analysis.log_folder import Group, Survey
+from keras_transfer.analysis.inventory import Group, Survey
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import tables
 from keras_transfer.reports.html import figures
@@ -19,6 +19,7 @@ from keras_transfer.reports.html.parts import (
     table,
 )
 from keras_transfer.specs.identity import COMPUTATION, to_dict
+from keras_transfer.specs.treatments import BASE
 from keras_transfer.studies.commands import recipe_flags
 from keras_transfer.training.versions import PACKAGES
 
@@ -195,7 +196,7 @@ def _transfer_parts(rows: list[Row]) -> list[str]:
         )
     if rows[0].spec.data.halves is None:  # what section 4.1 is about
         parts += _claims(evidence)
-    base = results.mean_accuracy(rows, "base", 0)
+    base = results.mean_accuracy(rows, BASE, 0)
     level = ""
     if base is not None:
         level = (

@@ -9,7 +9,7 @@ import hashlib
 from html import escape
 from pathlib import Path
 
-from keras_transfer.analysis.log_folder import Group, Survey, group_rows
+from keras_transfer.analysis.inventory import Group, Survey, group_rows
 from keras_transfer.reports.html.networks import networks_section
 from keras_transfer.reports.html.parts import count
 from keras_transfer.reports.html.proofs import proofs_section

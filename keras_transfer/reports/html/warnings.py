@@ -3,7 +3,7 @@
 from html import escape
 
 from keras_transfer.analysis import results
-from keras_transfer.analysis.log_folder import Group, Survey
+from keras_transfer.analysis.inventory import Group, Survey
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports.cautions import cautions
 from keras_transfer.reports.html.parts import code, count, link
