@@ -17,7 +17,6 @@ import functools
 import io
 import itertools
 import sys
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -28,6 +27,7 @@ from keras_transfer.analysis import contrasts, mixed_model
 from keras_transfer.analysis.contrasts import FEWEST_SPLITS, Observation
 from keras_transfer.analysis.intervals import t_interval
 from keras_transfer.errors import UserError
+from keras_transfer.specs.paths import user_path
 from keras_transfer.specs.treatments import OWN, TREATMENTS, find_treatment
 from keras_transfer.storage.files import write_atomically
 
@@ -319,7 +319,7 @@ def _run_script(options: Options, console: Console) -> int:
             "Expected `--repetitions` of at least 1. "
             f"Received: {options.repetitions}."
         )
-    folder = Path(options.log_dir) / "coverage"
+    folder = user_path(options.log_dir) / "coverage"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         console.print(

@@ -14,7 +14,6 @@ import dataclasses
 import functools
 import math
 import sys
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -24,6 +23,7 @@ from experiments.common.terminal import plain_main
 from keras_transfer.errors import UserError
 from keras_transfer.recommendation.decision import Candidate, decide
 from keras_transfer.recommendation.told import tell
+from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.files import write_atomically
 
 
@@ -235,12 +235,12 @@ def _run_script(options: Options, console: Console) -> int:
         (setting, measure(setting, options.repetitions))
         for setting in track(SETTINGS, "Settings", console=console)
     ]
-    folder = Path(options.log_dir) / "recommend"
+    folder = user_path(options.log_dir) / "recommend"
     folder.mkdir(parents=True, exist_ok=True)
     text = table(rows, options.repetitions)
     write_atomically(folder / "coverage.csv", _csv(rows))
     write_atomically(folder / "coverage.md", text)
-    console.print(text)
+    console.print(text, soft_wrap=True)
     return 0
 
 

@@ -19,6 +19,7 @@ stand against 70; `--balanced` takes as many of each.
 import dataclasses
 import sys
 
+from experiments.common.bases import find_or_prepare
 from experiments.common.distances import report_distance
 from experiments.common.running import Experiment
 from experiments.common.settings import (
@@ -29,10 +30,7 @@ from experiments.common.settings import (
 )
 from keras_transfer.datasets import class_kinds
 from keras_transfer.errors import UserError
-from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import dataset_facts, grids
-from keras_transfer.studies.images import prepare_data
-from keras_transfer.studies.reporter import Reporter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,12 +71,9 @@ def find_halves(
     if settings.classes is None:
         halves = class_kinds.known_kinds(settings.dataset)
     else:
-        store = RunStore(settings.log_dir, "dissimilar_datasets")
-        place = (store, settings.dataset, image_size, settings.data_dir)
-        names = dataset_facts.find_class_names(*place)
-        if names is None:
-            store.check_writable()
-            names = prepare_data(*place, Reporter()).class_names
+        names = find_or_prepare(
+            settings, image_size, dataset_facts.find_class_names
+        )
         halves, sides = class_kinds.read_kinds(settings.classes, names)
     if settings.balanced:
         halves = class_kinds.balance(halves, settings.balance_draw)

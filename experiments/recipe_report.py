@@ -25,6 +25,7 @@ from rich.console import Console
 
 from experiments.common.terminal import plain_main
 from experiments.recipe_search import read_rows
+from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.files import write_atomically
 
 COLUMNS = (
@@ -367,13 +368,15 @@ def plot_front(found: list[Point], path: Path) -> list[Path]:
 
 def _run_script(settings: ReportSettings, console: Console) -> int:
     """Writes the folder."""
-    out = Path(settings.out)
+    out = user_path(settings.out)
     out.mkdir(parents=True, exist_ok=True)
-    trials = [row for path in settings.levers for row in read_rows(Path(path))]
+    trials = [
+        row for path in settings.levers for row in read_rows(user_path(path))
+    ]
     write_atomically(out / "trials.csv", rows_csv(trials))
-    tested = read_rows(Path(settings.comparison))
+    tested = read_rows(user_path(settings.comparison))
     write_atomically(out / "comparison.csv", rows_csv(tested))
-    timing = Path(settings.timing).read_text()
+    timing = user_path(settings.timing).read_text()
     write_atomically(out / "timing.csv", timing)
     parts = [
         read_csv(out / f"{name}.csv")

@@ -28,6 +28,7 @@ from experiments.common.terminal import plain_main
 from keras_transfer.errors import UserError
 from keras_transfer.specs import presets
 from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.store import RunStore
 
@@ -125,7 +126,7 @@ def read_trials(path: str) -> list[dict]:
         UserError: If it holds no list of named trials.
     """
     try:
-        trials = json.loads(Path(path).read_text())
+        trials = json.loads(user_path(path).read_text())
         names = [trial["name"] for trial in trials]
         if not names or not isinstance(trials, list):
             raise ValueError("no list, or an empty one")
@@ -182,7 +183,7 @@ def missing_of(settings: SearchSettings, rows: list[dict]) -> list[tuple]:
 
 def _run_script(settings: SearchSettings, console: Console) -> int:
     """Trains what is missing."""
-    path = Path(settings.log_dir) / "recipe_search" / settings.rows
+    path = user_path(settings.log_dir) / "recipe_search" / settings.rows
     missing = missing_of(settings, read_rows(path))
     console.print(
         f"{len(missing)} networks to train, rows in {path}", soft_wrap=True

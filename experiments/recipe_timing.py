@@ -19,7 +19,6 @@ import dataclasses
 import functools
 import sys
 import time
-from pathlib import Path
 
 from rich.console import Console
 
@@ -29,6 +28,7 @@ from experiments.recipe_search import (
     read_trials,
     trial_spec,
 )
+from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.log_folder import LogFolder
 
 
@@ -100,7 +100,7 @@ def _run_script(settings: TimingSettings, console: Console) -> int:
     size = trial_spec(trials[0], settings.dataset, "B", 0).data.image_size
     pool = pools.prepare_pool(cache, settings.dataset, size, settings.data_dir)
     entrants = [Entrant(trial, pool, settings) for trial in trials]
-    path = Path(settings.log_dir) / "recipe_search" / "timing.csv"
+    path = user_path(settings.log_dir) / "recipe_search" / "timing.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

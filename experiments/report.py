@@ -73,7 +73,7 @@ def write(log_dir: Path) -> tuple[Path, Survey]:
 
 def _run_script(options: Options, console: Console) -> int:
     """Writes the page and says what is on it."""
-    path, survey = write(Path(options.log_dir))
+    path, survey = write(user_path(options.log_dir))
     failed = sum(one.status == "FAILED" for one in survey.unfinished)
     console.print(
         f"{len(survey.rows)} networks finished in "

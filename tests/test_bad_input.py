@@ -162,3 +162,27 @@ def test_help_names_every_setting(capsys):
     text = capsys.readouterr().out
     for flag in ("--dataset", "--splits", "--seeds", "--treatments", "--plan"):
         assert flag in text
+
+
+@pytest.mark.parametrize(
+    "script, more",
+    [
+        (target_size, []),
+        (reduced_data, []),
+        (dissimilar_datasets, ["--classes", "classes.txt"]),
+    ],
+)
+def test_a_plan_of_a_set_that_was_never_prepared_prepares_nothing(
+    capsys, tmp_path, monkeypatch, script, more
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "classes.txt").write_text("[a]\nx\ny\n[b]\nz\nw\n")
+    before = sorted(tmp_path.rglob("*"))
+    arguments = ["--dataset", "beans", "--image-size", "48", "--plan", *more]
+    arguments += ["--data-dir", "empty", "--log-dir", "logs"]
+    assert script.main(arguments) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: Expected a prepared data set for `--plan")
+    assert "Received: 'beans', which was never prepared" in message
+    assert "give `--data-dir` of a prepared copy" in message
+    assert sorted(tmp_path.rglob("*")) == before

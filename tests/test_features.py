@@ -147,6 +147,7 @@ def folders(feature_store):
     )
 
 
+@pytest.mark.slow
 def test_other_weights_views_or_images_have_another_key(
     tiny_pool, spec, feature_store
 ):

@@ -223,6 +223,7 @@ def test_images_that_are_there_twice_are_named(tmp_path):
     assert "test/1/copy.png" in said and "train/1/train0.png" in said
 
 
+@pytest.mark.slow
 def test_a_pool_is_decoded_anew_when_a_file_changes(folder, tmp_path):
     path = save(folder / "class 0" / "0.bmp")
     source = ImageFolder(folder)

@@ -93,15 +93,17 @@ def test_filed_names_are_read_for_their_division_alone(tmp_path):
     assert read(tmp_path / "x", TINY, halves[::-1]) == ("side A", "side B")
 
 
-def test_sections_names_reach_figure_and_table(tmp_path, tiny_spec):
+def test_sections_names_reach_figure_and_table(tmp_path, monkeypatch):
     """The file's first section is A, whatever it is called."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     write_tiny_pool(tmp_path / ".cache")
     file = tmp_path / "classes.txt"
     file.write_text(
         "[natural]\ncolour0\ncolour1\n[man-made]\ncolour2\ncolour3\n"
     )
     arguments = ["--dataset", TINY, "--image-size", "20", "--layers", "5"]
-    arguments += ["--log-dir", str(tmp_path), "--classes", str(file)]
+    arguments += ["--log-dir", "~", "--classes", str(file)]
     settings = parse("x", "", arguments, dissimilar_datasets.DissimilarSettings)
     study = dissimilar_datasets.study(settings)
     rows = [

@@ -37,6 +37,7 @@ def links(page):
             yield (page.parent / name).resolve() if name else page, anchor
 
 
+@pytest.mark.slow
 def test_python_example_runs_and_proves(capsys):
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})

@@ -78,6 +78,7 @@ def test_learning_curves_end_where_the_tables_stand():
     assert frozen.points[-1] == (450_000, pytest.approx(0.399, abs=4e-3))
 
 
+@pytest.mark.slow
 def test_overlay_draws_changes_beside_ours(rows, tiny_spec, tmp_path):
     ours = made_up_study(tiny_spec, layers=(1, 5, 7))
     plain, _ = figure2.plot_figure2(ours, "Ours", tmp_path / "plain")
@@ -159,6 +160,7 @@ def test_claims_of_2014():
     assert "slope of BnB - AnB, n 1 to 7: +1.2" in found[4].effect
 
 
+@pytest.mark.slow
 def test_script_writes_every_figure_and_says_what_they_show(tmp_path, capsys):
     assert reanalyse_2014.main(["--log-dir", str(tmp_path)]) == 0
     folder = tmp_path / "reanalyse_2014"

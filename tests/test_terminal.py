@@ -1,6 +1,7 @@
 """What a person sees: words as they are, nothing that is not ours."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +9,16 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
-from experiments import report, similar_datasets, tune_learning_rate
+from experiments import (
+    recipe_report,
+    report,
+    similar_datasets,
+    tune_learning_rate,
+)
+from experiments.benchmark import __main__ as benchmark
 from experiments.common.terminal import open_console
 from keras_transfer.datasets.class_kinds import read_kinds
+from keras_transfer.datasets.image_folder import ImageFolder
 from keras_transfer.errors import UserError
 from keras_transfer.specs.paths import user_path
 from keras_transfer.specs.rates import read_rates
@@ -102,6 +110,32 @@ def test_home_is_expanded_wherever_a_path_is_taken(
         capsys.readouterr().err
     )
     assert not (tmp_path / "~").exists()
+
+
+def test_home_is_expanded_in_scripts_that_are_no_study(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert benchmark.main(["--parts", "--log-dir", "~/logs"]) == 0
+    assert (tmp_path / "logs" / "benchmark" / "benchmark.md").is_file()
+    arguments = ["--levers", "~/no.jsonl", "--out", "~/out"]
+    arguments += ["--comparison", "~/no.jsonl", "--timing", "~/no.csv"]
+    assert recipe_report.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error == f"error: No such file or directory: {tmp_path}/no.csv\n"
+    assert (tmp_path / "out").is_dir()
+    with pytest.raises(UserError, match="a user that this machine knows"):
+        ImageFolder("~nobody_of_this_name/images")
+    assert not (tmp_path / "~").exists()
+
+
+def test_one_place_makes_paths_of_what_users_give():
+    given = re.compile(r"\bPath\((self\.)?(settings|options)\.|\.expanduser\(")
+    for folder in ("experiments", "keras_transfer"):
+        for path in (ROOT / folder).rglob("*.py"):
+            found = given.search(path.read_text())
+            assert not found or path.name == "paths.py", path
 
 
 def test_names_that_are_not_utf8_are_refused_at_the_start(tmp_path, capsys):

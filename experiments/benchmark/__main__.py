@@ -15,7 +15,6 @@ import dataclasses
 import functools
 import json
 import sys
-from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
@@ -28,6 +27,7 @@ from experiments.common.settings import GridSettings as Settings
 from experiments.common.terminal import plain_main
 from keras_transfer.errors import UserError
 from keras_transfer.specs import presets
+from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.files import write_atomically
 from keras_transfer.studies.executors.resources import available_cores
 
@@ -106,7 +106,7 @@ class Benchmark:
         """Shows what is going on.
 
         Args:
-            text: String, may hold the markup of rich.
+            text: String.
         """
         self.console.print(text, highlight=False)
 
@@ -226,7 +226,7 @@ class Benchmark:
         """Images a second, decoded once and read from the memory map."""
         tar = None
         if self.options.imagenet_manual is not None:
-            tar = Path(self.options.imagenet_manual) / TRAIN_TAR
+            tar = user_path(self.options.imagenet_manual) / TRAIN_TAR
             if not tar.is_file():
                 raise UserError(
                     f"Expected {TRAIN_TAR} in `--imagenet-manual`. "
@@ -328,7 +328,7 @@ class Benchmark:
 def _run_script(options: Options, console: Console) -> int:
     """Runs the parts that were asked for, and keeps each when it is done."""
     benchmark = Benchmark(options, console)
-    folder = Path(options.log_dir).expanduser() / "benchmark"
+    folder = user_path(options.log_dir) / "benchmark"
     path = folder / "benchmark.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 from experiments.common.settings import Settings
 from keras_transfer.errors import UserError
@@ -81,21 +82,9 @@ def few_image_bases(
     Raises:
         UserError: If the data set cannot be had.
     """
-    store = RunStore(settings.log_dir, "few_images")
-    facts = dataset_facts.find_facts(
-        store, settings.dataset, recipe.image_size, settings.data_dir
+    facts = find_or_prepare(
+        settings, recipe.image_size, dataset_facts.find_facts
     )
-    if facts is None:
-        prepare_data(
-            store,
-            settings.dataset,
-            recipe.image_size,
-            settings.data_dir,
-            Reporter(),
-        )
-        facts = dataset_facts.find_facts(
-            store, settings.dataset, recipe.image_size, settings.data_dir
-        )
     whole = facts.train_images / facts.num_classes
     most = round(whole * (1 - recipe.validation_fraction))
     solver = recipe.solver
@@ -105,6 +94,41 @@ def few_image_bases(
         solver = dataclasses.replace(solver, steps_per_epoch=steps)
         recipe = dataclasses.replace(recipe, solver=solver)
     return base_specs(settings, recipe), most
+
+
+def find_or_prepare(
+    settings: Settings, image_size: int, find: Callable[..., Any | None]
+) -> Any:
+    """Asks what networks depend on, and prepares the data set if need be.
+
+    Args:
+        settings: `Settings`.
+        image_size: Integer, side in pixels that images are kept at.
+        find: Callable, `find_facts` or `find_class_names` of `dataset_facts`.
+
+    Returns:
+        What `find` returns of a prepared data set.
+
+    Raises:
+        UserError: If the data set cannot be had, or has to be prepared for a
+            plan, which writes nothing.
+    """
+    store = RunStore(settings.log_dir, "images")
+    place = (store, settings.dataset, image_size, settings.data_dir)
+    found = find(*place)
+    if found is not None:
+        return found
+    if settings.plan:
+        dataset_facts.find_facts(*place)  # refuses an unknown name
+        raise UserError(
+            "Expected a prepared data set for `plan`: which networks there "
+            f"are depends on its classes and images. Received: "
+            f"{settings.dataset!r}, which was never prepared. Start without "
+            "`plan`, which prepares it, or give `data_dir` of a prepared copy."
+        )
+    store.check_writable()
+    prepare_data(*place, Reporter())
+    return find(*place)
 
 
 def check_images(sizes: tuple[int, ...], most: int, dataset: str) -> None:

@@ -66,7 +66,7 @@ def report_distance(
     """
     logs = LogFolder(settings.log_dir)
     every = [*rows, *finished_beside(logs, rows)]
-    place = Path(settings.log_dir) / class_kinds.NAMES_FOLDER
+    place = logs.log_dir / class_kinds.NAMES_FOLDER
     for halves, sides in (names or {}).items():
         class_kinds.write_names(place, settings.dataset, halves, sides)
     divisions = {row.spec.data.halves for row in every} - {None}

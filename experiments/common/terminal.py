@@ -87,7 +87,8 @@ def plain_main(
         arguments: List of strings or `None` for the command line.
 
     Returns:
-        Integer exit status; 2 for a mistake of the user's.
+        Integer exit status; 2 for a mistake of the user's, 130 if it was
+        interrupted.
     """
     options = tyro.cli(
         kind,
@@ -100,3 +101,10 @@ def plain_main(
     except UserError as error:
         print(f"error: {as_flags(str(error), options)}", file=sys.stderr)
         return 2
+    except OSError as error:
+        text = f"{error.strerror or error}: {error.filename}"
+        print(f"error: {text}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130

@@ -36,6 +36,7 @@ from experiments.common.terminal import plain_main
 from experiments.random_kills.aims import ANY_TIME, KINDS, choose_aim
 from experiments.random_kills.comparing import OF_TIME, compare, results_of
 from experiments.random_kills.studies import register_tiny_squares, start_study
+from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.files import (
     file_sha256,
     find_leftovers,
@@ -224,7 +225,7 @@ def _run_script(options: Options, console: Console) -> int:
     """Kills studies; returns 0 if nothing was lost or done twice."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     work = Path(tempfile.mkdtemp(prefix="random_kills."))
-    out = Path(options.out).expanduser()
+    out = user_path(options.out)
     out.mkdir(parents=True, exist_ok=True)
 
     def keep(record: Record) -> None:
@@ -235,7 +236,7 @@ def _run_script(options: Options, console: Console) -> int:
 
     record = run(options.kills, options.seed, work, console, keep)
     console.print(table(record), markup=False, highlight=False)
-    console.print(f"table: {out / 'kills.md'}", highlight=False)
+    console.print(f"table: {out / 'kills.md'}", soft_wrap=True)
     wrong = record.repeated + record.differences
     for text in wrong:
         console.print(f"WRONG: {text}", markup=False, highlight=False)

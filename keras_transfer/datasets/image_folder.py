@@ -32,6 +32,7 @@ from keras_transfer.datasets.image_listing import (
 )
 from keras_transfer.datasets.sources import FOLDER
 from keras_transfer.errors import UserError
+from keras_transfer.specs.paths import user_path
 
 TEST_SHARE = 0.2  # of each class, where a folder has no test part
 VALIDATION_SHARE = 0.1
@@ -60,7 +61,7 @@ class ImageFolder:
     def __init__(self, folder: str | Path, fit: str = "crop"):
         if fit not in FITS:
             raise UserError(f"Expected `fit` among {FITS}. Received: {fit!r}.")
-        self.folder = Path(folder).expanduser()
+        self.folder = user_path(folder)
         self.fit = fit
         self.listing: Listing = list_images(self.folder)
         self.class_names = list(self.listing.class_names)

@@ -10,6 +10,7 @@ import unicodedata
 from pathlib import Path
 
 from keras_transfer.errors import UserError
+from keras_transfer.specs.paths import user_path
 
 SUFFIXES = (
     ".jpg",
@@ -128,7 +129,7 @@ def list_images(folder: str | Path) -> Listing:
         UserError: If there is no such folder, a class has no image, one has
             none to train on, or a name cannot be used.
     """
-    root = Path(folder).expanduser()
+    root = user_path(folder)
     _check_folder(root)
     left_out = _LeftOut(root)
     folders = _folders_of(root, left_out)

@@ -32,8 +32,6 @@ def prepared_builder(name: str, data_dir: str | None):
     import tensorflow_datasets as tfds
 
     _quiet_warnings()
-    if name == "synthetic_shapes":
-        pass
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except (tfds.core.registered.DatasetNotFoundError, ImportError) as error:

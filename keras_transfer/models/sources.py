@@ -4,7 +4,6 @@ import dataclasses
 import difflib
 import inspect
 import sys
-from pathlib import Path
 
 import keras
 
@@ -12,6 +11,7 @@ from keras_transfer.errors import UserError, first_line
 from keras_transfer.models.archives import ANY_MODEL, check_archive
 from keras_transfer.models.layer_costs import unwrap
 from keras_transfer.models.model_graph import has_graph, read_graph
+from keras_transfer.specs.paths import user_path
 
 _FORMS = "FILE.keras, applications:NAME[@weights], hub:PRESET[@random]"
 
@@ -114,7 +114,7 @@ def _describe(model: keras.Model, told: str = "") -> Source:
 
 
 def _load_file(text: str) -> Source:
-    path = Path(text.removesuffix("@random")).expanduser()
+    path = user_path(text.removesuffix("@random"))
     if not path.is_file():
         raise UserError(f"{path} does not exist. Expected a `.keras` file.")
     check_archive(path, ANY_MODEL)
@@ -161,7 +161,7 @@ def _load_application(text: str, image_size: int | None) -> Source:
 
 
 def _weights_file(text: str) -> str:
-    path = Path(text).expanduser()
+    path = user_path(text)
     if not path.is_file():
         raise UserError(
             f"The weights file {path} does not exist. Expected `imagenet`, "
