@@ -4,6 +4,8 @@ With `--preset paper` these are the authors' 170 networks: 134 of section 4.1,
 16 of 4.2, 7 of 4.3, the network on all classes and 12 of the supplement.
 With the other presets every script runs in full.
 
+Claim: what the scripts of each section claim.
+
     python -m experiments.paper --plan --preset paper --dataset imagenet2012
     python -m experiments.paper --preset smoke
 

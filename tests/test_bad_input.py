@@ -6,7 +6,12 @@ import sys
 
 import pytest
 
-from experiments import dissimilar_datasets, similar_datasets
+from experiments import (
+    dissimilar_datasets,
+    reduced_data,
+    similar_datasets,
+    target_size,
+)
 from tests.conftest import TINY, write_tiny_pool
 
 

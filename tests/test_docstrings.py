@@ -149,3 +149,19 @@ class Half:
         *("bare", "Plain.__init__", "Plain.method", "Plain.single"),
         *("Fields", "Half"),
     ]
+
+
+def scripts():
+    for path in sorted((ROOT / "experiments").rglob("*.py")):
+        text = path.read_text()
+        own = path.parent.name == "experiments" or path.stem == "__main__"
+        if own and 'if __name__ == "__main__":' in text:
+            yield path, ast.get_docstring(ast.parse(text))
+
+
+def test_each_script_opens_with_claim_command_cost_and_expected_result():
+    found = dict(scripts())
+    assert len(found) > 15
+    for path, text in found.items():
+        for part in ("Claim", "python -m experiments.", "Cost: ", "Expected"):
+            assert part in text, f"{path}: {part}"
