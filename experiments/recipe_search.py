@@ -31,6 +31,7 @@ from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.store import RunStore
+from keras_transfer.studies.executors.quiet import quiet_import
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,7 +192,9 @@ def _run_script(settings: SearchSettings, console: Console) -> int:
     if settings.plan or not missing:
         return 0
     from keras_transfer.datasets import pools
-    from keras_transfer.training import trainer
+
+    with quiet_import():
+        from keras_transfer.training import trainer
 
     trainer.set_threads(settings.threads)
     cache = LogFolder(settings.log_dir).cache_dir

@@ -30,6 +30,7 @@ from experiments.recipe_search import (
 )
 from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.log_folder import LogFolder
+from keras_transfer.studies.executors.quiet import quiet_import
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +94,9 @@ def _run_script(settings: TimingSettings, console: Console) -> int:
     """Times each recipe in turns."""
     trials = read_trials(settings.trials)
     from keras_transfer.datasets import pools
-    from keras_transfer.training import trainer
+
+    with quiet_import():
+        from keras_transfer.training import trainer
 
     trainer.set_threads(settings.threads)
     cache = LogFolder(settings.log_dir).cache_dir

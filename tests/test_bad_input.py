@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import subprocess
 import sys
 
 import pytest
@@ -86,20 +87,27 @@ def test_flags_that_another_flag_makes_idle_are_refused(capsys, tmp_path):
     assert "no `--width` of caffenet" in capsys.readouterr().err
 
 
-def test_unprepared_set_without_network(capsys, tmp_path, monkeypatch):
-    # No name server, no network: as on a machine that is cut off.
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    message = mistake(
-        capsys,
-        tmp_path,
-        "--dataset",
-        "beans",
-        "--data-dir",
-        str(tmp_path / "empty"),
+@pytest.mark.parametrize("quiet", [["--quiet"], []])
+def test_unprepared_set_without_network(tmp_path, quiet):
+    # No name server, no network: as on a machine that is cut off. In a process
+    # of its own, whose output holds what libraries print in its workers too.
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    environment = {**os.environ, **nowhere}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    command = [sys.executable, "-m", "experiments.similar_datasets"]
+    command += ["--dataset", "beans", "--data-dir", str(tmp_path / "empty")]
+    command += ["--log-dir", str(tmp_path / "logs"), *quiet]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True
     )
-    assert "'beans' is not prepared in" in message
+    assert done.returncode == 2
+    (message,) = done.stderr.splitlines()
+    assert message.startswith("error: Data set 'beans' is not prepared in")
     assert "--data-dir" in message
+    if quiet:
+        assert done.stdout == ""
+    else:
+        assert done.stdout.rstrip().endswith("beans: opening")
 
 
 def test_two_classes_are_too_few(capsys, tmp_path):
@@ -143,8 +151,6 @@ def test_unknown_flag_names_the_nearest(capsys):
 
 
 def test_plan_prints_networks_time_and_disk_at_once(tmp_path):
-    import subprocess
-
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m"]
         + ["experiments.similar_datasets", "--plan", "--dataset", "cifar100"]

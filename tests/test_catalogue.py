@@ -122,3 +122,20 @@ def test_a_class_file_of_an_unknown_set(capsys, tmp_path):
     assert "Unknown data set 'no_such_set'" in capsys.readouterr().err
     # A plan does not prepare a data set.
     assert similar_datasets.main(arguments[2:]) == 2
+
+
+def test_the_embedded_set_is_found_where_it_was_never_prepared(tmp_path):
+    # In a new process, where nobody imported it yet.
+    code = """if True:
+        import sys
+        import tensorflow_datasets as tfds
+        from keras_transfer.datasets.tfds_sets import prepared_builder
+        tfds.core.DatasetBuilder.download_and_prepare = lambda self: None
+        print(prepared_builder("synthetic_shapes", sys.argv[1]).name)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "synthetic_shapes\n", done.stderr

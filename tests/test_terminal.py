@@ -56,6 +56,8 @@ def test_odd_folder_and_no_noise(tmp_path):
     command = [sys.executable, "-m", "experiments.similar_datasets"]
     command += ["--preset", "smoke", "--width", "4", "--epochs", "1"]
     command += ["--treatments", "--log-dir", str(folder)]
+    # Prepared anew, which TFDS shows with bars of its own.
+    command += ["--data-dir", str(tmp_path / "tfds")]
     environment = {**os.environ, "TMPDIR": str(long)}
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
 
@@ -80,6 +82,7 @@ def test_odd_folder_and_no_noise(tmp_path):
         assert Path(line.partition(": ")[2]).is_file(), line
         assert "sweep[lr=0.1]" in line
     assert len(named) > 2
+    assert (tmp_path / "tfds" / "synthetic_shapes").is_dir()
     assert "Study similar_datasets in" in done.stdout
     # Trained again from nothing, quietly: the table alone.
     quiet = run("--quiet", "--seeds", "1")

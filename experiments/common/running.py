@@ -283,9 +283,10 @@ def _report(
             )
             write_study_events(rows, paths, folder, store)
         print_accuracies(rows, console)
-        for line in lines:
-            console.print(line, highlight=False, markup=False)
-        console.print()
+        if not settings.quiet:
+            for line in lines:
+                console.print(line, highlight=False, markup=False)
+            console.print()
         name_files(paths, console)
     return SOME_FAILED if outcome.failed else DONE
 

@@ -31,6 +31,9 @@ def prepared_builder(name: str, data_dir: str | None):
     """
     import tensorflow_datasets as tfds
 
+    # TFDS knows the embedded set once it is imported.
+    from keras_transfer.datasets import synthetic_shapes  # noqa: F401
+
     _quiet_warnings()
     try:
         builder = tfds.builder(name, data_dir=data_dir)
