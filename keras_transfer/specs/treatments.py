@@ -281,12 +281,7 @@ FINETUNED_TRANSFER = _BY_KEY[OTHER, N, "", False].notation
 RANDOM_LAYERS = _BY_KEY[RANDOM, "", "n", False].notation
 QUESTIONS = tuple(question for row in TABLE for question in row.questions)
 DRAWN = {row.notation: row for row in TABLE if row.look is not None}
-# Marker, colour, filled, horizontal shift, and the legend, as figures read
-# them.
-STYLES = {
-    name: (row.look.marker, row.look.colour, row.look.filled, row.look.shift)
-    for name, row in DRAWN.items()
-}
+# What the legend of a figure says.
 MEANINGS = {name: f"{name}: {row.meaning}" for name, row in DRAWN.items()}
 
 
