@@ -204,7 +204,6 @@ SCRIPT = """
     import sys, time
     from pathlib import Path
     from keras_transfer.training import trainer
-from keras_transfer.training.options import Options
     from keras_transfer.datasets.pools import ImagePool
     from keras_transfer.specs.network import from_dict
     from keras_transfer.storage.store import RunStore
@@ -228,7 +227,6 @@ def test_sigkill_loses_at_most_an_epoch(tmp_path, tiny_pool, tiny_spec):
         return subprocess.Popen(
             [sys.executable, "-c", textwrap.dedent(SCRIPT), settings]
             + [str(tiny_pool.folder), str(log_dir), str(pause)],
-            stderr=subprocess.DEVNULL,
         )
 
     whole = RunStore(tmp_path / "whole", "study").network(tiny_spec)
@@ -236,7 +234,9 @@ def test_sigkill_loses_at_most_an_epoch(tmp_path, tiny_pool, tiny_spec):
     steady = start(tmp_path / "whole", 0)
     process = start(tmp_path / "killed", 2)
     rows = killed.folder / "epochs.jsonl"
-    wait_for(lambda: rows.is_file() and rows.read_text().count("\n") == 2)
+    wait_for(
+        lambda: rows.is_file() and rows.read_text().count("\n") == 2, process
+    )
     os.kill(process.pid, signal.SIGKILL)  # before the second checkpoint
     process.wait()
     assert killed.read_result() is None
