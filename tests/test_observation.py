@@ -53,6 +53,7 @@ def trained(tmp_path, name, pool, spec, level="default", report=None):
     return network, result
 
 
+@pytest.mark.slow
 def test_bits_do_not_depend_on_observation(tmp_path, tiny_pool, tiny_spec):
     # Dropout and batch statistics are what watching could disturb.
     spec = dataclasses.replace(

@@ -80,6 +80,7 @@ def test_random_layers_stay_as_drawn(
     assert result.treatment == f"random ({name})"
 
 
+@pytest.mark.slow
 def test_a_network_on_all_classes(tmp_path, tiny_pool, tiny_spec):
     other = dataclasses.replace(tiny_spec, target="B")
     (spec,) = all_class_networks([tiny_spec, other])  # one a seed

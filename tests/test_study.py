@@ -42,6 +42,7 @@ def store(tmp_path, tiny_pool):
     return RunStore(tmp_path / "logs", "study")
 
 
+@pytest.mark.slow
 def test_bases_first_then_transfers_then_nothing(store, tiny_spec):
     other = dataclasses.replace(tiny_spec, target="B")
     transfer = dataclasses.replace(tiny_spec, base="B", n=7)

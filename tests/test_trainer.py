@@ -136,6 +136,7 @@ def test_transfer_is_proved(store, base, tiny_pool, tiny_spec, mode):
     assert result.mean_half == "A"  # the base's mean travels with it
 
 
+@pytest.mark.slow
 def test_targets_own_mean_is_an_option(store, tiny_pool, tiny_spec):
     data = dataclasses.replace(tiny_spec.data, mean="target")
     solver = dataclasses.replace(tiny_spec.solver, epochs=1)
