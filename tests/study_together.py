@@ -40,6 +40,12 @@ def start(log_dir: Path, number: int) -> int:
         os._exit(status)
 
 
+def poll(child: int) -> int | None:
+    """Returns None while a child runs, and its status when it has ended."""
+    ended, status = os.waitpid(child, os.WNOHANG)
+    return status if ended else None
+
+
 def together(folder: Path, name: str, count: int) -> None:
     """Runs a study in `count` processes and prints how each ended."""
     log_dir = folder / name
@@ -58,11 +64,15 @@ def with_a_death(folder: Path, name: str) -> None:
     log_dir = folder / name
     write_tiny_pool(log_dir / ".cache")
     first = start(log_dir, 0)
-    wait_for(lambda: list(log_dir.glob("*/*/*/*/*/checkpoint.npz")))
+    pattern = "*/*/*/*/*/checkpoint.npz"
+    wait_for(lambda: list(log_dir.glob(pattern)), lambda: poll(first))
     os.killpg(first, signal.SIGSTOP)
     second = start(log_dir, 1)
     said = folder / f"{name}-1.txt"
-    wait_for(lambda: said.is_file() and "waiting for" in said.read_text())
+    wait_for(
+        lambda: said.is_file() and "waiting for" in said.read_text(),
+        lambda: poll(second),
+    )
     os.killpg(first, signal.SIGKILL)
     os.waitpid(first, 0)
     print(name, os.waitpid(second, 0)[1], flush=True)

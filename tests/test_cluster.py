@@ -202,7 +202,7 @@ def test_a_local_cluster_is_private_and_ends_with_ctrl_c(tmp_path, ray):
     arguments = ("--treatments", "--epochs", "400", "--cluster", "local")
     process = start_study(tmp_path, *arguments)
     pattern = "*/*/*/*/*/checkpoint.npz"
-    wait_for(lambda: list(tmp_path.glob(pattern)), process)
+    wait_for(lambda: list(tmp_path.glob(pattern)), process.poll)
     family = descendants(process.pid)
     found = listening_addresses(family)
     loopback = {"0100007F", "0000000000000000FFFF00000100007F"}
@@ -225,7 +225,10 @@ def test_a_local_cluster_is_private_and_ends_with_ctrl_c(tmp_path, ray):
     assert "same command goes on" in errors
     assert "Traceback" not in output + errors
     assert re.search(r"Cluster local: \d+ CPU and 0 GPU on 1 node; ", output)
-    wait_for(lambda: not any(Path(f"/proc/{p}").exists() for p in family))
+    wait_for(
+        lambda: not any(Path(f"/proc/{p}").exists() for p in family),
+        lambda: None,  # the study has ended; what it started must end too
+    )
 
 
 @pytest.mark.slow

@@ -93,7 +93,7 @@ class Hosts:
         log = Path(self.temporary, f"{address}.txt")
         with log.open("w") as file:
             process = self.start(address, command, stdout=file, stderr=file)
-        wait_for(lambda: "runtime started" in log.read_text(), process)
+        wait_for(lambda: "runtime started" in log.read_text(), process.poll)
 
     def remove(self):
         for name in self.names.values():
@@ -143,7 +143,7 @@ def test_a_node_cut_off_changes_no_bit_and_nobody_waits_in_the_dark(
     reader.start()
     # Both bases are in the middle, one on each host.
     pattern = "*/*/*/base?/*/checkpoint.npz"
-    wait_for(lambda: len(list(cut.glob(pattern))) == 2, study)
+    wait_for(lambda: len(list(cut.glob(pattern))) == 2, study.poll)
     hosts.set_link("down")
     time.sleep(CUT_SECONDS)
     hosts.set_link("up")

@@ -123,7 +123,7 @@ def test_killed_study_ends_as_an_uninterrupted_one(tmp_path):
         write_tiny_pool(log_dir / ".cache")
     first = start_study(broken, *SMALL)
     pattern = "*/*/*/A5B/*/checkpoint.npz"
-    wait_for(lambda: list(broken.glob(pattern)), first)
+    wait_for(lambda: list(broken.glob(pattern)), first.poll)
     os.kill(first.pid, signal.SIGKILL)
     first.communicate()
     code, output, errors = finish(start_study(broken, *SMALL))
@@ -154,7 +154,7 @@ def test_ctrl_c_says_what_is_kept(tmp_path, how):
     write_tiny_pool(tmp_path / ".cache")
     process = start_study(tmp_path, "--treatments", "--epochs", "200")
     pattern = "*/*/*/*/*/checkpoint.npz"
-    wait_for(lambda: list(tmp_path.glob(pattern)), process)
+    wait_for(lambda: list(tmp_path.glob(pattern)), process.poll)
     process.send_signal(how)
     code, output, errors = finish(process)
     assert code == 130

@@ -236,7 +236,8 @@ def test_sigkill_loses_at_most_an_epoch(tmp_path, tiny_pool, tiny_spec):
     process = start(tmp_path / "killed", 2)
     rows = killed.folder / "epochs.jsonl"
     wait_for(
-        lambda: rows.is_file() and rows.read_text().count("\n") == 2, process
+        lambda: rows.is_file() and rows.read_text().count("\n") == 2,
+        process.poll,
     )
     os.kill(process.pid, signal.SIGKILL)  # before the second checkpoint
     process.wait()

@@ -47,7 +47,7 @@ def test_a_killed_search_goes_on_without_repeating_a_trial(tmp_path):
     command = [sys.executable, "-m", "experiments.tune_learning_rate"]
     command += flags(tmp_path)
     first = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    wait_for(lambda: texts_of_trials(tmp_path), first)
+    wait_for(lambda: texts_of_trials(tmp_path), first.poll)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     before = texts_of_trials(tmp_path)

@@ -66,17 +66,17 @@ def assert_same_bits(first, second):
     assert_same_weights(weights_of(first), weights_of(second))
 
 
-def wait_for(condition, process=None):
+def wait_for(condition, poll):
     """Waits until a condition holds, as long as a process runs.
 
     Args:
         condition: Callable without arguments.
-        process: `subprocess.Popen` that must not end before.
+        poll: Callable that returns None while the process runs that must not
+            end before, such as `subprocess.Popen.poll`.
     """
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        ended = process is not None and process.poll() is not None
-        assert not ended, "the process ended first"
+        assert poll() is None, "the process ended first"
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
 
