@@ -9,6 +9,9 @@ import hashlib
 import json
 import multiprocessing
 import shutil
+import subprocess
+import sys
+import textwrap
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -24,6 +27,25 @@ from keras_transfer.training import trainer
 FIXTURES = Path(__file__).parent / "fixtures" / "e390b6d"
 GOLDEN = json.loads((FIXTURES / "golden.json").read_text())
 GOLDEN_PROCESSOR = (FIXTURES / "processor.txt").read_text().strip()
+
+
+# Each way to load one of our files, in a process that has loaded nothing else.
+WAYS_TO_LOAD = {
+    "load_source": """
+        import keras_transfer as kt
+        model = kt.load_source(f"{folder}/model.keras").model
+    """,
+    "saving": """
+        import json
+        from pathlib import Path
+        from keras_transfer.models import saving
+        from keras_transfer.specs.network import from_dict
+        from keras_transfer.storage.network_folder import NetworkFolder
+        settings = json.loads(Path(folder, "settings.json").read_text())
+        spec = from_dict(settings)
+        model = saving.load_model(NetworkFolder(spec, Path(folder)))
+    """,
+}
 
 
 def identify(values):
@@ -127,3 +149,23 @@ def test_networks_reach_the_same_values(tmp_path):
         assert_reached(result, golden)
         if processor() == GOLDEN_PROCESSOR:
             assert digest(result.proof) == golden["weights_sha256"]
+
+
+@pytest.mark.parametrize("way", WAYS_TO_LOAD)
+def test_an_old_file_loads_in_a_process_that_imported_nothing_else(way):
+    script = f"folder = {str(FIXTURES / 'baseA')!r}\n"
+    script += textwrap.dedent(WAYS_TO_LOAD[way])
+    script += "print([layer.name for layer in model.layers if layer.weights])"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    expected = []
+    for layer in range(1, 6):
+        expected += [f"conv{layer}", f"conv{layer}_norm"]
+    for layer in (6, 7):
+        expected += [f"fc{layer}", f"fc{layer}_norm"]
+    assert done.stdout.splitlines()[-1] == str([*expected, "fc8"])

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import keras
 
+# Keras finds the layers that our own files name once they are imported.
+import keras_transfer.models.layers  # noqa: F401
 from keras_transfer.errors import NetworkFailed, UserError
 
 _ENTRIES = {"metadata.json", "config.json", "model.weights.h5"}
