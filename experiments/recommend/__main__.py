@@ -1,0 +1,49 @@
+"""Which layers to copy and freeze, for your model and your images.
+
+Looks once at the images, scores every stage, races what may win by successive
+halving, decides on validation images with simultaneous intervals, and tells
+the choice on test images once. Ends with one sentence; writes a page, a
+figure, a trained model with its proof, and Python code that trains it again.
+
+    python -m experiments.recommend
+    python -m experiments.recommend --model FILE.keras --images DIR
+    python -m experiments.recommend --model applications:MobileNetV2 --images DIR
+
+Cost: without arguments at most 3 minutes on two cores; else the budget, 20
+minutes if not given. Stopped and started again, it trains nothing twice.
+Expected without arguments: copying helps, and freezing part of the network
+beats fine-tuning all of it.
+"""
+
+import dataclasses
+import functools
+import sys
+
+from rich.console import Console
+
+from experiments.common.terminal import plain_main
+from experiments.recommend.settings import Options
+
+
+def _run_script(options: Options, console: Console) -> int:
+    """Plans, trains, decides, tells; writes and names the files."""
+    options.check()
+    if options.images is not None:
+        # Names only: a mistake there need not wait for Keras.
+        from keras_transfer.datasets.image_listing import list_images
+        from keras_transfer.specs.paths import user_path
+
+        list_images(user_path(options.images))
+    from experiments.recommend.session import recommend
+
+    if options.images is None and options.budget == "20m":
+        # What the demonstration is for: seeing all of it in minutes.
+        options = dataclasses.replace(options, budget="3m")
+    return recommend(options, console)
+
+
+main = functools.partial(plain_main, "recommend", __doc__, Options, _run_script)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,208 @@
+"""The race of what must be trained, and who goes on to the final."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+from experiments.recommend.costs import cost_of
+from experiments.recommend.trials import Trial, entrant_name
+from experiments.recommend.workshop import Workshop
+from keras_transfer.recommendation.halving import (
+    Entrant,
+    Plan,
+    Result,
+    plan_race,
+    worst_cost,
+)
+from keras_transfer.recommendation.ways import FINE_TUNE, Choice
+from keras_transfer.training.candidates import Task
+
+FINALISTS = 3  # trained ones, beside fine-tuning everything
+
+
+@dataclasses.dataclass(frozen=True)
+class Runner:
+    """An entrant of the race: a choice at a learning rate.
+
+    Args:
+        choice: `Choice`.
+        rate: Float.
+        seconds: Float, expected for an epoch, its share of the start in it.
+    """
+
+    choice: Choice
+    rate: float
+    seconds: float
+
+    @property
+    def entrant(self) -> Entrant:
+        """As `plan_race` takes it."""
+        return Entrant(entrant_name(self.choice.name, self.rate), self.seconds)
+
+
+def runners_of(
+    task: Task, order: list[Choice], rates: tuple[float, ...]
+) -> list[Runner]:
+    """Lists the entrants of the race, the most promising first.
+
+    Args:
+        task: `Task`.
+        order: List of `Choice`, of `starting_order`.
+        rates: Tuple of floats.
+    """
+    found = []
+    for choice in order:
+        cost = cost_of(task, choice)
+        # A network is built anew about once a rung, for all of its rates.
+        start = 3 * cost.start_seconds / len(rates) / task.epochs
+        seconds = cost.seconds_per_epoch + start
+        found += [Runner(choice, rate, seconds) for rate in rates]
+    return found
+
+
+def plan_of(
+    runners: list[Runner], trials: list[Trial], budget: float, epochs: int
+) -> Plan:
+    """Says where the race stands; see `plan_race`.
+
+    Args:
+        runners: List of `Runner`.
+        trials: List of `Trial` of the race's seed.
+        budget: Float, seconds.
+        epochs: Integer, of a whole training.
+
+    Raises:
+        UserError: If the budget does not suffice for one entrant.
+    """
+    names = {runner.entrant.name for runner in runners}
+    rungs = set()
+    results = [
+        Result(t.entrant, t.epochs, t.accuracy, t.seconds)
+        for t in trials
+        if t.entrant in names
+    ]
+    # Trainings of the final are whole ones, which were not the race's.
+    first = plan_race([r.entrant for r in runners], [], budget, epochs)
+    rungs.update(first.rungs)
+    results = [r for r in results if r.epochs in rungs]
+    entrants = [runner.entrant for runner in runners]
+    return plan_race(entrants, results, budget, epochs)
+
+
+def most_seconds(plan: Plan, runners: list[Runner]) -> float:
+    """Returns the seconds of a race in which the dearest always go on.
+
+    Args:
+        plan: `Plan` of a race that has not begun.
+        runners: List of `Runner`.
+    """
+    starters = {step.name for step in plan.steps}
+    seconds = [r.seconds for r in runners if r.entrant.name in starters]
+    return worst_cost(seconds, plan.rungs)
+
+
+def run_race(
+    workshop: Workshop,
+    runners: list[Runner],
+    budget: float,
+    report: Callable[[Trial, Plan], None],
+) -> Plan:
+    """Trains until the race is over.
+
+    Args:
+        workshop: `Workshop`.
+        runners: List of `Runner`.
+        budget: Float, seconds.
+        report: Callable of each trial and the plan that it was a step of.
+
+    Returns:
+        `Plan`, of the end.
+    """
+    epochs = workshop.task.epochs
+    by_name = {runner.entrant.name: runner for runner in runners}
+    plan = plan_of(runners, workshop.trials.of_seed(0), budget, epochs)
+    while plan.steps:
+        for step in plan.steps:
+            runner = by_name[step.name]
+            trial = workshop.train(
+                runner.choice, runner.rate, 0, step.from_epoch, step.to_epoch
+            )
+            report(trial, plan)
+        done = workshop.trials.of_seed(0)
+        plan = plan_of(runners, done, budget, epochs)
+        if plan.steps:
+            workshop.states.keep([step.name for step in plan.steps])
+    return plan
+
+
+@dataclasses.dataclass(frozen=True)
+class Final:
+    """Who is trained with several seeds.
+
+    Args:
+        runners: Tuple of `Runner`.
+        seeds: Integer, at least 1.
+        left_out: Tuple of strings, choices that the budget had no room for.
+    """
+
+    runners: tuple[Runner, ...]
+    seeds: int
+    left_out: tuple[str, ...]
+
+
+def choose_final(
+    runners: list[Runner],
+    plan: Plan,
+    trials: list[Trial],
+    budget: float,
+    seeds: int,
+    epochs: int,
+) -> Final:
+    """Chooses who is trained with several seeds.
+
+    The winner and fine-tuning everything first, at as many seeds as fit the
+    budget; then the next of the ranking, while there is room.
+
+    Args:
+        runners: List of `Runner`.
+        plan: `Plan` of a race that is over.
+        trials: List of `Trial` of the race's seed.
+        budget: Float, seconds.
+        seeds: Integer, wanted.
+        epochs: Integer, of a whole training.
+
+    Returns:
+        `Final`.
+    """
+    by_name = {runner.entrant.name: runner for runner in runners}
+    best: dict[Choice, Runner] = {}
+    for name in plan.ranking:
+        own = [t for t in trials if t.entrant == name]
+        if not all(math.isnan(t.accuracy) for t in own):
+            best.setdefault(by_name[name].choice, by_name[name])
+    ranked = list(best.values())
+    wanted = ranked[:1]
+    wanted += [r for r in ranked[1:] if r.choice == FINE_TUNE]
+    must = len(wanted)
+    wanted += [r for r in ranked if r not in wanted]
+    cost = {
+        r: _whole_seconds(r, trials, epochs) for r in wanted[: FINALISTS + 1]
+    }
+    count = seeds
+    while count > 1 and count * sum(cost[r] for r in wanted[:must]) > budget:
+        count -= 1
+    chosen, left = [], budget
+    for place, runner in enumerate(wanted[: FINALISTS + 1]):
+        needed = count * cost[runner]
+        if place == 0 or needed <= left:
+            chosen.append(runner)
+            left -= needed
+    out = [r.choice.name for r in wanted if r not in chosen]
+    return Final(tuple(chosen), count, tuple(out))
+
+
+def _whole_seconds(runner: Runner, trials: list[Trial], epochs: int) -> float:
+    """Seconds of a whole training, from what was measured."""
+    own = [t for t in trials if t.entrant == runner.entrant.name]
+    trained = max(t.epochs for t in own)
+    return math.fsum(t.seconds for t in own) / trained * epochs
