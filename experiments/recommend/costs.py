@@ -6,13 +6,13 @@ import numpy as np
 
 from keras_transfer.models.model_graph import read_graph
 from keras_transfer.recommendation.ways import Choice
-from keras_transfer.training.candidates import Task
+from keras_transfer.training.candidate_networks import Task
 from keras_transfer.transfer.stage_outputs import whole_bytes
 
 # Backward costs about twice what forward does.
 _BACKWARD = 2.0
 # Seconds to build and to trace, by layer calls; measured on two cores.
-_FIXED, _BUILD_CALL, _TRACE_CALL = 1.5, 0.02, 0.07
+_FIXED, _BUILD_CALL, _TRACE_CALL = 0.3, 0.022, 0.11
 _STEP = 0.004  # seconds of a step that do no arithmetic
 _FLOAT = 4  # bytes
 
@@ -25,6 +25,7 @@ class Cost:
         seconds_per_epoch: Float, estimated from the forward pass.
         start_seconds: Float, estimated, until the first step: building,
             copying, tracing.
+        told_seconds: Float, estimated, of telling it on validation images.
         trainable: Integer, parameters that training changes.
         peak_bytes: Integer, estimated: weights, gradients, two moments of
             Adam, and activations of a batch where gradients flow.
@@ -33,6 +34,7 @@ class Cost:
 
     seconds_per_epoch: float
     start_seconds: float
+    told_seconds: float
     trainable: int
     peak_bytes: int
     stored_bytes: int
@@ -52,7 +54,7 @@ def cost_of(task: Task, choice: Choice) -> Cost:
         width = task.outputs.pooled["train"][stage - 1].shape[1]
         size = count * width * _FLOAT
         trainable = (width + 1) * head
-        return Cost(0.0, 0.0, trainable, 3 * size, size)
+        return Cost(0.0, 0.0, 0.0, trainable, 3 * size, size)
     stored = stage in task.outputs.whole
     forward = task.outputs.seconds
     above = sum(forward[stage:]) * (1 + _BACKWARD)
@@ -66,10 +68,12 @@ def cost_of(task: Task, choice: Choice) -> Cost:
     largest = max(map(_size, run))
     values = 4 * trainable + (0 if stored else frozen)
     values += task.batch_size * (2 * sum(outputs) + largest)
-    images = count + len(task.labels["validation"])
+    told = len(task.labels["validation"])
+    images = count + told
     return Cost(
         count * (above + below) + task.steps * _STEP,
         _FIXED + _BUILD_CALL * len(calls) + _TRACE_CALL * len(run),
+        told * (below + above / (1 + _BACKWARD)) + _FIXED,
         trainable,
         values * _FLOAT,
         whole_bytes(stages[stage - 1], images) if stored else 0,

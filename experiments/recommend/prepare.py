@@ -78,7 +78,7 @@ def prepare(
     """
     from keras_transfer.models.heads import head_form, new_head
     from keras_transfer.models.stages import stages
-    from keras_transfer.training.candidates import Task, takes_probe
+    from keras_transfer.training.candidate_networks import Task, takes_probe
     from keras_transfer.transfer.stage_outputs import (
         Request,
         find_or_compute,

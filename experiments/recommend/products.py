@@ -4,7 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from experiments.recommend.deciding import Finalist, file_outcome
+from experiments.recommend.deciding import Finalist
+from experiments.recommend.outcome import file_outcome
 from experiments.recommend.prepare import Prepared
 from experiments.recommend.snippet import snippet
 from experiments.recommend.workshop import Workshop
@@ -57,7 +58,7 @@ def _save_model(prepared: Prepared, workshop: Workshop, chosen: Finalist):
     """Saves the choice, trained with seed 0, and proves its copying."""
     import keras
 
-    from keras_transfer.training.candidates import probe_network
+    from keras_transfer.training.candidate_networks import probe_network
 
     choice = chosen.choice
     if choice.row.trained:

@@ -15,7 +15,7 @@ from keras_transfer.recommendation.halving import (
     worst_cost,
 )
 from keras_transfer.recommendation.ways import FINE_TUNE, Choice
-from keras_transfer.training.candidates import Task
+from keras_transfer.training.candidate_networks import Task
 
 FINALISTS = 3  # trained ones, beside fine-tuning everything
 
@@ -27,17 +27,20 @@ class Runner:
     Args:
         choice: `Choice`.
         rate: Float.
-        seconds: Float, expected for an epoch, its share of the start in it.
+        seconds: Float, expected for an epoch.
+        start: Float, expected for building and tracing, once a rung.
     """
 
     choice: Choice
     rate: float
     seconds: float
+    start: float
 
     @property
     def entrant(self) -> Entrant:
         """As `plan_race` takes it."""
-        return Entrant(entrant_name(self.choice.name, self.rate), self.seconds)
+        name = entrant_name(self.choice.name, self.rate)
+        return Entrant(name, self.seconds, self.start)
 
 
 def runners_of(
@@ -53,10 +56,10 @@ def runners_of(
     found = []
     for choice in order:
         cost = cost_of(task, choice)
-        # A network is built anew about once a rung, for all of its rates.
-        start = 3 * cost.start_seconds / len(rates) / task.epochs
-        seconds = cost.seconds_per_epoch + start
-        found += [Runner(choice, rate, seconds) for rate in rates]
+        # A network is built once a rung for all of its rates.
+        start = cost.start_seconds / len(rates) + cost.told_seconds
+        seconds = cost.seconds_per_epoch
+        found += [Runner(choice, rate, seconds, start) for rate in rates]
     return found
 
 
@@ -97,8 +100,8 @@ def most_seconds(plan: Plan, runners: list[Runner]) -> float:
         runners: List of `Runner`.
     """
     starters = {step.name for step in plan.steps}
-    seconds = [r.seconds for r in runners if r.entrant.name in starters]
-    return worst_cost(seconds, plan.rungs)
+    field = [r.entrant for r in runners if r.entrant.name in starters]
+    return worst_cost(field, plan.rungs)
 
 
 def run_race(
@@ -188,10 +191,15 @@ def choose_final(
     cost = {
         r: _whole_seconds(r, trials, epochs) for r in wanted[: FINALISTS + 1]
     }
+    # The winner's twins, drawn anew, are trained as well.
+    twins = max(seeds, 2) * cost[wanted[0]] if wanted else 0.0
     count = seeds
-    while count > 1 and count * sum(cost[r] for r in wanted[:must]) > budget:
+    while (
+        count > 1
+        and twins + count * sum(cost[r] for r in wanted[:must]) > budget
+    ):
         count -= 1
-    chosen, left = [], budget
+    chosen, left = [], budget - twins
     for place, runner in enumerate(wanted[: FINALISTS + 1]):
         needed = count * cost[runner]
         if place == 0 or needed <= left:
@@ -205,4 +213,6 @@ def _whole_seconds(runner: Runner, trials: list[Trial], epochs: int) -> float:
     """Seconds of a whole training, from what was measured."""
     own = [t for t in trials if t.entrant == runner.entrant.name]
     trained = max(t.epochs for t in own)
-    return math.fsum(t.seconds for t in own) / trained * epochs
+    expected = runner.seconds * trained + runner.start * len(own)
+    ratio = math.fsum(t.seconds for t in own) / expected
+    return ratio * (runner.seconds * epochs + runner.start)

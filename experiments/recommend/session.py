@@ -1,14 +1,14 @@
 """The course of a recommendation, and what is shown while it runs."""
 
 import contextlib
-import os
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from experiments.common.progress import readable_size, readable_time
-from experiments.recommend import deciding, race
+from experiments.recommend import deciding, race, telling
 from experiments.recommend.costs import cost_of
+from experiments.recommend.display import Display
+from experiments.recommend.outcome import outcome_of
 from experiments.recommend.prepare import Prepared, prepare, score_table
 from experiments.recommend.settings import (
     FINALS_SHARE,
@@ -19,66 +19,18 @@ from experiments.recommend.trials import States, Trials
 from experiments.recommend.workshop import Workshop
 from keras_transfer.errors import UserError
 from keras_transfer.models.text_tables import text_table
-from keras_transfer.recommendation.sentence import final_sentence
-from keras_transfer.recommendation.ways import FINE_TUNE
 from keras_transfer.storage import locks
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+def start_tensorflow() -> None:
+    """Starts TensorFlow, whose notices about tracing are kept back.
 
-class Display:
-    """A bar with the time left, or plain lines in a pipe.
-
-    Args:
-        console: `rich.console.Console`.
+    Many small networks are traced once each, which it takes for a mistake.
     """
+    import tensorflow as tf
 
-    def __init__(self, console: Console):
-        self.console = console
-        self.lively = console.is_terminal
-        self.bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}", markup=False),
-            console=console,
-            transient=True,
-            disable=not self.lively,
-        )
-        self.task = self.bars.add_task("", total=1.0, left="")
-
-    def say(self, text: str) -> None:
-        """Prints a line that stays.
-
-        Args:
-            text: String.
-        """
-        self.console.print(text, soft_wrap=True)
-
-    def show(self, text: str, share: float, left: float | None = None) -> None:
-        """Shows where the work stands.
-
-        Args:
-            text: String.
-            share: Float, done of this part, 0 to 1.
-            left: Float, seconds left of this part, if known.
-        """
-        tail = "" if left is None else f"about {readable_time(left)} left"
-        self.bars.update(
-            self.task, description=text, completed=share, left=tail
-        )
-
-    def step(self, text: str, share: float, left: float) -> None:
-        """Shows a finished step; a line of its own in a pipe.
-
-        Args:
-            text: String.
-            share: Float, done of this part.
-            left: Float, seconds left of this part.
-        """
-        self.show(text, share, left)
-        if not self.lively:
-            self.say(f"{text}, about {readable_time(left)} left")
+    tf.get_logger().setLevel("ERROR")
+    tf.constant(0) + 1
 
 
 def recommend(options: Options, console: Console) -> int:
@@ -117,6 +69,7 @@ def recommend(options: Options, console: Console) -> int:
                 len(prepared.images.labels["validation"]),
             ),
             States(prepared.folder / "states"),
+            sharing=len(options.rates),
         )
         runners = race.runners_of(prepared.task, prepared.order, options.rates)
         budget = options.seconds() * RACE_SHARE
@@ -137,9 +90,9 @@ def recommend(options: Options, console: Console) -> int:
 
 def _check_budget(runners, budget, prepared: Prepared, options) -> None:
     epochs = prepared.task.epochs
-    cheapest = min(runners, key=lambda runner: runner.seconds)
-    needed = cheapest.seconds * epochs / RACE_SHARE
-    if budget < cheapest.seconds * epochs:
+    cheapest = min(runners, key=lambda runner: runner.entrant.cost(epochs))
+    needed = cheapest.entrant.cost(epochs) / RACE_SHARE
+    if budget < needed * RACE_SHARE:
         raise UserError(
             f"Expected a `budget` for at least one candidate: the cheapest, "
             f"{cheapest.entrant.name}, needs about "
@@ -199,14 +152,15 @@ def _work(prepared, workshop, runners, budget, display: Display):
     """Trains, decides, tells, writes."""
     from experiments.recommend.products import write_products
 
-    estimate = {r.entrant.name: r.seconds for r in runners}
+    estimate = {r.entrant.name: r.entrant for r in runners}
 
     def raced(trial, plan):
         rest = [s for s in plan.steps]
         names = [s.name for s in rest]
         place = names.index(trial.entrant) + 1 if trial.entrant in names else 0
         left = sum(
-            estimate[s.name] * (s.to_epoch - s.from_epoch) for s in rest[place:]
+            estimate[s.name].cost(s.to_epoch - s.from_epoch)
+            for s in rest[place:]
         )
         text = (
             f"race, to epoch {trial.epochs}: {trial.entrant} "
@@ -246,7 +200,7 @@ def _work(prepared, workshop, runners, budget, display: Display):
 
     finalists = deciding.train_finalists(prepared, workshop, final, told)
     found = deciding.choose(finalists, prepared.options.tolerance)
-    verdict = deciding.tell_once(
+    verdict = telling.tell_once(
         prepared,
         workshop,
         finalists,
@@ -256,97 +210,3 @@ def _work(prepared, workshop, runners, budget, display: Display):
     outcome = outcome_of(prepared, workshop, final, finalists, found, verdict)
     files = write_products(prepared, workshop, finalists, found, outcome)
     return outcome, files
-
-
-def outcome_of(
-    prepared: Prepared, workshop, final, finalists, found, verdict
-) -> dict:
-    """Collects what was found, as JSON values.
-
-    Args:
-        prepared: `Prepared`.
-        workshop: `Workshop`.
-        final: `race.Final`.
-        finalists: List of `Finalist`.
-        found: `Recommendation`.
-        verdict: `Verdict`.
-    """
-    rows = deciding.candidate_rows(prepared, finalists, found)
-    seconds = {row["name"]: row["seconds"] for row in rows}
-    share = None
-    if FINE_TUNE.name in seconds:
-        share = seconds[found.chosen] / seconds[FINE_TUNE.name]
-    told, task = verdict.told, prepared.task
-    sentence = final_sentence(
-        found,
-        told,
-        verdict.accuracies,
-        verdict.copying,
-        prepared.last_layers,
-        share,
-    )
-    copying = verdict.copying
-    return {
-        "sentence": sentence,
-        "sentences": list(found.sentences),
-        "chosen": found.chosen,
-        "best": found.best,
-        "can_tell": found.can_tell,
-        "tie_set": list(found.tie_set),
-        "images_needed": found.images_needed,
-        "seeds_needed": found.seeds_needed,
-        "tolerance": prepared.options.tolerance,
-        "cost_share": share,
-        "model": prepared.asked.text,
-        "model_path": prepared.asked.path,
-        "open_size": prepared.asked.open_size,
-        "scaling": prepared.asked.scaling,
-        "images": prepared.images.describe(),
-        "folder": prepared.images.folder,
-        "class_names": prepared.images.class_names,
-        "epochs": task.epochs,
-        "batch_size": task.batch_size,
-        "image_size": list(prepared.asked.image_size),
-        "seeds": final.seeds,
-        "left_out": list(final.left_out),
-        "warnings": [*prepared.warnings, *_told_before(verdict)],
-        "stages": [
-            {
-                "stage": stage.index,
-                "last_layer": stage.last_layer,
-                "parameters": stage.parameters,
-                "share": stage.share,
-            }
-            for stage in task.stages
-        ],
-        "scores": prepared.scores,
-        "candidates": rows,
-        "race": deciding.race_rows(workshop),
-        "test": {
-            "accuracy": told.accuracy,
-            "low": told.low,
-            "high": told.high,
-            "accuracies": verdict.accuracies,
-            "differences": told.differences,
-            "copying": None
-            if copying is None
-            else {
-                "helps": copying.helps,
-                "copied": float(copying.copied),
-                "fresh": float(copying.fresh),
-                "mean": copying.mean,
-                "low": copying.low,
-                "high": copying.high,
-            },
-        },
-    }
-
-
-def _told_before(verdict) -> list[str]:
-    if not verdict.before:
-        return []
-    return [
-        "The same test images told other choices before "
-        f"({', '.join(verdict.before)}), with other settings: what they say "
-        "of the best of several choices is slightly too high."
-    ]

@@ -11,7 +11,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 _OPEN_SIZE = 96  # pixels, where neither the model nor the user says
 # Shares of the budget; the rest is for looking, scores and the page.
 RACE_SHARE, FINALS_SHARE = 0.5, 0.35
-_LEAST_STEPS = 240  # of a whole training
+_LEAST_STEPS = 400  # of a whole training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,10 +129,10 @@ def batch_size_of(options: Options, images: int) -> int:
 
 
 def epochs_of(options: Options, steps: int) -> int:
-    """Returns the epochs of a whole training, 10 to 30 for some 240 steps.
+    """Returns the epochs of a whole training, 10 to 40 for some 400 steps.
 
     Args:
         options: `Options`.
         steps: Integer, steps an epoch.
     """
-    return options.epochs or max(10, min(30, math.ceil(_LEAST_STEPS / steps)))
+    return options.epochs or max(10, min(40, math.ceil(_LEAST_STEPS / steps)))

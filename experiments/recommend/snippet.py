@@ -56,9 +56,7 @@ rate = keras.optimizers.schedules.CosineDecay({rate:g}, steps)
 logits = kt.head_form(network) == "logits"
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
 network.compile({optimizer}, loss, jit_compile=False)
-network.fit(
-    x_train, y_train, batch_size={batch_size}, epochs={epochs}, verbose=2
-)
+network.fit(x_train, y_train, batch_size={batch_size}, epochs={epochs})
 """
 _TAIL = """{proved}
 guessed = network.predict(x_test, verbose=0).argmax(1)
@@ -108,12 +106,14 @@ def snippet(outcome: dict, choice: Choice, rate: float) -> str:
         imports.append(
             "from keras_transfer.models.image_size import with_image_size"
         )
-    more = {
-        "RatedAdam": choice.row.rate_decay != 1,
-        "set_head": choice.row.trained and choice.row.probe_first,
-    }
-    for name in (name for name, needed in more.items() if needed):
-        imports.append(f"from keras_transfer.training.candidates import {name}")
+    if choice.row.rate_decay != 1:
+        imports.append(
+            "from keras_transfer.training.candidates import RatedAdam"
+        )
+    if choice.row.trained and choice.row.probe_first:
+        imports.append(
+            "from keras_transfer.training.candidate_networks import set_head"
+        )
     # The layers of our own networks, which a file may name.
     imports.append("import keras_transfer.models.layers  # noqa: F401")
     plain = [line for line in imports if line.startswith("import")]

@@ -15,8 +15,10 @@ from experiments.recommend.trials import (
 from keras_transfer.errors import NetworkFailed
 from keras_transfer.recommendation.score_accuracy import fit_linear_probe
 from keras_transfer.recommendation.ways import Choice
-from keras_transfer.training.candidates import Candidate, Task
+from keras_transfer.training.candidate_networks import Task
+from keras_transfer.training.candidates import Candidate
 
+FRESH = "fresh-"  # before the names of networks drawn anew
 _MOST_OPEN = 3  # compiled networks that are kept in memory
 
 
@@ -29,13 +31,21 @@ class Workshop:
         states: `States`.
         label: String, put before the names of choices of a control. Defaults
             to `""`.
+        sharing: Integer, trainings that the time to build a network is
+            divided among: one for each rate. Defaults to `1`.
     """
 
     def __init__(
-        self, task: Task, trials: Trials, states: States, label: str = ""
+        self,
+        task: Task,
+        trials: Trials,
+        states: States,
+        label: str = "",
+        sharing: int = 1,
     ):
         self.task, self.trials, self.states = task, trials, states
-        self.label = label
+        self.label, self.sharing = label, sharing
+        self._unpaid: dict[Choice, list[float]] = {}
         self.probes: dict[tuple, object] = {}
         self._open: OrderedDict[Choice, Candidate] = OrderedDict()
 
@@ -93,7 +103,11 @@ class Workshop:
             probe = None
             if choice.row.probe_first:
                 probe = self.probe(len(self.task.stages) - 1)
+            begun = time.perf_counter()
             self._open[choice] = Candidate(self.task, choice, probe)
+            self._open[choice].trace()
+            spent = time.perf_counter() - begun
+            self._unpaid[choice] = [spent / self.sharing] * self.sharing
         self._open.move_to_end(choice)
         return self._open[choice]
 
@@ -116,9 +130,9 @@ class Workshop:
         found = self.trials.get(label, rate, seed, stop)
         if found is not None:
             return found
-        begun = time.perf_counter()
         name = entrant_name(label, rate)
         candidate = self.candidate(choice)
+        begun = time.perf_counter()
         state = self.states.load(name, seed, start) if start else None
         candidate.reset(seed)
         if state is None:
@@ -129,6 +143,9 @@ class Workshop:
         right = candidate.right()
         self.states.save(name, seed, stop, candidate.state())
         seconds = time.perf_counter() - begun
+        # All rates share the time that building and tracing took.
+        if self._unpaid[choice]:
+            seconds += self._unpaid[choice].pop()
         trial = trial_of(label, rate, seed, stop, seconds, right)
         self.trials.add(trial)
         return trial

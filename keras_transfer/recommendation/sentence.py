@@ -43,9 +43,8 @@ def final_sentence(
             f"fine-tuning everything {100 * accuracies[FINE_TUNE.name]:.1f} %"
         )
     if rule.name in accuracies and choice != rule:
-        rules.append(
-            f"the rule 'freeze the backbone' {100 * accuracies[rule.name]:.1f} %"
-        )
+        frozen = f"{100 * accuracies[rule.name]:.1f} %"
+        rules.append(f"the rule 'freeze the backbone' {frozen}")
     if rules:
         parts.append(", ".join(rules))
     if cost_share is not None and choice != FINE_TUNE:

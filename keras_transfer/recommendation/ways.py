@@ -209,10 +209,10 @@ def starting_order(
 ) -> list[Choice]:
     """Puts the choices that are to be trained in order, best guess first.
 
-    The whole network comes first, since its fine-tuning is what every
-    recommendation is compared with; then stages by the accuracy of their
-    linear probe, a stage with the layers above kept before one with them
-    drawn anew; then nothing copied.
+    Fine-tuning everything comes first, since every recommendation is compared
+    with it. Then the ways are asked in turn: stages by the accuracy of their
+    linear probe, the layers above kept before drawn anew, and between them
+    the other ways of training everything; nothing copied comes last.
 
     Args:
         wanted: List of `Choice`.
@@ -223,11 +223,14 @@ def starting_order(
         List of `Choice`, without those that need no training.
     """
 
-    def key(choice: Choice):
-        if not choice.row.every_stage:
-            return 0, 0.0, 0
-        if not choice.stage:
-            return 2, 0.0, 0
-        return 1, -accuracies[choice.stage - 1], choice.row.above == "redrawn"
+    def promise(choice: Choice):
+        return -accuracies[choice.stage - 1], choice.row.above == "redrawn"
 
-    return sorted((c for c in wanted if c.row.trained), key=key)
+    trained = [choice for choice in wanted if choice.row.trained]
+    whole = [c for c in trained if not c.row.every_stage and c != FINE_TUNE]
+    staged = sorted((c for c in trained if c.stage), key=promise)
+    order = [choice for choice in trained if choice == FINE_TUNE]
+    while staged or whole:
+        order += staged[:1] + whole[:1]
+        staged, whole = staged[1:], whole[1:]
+    return order + [c for c in trained if c.row.every_stage and not c.stage]

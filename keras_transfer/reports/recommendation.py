@@ -140,7 +140,6 @@ def _accuracy(axes, outcome: dict) -> None:
             zorder=1,
         )
     if outcome["race"]:
-        axes.plot([], [], "s", ms=3.5, color="#9a9a9a", mfc="white")
         axes.plot(
             [],
             [],
@@ -212,8 +211,17 @@ def _cost(axes, outcome: dict) -> None:
         )
     _mark(axes, outcome, lambda row: max(row["seconds"], 1e-3))
     axes.set_yscale("log")
+    _plain_ticks(axes.yaxis)
     axes.set_ylabel("training, whole (seconds)")
     _stage_axis(axes, outcome)
+
+
+def _plain_ticks(axis) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _pareto(axes, outcome: dict) -> None:
@@ -241,8 +249,9 @@ def _pareto(axes, outcome: dict) -> None:
     chosen = points[rows.index(_chosen(outcome))]
     axes.plot(*chosen, marker="o", ms=17, mfc="none", mec=INK, mew=1.6, ls="")
     axes.set_xscale("log")
+    _plain_ticks(axes.xaxis)
     axes.margins(x=0.12, y=0.15)
     axes.set_xlabel(
-        "training, whole (seconds); dashed: nothing else is both cheaper and better"
+        "training, whole (seconds); dashed: nothing is both cheaper and better"
     )
     axes.set_ylabel("validation accuracy (%)")

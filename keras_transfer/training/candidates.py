@@ -1,10 +1,9 @@
-"""Builds and trains one way of using a stage, with Keras's own `fit`.
+"""Trains one way of using a stage, with Keras's own `fit`.
 
 A network is built and compiled once for all rates and seeds: they start from
 the same copied weights, with what is new drawn from the seed.
 """
 
-import dataclasses
 import math
 from collections.abc import Callable
 
@@ -12,146 +11,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_transfer.datasets.batches import row_source, steps_per_pass
+from keras_transfer.datasets.batches import row_source
 from keras_transfer.models.fresh_weights import draw_anew
-from keras_transfer.models.heads import head_form, new_head
+from keras_transfer.models.heads import head_form
 from keras_transfer.models.layer_costs import unwrap
 from keras_transfer.models.model_graph import leaf_layers, read_graph
-from keras_transfer.models.parts import prefix, suffix
+from keras_transfer.models.parts import suffix
 from keras_transfer.models.stages import Stages
 from keras_transfer.recommendation.score_accuracy import Probe
 from keras_transfer.recommendation.ways import Choice
 from keras_transfer.specs.seeds import derive_seed
-from keras_transfer.transfer.first_layers import copy_first_layers
-from keras_transfer.transfer.proof import Proof
-from keras_transfer.transfer.stage_outputs import StageOutputs
+from keras_transfer.training.candidate_networks import Task, build, set_head
 
 # Keras's 0.99 lags behind in runs of a few hundred steps.
 MOST_MOMENTUM = 0.9
 _BATCH = 64  # images of a prediction
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """What every candidate of a recommendation shares.
-
-    Args:
-        model: Keras model with a new head of the target's classes.
-        stages: `Stages` of it.
-        images: Dict from a part to a `uint8` array `(images, height, width,
-            3)`.
-        labels: Dict from a part to an integer array.
-        scale: Function from `float32` images, 0 to 255, to what the model
-            takes; of arrays and tensors.
-        outputs: `StageOutputs` of the model.
-        batch_size: Integer.
-        epochs: Integer, of a whole training, over which the rate falls.
-    """
-
-    model: keras.Model
-    stages: Stages
-    images: dict[str, np.ndarray]
-    labels: dict[str, np.ndarray]
-    scale: Callable
-    outputs: StageOutputs
-    batch_size: int
-    epochs: int
-
-    @property
-    def classes(self) -> int:
-        """Number of classes."""
-        return int(self.model.outputs[0].shape[-1])
-
-    @property
-    def steps(self) -> int:
-        """Steps of an epoch."""
-        count = len(self.labels["train"])
-        return steps_per_pass(count, min(self.batch_size, count))
-
-
-def build(task: Task, choice: Choice, seed: int) -> tuple:
-    """Builds the network of a choice: cut, copied, frozen; not trained.
-
-    Args:
-        task: `Task`.
-        choice: `Choice`.
-        seed: Integer, of what is new.
-
-    Returns:
-        Pair of a Keras model, not compiled, and the `Proof` of its copying,
-        `None` where nothing is copied.
-    """
-    stage = task.stages[choice.stage - 1] if choice.stage else None
-    if choice.row.above == "dropped":
-        target = _with_head(task, prefix(task.model, stage), seed)
-    else:
-        target = new_head(task.model, task.classes, seed=seed)
-    if choice.row.above == "redrawn":
-        draw_anew(target, stage.stop if stage else 0, seed)
-    if stage:
-        proof = copy_first_layers(task.model, target, up_to=stage.last_layer)
-    elif choice.row.above == "redrawn":
-        proof = None
-    else:
-        last = task.stages[-2].last_layer
-        proof = copy_first_layers(
-            task.model, target, up_to=last, mode="finetuned"
-        )
-    return target, proof
-
-
-def _with_head(task: Task, part: keras.Model, seed: int) -> keras.Model:
-    """Puts a linear head on a copy of the first stages, pooled."""
-    part = keras.models.clone_model(part)
-    x = part.outputs[0]
-    if len(x.shape) == 4:
-        x = keras.layers.GlobalAveragePooling2D(name="head_pool")(x)
-    elif len(x.shape) == 3:
-        x = keras.layers.GlobalAveragePooling1D(name="head_pool")(x)
-    head = keras.layers.Dense(
-        task.classes,
-        kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
-        dtype="float32",
-        name="linear_head",
-    )
-    return keras.Model(part.inputs, head(x), name="truncated")
-
-
-def set_head(target: keras.Model, probe: Probe, classes: int) -> None:
-    """Gives the classifier of a network the weights of a linear probe.
-
-    Args:
-        target: Keras model whose last layer with weights is dense.
-        probe: `Probe` of what that layer takes.
-        classes: Integer. A class that the probe has not seen gets a logit
-            below all others.
-    """
-    head = head_of(target)
-    kernel, bias = head.get_weights()
-    kernel[:], bias[:] = 0.0, float(probe.bias.min()) - 20.0
-    known = np.asarray(probe.classes)[np.asarray(probe.classes) < classes]
-    kernel[:, known], bias[known] = probe.weights, probe.bias
-    head.set_weights([kernel, bias])
-
-
-def head_of(target: keras.Model):
-    """Returns the last layer with weights.
-
-    Args:
-        target: Keras model.
-    """
-    return [layer for _, layer in leaf_layers(target) if layer.weights][-1]
-
-
-def takes_probe(task: Task) -> bool:
-    """Whether the classifier takes the pooled output of the last stage.
-
-    Args:
-        task: `Task`.
-    """
-    width = task.outputs.pooled["train"][-1].shape[1]
-    weights = head_of(task.model).get_weights()
-    return len(weights) == 2 and weights[0].shape[0] == width
 
 
 @keras.saving.register_keras_serializable("keras_transfer")
@@ -231,6 +105,13 @@ class Candidate:
             reduce_retracing=True,
         )
 
+    def trace(self) -> None:
+        """Runs a step and a prediction, so that later ones only compute."""
+        self._fit(self._batches(0, 0, 1), 0, 1, 1, [])
+        part = "validation"
+        rows = tf.range(min(_BATCH, len(self.task.labels[part])))
+        self._forward(self._source(part)(tf.cast(rows, tf.int64)))
+
     def reset(self, seed: int) -> None:
         """Sets the network to the start of a seed.
 
@@ -290,17 +171,26 @@ class Candidate:
         """
         steps = self.task.steps
         total = self.task.epochs * steps
-        self.part.fit(
+        self._fit(
             self._batches(seed, start * steps, stop * steps),
+            start,
+            stop,
+            steps,
+            [
+                _Cosine(rate, start * steps, total),
+                keras.callbacks.TerminateOnNaN(),
+            ],
+        )
+
+    def _fit(self, batches, start, stop, steps, callbacks) -> None:
+        self.part.fit(
+            batches,
             epochs=stop,
             initial_epoch=start,
             steps_per_epoch=steps,
             shuffle=False,
             verbose=0,
-            callbacks=[
-                _Cosine(rate, start * steps, total),
-                keras.callbacks.TerminateOnNaN(),
-            ],
+            callbacks=callbacks,
         )
 
     def _batches(self, seed: int, first: int, last: int) -> tf.data.Dataset:
@@ -326,7 +216,7 @@ class Candidate:
         return steps.map(batch).prefetch(2).with_options(options)
 
     def _source(self, part: str) -> Callable:
-        if self.stored:
+        if part in self.stored:
             return row_source(self.stored[part])
         fetch, scale = row_source(self.task.images[part]), self.task.scale
         return lambda rows: scale(tf.cast(fetch(rows), tf.float32))
@@ -341,20 +231,13 @@ class Candidate:
             Boolean array, or `None` if predictions are not finite.
         """
         labels = self.task.labels[part]
-        rows = np.arange(len(labels))
-        fetch = self._source(part) if part in self.stored else None
-        forward = self._forward
-        if fetch is None:
-            images, scale = self.task.images[part], self.task.scale
-            whole = tf.function(
+        fetch, forward = self._source(part), self._forward
+        if self.stored and part not in self.stored:
+            forward = tf.function(
                 lambda batch: self.target(batch, training=False),
                 reduce_retracing=True,
             )
-            forward = whole if self.stored else forward
-
-            def fetch(rows):
-                return scale(tf.cast(images[rows.numpy()], tf.float32))
-
+        rows = np.arange(len(labels))
         found = [
             forward(fetch(tf.constant(rows[i : i + _BATCH]))).numpy()
             for i in range(0, len(rows), _BATCH)
@@ -391,21 +274,3 @@ def _layers_of(target: keras.Model, stages: Stages) -> list[list]:
         ]
         for start, stop in zip(starts, stops, strict=True)
     ]
-
-
-def probe_network(
-    task: Task, choice: Choice, probe: Probe
-) -> tuple[keras.Model, Proof]:
-    """Builds a truncated network with a linear probe as its head.
-
-    Args:
-        task: `Task`.
-        choice: `Choice` of the way `truncated`.
-        probe: `Probe` of its stage.
-
-    Returns:
-        Pair of a Keras model and its `Proof`.
-    """
-    target, proof = build(task, choice, seed=0)
-    set_head(target, probe, task.classes)
-    return target, proof

@@ -216,10 +216,7 @@ def stages_to_store(
 
 
 def _compute(request: Request, folder: Path, report) -> None:
-    parts = [
-        tf.function(part, reduce_retracing=True)
-        for part in map(_inference, segments(request.model, request.stages))
-    ]
+    parts = [_inference(p) for p in segments(request.model, request.stages)]
     images = sum(len(request.images[part]) for part in request.whole_parts)
     kept = stages_to_store(request.stages, images, request.most_bytes)
     spent = np.zeros(len(parts))
@@ -254,7 +251,14 @@ def _compute(request: Request, folder: Path, report) -> None:
 
 
 def _inference(part: keras.Model):
-    return lambda batch: tf.cast(part(batch, training=False), tf.float32)
+    def forward(batch):
+        return tf.cast(part(batch, training=False), tf.float32)
+
+    # With a signature nothing is traced again for the last, smaller batch.
+    tensor = part.inputs[0]
+    shape = (None, *tensor.shape[1:])
+    spec = tf.TensorSpec(shape, tf.as_dtype(tensor.dtype))
+    return tf.function(forward, input_signature=[spec])
 
 
 def _batches(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

@@ -116,9 +116,10 @@ def _candidates(outcome: dict) -> str:
         "(95 %) hold for all candidates at once. Finalists were picked on "
         "the same validation images, so their accuracies are slightly too "
         "high; those on test images are not. Seconds are of a whole training "
-        "without building the network, the one look at the images included. "
+        "with its share of building, the one look at the images included. "
         "Memory is an estimate: weights, gradients, two moments and the "
-        f"activations of a batch.</p>{table(header, lines, 'nums', range(4, 12))}"
+        "activations of a batch.</p>"
+        f"{table(header, lines, 'nums', range(4, 12))}"
         f"<ul>{ways}</ul></section>"
     )
 
