@@ -125,31 +125,39 @@ def _first_of_class(rows, hashes, per_class: int) -> list:
 
 
 def _check_counts(source: ImageFolder, rows: dict) -> None:
-    names = source.class_names
-    counts = np.bincount(
-        [row.label for row in rows["train"]], minlength=len(names)
-    )
-    few = [name for name, n in zip(names, counts, strict=True) if n < _LEAST]
+    # The same file twice is one image.
+    distinct = {name: set() for name in source.class_names}
+    for found in rows.values():
+        for row in found:
+            content = source.hashes[row.path]
+            distinct[source.class_names[row.label]].add(content)
+    if len(set.union(*distinct.values())) == 1:
+        _refuse_alike(source.name, sum(map(len, rows.values())))
+    trained = {row.label for row in rows["train"]}
+    counts = np.bincount([row.label for row in rows["train"]])
+    few = len(trained) < len(distinct) or counts.min() < _LEAST
     if few or min(len(rows[part]) for part in PARTS) < 2:
-        least = int(source.counts().min())
+        least = min(distinct, key=lambda name: len(distinct[name]))
         raise UserError(
             f"Expected at least {_LEAST} images of each class to train on, "
-            "and others to choose by and to test on: 4 or more of each class. "
-            f"Received: {least:,} of the smallest class in "
-            f"{str(source.folder)!r}"
-            + (f" (too few to train on: {', '.join(few[:5])})" if few else "")
-            + ". Add images, or take small classes out."
+            "and others to choose by and to test on: 4 different ones or more "
+            f"of each class. Received: {len(distinct[least]):,} of {least!r} "
+            f"in {str(source.folder)!r}. Add images, or take small classes out."
         )
+
+
+def _refuse_alike(name: str, count: int) -> None:
+    raise UserError(
+        f"All {count:,} images of {name} are the same picture, so no class "
+        "can be told from another. Expected images that differ: look at one "
+        "of the files."
+    )
 
 
 def _check_differ(found: Images) -> None:
     train = found.images["train"]
     if (train == train[:1]).all():
-        raise UserError(
-            f"All {len(train):,} training images of {found.name} are the same "
-            "picture, so no class can be told from another. Expected images "
-            "that differ: look at one of the files."
-        )
+        _refuse_alike(found.name, len(train))
 
 
 def demonstration() -> Images:

@@ -18,6 +18,7 @@ from keras_transfer.recommendation.ways import FINE_TUNE, Choice
 from keras_transfer.training.candidate_networks import Task
 
 FINALISTS = 3  # trained ones, beside fine-tuning everything
+_TWINS = 2  # networks drawn anew at least, for their spread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,19 +78,30 @@ def plan_of(
     Raises:
         UserError: If the budget does not suffice for one entrant.
     """
-    names = {runner.entrant.name for runner in runners}
-    rungs = set()
+    entrants = [runner.entrant for runner in runners]
+    rungs = plan_race(entrants, [], budget, epochs).rungs
     results = [
         Result(t.entrant, t.epochs, t.accuracy, t.seconds)
-        for t in trials
-        if t.entrant in names
+        for t in of_race(trials, runners, rungs)
     ]
-    # Trainings of the final are whole ones, which were not the race's.
-    first = plan_race([r.entrant for r in runners], [], budget, epochs)
-    rungs.update(first.rungs)
-    results = [r for r in results if r.epochs in rungs]
-    entrants = [runner.entrant for runner in runners]
     return plan_race(entrants, results, budget, epochs)
+
+
+def of_race(
+    trials: list[Trial], runners: list[Runner], rungs: tuple[int, ...]
+) -> list[Trial]:
+    """Lists the trials that are steps of the race, not of the final.
+
+    Args:
+        trials: List of `Trial` of the race's seed.
+        runners: List of `Runner`.
+        rungs: Tuple of integers, of the race.
+    """
+    names = {runner.entrant.name for runner in runners}
+    spans = set(zip((0, *rungs[:-1]), rungs, strict=True))
+    return [
+        t for t in trials if t.entrant in names and (t.since, t.epochs) in spans
+    ]
 
 
 def most_seconds(plan: Plan, runners: list[Runner]) -> float:
@@ -183,29 +195,30 @@ def choose_final(
         own = [t for t in trials if t.entrant == name]
         if not all(math.isnan(t.accuracy) for t in own):
             best.setdefault(by_name[name].choice, by_name[name])
-    ranked = list(best.values())
+    whole = {r: _whole_seconds(r, trials, epochs) for r in best.values()}
+    if not whole:
+        return Final((), seeds, ())
+    # One seed and two twins drawn anew, which tell whether copying helps.
+    able = [r for r in whole if (1 + _TWINS) * whole[r] <= budget]
+    ranked = able or sorted(whole, key=whole.get)[:1]
     wanted = ranked[:1]
     wanted += [r for r in ranked[1:] if r.choice == FINE_TUNE]
     must = len(wanted)
     wanted += [r for r in ranked if r not in wanted]
-    cost = {
-        r: _whole_seconds(r, trials, epochs) for r in wanted[: FINALISTS + 1]
-    }
-    # The winner's twins, drawn anew, are trained as well.
-    twins = max(seeds, 2) * cost[wanted[0]] if wanted else 0.0
     count = seeds
-    while (
-        count > 1
-        and twins + count * sum(cost[r] for r in wanted[:must]) > budget
-    ):
+    while count > 1:
+        cost = count * sum(whole[r] for r in wanted[:must])
+        if cost + max(count, _TWINS) * whole[wanted[0]] <= budget:
+            break
         count -= 1
-    chosen, left = [], budget - twins
+    chosen, left = [], budget
     for place, runner in enumerate(wanted[: FINALISTS + 1]):
-        needed = count * cost[runner]
+        twins = 0 if place else max(count, _TWINS)
+        needed = (count + twins) * whole[runner]
         if place == 0 or needed <= left:
             chosen.append(runner)
             left -= needed
-    out = [r.choice.name for r in wanted if r not in chosen]
+    out = [r.choice.name for r in whole if r not in chosen]
     return Final(tuple(chosen), count, tuple(out))
 
 

@@ -170,11 +170,7 @@ def _work(prepared, workshop, runners, budget, display: Display):
 
     plan = race.run_race(workshop, runners, budget, raced)
     epochs = prepared.task.epochs
-    trials = [
-        t
-        for t in workshop.trials.of_seed(0)
-        if t.epochs in plan.rungs and t.rate
-    ]
+    trials = race.of_race(workshop.trials.of_seed(0), runners, plan.rungs)
     final = race.choose_final(
         runners,
         plan,

@@ -112,7 +112,8 @@ def snippet(outcome: dict, choice: Choice, rate: float) -> str:
         )
     if choice.row.trained and choice.row.probe_first:
         imports.append(
-            "from keras_transfer.training.candidate_networks import set_head"
+            "from keras_transfer.training.candidate_networks import "
+            "keep_moments, set_head"
         )
     # The layers of our own networks, which a file may name.
     imports.append("import keras_transfer.models.layers  # noqa: F401")
@@ -177,6 +178,8 @@ def _network(choice: Choice, last: str, outcome: dict) -> list[str]:
     if not way.trained:
         return [*parts, _TRUNCATED.format(last=last)]
     parts.append("network = kt.new_head(source, num_classes, seed=0)\n")
+    if way.probe_first:
+        parts.append("keep_moments(network)\n")
     if way.above == "redrawn":
         stop = (
             f"[s for s in kt.stages(network) if s.last_layer == {last!r}][0]"

@@ -25,6 +25,7 @@ class Trial:
         choice: String, `Choice.name`, or another name for a control.
         rate: Float, learning rate; 0 for a head that is solved for.
         seed: Integer.
+        since: Integer, epochs it had been trained for before.
         epochs: Integer, in all so far.
         accuracy: Float, on validation images; `nan` if training failed.
         seconds: Float, that this training took.
@@ -35,6 +36,7 @@ class Trial:
     choice: str
     rate: float
     seed: int
+    since: int
     epochs: int
     accuracy: float
     seconds: float
@@ -66,7 +68,12 @@ def entrant_name(choice: str, rate: float) -> str:
 
 
 def trial_of(
-    choice: str, rate: float, seed: int, epochs: int, seconds: float, right
+    choice: str,
+    rate: float,
+    seed: int,
+    span: tuple[int, int],
+    seconds: float,
+    right,
 ) -> Trial:
     """Makes a trial of what its predictions were.
 
@@ -74,13 +81,13 @@ def trial_of(
         choice: String.
         rate: Float.
         seed: Integer.
-        epochs: Integer.
+        span: Pair of integers, epochs before and in all afterwards.
         seconds: Float.
         right: Boolean array, or `None` if predictions were not finite.
     """
     accuracy = math.nan if right is None else float(np.mean(right))
     digits = "" if right is None else "".join("01"[int(r)] for r in right)
-    return Trial(choice, rate, seed, epochs, accuracy, seconds, digits)
+    return Trial(choice, rate, seed, *span, accuracy, seconds, digits)
 
 
 class Trials:

@@ -75,7 +75,7 @@ class Workshop:
             begun = time.perf_counter()
             right = self.solved_right(choice, seed, "validation")
             seconds = time.perf_counter() - begun
-            found = trial_of(name, 0.0, seed, 0, seconds, right)
+            found = trial_of(name, 0.0, seed, (0, 0), seconds, right)
             self.trials.add(found)
         return found
 
@@ -130,7 +130,7 @@ class Workshop:
         found = self.trials.get(label, rate, seed, stop)
         if found is not None:
             return found
-        name = entrant_name(label, rate)
+        name, span = entrant_name(label, rate), (start, stop)
         candidate = self.candidate(choice)
         begun = time.perf_counter()
         state = self.states.load(name, seed, start) if start else None
@@ -146,7 +146,7 @@ class Workshop:
         # All rates share the time that building and tracing took.
         if self._unpaid[choice]:
             seconds += self._unpaid[choice].pop()
-        trial = trial_of(label, rate, seed, stop, seconds, right)
+        trial = trial_of(label, rate, seed, span, seconds, right)
         self.trials.add(trial)
         return trial
 

@@ -23,7 +23,8 @@ class Way:
         from_nothing: Boolean, whether there is one of no stage as well.
             Defaults to `False`.
         probe_first: Boolean, whether the head starts as a linear probe
-            instead of at random. Defaults to `False`.
+            instead of at random. Batch normalisation then keeps the moments
+            that the probe was fitted with. Defaults to `False`.
         rate_decay: Float, factor of the learning rate from a stage to the one
             below it. Defaults to `1.0`.
     """

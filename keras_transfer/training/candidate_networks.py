@@ -9,6 +9,7 @@ import numpy as np
 from keras_transfer.datasets.batches import steps_per_pass
 from keras_transfer.models.fresh_weights import draw_anew
 from keras_transfer.models.heads import new_head
+from keras_transfer.models.layer_costs import unwrap
 from keras_transfer.models.model_graph import leaf_layers
 from keras_transfer.models.parts import prefix
 from keras_transfer.models.stages import Stages
@@ -76,6 +77,8 @@ def build(task: Task, choice: Choice, seed: int) -> tuple:
         target = new_head(task.model, task.classes, seed=seed)
     if choice.row.above == "redrawn":
         draw_anew(target, stage.stop if stage else 0, seed)
+    if choice.row.trained and choice.row.probe_first:
+        keep_moments(target)
     if stage:
         proof = copy_first_layers(task.model, target, up_to=stage.last_layer)
     elif choice.row.above == "redrawn":
@@ -86,6 +89,17 @@ def build(task: Task, choice: Choice, seed: int) -> tuple:
             task.model, target, up_to=last, mode="finetuned"
         )
     return target, proof
+
+
+def keep_moments(target: keras.Model) -> None:
+    """Freezes batch normalisation, which then runs in inference mode.
+
+    Args:
+        target: Keras model, not compiled yet.
+    """
+    for _, layer in leaf_layers(target):
+        if isinstance(unwrap(layer), keras.layers.BatchNormalization):
+            layer.trainable = False
 
 
 def _with_head(task: Task, part: keras.Model, seed: int) -> keras.Model:

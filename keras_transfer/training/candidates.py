@@ -92,7 +92,8 @@ class Candidate:
             kind = keras.layers.BatchNormalization
             if isinstance(norm, kind) and norm.trainable:
                 norm.momentum = min(norm.momentum, MOST_MOMENTUM)
-        self.start = self.part.get_weights()
+        # Copies: what TensorFlow hands out changes with its variable.
+        self.start = [np.array(value) for value in self.part.get_weights()]
         logits = head_form(self.target) == "logits"
         self.part.compile(
             RatedAdam(_factors(self.target, task.stages, choice)),
@@ -149,7 +150,7 @@ class Candidate:
     def state(self) -> dict[str, np.ndarray]:
         """Returns all that further training starts from, as arrays."""
         values = enumerate(self._state())
-        return {f"v{index}": np.asarray(v.numpy()) for index, v in values}
+        return {f"v{index}": np.array(v.numpy()) for index, v in values}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Sets the network to an earlier state.
