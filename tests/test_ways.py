@@ -15,7 +15,10 @@ from experiments.recommend.trials import States, Trial, Trials, trial_of
 from keras_transfer.errors import UserError
 from keras_transfer.recommendation.copying import compare_with_fresh
 from keras_transfer.recommendation.decision import Candidate, decide
-from keras_transfer.recommendation.sentence import final_sentence
+from keras_transfer.recommendation.sentence import (
+    copying_text,
+    final_sentence,
+)
 from keras_transfer.recommendation.told import tell
 from keras_transfer.recommendation.ways import (
     Choice,
@@ -166,6 +169,10 @@ def test_copying_helps_beyond_the_spread_of_draws():
     found = compare_with_fresh(shares([0.75, 0.75]), shares([0.5, 0.6, 0.7]))
     assert found.mean == pytest.approx(0.15) and not found.helps
     assert not compare_with_fresh(shares([0.9]), shares([0.5])).helps
+    # Two draws of 40 and 60 % do not prove 95 % to be another thing.
+    found = compare_with_fresh(shares([0.95]), shares([0.4, 0.6]))
+    assert found.seems and not found.helps
+    assert "which 2 networks drawn anew do not prove" in copying_text(found)
 
 
 def test_one_more_random_draw_is_rarely_said_to_help():

@@ -89,6 +89,8 @@ def outcome_of(
             if copying is None
             else {
                 "helps": copying.helps,
+                "seems": copying.seems,
+                "draws": copying.draws,
                 "copied": float(copying.copied),
                 "fresh": float(copying.fresh),
                 "mean": copying.mean,

@@ -18,7 +18,7 @@ from keras_transfer.recommendation.ways import FINE_TUNE, Choice
 from keras_transfer.training.candidate_networks import Task
 
 FINALISTS = 3  # trained ones, beside fine-tuning everything
-_TWINS = 2  # networks drawn anew at least, for their spread
+TWINS = 3  # networks drawn anew at least, for their spread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,8 +198,8 @@ def choose_final(
     whole = {r: _whole_seconds(r, trials, epochs) for r in best.values()}
     if not whole:
         return Final((), seeds, ())
-    # One seed and two twins drawn anew, which tell whether copying helps.
-    able = [r for r in whole if (1 + _TWINS) * whole[r] <= budget]
+    # One seed and the twins drawn anew, which tell whether copying helps.
+    able = [r for r in whole if (1 + TWINS) * whole[r] <= budget]
     ranked = able or sorted(whole, key=whole.get)[:1]
     wanted = ranked[:1]
     wanted += [r for r in ranked[1:] if r.choice == FINE_TUNE]
@@ -208,12 +208,12 @@ def choose_final(
     count = seeds
     while count > 1:
         cost = count * sum(whole[r] for r in wanted[:must])
-        if cost + max(count, _TWINS) * whole[wanted[0]] <= budget:
+        if cost + max(count, TWINS) * whole[wanted[0]] <= budget:
             break
         count -= 1
     chosen, left = [], budget
     for place, runner in enumerate(wanted[: FINALISTS + 1]):
-        twins = 0 if place else max(count, _TWINS)
+        twins = 0 if place else max(count, TWINS)
         needed = (count + twins) * whole[runner]
         if place == 0 or needed <= left:
             chosen.append(runner)

@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.recommend.deciding import Finalist
 from experiments.recommend.prepare import Prepared
+from experiments.recommend.race import TWINS
 from experiments.recommend.workshop import FRESH, Workshop
 from keras_transfer.recommendation.copying import Copying, compare_with_fresh
 from keras_transfer.recommendation.told import Told, tell
@@ -84,7 +85,7 @@ def tell_once(
     copying = None
     if own.choice != Choice("redrawn"):
         drawn = []
-        for seed in range(max(seeds, 2)):
+        for seed in range(max(seeds, TWINS)):
             name = FRESH + chosen
             key = f"{name}|{own.rate:g}|{seed}"
             twin = workshop

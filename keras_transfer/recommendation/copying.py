@@ -15,6 +15,8 @@ class Copying:
     Args:
         copied, fresh: Floats, mean accuracies.
         mean, low, high: Floats, the difference and its 95 % interval.
+        error: Float, standard error of the difference. Defaults to `0.0`.
+        draws: Integer, networks drawn anew. Defaults to `0`.
     """
 
     copied: float
@@ -22,11 +24,22 @@ class Copying:
     mean: float
     low: float
     high: float
+    error: float = 0.0
+    draws: int = 0
 
     @property
     def helps(self) -> bool:
         """Whether the interval lies above zero."""
         return self.low > 0
+
+    @property
+    def seems(self) -> bool:
+        """Whether the gain is beyond two standard errors, as estimated.
+
+        Two or three draws tell their spread badly, for which the interval
+        allows and this does not.
+        """
+        return self.mean > 2 * self.error
 
 
 def compare_with_fresh(copied, fresh) -> Copying:
@@ -53,7 +66,9 @@ def compare_with_fresh(copied, fresh) -> Copying:
     mean = float(gain.mean())
     of_images = float((gain**2).mean() - mean**2 + 2 / images) / images
     if draws < 2:
-        return Copying(copied.mean(), fresh.mean(), mean, -1.0, 1.0)
+        return Copying(
+            float(copied.mean()), float(fresh.mean()), mean, -1.0, 1.0, 1.0, 1
+        )
     of_draws = float(fresh.mean(1).var(ddof=1)) * (1 + 1 / draws)
     variance = of_images + of_draws
     freedom = variance**2 / (of_images**2 / images + of_draws**2 / (draws - 1))
@@ -64,4 +79,6 @@ def compare_with_fresh(copied, fresh) -> Copying:
         mean,
         max(-1.0, mean - reach),
         min(1.0, mean + reach),
+        math.sqrt(variance),
+        draws,
     )

@@ -55,7 +55,7 @@ def final_sentence(
         parts.append(_open(found))
     text = "; ".join(parts)
     help_text = copying_text(copying)
-    if copying is None or not copying.helps:
+    if copying is None or not (copying.helps or copying.seems):
         return f"{help_text}. If you use it all the same: {_lower(text)}."
     return f"{text}; {_lower(help_text)}."
 
@@ -94,4 +94,9 @@ def copying_text(copying: Copying | None) -> str:
     )
     if copying.helps:
         return f"Copying is worth {gap}: {against}"
-    return f"Copying does not help: {against}, copied weights {gap} more"
+    if copying.seems:
+        return (
+            f"Copying seems to be worth {gap}, which {copying.draws} networks "
+            f"drawn anew do not prove: {against}"
+        )
+    return f"Copying does not help: {against}, copied weights {gap}"
