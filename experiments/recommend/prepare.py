@@ -90,7 +90,7 @@ def prepare(
     images = _images(options, asked)
     say(f"images: {images.describe()}")
     model = new_head(asked.model, len(images.class_names), seed=0)
-    table = stages(model)
+    table = stages(model, most=options.most_stages)
     wanted = choices(len(table))
     warnings = list(images.notices)
     warning = range_warning(asked, images.images["train"])

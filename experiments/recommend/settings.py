@@ -40,6 +40,8 @@ class Options:
     """Trainings of each finalist."""
     rates: tuple[float, ...] = (3e-4, 2e-3)
     """Learning rates of Adam that each candidate starts with."""
+    most_stages: int = 12
+    """Stages that the model is divided into at most."""
     epochs: int | None = None
     """Epochs of a whole training; by the number of images if not given."""
     batch_size: int | None = None
@@ -67,9 +69,10 @@ class Options:
             "images_per_class": self.images_per_class,
             "epochs": self.epochs,
             "batch_size": self.batch_size,
+            "most_stages": self.most_stages,
         }
         for name, value in wanted.items():
-            least = 2 if name == "images_per_class" else 1
+            least = 2 if name in ("images_per_class", "most_stages") else 1
             if value is not None and value < least:
                 raise UserError(
                     f"Expected `{name}` of at least {least}. Received: {value}."

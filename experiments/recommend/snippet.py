@@ -173,6 +173,7 @@ def _source(outcome: dict) -> str:
 
 def _network(choice: Choice, last: str, outcome: dict) -> list[str]:
     way, parts = choice.row, []
+    cuts = [stage["last_layer"] for stage in outcome["stages"][:-1]]
     if way.probe_first:
         parts.append(_PROBE.format(last=last))
     if not way.trained:
@@ -182,10 +183,7 @@ def _network(choice: Choice, last: str, outcome: dict) -> list[str]:
         parts.append("keep_moments(network)\n")
     if way.above == "redrawn":
         stop = (
-            f"[s for s in kt.stages(network) if s.last_layer == {last!r}][0]"
-            ".stop"
-            if choice.stage
-            else "0"
+            f"kt.stages(network, [{last!r}])[0].stop" if choice.stage else "0"
         )
         parts.append(f"draw_anew(network, {stop}, seed=0)\n")
     if choice.stage:
@@ -202,7 +200,7 @@ def _network(choice: Choice, last: str, outcome: dict) -> list[str]:
         parts.append("set_head(network, probe, num_classes)\n")
     if way.rate_decay != 1:
         parts.append(
-            "stages = kt.stages(network)\n"
+            f"stages = kt.stages(network, {cuts!r})\n"
             "factors = {\n"
             f"    weight.path: {RATE_DECAY:g} ** (len(stages) - stage.index)\n"
             "    for stage in stages\n"
