@@ -37,9 +37,24 @@ def test_rungs_and_their_cost():
     assert rungs_of(1, 27) == (27,)
     assert rungs_of(100, 2) == (1, 2)
     # 9 for 3 epochs, 3 for 6 more, 1 for 18 more: 27 + 18 + 18.
-    assert worst_cost([1.0] * 9, (3, 9, 27)) == 63
+    assert worst_cost(NINE, (3, 9, 27)) == 63
     # The dearest goes on: 3 x (1 + 5 + 1) + 6 x 5.
-    assert worst_cost([1.0, 5.0, 1.0], (3, 9)) == 51
+    three = [Entrant("a", 1.0), Entrant("b", 5.0), Entrant("c", 1.0)]
+    assert worst_cost(three, (3, 9)) == 51
+
+
+def test_what_a_step_costs_beside_its_epochs_counts_at_every_rung():
+    # Three for 3 epochs and 10 s each, one for 6 more and 10 s again.
+    slow = [Entrant(name, 1.0, start=10.0) for name in "abc"]
+    assert worst_cost(slow, (3, 9)) == 3 * 13 + 16
+    # It took half of what was expected, 13 s, so 8 s are left for the rest.
+    results = [Result(name, 3, 0.5, 6.5) for name in "abc"]
+    wide = plan_race(slow, results, budget=60, epochs=9)
+    assert [step.to_epoch for step in wide.steps] == [9]
+    assert wide.seconds_left == 60 - 3 * 6.5
+    # Had it taken twice as long, nobody could go on.
+    late = [Result(name, 3, 0.5, 26.0) for name in "abc"]
+    assert plan_race(slow, late, budget=60, epochs=9).steps == ()
 
 
 def test_a_race_of_nine_takes_three_rungs_within_its_budget():

@@ -20,10 +20,21 @@ class Entrant:
     Args:
         name: String.
         seconds: Float, expected seconds an epoch.
+        start: Float, expected seconds of every step of it beside its epochs,
+            for building and tracing. Defaults to `0.0`.
     """
 
     name: str
     seconds: float
+    start: float = 0.0
+
+    def cost(self, epochs: int) -> float:
+        """Returns the seconds of one step.
+
+        Args:
+            epochs: Integer, that it trains for.
+        """
+        return self.start + self.seconds * epochs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,21 +115,22 @@ def rungs_of(count: int, epochs: int, factor: int = 3) -> tuple[int, ...]:
     return tuple(found)
 
 
-def worst_cost(seconds: list[float], rungs: tuple, factor: int = 3) -> float:
+def worst_cost(entrants: list[Entrant], rungs: tuple, factor: int = 3) -> float:
     """Computes the seconds of a race in which the dearest always go on.
 
     Args:
-        seconds: List of floats, seconds an epoch of each entrant.
+        entrants: List of `Entrant`.
         rungs: Tuple of integers, rising; training goes on where it stopped.
         factor: Integer. Defaults to `3`.
 
     Returns:
         Float.
     """
-    dearest = sorted(seconds, reverse=True)
+    last = rungs[-1] if rungs else 0
+    dearest = sorted(entrants, key=lambda e: e.cost(last), reverse=True)
     total, trained = 0.0, 0
     for epochs in rungs:
-        total += (epochs - trained) * math.fsum(dearest)
+        total += math.fsum(e.cost(epochs - trained) for e in dearest)
         dearest = dearest[: math.ceil(len(dearest) / factor)]
         trained = epochs
     return total
@@ -193,8 +205,8 @@ def plan_race(
 
 
 def _too_dear(field, measured, rest, factor, plan) -> bool:
-    seconds = [measured[entrant.name] for entrant in field]
-    return worst_cost(seconds, rest, factor) > plan.seconds_left
+    known = [measured[entrant.name] for entrant in field]
+    return worst_cost(known, rest, factor) > plan.seconds_left
 
 
 def _check(entrants, results, budget, epochs, factor) -> None:
@@ -218,11 +230,11 @@ def _check(entrants, results, budget, epochs, factor) -> None:
             f"{', '.join(strangers)}. Give another folder to a race of other "
             "candidates."
         )
-    cheapest = min(entrants, key=lambda entrant: entrant.seconds)
-    if not budget >= cheapest.seconds * epochs:
+    cheapest = min(entrants, key=lambda entrant: entrant.cost(epochs))
+    if not budget >= cheapest.cost(epochs):
         raise UserError(
             f"Expected a `budget` for at least one candidate: the cheapest, "
-            f"{cheapest.name}, takes about {cheapest.seconds * epochs:.0f} s "
+            f"{cheapest.name}, takes about {cheapest.cost(epochs):.0f} s "
             f"for {epochs} epochs. Received: {budget:.0f} s. Give a larger "
             "budget, fewer epochs or smaller images."
         )
@@ -230,22 +242,26 @@ def _check(entrants, results, budget, epochs, factor) -> None:
 
 def _starters(entrants, budget, epochs, factor):
     """Returns those that certainly fit, the first in order, and the rungs."""
-    able = [e for e in entrants if e.seconds * epochs <= budget]
+    able = [e for e in entrants if e.cost(epochs) <= budget]
     for count in range(len(able), 0, -1):
         rungs = rungs_of(count, epochs, factor)
         field = able[:count]
-        if worst_cost([e.seconds for e in field], rungs, factor) <= budget:
+        if worst_cost(field, rungs, factor) <= budget:
             return field, rungs
     return able[:1], (epochs,)
 
 
-def _measured(field, results) -> dict[str, float]:
-    """Returns the seconds an epoch of each entrant that has trained."""
+def _measured(field, results) -> dict[str, Entrant]:
+    """Returns entrants that have trained with the seconds they really take."""
     found = {}
     for entrant in field:
         own = [result for result in results if result.name == entrant.name]
         trained = max(result.epochs for result in own)
-        found[entrant.name] = math.fsum(r.seconds for r in own) / trained
+        expected = entrant.seconds * trained + entrant.start * len(own)
+        ratio = math.fsum(result.seconds for result in own) / expected
+        found[entrant.name] = Entrant(
+            entrant.name, entrant.seconds * ratio, entrant.start * ratio
+        )
     return found
 
 

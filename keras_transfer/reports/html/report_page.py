@@ -4,12 +4,11 @@ Every text that comes from data or from a file is escaped, and the page's
 content security policy lets no script run but its own.
 """
 
-import base64
-import hashlib
 from html import escape
 from pathlib import Path
 
 from keras_transfer.analysis.inventory import Group, Survey, group_rows
+from keras_transfer.reports.html.frame import page
 from keras_transfer.reports.html.networks import networks_section
 from keras_transfer.reports.html.parts import count
 from keras_transfer.reports.html.proofs import proofs_section
@@ -21,9 +20,6 @@ from keras_transfer.reports.html.recipes import (
 from keras_transfer.reports.html.treatment_css import treatment_css
 from keras_transfer.reports.html.warnings import warnings_section
 from keras_transfer.storage.files import write_atomically
-
-_STYLE = Path(__file__).with_name("report.css")
-_SCRIPT = Path(__file__).with_name("report.js")
 
 
 def write_html(survey: Survey, path: Path) -> None:
@@ -46,8 +42,6 @@ def html_page(survey: Survey) -> str:
         String, HTML.
     """
     groups = group_rows(survey.rows)
-    style = _STYLE.read_text() + treatment_css()
-    script = _SCRIPT.read_text()
     title = f"keras_transfer: networks in {survey.log_dir.resolve().name}"
     body = [
         _header(survey, groups, title),
@@ -61,36 +55,7 @@ def html_page(survey: Survey) -> str:
         proofs_section(survey, groups),
         versions_section(survey.rows),
     ]
-    policy = (
-        f"default-src 'none'; style-src '{_digest(style)}'; "
-        f"script-src '{_digest(script)}'"
-    )
-    return "\n".join(
-        [
-            "<!DOCTYPE html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            '<meta http-equiv="Content-Security-Policy" '
-            f'content="{escape(policy)}">',
-            '<meta name="viewport" '
-            'content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title>",
-            f"<style>{style}</style>",
-            "</head>",
-            "<body>",
-            *body,
-            f"<script>{script}</script>",
-            "</body>",
-            "</html>",
-            "",
-        ]
-    )
-
-
-def _digest(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return "sha256-" + base64.b64encode(digest).decode()
+    return page(title, body, treatment_css())
 
 
 def _header(survey: Survey, groups: list[Group], title: str) -> str:

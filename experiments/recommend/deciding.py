@@ -1,0 +1,131 @@
+"""Trains the finalists and decides between them on validation images."""
+
+import dataclasses
+import math
+import statistics
+from collections.abc import Callable
+
+import numpy as np
+
+from experiments.recommend.prepare import Prepared
+from experiments.recommend.race import Final
+from experiments.recommend.trials import Trial
+from experiments.recommend.workshop import Workshop
+from keras_transfer.recommendation.decision import (
+    Candidate,
+    Recommendation,
+    decide,
+)
+from keras_transfer.recommendation.simultaneous import spread_of, with_level
+from keras_transfer.recommendation.ways import Choice
+
+
+@dataclasses.dataclass(frozen=True)
+class Finalist:
+    """A candidate of the decision, and what it costs.
+
+    Args:
+        choice: `Choice`.
+        rate: Float, 0 for a head that is solved for.
+        trials: Tuple of `Trial`, whole, one a seed.
+        seconds: Float, of a whole training, without building and tracing.
+        low, high: Floats, interval of its accuracy on validation images, all
+            finalists' at once. Defaults to `nan`.
+    """
+
+    choice: Choice
+    rate: float
+    trials: tuple[Trial, ...]
+    seconds: float
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def accuracy(self) -> float:
+        """Mean over seeds, on validation images."""
+        return statistics.fmean(trial.accuracy for trial in self.trials)
+
+
+def train_finalists(
+    prepared: Prepared,
+    workshop: Workshop,
+    final: Final,
+    report: Callable[[Trial], None],
+) -> list[Finalist]:
+    """Trains every finalist with every seed; fits every linear head.
+
+    Args:
+        prepared: `Prepared`.
+        workshop: `Workshop`.
+        final: `Final`.
+        report: Callable of each trial.
+
+    Returns:
+        List of `Finalist`, linear heads first, with their intervals.
+    """
+    epochs = prepared.task.epochs
+    pairs = [(c, 0.0) for c in prepared.wanted if not c.row.trained]
+    pairs += [(runner.choice, runner.rate) for runner in final.runners]
+    found = []
+    for choice, rate in pairs:
+        trials = []
+        for seed in range(final.seeds):
+            if choice.row.trained:
+                trial = workshop.train(choice, rate, seed, 0, epochs)
+            else:
+                trial = workshop.solve(choice, seed)
+            trials.append(trial)
+            report(trial)
+        if any(not trial.right for trial in trials):
+            continue  # a seed failed: it is no candidate
+        seconds = _seconds(prepared, choice, trials)
+        found.append(Finalist(choice, rate, tuple(trials), seconds))
+    return _with_intervals(found)
+
+
+def _seconds(prepared: Prepared, choice: Choice, trials: list[Trial]) -> float:
+    task = prepared.task
+    # The first seed of a trained one may have come in steps, and was traced.
+    own = [t.seconds for t in (trials[1:] or trials)]
+    once = sum(task.outputs.seconds[: choice.stage])
+    return statistics.median(own) + once * len(task.labels["train"])
+
+
+def correct_of(finalists: list[Finalist]) -> np.ndarray:
+    """Returns validation correctness, `(finalists, seeds, images)`.
+
+    Args:
+        finalists: List of `Finalist`.
+    """
+    return np.array([[t.correct() for t in f.trials] for f in finalists])
+
+
+def _with_intervals(finalists: list[Finalist]) -> list[Finalist]:
+    correct = correct_of(finalists).astype(float)
+    spread = spread_of(correct, len(finalists), shares=True)
+    factors = with_level(spread, np.eye(len(finalists)), correct)
+    reach = factors * np.sqrt(spread.variance)
+    return [
+        dataclasses.replace(
+            finalist,
+            low=max(0.0, float(spread.centre[i] - reach[i])),
+            high=min(1.0, float(spread.centre[i] + reach[i])),
+        )
+        for i, finalist in enumerate(finalists)
+    ]
+
+
+def choose(finalists: list[Finalist], tolerance: float) -> Recommendation:
+    """Chooses on validation images.
+
+    Args:
+        finalists: List of `Finalist`.
+        tolerance: Float, in points.
+
+    Returns:
+        `Recommendation`.
+    """
+    candidates = [
+        Candidate(f.choice.name, f.choice.stage, f.seconds) for f in finalists
+    ]
+    return decide(candidates, correct_of(finalists), tolerance / 100)

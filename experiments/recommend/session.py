@@ -1,0 +1,208 @@
+"""The course of a recommendation, and what is shown while it runs."""
+
+import contextlib
+
+from rich.console import Console
+
+from experiments.common.progress import readable_size, readable_time
+from experiments.recommend import deciding, race, telling
+from experiments.recommend.costs import cost_of
+from experiments.recommend.display import Display
+from experiments.recommend.outcome import outcome_of
+from experiments.recommend.prepare import Prepared, prepare, score_table
+from experiments.recommend.settings import (
+    FINALS_SHARE,
+    RACE_SHARE,
+    Options,
+)
+from experiments.recommend.trials import States, Trials
+from experiments.recommend.workshop import Workshop
+from keras_transfer.errors import UserError
+from keras_transfer.models.text_tables import text_table
+from keras_transfer.storage import locks
+
+
+def start_tensorflow() -> None:
+    """Starts TensorFlow, whose notices about tracing are kept back.
+
+    Many small networks are traced once each, which it takes for a mistake.
+    """
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")
+    tf.constant(0) + 1
+
+
+def recommend(options: Options, console: Console) -> int:
+    """Runs the whole command.
+
+    Args:
+        options: `Options`, checked.
+        console: `rich.console.Console`.
+
+    Returns:
+        Integer, the exit status.
+
+    Raises:
+        UserError: If something asked for will not do.
+    """
+    display = Display(console)
+    with display.bars, contextlib.ExitStack() as held:
+
+        def looked(done, total):
+            display.show(f"looking at {total:,} images", done / total)
+
+        prepared = prepare(options, display.say, looked)
+        for text in prepared.warnings:
+            display.say(f"note: {text}")
+        _show_scores(prepared, display)
+        if not held.enter_context(locks.hold(prepared.folder / "run.lock")):
+            raise UserError(
+                f"Another process works in {prepared.folder} "
+                f"({locks.holder(prepared.folder / 'run.lock')}). Wait for "
+                "it, or give another `log_dir`."
+            )
+        workshop = Workshop(
+            prepared.task,
+            Trials(
+                prepared.folder / "trials",
+                len(prepared.images.labels["validation"]),
+            ),
+            States(prepared.folder / "states"),
+            sharing=len(options.rates),
+        )
+        runners = race.runners_of(prepared.task, prepared.order, options.rates)
+        budget = options.seconds() * RACE_SHARE
+        _check_budget(runners, budget, prepared, options)
+        plan = race.plan_of(runners, [], budget, prepared.task.epochs)
+        _show_plan(prepared, runners, plan, workshop, display)
+        if options.plan:
+            return 0
+        outcome, files = _work(prepared, workshop, runners, budget, display)
+    for name, path in files:
+        display.say(f"{name}: {path}")
+    display.say("")
+    for text in outcome["sentences"]:
+        display.say(text)
+    display.say(outcome["sentence"])
+    return 0
+
+
+def _check_budget(runners, budget, prepared: Prepared, options) -> None:
+    epochs = prepared.task.epochs
+    cheapest = min(runners, key=lambda runner: runner.entrant.cost(epochs))
+    needed = cheapest.entrant.cost(epochs) / RACE_SHARE
+    if budget < needed * RACE_SHARE:
+        raise UserError(
+            f"Expected a `budget` for at least one candidate: the cheapest, "
+            f"{cheapest.entrant.name}, needs about "
+            f"{readable_time(needed * 1.05)} with its final. Received: "
+            f"{options.budget}. Give a larger `budget`, fewer `epochs` or a "
+            "smaller `image_size`."
+        )
+
+
+def _show_scores(prepared: Prepared, display: Display) -> None:
+    header, lines = score_table(prepared)
+    display.say("\nscores of every stage's pooled output, larger is better")
+    display.say(text_table(header, lines))
+
+
+def _show_plan(prepared, runners, plan, workshop, display: Display) -> None:
+    task = prepared.task
+    starters = {step.name for step in plan.steps}
+    lines, done = [], set()
+    for choice in prepared.wanted:
+        cost = cost_of(task, choice)
+        own = [r for r in runners if r.choice == choice]
+        begins = [r for r in own if r.entrant.name in starters]
+        state = "solved for" if not own else "left out: budget"
+        if begins:
+            state = " ".join(f"{r.rate:g}" for r in begins)
+        seconds = cost.seconds_per_epoch
+        lines.append(
+            [
+                choice.name,
+                choice.row.title,
+                state,
+                f"{seconds:.2f}" if own else "",
+                f"{cost.trainable:,}",
+                readable_size(cost.peak_bytes),
+            ]
+        )
+        done |= {r.entrant.name for r in begins}
+    header = ["candidate", "way", "rates", "s an epoch", "trained parameters"]
+    display.say("\nplan; seconds and memory are estimates")
+    display.say(text_table([*header, "memory"], lines))
+    filed = len(workshop.trials.found)
+    most = race.most_seconds(plan, runners)
+    display.say(
+        f"race: {len(starters)} entrants, cut to a third after epochs "
+        f"{', '.join(map(str, plan.rungs))}; at most {readable_time(most)}, "
+        f"then up to {race.FINALISTS} finalists and fine-tuning everything "
+        f"with {prepared.options.seeds} seeds, at most "
+        f"{readable_time(prepared.options.seconds() * FINALS_SHARE)}. "
+        f"Batches of {task.batch_size}, {task.epochs} epochs, stored outputs "
+        f"{readable_size(task.outputs.stored_bytes)}."
+        + (f" {filed:,} trainings are done already." if filed else "")
+    )
+
+
+def _work(prepared, workshop, runners, budget, display: Display):
+    """Trains, decides, tells, writes."""
+    from experiments.recommend.products import write_products
+
+    estimate = {r.entrant.name: r.entrant for r in runners}
+
+    def raced(trial, plan):
+        rest = [s for s in plan.steps]
+        names = [s.name for s in rest]
+        place = names.index(trial.entrant) + 1 if trial.entrant in names else 0
+        left = sum(
+            estimate[s.name].cost(s.to_epoch - s.from_epoch)
+            for s in rest[place:]
+        )
+        text = (
+            f"race, to epoch {trial.epochs}: {trial.entrant} "
+            f"{100 * trial.accuracy:.1f} % on validation"
+        )
+        display.step(text, place / max(1, len(rest)), left)
+
+    plan = race.run_race(workshop, runners, budget, raced)
+    epochs = prepared.task.epochs
+    trials = race.of_race(workshop.trials.of_seed(0), runners, plan.rungs)
+    final = race.choose_final(
+        runners,
+        plan,
+        trials,
+        prepared.options.seconds() * FINALS_SHARE,
+        prepared.options.seeds,
+        epochs,
+    )
+    workshop.states.keep([r.entrant.name for r in final.runners])
+    total = len(final.runners) * final.seeds
+    count = [0]
+
+    def told(trial):
+        if trial.rate:
+            count[0] += 1
+            left = (total - count[0]) * trial.seconds
+            display.step(
+                f"final, seed {trial.seed}: {trial.entrant} "
+                f"{100 * trial.accuracy:.1f} % on validation",
+                count[0] / total,
+                left,
+            )
+
+    finalists = deciding.train_finalists(prepared, workshop, final, told)
+    found = deciding.choose(finalists, prepared.options.tolerance)
+    verdict = telling.tell_once(
+        prepared,
+        workshop,
+        finalists,
+        found.chosen,
+        lambda text: display.show(f"test images: {text}", 1.0),
+    )
+    outcome = outcome_of(prepared, workshop, final, finalists, found, verdict)
+    files = write_products(prepared, workshop, finalists, found, outcome)
+    return outcome, files

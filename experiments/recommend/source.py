@@ -1,0 +1,226 @@
+"""The model that is asked about: loaded, of one image size, with a new head."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from experiments.recommend.settings import OWN_BASE, Options, open_size
+from keras_transfer.errors import UserError
+from keras_transfer.specs.paths import user_path
+from keras_transfer.storage.files import temporary_beside
+
+# What networks take for black and white, as they are trained.
+_RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))
+_FAR = 3.0  # standard deviations between stored and seen moments
+_BASE = {"width": 16, "epochs": 6, "per_class": 200, "rate": 2e-3}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Asked:
+    """A model that is asked about.
+
+    Args:
+        text: String, as it was named.
+        model: Keras model of one image size.
+        image_size: Pair of integers, height and width.
+        scale: Function from pixels of 0 to 255 to what the model takes.
+        scaling: String, what `scale` is.
+        guessed: Boolean, whether nothing said what the model takes.
+        path: String, as `load_source` takes it.
+        open_size: Boolean, whether it takes images of any size.
+    """
+
+    text: str
+    model: object
+    image_size: tuple[int, int]
+    scale: Callable
+    scaling: str
+    guessed: bool
+    path: str
+    open_size: bool
+
+
+def open_model(options: Options) -> Asked:
+    """Loads the model, or trains the base of `cnn8` first.
+
+    Args:
+        options: `Options`.
+
+    Returns:
+        `Asked`.
+
+    Raises:
+        UserError: If it cannot be loaded, cut, or fed with images.
+    """
+    # The layers of our own networks, which a file may name.
+    import keras_transfer.models.layers  # noqa: F401
+    from keras_transfer.models.image_size import with_image_size
+    from keras_transfer.models.sources import load_source
+
+    text = options.model
+    if text == OWN_BASE:
+        text = str(own_base(user_path(options.log_dir) / "recommend"))
+    source = load_source(text, options.image_size)
+    size = open_size(options, source.image_size)
+    model = with_image_size(source.model, size)
+    scale, scaling = _scaling(options, source.preprocessing)
+    guessed = scaling.startswith("unknown")
+    opened = source.image_size is None
+    return Asked(
+        options.model, model, size, scale, scaling, guessed, text, opened
+    )
+
+
+def linear_scale(low: float, high: float) -> Callable:
+    """Returns the function from 0..255 to another range.
+
+    Args:
+        low, high: Floats, of black and white.
+    """
+    factor = (high - low) / 255.0
+    return lambda images: images * factor + low
+
+
+def _scaling(options: Options, told: str) -> tuple[Callable, str]:
+    if options.pixel_range is not None:
+        low, high = options.pixel_range
+        if not low < high:
+            raise UserError(
+                "Expected `pixel_range` as black and white, rising. Received: "
+                f"{low:g} {high:g}."
+            )
+        return linear_scale(low, high), f"pixels of {low:g} to {high:g}"
+    if told.startswith("outside the model: keras.applications."):
+        import keras
+
+        path = told.partition("keras.applications.")[2]
+        module, _, function = path.partition(".")
+        found = getattr(getattr(keras.applications, module), function)
+        return found, f"keras.applications.{path}"
+    if told.startswith("in the model"):
+        return linear_scale(0, 255), "in the model, pixels of 0 to 255"
+    return linear_scale(0, 255), "unknown, pixels of 0 to 255 taken"
+
+
+def range_warning(asked: Asked, images: np.ndarray) -> str | None:
+    """Says if the model seems to expect pixels of another range.
+
+    Compared with the moments that the first batch normalisation keeps from
+    training: pixels of another range are many deviations away.
+
+    Args:
+        asked: `Asked`.
+        images: `uint8` array of some images.
+
+    Returns:
+        String, or `None` if nothing speaks for another range.
+    """
+    batch = images[:64].astype(np.float32)
+    own = moment_gap(asked.model, np.asarray(asked.scale(batch.copy())))
+    gaps = {
+        r: moment_gap(asked.model, linear_scale(*r)(batch)) for r in _RANGES
+    }
+    if own is None:
+        if not asked.guessed:
+            return None
+        return (
+            "The model does not say which pixel values it takes, and has no "
+            "batch normalisation to tell by: 0 to 255 are given. If it was "
+            "trained on others, give `pixel_range`."
+        )
+    best = min(gaps, key=gaps.get)
+    if own > _FAR and gaps[best] < own / 2:
+        return (
+            "The model seems to take pixels of another range: what its first "
+            f"batch normalisation sees is {own:.1f} deviations from what it "
+            f"was trained with ({asked.scaling}). Pixels of {best[0]:g} to "
+            f"{best[1]:g} are {gaps[best]:.1f} away: try `pixel_range` "
+            f"{best[0]:g} {best[1]:g}."
+        )
+    return None
+
+
+def moment_gap(model, images: np.ndarray) -> float | None:
+    """Measures how far images are from what a model was trained on.
+
+    Args:
+        model: Keras model.
+        images: Float array, scaled.
+
+    Returns:
+        Float, mean over channels of the first batch normalisation of the
+        distance between the mean it sees and the one it keeps, in deviations
+        it keeps; `None` without one.
+    """
+    import keras
+
+    from keras_transfer.models.layer_costs import unwrap
+    from keras_transfer.models.model_graph import read_graph
+    from keras_transfer.models.parts import build_part
+
+    graph = read_graph(model)
+    for place, call in enumerate(graph.leaves()):
+        norm = unwrap(call.operation)
+        if isinstance(norm, keras.layers.BatchNormalization):
+            part = build_part(graph, graph.inputs, call.inputs, 0, place)
+            seen = np.asarray(part(images, training=False))
+            means = seen.reshape(-1, seen.shape[-1]).mean(0)
+            kept = np.asarray(norm.moving_mean)
+            spread = np.sqrt(np.asarray(norm.moving_variance) + norm.epsilon)
+            return float(np.mean(np.abs(means - kept) / spread))
+    return None
+
+
+def own_base(folder: Path) -> Path:
+    """Trains the base of the demonstration, or finds it trained.
+
+    Args:
+        folder: Path.
+
+    Returns:
+        Path of a `.keras` file: `cnn8`, trained on ten natural shapes.
+    """
+    import keras
+    import tensorflow as tf
+
+    from keras_transfer.datasets.synthetic_shapes import NATURAL, draw
+    from keras_transfer.models.cnn import build_network
+    from keras_transfer.specs.settings import ModelSpec
+
+    path = folder / "base.keras"
+    if path.is_file():
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    count = _BASE["per_class"]
+    images = np.concatenate([draw(name, count, seed=0) for name in NATURAL])
+    labels = np.repeat(np.arange(len(NATURAL)), count)
+    spec = ModelSpec("cnn8", width=_BASE["width"])
+    network = build_network(spec, images.shape[1], len(NATURAL))
+    model = keras.Sequential(
+        [
+            keras.Input(images.shape[1:]),
+            keras.layers.Rescaling(1 / 64, -2.0, name="rescaling"),
+            *network.layers,
+        ],
+        name="cnn8",
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(_BASE["rate"]), loss, jit_compile=False)
+    keras.utils.set_random_seed(0)
+    order = np.random.default_rng(0).permutation(len(labels))
+    batches = tf.data.Dataset.from_tensor_slices(
+        (images[order].astype(np.float32), labels[order])
+    ).batch(32)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    model.fit(batches.with_options(options), epochs=_BASE["epochs"], verbose=0)
+    temporary = temporary_beside(path)
+    try:
+        model.save(temporary, include_optimizer=False)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,84 @@
+"""Does copying help, or would the same network drawn anew do as well?"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from keras_transfer.recommendation.simultaneous import LEVEL
+
+
+@dataclasses.dataclass(frozen=True)
+class Copying:
+    """The copied network against networks drawn anew and treated alike.
+
+    Args:
+        copied, fresh: Floats, mean accuracies.
+        mean, low, high: Floats, the difference and its 95 % interval.
+        error: Float, standard error of the difference. Defaults to `0.0`.
+        draws: Integer, networks drawn anew. Defaults to `0`.
+    """
+
+    copied: float
+    fresh: float
+    mean: float
+    low: float
+    high: float
+    error: float = 0.0
+    draws: int = 0
+
+    @property
+    def helps(self) -> bool:
+        """Whether the interval lies above zero."""
+        return self.low > 0
+
+    @property
+    def seems(self) -> bool:
+        """Whether the gain is beyond two standard errors, as estimated.
+
+        Two or three draws tell their spread badly, for which the interval
+        allows and this does not.
+        """
+        return self.mean > 2 * self.error
+
+
+def compare_with_fresh(copied, fresh) -> Copying:
+    """Compares a copied network with others of the same form drawn anew.
+
+    The source is one draw of weights. If it were as random as the others, its
+    difference to their mean would spread as that of one more draw does, by
+    `s^2 (1 + 1/m)` for `m` draws, besides the spread over images. With one
+    draw nothing is known of that spread, and the interval is the widest.
+
+    Args:
+        copied: Boolean array `(seeds, images)`, correctness of the copied
+            network.
+        fresh: Boolean array `(draws, images)`, of networks drawn anew.
+
+    Returns:
+        `Copying`.
+    """
+    from scipy import stats
+
+    copied, fresh = np.asarray(copied, float), np.asarray(fresh, float)
+    draws, images = len(fresh), copied.shape[1]
+    gain = copied.mean(0) - fresh.mean(0)
+    mean = float(gain.mean())
+    of_images = float((gain**2).mean() - mean**2 + 2 / images) / images
+    if draws < 2:
+        return Copying(
+            float(copied.mean()), float(fresh.mean()), mean, -1.0, 1.0, 1.0, 1
+        )
+    of_draws = float(fresh.mean(1).var(ddof=1)) * (1 + 1 / draws)
+    variance = of_images + of_draws
+    freedom = variance**2 / (of_images**2 / images + of_draws**2 / (draws - 1))
+    reach = float(stats.t.isf((1 - LEVEL) / 2, freedom)) * math.sqrt(variance)
+    return Copying(
+        float(copied.mean()),
+        float(fresh.mean()),
+        mean,
+        max(-1.0, mean - reach),
+        min(1.0, mean + reach),
+        math.sqrt(variance),
+        draws,
+    )

@@ -1,0 +1,102 @@
+"""The one sentence that a recommendation ends with."""
+
+from keras_transfer.recommendation.copying import Copying
+from keras_transfer.recommendation.decision import Recommendation, points
+from keras_transfer.recommendation.told import Told
+from keras_transfer.recommendation.ways import FINE_TUNE, Choice, backbone
+
+
+def final_sentence(
+    found: Recommendation,
+    told: Told,
+    accuracies: dict[str, float],
+    copying: Copying | None,
+    last_layers: list[str],
+    cost_share: float | None,
+) -> str:
+    """Says what to do, how good it is, and at what price.
+
+    Args:
+        found: `Recommendation`.
+        told: `Told`, on test images.
+        accuracies: Dict from a name to its mean test accuracy: the chosen
+            one, fine-tuning everything and the frozen backbone, as far as
+            they were trained.
+        copying: `Copying`, or `None` where nothing is copied.
+        last_layers: List of strings, the last layer of every stage.
+        cost_share: Float, seconds of training over those of fine-tuning
+            everything; `None` if that was not trained.
+
+    Returns:
+        String, one sentence.
+    """
+    choice = Choice.named(found.chosen)
+    order = choice.order(last_layers)
+    parts = [
+        f"{order}: {100 * told.accuracy:.1f} % {points(told.low, told.high)} "
+        "on test"
+    ]
+    rule = backbone(len(last_layers))
+    rules = []
+    if FINE_TUNE.name in accuracies and choice != FINE_TUNE:
+        rules.append(
+            f"fine-tuning everything {100 * accuracies[FINE_TUNE.name]:.1f} %"
+        )
+    if rule.name in accuracies and choice != rule:
+        frozen = f"{100 * accuracies[rule.name]:.1f} %"
+        rules.append(f"the rule 'freeze the backbone' {frozen}")
+    if rules:
+        parts.append(", ".join(rules))
+    if cost_share is not None and choice != FINE_TUNE:
+        parts.append(
+            f"training costs {_percent(cost_share)} of fine-tuning everything"
+        )
+    if not found.can_tell:
+        parts.append(_open(found))
+    text = "; ".join(parts)
+    help_text = copying_text(copying)
+    if copying is None or not (copying.helps or copying.seems):
+        return f"{help_text}. If you use it all the same: {_lower(text)}."
+    return f"{text}; {_lower(help_text)}."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 else "less than 1 %"
+
+
+def _open(found: Recommendation) -> str:
+    text = f"{found.images} validation images cannot tell whether that is best"
+    if found.images_needed is not None:
+        return f"{text}, about {found.images_needed:,} would"
+    if found.seeds_needed is not None:
+        return f"{text}, about {found.seeds_needed:,} seeds would"
+    return f"{text}, and no number of them would at this tolerance"
+
+
+def _lower(text: str) -> str:
+    return text[0].lower() + text[1:]
+
+
+def copying_text(copying: Copying | None) -> str:
+    """Says whether copying helps.
+
+    Args:
+        copying: `Copying`, or `None` where the best copies nothing.
+    """
+    if copying is None:
+        return "Copying does not help: the network trained from nothing is best"
+    against = (
+        f"the same network with weights drawn anew reaches "
+        f"{100 * copying.fresh:.1f} %"
+    )
+    gap = (
+        f"{100 * copying.mean:+.1f} points {points(copying.low, copying.high)}"
+    )
+    if copying.helps:
+        return f"Copying is worth {gap}: {against}"
+    if copying.seems:
+        return (
+            f"Copying seems to be worth {gap}, which {copying.draws} networks "
+            f"drawn anew do not prove: {against}"
+        )
+    return f"Copying does not help: {against}, copied weights {gap}"

@@ -1,0 +1,231 @@
+"""A recommendation as one page that needs nothing from outside."""
+
+import base64
+from html import escape
+from pathlib import Path
+
+from keras_transfer.recommendation.scores import SCORES
+from keras_transfer.recommendation.ways import WAYS, Choice
+from keras_transfer.reports.html.frame import page
+from keras_transfer.reports.html.parts import table
+from keras_transfer.storage.files import write_atomically
+
+_PICTURE = ".picture { max-width: 100%; height: auto; background: #fff; }\n"
+
+
+def write_page(outcome: dict, figure: Path, path: Path) -> Path:
+    """Writes the page atomically.
+
+    Args:
+        outcome: Dict, as `recommendation.json` holds it.
+        figure: Path of its figure, an SVG.
+        path: Path.
+
+    Returns:
+        Path of the page.
+    """
+    write_atomically(path, html_page(outcome, figure.read_bytes()))
+    return path
+
+
+def html_page(outcome: dict, svg: bytes) -> str:
+    """Returns the page of a recommendation.
+
+    Args:
+        outcome: Dict, as `recommendation.json` holds it.
+        svg: Bytes, its figure.
+
+    Returns:
+        String, HTML.
+    """
+    title = f"keras_transfer: what to copy and freeze of {outcome['model']}"
+    body = [
+        f"<h1>{escape(title)}</h1>",
+        f"<p><strong>{escape(outcome['sentence'])}</strong></p>",
+        *_notes(outcome),
+        _paragraphs(outcome["sentences"]),
+        _figure(outcome, svg),
+        _candidates(outcome),
+        _test(outcome),
+        _stages(outcome),
+        _race(outcome),
+        _code(outcome),
+        _made(outcome),
+    ]
+    return page(title, body, _PICTURE, pictures=True)
+
+
+def _paragraphs(texts: list[str]) -> str:
+    return "".join(f"<p>{escape(text)}</p>" for text in texts)
+
+
+def _notes(outcome: dict) -> list[str]:
+    if not outcome["warnings"]:
+        return []
+    items = "".join(f"<li>{escape(t)}</li>" for t in outcome["warnings"])
+    return [f'<div class="warnings"><ul>{items}</ul></div>']
+
+
+def _figure(outcome: dict, svg: bytes) -> str:
+    data = base64.b64encode(svg).decode()
+    return (
+        "<section><h2>Accuracy and cost against the stage</h2>"
+        f'<img class="picture" alt="{escape(outcome["sentence"])}" '
+        f'src="data:image/svg+xml;base64,{data}"></section>'
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f}"
+
+
+def _candidates(outcome: dict) -> str:
+    header = ["candidate", "way", "stage", "rate", "validation %", "interval"]
+    header += ["loses at most", "seconds", "s an epoch", "trained parameters"]
+    header += ["memory, MB", "stored, MB"]
+    lines = []
+    for row in sorted(outcome["candidates"], key=lambda row: -row["accuracy"]):
+        mark = row["name"] == outcome["chosen"]
+        name = escape(row["name"])
+        epoch = row["seconds_per_epoch"]
+        lines.append(
+            [
+                f"<strong>{name}</strong>" if mark else name,
+                escape(row["title"]),
+                str(row["stage"]),
+                f"{row['rate']:g}" if row["rate"] else "",
+                _percent(row["accuracy"]),
+                f"{_percent(row['low'])} to {_percent(row['high'])}",
+                f"{100 * row['loss_high']:.1f} points",
+                f"{row['seconds']:.2f}",
+                "" if epoch is None else f"{epoch:.3f}",
+                f"{row['trainable']:,}",
+                f"{row['peak_bytes'] / 1e6:,.1f}",
+                f"{row['stored_bytes'] / 1e6:,.1f}",
+            ]
+        )
+    ways = "".join(
+        f"<li><b>{escape(way.name)}</b>: {escape(way.title)}</li>"
+        for way in WAYS
+    )
+    return (
+        "<section><h2>Candidates of the decision</h2>"
+        "<p>The deepest whose measured loss against the best is within "
+        f"{outcome['tolerance']:g} points is recommended. Accuracy is the "
+        f"mean of {outcome['seeds']} seeds on validation images; intervals "
+        "(95 %) hold for all candidates at once. Finalists were picked on "
+        "the same validation images, so their accuracies are slightly too "
+        "high; those on test images are not. Seconds are of a whole training "
+        "with its share of building, the one look at the images included. "
+        "Memory is an estimate: weights, gradients, two moments and the "
+        "activations of a batch.</p>"
+        f"{table(header, lines, 'nums', range(4, 12))}"
+        f"<ul>{ways}</ul></section>"
+    )
+
+
+def _test(outcome: dict) -> str:
+    test = outcome["test"]
+    lines = []
+    for name, accuracy in test["accuracies"].items():
+        gap = ""
+        if name in test["differences"]:
+            mean, low, high = test["differences"][name]
+            gap = f"{100 * mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+        interval = ""
+        if name == outcome["chosen"]:
+            interval = f"{_percent(test['low'])} to {_percent(test['high'])}"
+        lines.append([escape(name), _percent(accuracy), interval, gap])
+    copying = test["copying"]
+    if copying is not None:
+        gap = (
+            f"{100 * copying['mean']:+.1f} [{100 * copying['low']:+.1f}, "
+            f"{100 * copying['high']:+.1f}]"
+        )
+        lines.append(
+            [
+                "the same, weights drawn anew",
+                _percent(copying["fresh"]),
+                "",
+                gap,
+            ]
+        )
+    header = ["candidate", "test %", "95 % interval"]
+    header += ["recommended minus this, points"]
+    return (
+        "<section><h2>Told on test images, once</h2><p>They led to nothing "
+        "before. Intervals of differences hold for all rules at once; that "
+        "against weights drawn anew allows for the spread of one more "
+        f"draw.</p>{table(header, lines, 'nums', (1, 2, 3))}</section>"
+    )
+
+
+def _stages(outcome: dict) -> str:
+    names = list(outcome["scores"][0])
+    titles = {score.name: score.title for score in SCORES}
+    header = ["stage", "last layer", "parameters", "computation"]
+    header += [escape(titles.get(name, name)) for name in names]
+    lines = []
+    for stage, row in zip(outcome["stages"], outcome["scores"], strict=False):
+        share = stage["share"]
+        lines.append(
+            [
+                str(stage["stage"]),
+                escape(stage["last_layer"]),
+                f"{stage['parameters']:,}",
+                "" if share is None else f"{100 * share:.1f} %",
+                *(f"{row[name]:.3f}" for name in names),
+            ]
+        )
+    return (
+        "<section><h2>Scores of every stage</h2><p>Of training images alone, "
+        "on the output averaged over places; larger is better. LEEP knows no "
+        f"stages.</p>{table(header, lines, 'nums', range(2, len(header)))}"
+        "</section>"
+    )
+
+
+def _race(outcome: dict) -> str:
+    rows = sorted(
+        outcome["race"],
+        key=lambda row: (-row["epochs"], -(row["accuracy"] or 0)),
+    )
+    lines = [
+        [
+            escape(row["name"]),
+            escape(Choice.named(row["name"]).row.title),
+            f"{row['rate']:g}",
+            str(row["epochs"]),
+            "failed" if row["accuracy"] is None else _percent(row["accuracy"]),
+        ]
+        for row in rows
+    ]
+    out = outcome["left_out"]
+    note = f" No room in the budget for: {', '.join(out)}." if out else ""
+    header = ["candidate", "way", "rate", "epochs", "validation %"]
+    return (
+        "<section><h2>The race</h2><p>One seed; after each rung a third goes "
+        f"on.{escape(note)}</p><details><summary>{len(rows)} entrants"
+        f"</summary>{table(header, lines, 'nums', (2, 3, 4))}</details>"
+        "</section>"
+    )
+
+
+def _code(outcome: dict) -> str:
+    return (
+        "<section><h2>Code that trains it</h2><p>The trained network is "
+        "<code>recommended.keras</code> beside this page; its proof, in "
+        f"<code>proof.json</code>: {escape(outcome['proof'])}.</p>"
+        f'<code class="command">{escape(outcome["code"])}</code></section>'
+    )
+
+
+def _made(outcome: dict) -> str:
+    return (
+        "<section><h2>What it was made from</h2>"
+        f"<p>{escape(outcome['images'])}. Pixels: "
+        f"{escape(outcome['scaling'])}. Batches of {outcome['batch_size']}, "
+        f"{outcome['epochs']} epochs, Adam with a rate that falls as a "
+        "cosine; no augmentation. Frozen stages run in inference mode, their "
+        "dropout too.</p></section>"
+    )

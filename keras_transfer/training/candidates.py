@@ -1,0 +1,277 @@
+"""Trains one way of using a stage, with Keras's own `fit`.
+
+A network is built and compiled once for all rates and seeds: they start from
+the same copied weights, with what is new drawn from the seed.
+"""
+
+import math
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_transfer.datasets.batches import row_source
+from keras_transfer.models.fresh_weights import draw_anew
+from keras_transfer.models.heads import head_form
+from keras_transfer.models.layer_costs import unwrap
+from keras_transfer.models.model_graph import leaf_layers, read_graph
+from keras_transfer.models.parts import suffix
+from keras_transfer.models.stages import Stages
+from keras_transfer.recommendation.score_accuracy import Probe
+from keras_transfer.recommendation.ways import Choice
+from keras_transfer.specs.seeds import derive_seed
+from keras_transfer.training.candidate_networks import Task, build, set_head
+
+# Keras's 0.99 lags behind in runs of a few hundred steps.
+MOST_MOMENTUM = 0.9
+_BATCH = 64  # images of a prediction
+
+
+@keras.saving.register_keras_serializable("keras_transfer")
+class RatedAdam(keras.optimizers.Adam):
+    """Adam with a factor of the rate for each variable.
+
+    Args:
+        factors: Dict from the path of a variable to its factor; 1 for others.
+        **kwargs: Of `keras.optimizers.Adam`.
+    """
+
+    def __init__(self, factors=None, name="rated_adam", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.factors = dict(factors or {})
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self._rates = [self.factors.get(v.path, 1.0) for v in variables]
+
+    def update_step(self, gradient, variable, learning_rate):
+        factor = self._rates[self._get_variable_index(variable)]
+        super().update_step(gradient, variable, learning_rate * factor)
+
+    def get_config(self):
+        return {**super().get_config(), "factors": self.factors}
+
+
+class _Cosine(keras.callbacks.Callback):
+    """Lets the rate fall from its start to zero over a whole training."""
+
+    def __init__(self, rate: float, first: int, total: int):
+        super().__init__()
+        self.rate, self.step, self.total = rate, first, total
+
+    def on_train_batch_begin(self, batch, logs=None):
+        share = self.step / self.total
+        rate = self.rate * 0.5 * (1 + math.cos(math.pi * share))
+        self.model.optimizer.learning_rate.assign(rate)
+        self.step += 1
+
+
+class Candidate:
+    """One choice, built and compiled, to be trained at any rate and seed.
+
+    Args:
+        task: `Task`.
+        choice: `Choice`, one that is trained.
+        probe: `Probe` of the last stage before the classifier, for a choice
+            whose head starts as one. Defaults to `None`.
+    """
+
+    def __init__(self, task: Task, choice: Choice, probe: Probe | None = None):
+        self.task, self.choice, self.probe = task, choice, probe
+        self.target, self.proof = build(task, choice, seed=0)
+        self.stored = task.outputs.whole.get(choice.stage, {})
+        frozen = task.stages[choice.stage - 1] if choice.stage else None
+        self.part = self.target
+        if self.stored:
+            self.part = suffix(self.target, frozen)
+        for _, layer in leaf_layers(self.part):
+            norm = unwrap(layer)
+            kind = keras.layers.BatchNormalization
+            if isinstance(norm, kind) and norm.trainable:
+                norm.momentum = min(norm.momentum, MOST_MOMENTUM)
+        # Copies: what TensorFlow hands out changes with its variable.
+        self.start = [np.array(value) for value in self.part.get_weights()]
+        logits = head_form(self.target) == "logits"
+        self.part.compile(
+            RatedAdam(_factors(self.target, task.stages, choice)),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=logits),
+            jit_compile=False,
+        )
+        self.part.optimizer.build(self.part.trainable_variables)
+        self._forward = tf.function(
+            lambda batch: self.part(batch, training=False),
+            reduce_retracing=True,
+        )
+
+    def trace(self) -> None:
+        """Runs a step and a prediction, so that later ones only compute."""
+        self._fit(self._batches(0, 0, 1), 0, 1, 1, [])
+        part = "validation"
+        rows = tf.range(min(_BATCH, len(self.task.labels[part])))
+        self._forward(self._source(part)(tf.cast(rows, tf.int64)))
+
+    def reset(self, seed: int) -> None:
+        """Sets the network to the start of a seed.
+
+        Args:
+            seed: Integer, of what is new and of dropout.
+        """
+        self.part.set_weights(self.start)
+        stages = self.task.stages
+        stop = stages[-2].stop
+        if self.choice.row.above == "redrawn":
+            stop = (
+                stages[self.choice.stage - 1].stop if self.choice.stage else 0
+            )
+        draw_anew(self.target, stop, seed)
+        if self.probe is not None and self.choice.row.probe_first:
+            set_head(self.target, self.probe, self.task.classes)
+        for index, state in enumerate(self._generators()):
+            state.assign(
+                np.array([derive_seed(seed, index, "dropout"), 0], "uint32")
+            )
+        for variable in self.part.optimizer.variables:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+
+    def _generators(self) -> list:
+        known = {id(weight) for weight in self.part.weights}
+        return [v for v in self.part.variables if id(v) not in known]
+
+    def _state(self) -> list:
+        return [
+            *self.part.weights,
+            *self._generators(),
+            *self.part.optimizer.variables,
+        ]
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Returns all that further training starts from, as arrays."""
+        values = enumerate(self._state())
+        return {f"v{index}": np.array(v.numpy()) for index, v in values}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Sets the network to an earlier state.
+
+        Args:
+            state: Dict of `Candidate.state`.
+        """
+        for index, variable in enumerate(self._state()):
+            variable.assign(state[f"v{index}"])
+
+    def fit(self, rate: float, seed: int, start: int, stop: int) -> None:
+        """Trains from one epoch to another.
+
+        Args:
+            rate: Float, learning rate of the first step of epoch 0.
+            seed: Integer, of the order of images.
+            start: Integer, epochs trained already.
+            stop: Integer, epochs in all afterwards.
+        """
+        steps = self.task.steps
+        total = self.task.epochs * steps
+        self._fit(
+            self._batches(seed, start * steps, stop * steps),
+            start,
+            stop,
+            steps,
+            [
+                _Cosine(rate, start * steps, total),
+                keras.callbacks.TerminateOnNaN(),
+            ],
+        )
+
+    def _fit(self, batches, start, stop, steps, callbacks) -> None:
+        self.part.fit(
+            batches,
+            epochs=stop,
+            initial_epoch=start,
+            steps_per_epoch=steps,
+            shuffle=False,
+            verbose=0,
+            callbacks=callbacks,
+        )
+
+    def _batches(self, seed: int, first: int, last: int) -> tf.data.Dataset:
+        labels = tf.constant(self.task.labels["train"])
+        count = len(self.task.labels["train"])
+        size = min(self.task.batch_size, count)
+        fetch = self._source("train")
+        base = tf.constant(derive_seed(seed, "order"), tf.int64)
+
+        def batch(step):
+            # The order is a pure function of the seed and the epoch.
+            epoch, place = step // self.task.steps, step % self.task.steps
+            rows = tf.random.experimental.index_shuffle(
+                place * size + tf.range(size, dtype=tf.int64),
+                tf.stack([base, epoch]),
+                tf.constant(count - 1, tf.int64),
+            )
+            return fetch(rows), tf.gather(labels, rows)
+
+        options = tf.data.Options()
+        options.autotune.enabled = False  # stalls the end of every `fit`
+        steps = tf.data.Dataset.range(first, last)
+        return steps.map(batch).prefetch(2).with_options(options)
+
+    def _source(self, part: str) -> Callable:
+        if part in self.stored:
+            return row_source(self.stored[part])
+        fetch, scale = row_source(self.task.images[part]), self.task.scale
+        return lambda rows: scale(tf.cast(fetch(rows), tf.float32))
+
+    def right(self, part: str = "validation") -> np.ndarray | None:
+        """Tells which images are classified correctly.
+
+        Args:
+            part: String. Defaults to `"validation"`.
+
+        Returns:
+            Boolean array, or `None` if predictions are not finite.
+        """
+        labels = self.task.labels[part]
+        fetch, forward = self._source(part), self._forward
+        if self.stored and part not in self.stored:
+            forward = tf.function(
+                lambda batch: self.target(batch, training=False),
+                reduce_retracing=True,
+            )
+        rows = np.arange(len(labels))
+        found = [
+            forward(fetch(tf.constant(rows[i : i + _BATCH]))).numpy()
+            for i in range(0, len(rows), _BATCH)
+        ]
+        values = np.concatenate(found)
+        if not np.isfinite(values).all():
+            return None
+        return values.argmax(1) == labels
+
+
+def _factors(target, stages: Stages, choice: Choice) -> dict[str, float]:
+    """Factors of the learning rate by path; the classifier's is 1."""
+    decay = choice.row.rate_decay
+    if decay == 1:
+        return {}
+    number = {}
+    for stage, own in zip(stages, _layers_of(target, stages), strict=True):
+        for layer in own:
+            for weight in layer.weights:
+                number[weight.path] = decay ** (len(stages) - stage.index)
+    return number
+
+
+def _layers_of(target: keras.Model, stages: Stages) -> list[list]:
+
+    calls = list(read_graph(target).leaves())
+    starts = [0, *(stage.stop for stage in stages[:-1])]
+    stops = [*(stage.stop for stage in stages[:-1]), len(calls)]
+    return [
+        [
+            call.operation
+            for call in calls[start:stop]
+            if hasattr(call.operation, "weights")
+        ]
+        for start, stop in zip(starts, stops, strict=True)
+    ]

@@ -1,0 +1,365 @@
+"""The command `recommend`: mistakes in a sentence, nothing trained twice."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments.recommend.__main__ import main
+from experiments.recommend.images import load_folder
+from experiments.recommend.snippet import snippet
+from keras_transfer.errors import UserError
+from keras_transfer.recommendation.ways import choices
+from keras_transfer.reports.html.recommend_page import html_page
+from keras_transfer.reports.recommendation import write_figure
+
+ROOT = Path(__file__).resolve().parents[1]
+SIDE = 12
+COLOURS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200)}
+
+
+def write_images(folder, per_class=12, spread=60, colours=COLOURS):
+    """A folder of plain colours for each class, some brighter than others."""
+    rng = np.random.default_rng(0)
+    for name, colour in colours.items():
+        (folder / name).mkdir(parents=True)
+        for index in range(per_class):
+            shift = rng.integers(-spread, spread + 1) if spread else 0
+            pixels = np.clip(np.array(colour) + shift, 0, 255).astype(np.uint8)
+            picture = np.broadcast_to(pixels, (SIDE, SIDE, 3)).copy()
+            picture[0, 0] = index if spread else 0  # no two files are alike
+            Image.fromarray(picture).save(folder / name / f"{index}.png")
+    return str(folder)
+
+
+def write_model(path):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((SIDE, SIDE, 3)),
+            keras.layers.Rescaling(1 / 255, name="rescaling"),
+            keras.layers.Conv2D(4, 3, activation="elu", name="conv1"),
+            keras.layers.Conv2D(4, 3, activation="elu", name="conv2"),
+            keras.layers.GlobalAveragePooling2D(name="pool"),
+            keras.layers.Dense(5, name="logits"),
+        ]
+    )
+    model.save(path)
+    return str(path)
+
+
+def failure(capsys, *arguments):
+    assert main([str(a) for a in arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1 and "Traceback" not in captured.err
+    return captured.err
+
+
+def test_images_are_cut_and_limited_by_content(tmp_path):
+    folder = write_images(tmp_path / "images", per_class=20)
+    whole = load_folder(folder, (SIDE, SIDE), None)
+    few = load_folder(folder, (SIDE, SIDE), 4)
+    assert np.bincount(few.labels["train"]).tolist() == [4, 4, 4]
+    assert len(whole.labels["train"]) > 30
+    for part in ("validation", "test"):
+        np.testing.assert_array_equal(few.images[part], whole.images[part])
+    assert few.class_names == ["blue", "green", "red"]
+    assert few.key != whole.key
+    assert "3 classes, 12 train, " in few.describe()
+    assert "(4 to 4 training images a class)" in few.describe()
+
+
+def test_too_few_images_and_images_all_alike_are_told(tmp_path):
+    one = write_images(tmp_path / "one", per_class=1)
+    with pytest.raises(UserError, match="4 different ones.*: 1 of 'blue'"):
+        load_folder(one, (SIDE, SIDE), None)
+    grey = dict.fromkeys(COLOURS, (90, 90, 90))
+    alike = write_images(tmp_path / "alike", spread=0, colours=grey)
+    with pytest.raises(UserError, match="are the same picture"):
+        load_folder(alike, (SIDE, SIDE), None)
+    # Of the same pixels in other files.
+    for index, path in enumerate(sorted((tmp_path / "alike").rglob("*.png"))):
+        path.write_bytes(path.read_bytes() + bytes([index]))
+    with pytest.raises(UserError, match="are the same picture"):
+        load_folder(alike, (SIDE, SIDE), None)
+    # A class of one picture, twelve times.
+    copies = write_images(tmp_path / "copies", spread=0)
+    with pytest.raises(UserError, match="4 different ones.*: 1 of 'blue'"):
+        load_folder(copies, (SIDE, SIDE), None)
+
+
+def test_mistakes_are_told_before_anything_is_loaded(tmp_path, capsys):
+    text = failure(capsys, "--images", tmp_path / "absent")
+    assert "absent" in text
+    (tmp_path / "one" / "cat").mkdir(parents=True)
+    Image.new("RGB", (9, 9)).save(tmp_path / "one" / "cat" / "a.png")
+    text = failure(capsys, "--images", tmp_path / "one")
+    assert "Received: 1 such folders" in text
+    text = failure(capsys, "--budget", "soon")
+    assert "Expected `--budget` as a time such as 90s, 20m or 1.5h" in text
+
+
+def test_models_and_budgets_that_will_not_do(tmp_path, capsys):
+    images = write_images(tmp_path / "images")
+    logs = "--log-dir", tmp_path / "logs", "--images", images
+    damaged = tmp_path / "damaged.keras"
+    damaged.write_bytes(b"PK no model")
+    text = failure(capsys, *logs, "--model", damaged)
+    assert "damaged.keras is not a `.keras` file" in text
+    text = failure(capsys, *logs, "--model", tmp_path / "no.keras")
+    assert "no.keras does not exist" in text
+    model = write_model(tmp_path / "model.keras")
+    text = failure(capsys, *logs, "--model", model, "--budget", "0.1s")
+    assert "Expected a `--budget` for at least one candidate: the ch" in text
+    text = failure(capsys, *logs, "--model", model, "--image-size", 32)
+    assert "needs images of 12 x 12 px" in text
+    text = failure(capsys, "--model", model, "--log-dir", tmp_path / "logs")
+    assert "Expected `--images`, a folder of images" in text
+
+
+def test_the_plan_trains_nothing(tmp_path, capsys):
+    images = write_images(tmp_path / "images")
+    model = write_model(tmp_path / "model.keras")
+    arguments = ["--images", images, "--model", model, "--plan"]
+    assert main([*arguments, "--log-dir", str(tmp_path / "logs")]) == 0
+    text = capsys.readouterr().out
+    assert "truncated@2" in text and "linear probe" in text
+    assert re.search(r"race: \d+ entrants, cut to a third after epochs", text)
+    assert not list((tmp_path / "logs").rglob("trials/*.json"))
+
+
+def test_pixels_of_another_range_are_told(tmp_path):
+    import keras
+
+    from experiments.recommend.settings import Options
+    from experiments.recommend.source import open_model, range_warning
+
+    inputs = keras.Input((SIDE, SIDE, 3))
+    norm = keras.layers.BatchNormalization()
+    x = norm(inputs)
+    outputs = keras.layers.Dense(2)(keras.layers.Flatten()(x))
+    model = keras.Model(inputs, outputs)
+    # Trained on pixels of -1 to 1.
+    norm.moving_variance.assign(np.full(3, 0.25))
+    path = str(tmp_path / "model.keras")
+    model.save(path)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (20, SIDE, SIDE, 3)).astype(np.uint8)
+    asked = open_model(Options(model=path))
+    text = range_warning(asked, images)
+    assert "seems to take pixels of another range" in text
+    assert "try `pixel_range` -1 1" in text
+    given = open_model(Options(model=path, pixel_range=(-1.0, 1.0)))
+    assert range_warning(given, images) is None
+    np.testing.assert_allclose(given.scale(np.array([0.0, 255.0])), [-1, 1])
+
+
+def test_help_and_import_need_no_tensorflow():
+    lines = [
+        "import sys",
+        "from experiments.recommend.__main__ import main",
+        "try:",
+        "    main(['--help'])",
+        "except SystemExit as done:",
+        "    assert done.code == 0",
+        "assert 'tensorflow' not in sys.modules, 'tensorflow'",
+        "assert 'keras' not in sys.modules, 'keras'",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert "--tolerance" in done.stdout
+
+
+OUTCOME = {
+    "sentence": "Freeze <all>.",
+    "sentences": ["kept@1 loses nothing."],
+    "chosen": "kept@1",
+    "model": "a.keras",
+    "model_path": "a.keras",
+    "open_size": True,
+    "scaling": "keras.applications.vgg16.preprocess_input",
+    "images": "shapes",
+    "folder": "pictures",
+    "tolerance": 1.0,
+    "epochs": 9,
+    "batch_size": 8,
+    "image_size": [32, 32],
+    "seeds": 2,
+    "left_out": ["kept@2"],
+    "warnings": ["a <b> note"],
+    "stages": [
+        {"stage": i, "last_layer": f"layer{i}", "parameters": 5, "share": None}
+        for i in (1, 2, 3)
+    ],
+    "scores": [{"linear_probe": 0.5}, {"linear_probe": 0.75}],
+    "candidates": [
+        {
+            "name": name,
+            "way": name.split("@")[0],
+            "title": name,
+            "stage": stage,
+            "rate": 0.001,
+            "accuracy": accuracy,
+            "low": accuracy - 0.1,
+            "high": accuracy + 0.1,
+            "loss_high": 0.05,
+            "seconds": 3.0,
+            "seconds_per_epoch": None,
+            "trainable": 1000,
+            "peak_bytes": 2_000_000,
+            "stored_bytes": 0,
+        }
+        for name, stage, accuracy in (
+            ("kept@1", 1, 0.8),
+            ("finetuned", 0, 0.7),
+            ("truncated@2", 2, 0.6),
+        )
+    ],
+    "race": [
+        {
+            "name": "redrawn@1",
+            "way": "redrawn",
+            "stage": 1,
+            "rate": 0.01,
+            "epochs": 3,
+            "accuracy": None,
+        }
+    ],
+    "test": {
+        "low": 0.7,
+        "high": 0.9,
+        "accuracies": {"kept@1": 0.8, "finetuned": 0.75},
+        "differences": {"finetuned": [0.05, -0.01, 0.11]},
+        "copying": {"fresh": 0.3, "mean": 0.5, "low": 0.4, "high": 0.6},
+    },
+    "proof": "6 tensors: 6 copied",
+    "code": "import keras",
+}
+
+
+def test_the_page_needs_nothing_from_outside_and_escapes(tmp_path):
+    paths = write_figure(OUTCOME, tmp_path / "figure")
+    assert [path.suffix for path in paths] == [".svg", ".png"]
+    svg = paths[0].read_text()
+    for label in ("accuracy on validation", "training, whole (seconds)"):
+        assert label in svg
+    html = html_page(OUTCOME, paths[0].read_bytes())
+    assert "Freeze &lt;all&gt;." in html and "<all>" not in html
+    assert "a &lt;b&gt; note" in html
+    assert "+5.0 [-1.0, +11.0]" in html and "+50.0 [+40.0, +60.0]" in html
+    assert "<strong>kept@1</strong>" in html and "failed" in html
+    assert not re.search(r'(src|href)="(?!data:|#)', html)
+    assert "img-src data:" in html
+
+
+@pytest.mark.parametrize("choice", choices(3), ids=lambda c: c.name)
+def test_the_code_of_every_way_is_python(choice):
+    code = snippet(OUTCOME, choice, 0.001)
+    compile(code, "recommended.py", "exec")
+    assert ("copy_first_layers" in code) == (choice.name != "redrawn@0")
+    assert "keras.applications.vgg16.preprocess_input(x" in code
+    assert "with_image_size(source, size)" in code
+
+
+def arguments_of(tmp_path, model, images, **more):
+    found = ["--model", model, "--images", images, "--log-dir", tmp_path]
+    found += ["--epochs", "4", "--seeds", "2", "--budget", "1h"]
+    for name, value in more.items():
+        found += [f"--{name}", value]
+    return [str(value) for value in found]
+
+
+def rows_of(log_dir):
+    rows = {}
+    for path in log_dir.rglob("trials/*.json"):
+        row = json.loads(path.read_text())
+        seconds = row.pop("seconds")
+        rows[path.name] = row, seconds, path.stat().st_mtime_ns
+    return rows
+
+
+@pytest.mark.slow
+def test_killed_and_started_again_it_trains_nothing_twice(tmp_path, capsys):
+    images = write_images(tmp_path / "images", per_class=20)
+    model = write_model(tmp_path / "model.keras")
+    logs, other = tmp_path / "logs", tmp_path / "other"
+    command = [sys.executable, "-m", "experiments.recommend"]
+    command += arguments_of(logs, model, images)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    while len(rows_of(logs)) < 7:
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    first = rows_of(logs)
+    assert not list(logs.rglob("recommendation.json"))
+    assert main(command[3:]) == 0
+    again = rows_of(logs)
+    assert set(first) < set(again)
+    # The very files: none was trained again.
+    assert {name: again[name] for name in first} == first
+    assert main(arguments_of(other, model, images)) == 0
+    whole = rows_of(other)
+    assert {n: row for n, (row, *_) in whole.items()} == {
+        n: row for n, (row, *_) in again.items()
+    }
+    sentences = [
+        json.loads(next(place.rglob("recommendation.json")).read_text())
+        for place in (logs, other)
+    ]
+    assert sentences[0]["chosen"] == sentences[1]["chosen"]
+    assert sentences[0]["test"] == sentences[1]["test"]
+    # A third time nothing is trained, and the same is said.
+    assert main(arguments_of(logs, model, images)) == 0
+    assert rows_of(logs) == again
+
+
+@pytest.mark.slow
+def test_the_demonstration_ends_in_the_sentence_and_its_code_runs(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-m", "experiments.recommend", "--log-dir", tmp_path],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    last = run.stdout.strip().splitlines()[-1]
+    assert "% [" in last and "on test" in last and "copying is worth" in last
+    files = dict(
+        line.split(": ", 1)
+        for line in run.stdout.splitlines()
+        if line.startswith(("figure: ", "model: ", "code: ", "page: "))
+    )
+    assert all(Path(path).is_file() for path in files.values())
+    proof = Path(files["model"]).with_name("proof.json")
+    assert "unchanged bit by bit" in json.loads(proof.read_text())["summary"]
+    code = subprocess.run(
+        [sys.executable, files["code"]],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    told = float(re.search(r"test accuracy ([\d.]+) %", code.stdout)[1])
+    outcome = json.loads(
+        Path(files["model"]).with_name("recommendation.json").read_text()
+    )
+    assert told == pytest.approx(100 * outcome["test"]["accuracy"], abs=8)

@@ -1,0 +1,245 @@
+"""Ways, the race's order and final, trials, settings: plain numbers."""
+
+import math
+
+import numpy as np
+import pytest
+
+from experiments.recommend.race import (
+    Runner,
+    choose_final,
+    plan_of,
+)
+from experiments.recommend.settings import Options, epochs_of
+from experiments.recommend.trials import States, Trial, Trials, trial_of
+from keras_transfer.errors import UserError
+from keras_transfer.recommendation.copying import compare_with_fresh
+from keras_transfer.recommendation.decision import Candidate, decide
+from keras_transfer.recommendation.sentence import (
+    copying_text,
+    final_sentence,
+)
+from keras_transfer.recommendation.told import tell
+from keras_transfer.recommendation.ways import (
+    Choice,
+    backbone,
+    choices,
+    starting_order,
+)
+from keras_transfer.reports.recommendation import pareto_front
+
+LAYERS = ["conv1", "conv2", "head"]
+
+
+def names(found):
+    return [choice.name for choice in found]
+
+
+def test_every_way_at_every_stage_it_is_possible_at():
+    assert names(choices(3)) == [
+        "truncated@1",
+        "truncated@2",
+        "kept@1",
+        "redrawn@0",
+        "redrawn@1",
+        "finetuned",
+        "lp_ft",
+        "decayed",
+    ]
+    assert all(Choice.named(c.name) == c for c in choices(12))
+    with pytest.raises(UserError, match="nothing to freeze"):
+        choices(1)
+    with pytest.raises(UserError, match="Received: 'half@2'"):
+        Choice.named("half@2")
+
+
+def test_what_to_do_is_said_with_the_layer():
+    text = Choice("kept", 2).order(LAYERS)
+    assert text == "Freeze up to `conv2` (stage 2 of 3) and train the rest"
+    assert Choice("redrawn").order(LAYERS).startswith("Copy nothing")
+    assert backbone(3) == Choice("truncated", 2)
+
+
+def test_the_race_starts_with_fine_tuning_and_the_best_probes():
+    order = starting_order(choices(5), [0.1, 0.9, 0.5, 0.2])
+    assert names(order) == [
+        "finetuned",
+        "kept@2",
+        "lp_ft",
+        "redrawn@2",
+        "decayed",
+        "kept@3",
+        "redrawn@3",
+        "kept@1",
+        "redrawn@1",
+        "redrawn@0",
+    ]
+
+
+RUNNERS = [
+    Runner(Choice("finetuned"), 0.1, seconds=2.0, start=0.0),
+    Runner(Choice("kept", 1), 0.1, seconds=1.0, start=0.0),
+    Runner(Choice("kept", 1), 0.2, seconds=1.0, start=0.0),
+    Runner(Choice("kept", 2), 0.1, seconds=1.0, start=0.0),
+]
+
+
+def raced(accuracies, since, epochs):
+    return [
+        Trial(
+            r.choice.name,
+            r.rate,
+            0,
+            since,
+            epochs,
+            a,
+            (epochs - since) * r.seconds,
+            "1" * 4,
+        )
+        for r, a in zip(RUNNERS, accuracies, strict=True)
+    ]
+
+
+def test_the_final_has_the_winner_and_fine_tuning_within_the_budget():
+    trials = raced([0.5, 0.9, 0.8, 0.7], 0, 1)
+    trials += raced([0.5, 0.9, 0.8, 0.7], 1, 3)[1:3]
+    plan = plan_of(RUNNERS, trials, 100.0, 9)
+    assert plan.rungs == (1, 3, 9)
+    assert plan.ranking[0] == "kept@1 at 0.1"
+    # A whole training of the final is no step of the race.
+    whole = raced([1.0, 1.0, 1.0, 1.0], 0, 9)
+    assert plan_of(RUNNERS, trials + whole, 100.0, 9) == plan
+    # 3 twins and 3 seeds of 9 s, 3 of fine-tuning's 18 s, 3 of 9 s: 135 s.
+    args = RUNNERS, plan, trials
+    final = choose_final(*args, 135.0, 3, 9)
+    chosen = [(r.choice.name, r.rate) for r in final.runners]
+    assert chosen == [("kept@1", 0.1), ("finetuned", 0.1), ("kept@2", 0.1)]
+    assert (final.seeds, final.left_out) == (3, ())
+    less = choose_final(*args, 134.0, 3, 9)
+    assert (less.seeds, less.left_out) == (3, ("kept@2",))
+    # 27 s of twins and 27 s a seed of both: two seeds in 81 s.
+    assert choose_final(*args, 81.0, 3, 9).seeds == 2
+    assert choose_final(*args, 1.0, 3, 9).seeds == 1
+
+
+def test_a_training_that_failed_is_not_in_the_final():
+    trials = raced([math.nan, 0.9, 0.8, 0.7], 0, 1)
+    plan = plan_of(RUNNERS, trials, 100.0, 9)
+    final = choose_final(RUNNERS, plan, trials, 1000.0, 2, 9)
+    assert "finetuned" not in [r.choice.name for r in final.runners]
+
+
+def test_trials_are_found_again_and_damaged_ones_are_not(tmp_path):
+    trials = Trials(tmp_path, images=4)
+    right = np.array([True, False, True, True])
+    trials.add(trial_of("kept@1", 0.1, 0, (0, 3), 1.5, right))
+    trials.add(trial_of("kept@1", 0.1, 0, (3, 9), 1.5, None))
+    again = Trials(tmp_path, images=4)
+    assert again.get("kept@1", 0.1, 0, 3).accuracy == 0.75
+    assert again.get("kept@1", 0.1, 0, 3).correct().tolist() == right.tolist()
+    assert math.isnan(again.get("kept@1", 0.1, 0, 9).accuracy)
+    assert Trials(tmp_path, images=5).get("kept@1", 0.1, 0, 3) is None
+    for path in tmp_path.glob("*003.json"):
+        path.write_text(path.read_text()[:40])
+    assert Trials(tmp_path, images=4).get("kept@1", 0.1, 0, 3) is None
+
+
+def test_a_state_is_of_its_epochs_and_others_can_be_dropped(tmp_path):
+    states = States(tmp_path)
+    for name in ("a", "b"):
+        states.save(name, 0, 3, {"v0": np.arange(3.0)})
+    assert states.load("a", 0, 3)["v0"].tolist() == [0, 1, 2]
+    assert states.load("a", 0, 2) is None
+    assert states.load("a", 1, 3) is None
+    states.keep(["b"])
+    assert states.load("a", 0, 3) is None
+    assert states.load("b", 0, 3) is not None
+
+
+def shares(rates, images=200):
+    return np.array([np.arange(images) < round(r * images) for r in rates])
+
+
+def test_copying_helps_beyond_the_spread_of_draws():
+    found = compare_with_fresh(shares([0.9, 0.9]), shares([0.5, 0.52, 0.48]))
+    assert found.helps
+    assert found.mean == pytest.approx(0.4)
+    # Draws of 50, 60 and 70 % spread by 10 points: one more draw may well
+    # reach 75 %.
+    found = compare_with_fresh(shares([0.75, 0.75]), shares([0.5, 0.6, 0.7]))
+    assert found.mean == pytest.approx(0.15) and not found.helps
+    assert not compare_with_fresh(shares([0.9]), shares([0.5])).helps
+    # Two draws of 40 and 60 % do not prove 95 % to be another thing.
+    found = compare_with_fresh(shares([0.95]), shares([0.4, 0.6]))
+    assert found.seems and not found.helps
+    assert "which 2 networks drawn anew do not prove" in copying_text(found)
+
+
+def test_one_more_random_draw_is_rarely_said_to_help():
+    rng = np.random.default_rng(0)
+    wrong = 0
+    for _ in range(400):
+        rates = rng.normal(0.6, 0.05, 4)
+        drawn = rng.random((4, 300)) < rates[:, None]
+        copied = np.repeat(drawn[:1], 2, axis=0)
+        wrong += compare_with_fresh(copied, drawn[1:]).helps
+    assert wrong / 400 <= 0.05  # one side of 95 %
+
+
+def test_the_sentence_has_accuracy_rules_price_and_doubt():
+    parts = [Candidate("finetuned", 0, 9.0), Candidate("kept@1", 1, 3.0)]
+    correct = shares([0.9, 0.895], 1000)[:, None]
+    found = decide(parts, correct, 0.05)
+    told = tell(
+        ["kept@1", "finetuned", "truncated@2"],
+        "kept@1",
+        shares([0.9, 0.92, 0.8], 1000)[:, None],
+    )
+    accuracies = {"kept@1": 0.9, "finetuned": 0.92, "truncated@2": 0.8}
+    copying = compare_with_fresh(shares([0.9]), shares([0.5, 0.5]))
+    text = final_sentence(found, told, accuracies, copying, LAYERS, 1 / 3)
+    assert text.startswith(
+        "Freeze up to `conv1` (stage 1 of 3) and train the rest: 90.0 % [88."
+    )
+    assert "fine-tuning everything 92.0 %, the rule 'freeze the backbone' " in (
+        text
+    )
+    assert "training costs 33 % of fine-tuning everything" in text
+    assert "copying is worth +40.0 points" in text
+    assert "cannot tell" not in text
+    # 20 images, and copies no better than draws.
+    found = decide(parts, shares([0.9, 0.9], 20)[:, None], 0.01)
+    same = compare_with_fresh(shares([0.5]), shares([0.5, 0.5]))
+    text = final_sentence(found, told, accuracies, same, LAYERS, None)
+    assert text.startswith("Copying does not help: the same network with")
+    assert "20 validation images cannot tell whether that is best" in text
+
+
+def test_the_front_is_what_nothing_beats():
+    assert pareto_front([(1, 0.5), (2, 0.4), (3, 0.9), (1, 0.6)]) == [3, 2]
+
+
+@pytest.mark.parametrize(
+    "change, text",
+    [
+        ({"budget": "soon"}, "Expected `budget` as a time such as 90s"),
+        ({"budget": "0m"}, "Expected `budget` as a time"),
+        ({"tolerance": -1.0}, "Expected `tolerance` in points from 0 to 100"),
+        ({"seeds": 0}, "Expected `seeds` of at least 1"),
+        ({"images_per_class": 1}, "`images_per_class` of at least 2"),
+        ({"rates": (0.1, 0.1)}, "`rates` that are positive and distinct"),
+        ({"rates": ()}, "`rates` that are positive and distinct"),
+        ({"store_gigabytes": math.nan}, "`store_gigabytes` of 0 or more"),
+    ],
+)
+def test_settings_that_no_run_can_have(change, text):
+    with pytest.raises(UserError, match=text):
+        Options(**change).check()
+
+
+def test_budgets_have_units_and_epochs_follow_from_steps():
+    assert Options(budget="90").seconds() == 90
+    assert Options(budget="1.5h").seconds() == 5400
+    assert epochs_of(Options(), 12) == 34  # 34 x 12 = 408 steps
+    assert epochs_of(Options(), 1000) == 10
+    assert epochs_of(Options(epochs=3), 12) == 3
