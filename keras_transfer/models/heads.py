@@ -45,6 +45,7 @@ def new_head(
     *,
     seed: int | None = None,
     dropout: float | None = None,
+    logits: bool = False,
 ) -> keras.Model:
     """Returns a copy of a model with a new classifier.
 
@@ -63,6 +64,8 @@ def new_head(
         seed: Integer, of the new weights. Defaults to `None`, a random one.
         dropout: Float in [0, 1), a dropout of its own before the new
             classifier. Defaults to `None`: only what the model has.
+        logits: Boolean, whether the new classifier puts out logits whatever
+            the old one did. Defaults to `False`.
 
     Returns:
         Keras model, not compiled.
@@ -94,7 +97,8 @@ def new_head(
     features = _without_classifier(graph, leaves, form)
     body = _copy(features)
     name = leaves[_last_start(leaves)].name if form else "head"
-    more = _head_layers(body, num_classes, form, seed, dropout, name)
+    wanted = "logits" if logits and form else form
+    more = _head_layers(body, num_classes, wanted, seed, dropout, name)
     return _stack(model, body, more)
 
 

@@ -5,7 +5,11 @@ import keras
 import numpy as np
 
 from keras_transfer.errors import NetworkFailed
-from keras_transfer.models.archives import check_archive
+from keras_transfer.models.archives import (
+    ANY_MODEL,
+    OWN_NETWORK,
+    check_archive,
+)
 from keras_transfer.storage.files import (
     file_sha256,
     temporary_beside,
@@ -55,7 +59,8 @@ def load_model(network: NetworkFolder) -> keras.Sequential:
             f"{network.model_path} is not the network that was trained: its "
             "checksum differs. Delete the folder to train it again."
         )
-    check_archive(network.model_path)
+    registered = network.spec.model.content is not None
+    check_archive(network.model_path, ANY_MODEL if registered else OWN_NETWORK)
     return keras.saving.load_model(
         network.model_path, compile=False, safe_mode=True
     )

@@ -9,23 +9,7 @@ import dataclasses
 
 from keras_transfer.specs.architectures import LayerRow, _window, layer_rows
 from keras_transfer.specs.network import NetworkSpec
-
-
-@dataclasses.dataclass(frozen=True)
-class LayerCost:
-    """Cost of one layer an image.
-
-    Args:
-        name: String.
-        parameters: Integer.
-        flops: Integer, operations of the forward pass.
-        outputs: Integer, values that it hands on, after its pooling.
-    """
-
-    name: str
-    parameters: int
-    flops: int
-    outputs: int
+from keras_transfer.specs.registered import LayerCost, recall
 
 
 def layer_costs(
@@ -59,8 +43,28 @@ def layer_costs(
             size = _window(size, row.pool, 2, row.pool_padding)
         channels = row.units
         outputs = size**2 * channels
-        costs.append(LayerCost(row.name, parameters, flops, outputs))
+        draws = row.dropout > 0
+        costs.append(LayerCost(row.name, parameters, flops, outputs, draws))
     return tuple(costs)
+
+
+def network_costs(spec: NetworkSpec, num_classes: int) -> tuple[LayerCost, ...]:
+    """Counts what each layer or stage of a network costs an image.
+
+    Args:
+        spec: `NetworkSpec`.
+        num_classes: Integer, classes of its target.
+
+    Returns:
+        Tuple of `LayerCost`, the last one of what is always new.
+
+    Raises:
+        UserError: If the model is unknown.
+    """
+    if spec.model.content is not None:
+        found = recall(spec.model, spec.data.crop)
+        return found.all_costs(num_classes)
+    return layer_costs(layer_rows(spec.model, num_classes), spec.data.crop)
 
 
 def training_flops(costs: tuple[LayerCost, ...], frozen: int = 0) -> int:
@@ -176,12 +180,16 @@ def weigh_reuse(spec: NetworkSpec, num_classes: int, counts: Counts) -> Reuse:
     """
     if spec.mode != "frozen" or not spec.n or spec.data.views is None:
         return NO_REUSE
-    rows = layer_rows(spec.model, num_classes)
+    costs = network_costs(spec, num_classes)
     # Dropout draws anew at every step, so layers above it cannot be stored.
+    # Where it stands in a stage is known of our own networks: at its end.
+    ours = spec.model.content is None
     layers = next(
-        (i + 1 for i, row in enumerate(rows[: spec.n]) if row.dropout), spec.n
+        (i + ours for i, cost in enumerate(costs[: spec.n]) if cost.draws),
+        spec.n,
     )
-    costs = layer_costs(rows, spec.data.crop)
+    if not layers:
+        return NO_REUSE
     width = 2 if spec.model.precision == "bfloat16" else 4
     size = width * costs[layers - 1].outputs
     flops = sum(cost.flops for cost in costs[:layers])

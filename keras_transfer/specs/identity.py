@@ -15,6 +15,8 @@ _CAME_LATER = (
     ("data", "halves"),
     ("data", "channels"),
     ("model", "norm_momentum"),
+    ("model", "content"),
+    ("model", "cuts"),
     (None, "initialization"),
     (None, "target_images"),
     (None, "draw"),

@@ -10,8 +10,10 @@ from keras_transfer.errors import UserError
 from keras_transfer.specs import treatments
 from keras_transfer.specs.identity import hash_network, to_dict
 from keras_transfer.specs.origins import (
+    ABOVE,
     Copied,
     Origin,
+    Pretrained,
     Random,
     Scratch,
     check_among,
@@ -37,9 +39,9 @@ class NetworkSpec:
         target: String, half `"A"` or `"B"` that the network is trained on, or
             `"all"` classes.
         base: String or `None`, half whose base network gives the first `n`
-            layers; `"random"` for layers left untrained; `None` for a base
-            network.
-        n: Integer, number of layers copied, 1 to 7; 0 for a base network.
+            layers; `"random"` for layers left untrained, `"pretrained"` for
+            the stages of a registered model; `None` for a base network.
+        n: Integer, number of layers copied, 1 to `top`; 0 for a base network.
         mode: String, `"frozen"` or `"finetuned"`.
         seed: Integer, of initial weights, dropout, data order, augmentation.
         initialization: String or `None`, how random layers are drawn:
@@ -81,6 +83,11 @@ class NetworkSpec:
         return origin_of(
             self.base, self.n, self.mode, self.initialization, self.preserved
         )
+
+    @property
+    def top(self) -> int:
+        """Number of layers or stages below the last, which is always new."""
+        return ABOVE if self.model.cuts is None else len(self.model.cuts)
 
     @property
     def is_base(self) -> bool:
@@ -171,6 +178,26 @@ class NetworkSpec:
         )
 
 
+def _check_model(spec: NetworkSpec) -> None:
+    registered = (spec.model.content, spec.model.cuts, spec.data.mean)
+    if spec.model.content is None:
+        fits = registered == (None, None, registered[2])
+        fits = fits and registered[2] != "model"
+        fits = fits and not isinstance(spec.origin, Pretrained)
+    else:
+        fits = bool(spec.model.cuts) and spec.data.mean == "model"
+        fits = fits and isinstance(spec.origin, Scratch | Pretrained)
+        fits = fits and spec.n <= spec.top
+    if not fits:
+        raise UserError(
+            "Expected `content`, `cuts` and `mean` 'model' of a registered "
+            "model, whose networks copy `n` of its stages below the last or "
+            "none, and none of these of an 8-layer network. Received: "
+            f"content={spec.model.content!r}, cuts={spec.model.cuts!r}, "
+            f"mean={spec.data.mean!r}, base={spec.base!r}, n={spec.n}."
+        )
+
+
 def _check_spec(spec: NetworkSpec) -> None:
     check_dataset_name(spec.data.name)
     check_among("target", spec.target, ("A", "B", "all"))
@@ -183,6 +210,7 @@ def _check_spec(spec: NetworkSpec) -> None:
             check_count(field, value, lowest)
     check_count("split", spec.data.split, 0)
     origin = spec.origin
+    _check_model(spec)
     if isinstance(origin, Scratch) and spec.base_solver is not None:
         raise UserError(
             "Expected no `initialization`, `preserved` or `base_solver` of a "
@@ -226,9 +254,12 @@ def from_dict(values: dict) -> NetworkSpec:
             data["halves"] = tuple(map(tuple, data["halves"]))
         if rest.get("base_solver") is not None:
             rest["base_solver"] = SolverSpec(**rest["base_solver"])
+        model = dict(values["model"])
+        if model.get("cuts") is not None:
+            model["cuts"] = tuple(model["cuts"])
         spec = NetworkSpec(
             data=DataSpec(**data),
-            model=ModelSpec(**values["model"]),
+            model=ModelSpec(**model),
             solver=SolverSpec(**values["solver"]),
             **rest,
         )

@@ -19,6 +19,7 @@ ABOVE = len(LAYER_NAMES) - 1  # the last layer fits its own classes
 MODES = ("frozen", "finetuned")
 INITIALIZATIONS = ("he", "gaussian", "mean-var")
 ALL = "all"  # of `kept`: every layer above the first n
+PRETRAINED = "pretrained"  # of `base`: a registered model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +91,36 @@ class Random:
         _check_layers(self)
 
 
-Origin = Scratch | Copied | Random
+@dataclasses.dataclass(frozen=True)
+class Pretrained:
+    """The first `n` stages are those of a registered model.
+
+    Args:
+        n: Integer, at least 1.
+        mode: String, `"frozen"` or `"finetuned"`.
+        kept: String, `"all"` if every stage above the first `n` frozen ones
+            is copied too, and fine-tuned. Defaults to `None`.
+
+    Raises:
+        UserError: If there is no such network.
+    """
+
+    n: int
+    mode: str = "frozen"
+    kept: str | None = None
+
+    def __post_init__(self):
+        check_among("mode", self.mode, MODES)
+        check_count("n", self.n, 1)
+        check_among("preserved", self.kept, (None, ALL))
+        if self.kept is not None and self.mode != "frozen":
+            raise UserError(
+                "Expected `preserved` stages above frozen ones. Received: "
+                f"mode={self.mode!r}, preserved={self.kept!r}."
+            )
+
+
+Origin = Scratch | Copied | Random | Pretrained
 
 
 def origin_of(
@@ -103,19 +133,20 @@ def origin_of(
     """Reads an origin from the flat settings of a network.
 
     Args:
-        base: String or `None`, a half, `"random"`, or `None` for scratch.
+        base: String or `None`, a half, `"random"`, `"pretrained"`, or `None`
+            for scratch.
         n: Integer, layers that are copied or random.
         mode: String, `"frozen"` or `"finetuned"`.
         initialization: String or `None`, of random layers.
         preserved: Integer, `"all"` or `None`, copied layers above.
 
     Returns:
-        `Scratch`, `Copied` or `Random`.
+        `Scratch`, `Copied`, `Random` or `Pretrained`.
 
     Raises:
         UserError: If a value is unknown or fits no network.
     """
-    check_among("base", base, (None, *HALVES, "random"))
+    check_among("base", base, (None, *HALVES, "random", PRETRAINED))
     check_among("mode", mode, MODES)
     check_among("initialization", initialization, (None, *INITIALIZATIONS))
     check_count("n", n, 0)
@@ -141,6 +172,8 @@ def origin_of(
                 "Expected an `initialization` only of `base` 'random'. "
                 f"{received}"
             )
+        if base == PRETRAINED:
+            return Pretrained(n, mode, preserved)
         return Copied(base, n, mode, preserved)
     if initialization is None or mode != "frozen" or preserved is not None:
         raise UserError(

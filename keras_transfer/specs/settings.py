@@ -28,7 +28,8 @@ class DataSpec:
         halves: Pair of tuples of class indices, A and B, or `None` for the
             random halves of `split`.
         mean: String, `"base"` to subtract the mean image of the base's
-            training half (as the authors did) or `"target"`.
+            training half (as the authors did), `"target"`, or `"model"` for
+            pixels of 0 to 255 as they are: the model scales them.
         scale: Float, factor of the images after the mean is subtracted.
         channels: String or `None`, `"bgr"` for the authors' order of blue,
             green and red; `None` for red, green and blue, as TFDS has them.
@@ -50,10 +51,10 @@ class DataSpec:
 
 @dataclasses.dataclass(frozen=True)
 class ModelSpec:
-    """An 8-layer network.
+    """An 8-layer network, or any Keras model that was registered.
 
     Args:
-        name: String, `"cnn8"` or `"caffenet"`.
+        name: String, `"cnn8"` or `"caffenet"`, or a registered model's own.
         width: Integer, channels of conv1 (`cnn8` only).
         normalization: String, `"none"`, `"lrn"` or `"batch"`.
         dropout: Float, rate after fc6 and fc7.
@@ -62,7 +63,12 @@ class ModelSpec:
         precision: String, `"float32"`, or `"bfloat16"` for products and
             activations (weights, moments and logits stay float32).
         norm_momentum: Float or `None`, share of the moving moments of batch
-            normalisation that a step keeps; `None` for 0.9.
+            normalisation that a step keeps; `None` for 0.9, in a registered
+            model for its own.
+        content: String or `None`, SHA-256 of a registered model: of its file,
+            or of its settings and weights. `None` for an 8-layer network.
+        cuts: Tuple of strings or `None`, the layers of a registered model
+            that end its stages, but for the last stage, its classifier.
 
     Example:
         >>> spec = kt.ModelSpec("cnn8", width=8, normalization="lrn")
@@ -77,6 +83,8 @@ class ModelSpec:
     outputs: int | None = None
     precision: str = "float32"
     norm_momentum: float | None = None
+    content: str | None = None
+    cuts: tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,13 +12,16 @@ from keras_transfer.specs.origins import (
     ABOVE,
     ALL,
     HALVES,
+    PRETRAINED,
     Copied,
     Origin,
+    Pretrained,
     Random,
 )
 
 # Where the first layers come from.
 NOTHING, OWN, OTHER, RANDOM = "nothing", "own half", "other half", "random"
+MODEL = "pretrained model"
 # How many layers are copied; the first n of them may be frozen.
 N, N_KEPT, EVERY = "n", "n + kept", "all"
 
@@ -72,7 +75,8 @@ class Treatment:
             stands for a setting of the network.
         label: String, a network's notation, such as `"{base}{n}{target}+"`.
         source: String, where the first layers come from: `"nothing"`,
-            `"own half"`, `"other half"` or `"random"`.
+            `"own half"`, `"other half"`, `"random"` or `"pretrained
+            model"`.
         copied: String, how many are copied: `"n"`, `"n + kept"`, `"all"`
             below the last, or empty.
         frozen: String, how many are frozen: `"n"`, or empty.
@@ -114,13 +118,14 @@ class Treatment:
         """Its name in style sheets."""
         return self.notation.replace("+", "p")
 
-    def has(self, n: int) -> bool:
+    def has(self, n: int, top: int = ABOVE) -> bool:
         """Says whether there are networks of an `n`.
 
         Args:
-            n: Integer, 1 to 7; all above is nothing above 7.
+            n: Integer, 1 to `top`; all above is nothing at the top.
+            top: Integer, layers or stages below the last. Defaults to `7`.
         """
-        return self.copied != EVERY or n < ABOVE
+        return self.copied != EVERY or n < top
 
     def settings(self, target: str, n: int, kept: int | None = None) -> dict:
         """Returns the fields that set a network apart from its own base.
@@ -134,9 +139,14 @@ class Treatment:
         Returns:
             Dict of fields of `NetworkSpec`.
         """
-        other = HALVES[1 - HALVES.index(target)]
+        if self.source == MODEL:
+            base = PRETRAINED
+        elif self.source == OWN:
+            base = target
+        else:
+            base = HALVES[1 - HALVES.index(target)]
         return {
-            "base": target if self.source == OWN else other,
+            "base": base,
             "n": n,
             "mode": "frozen" if self.frozen else "finetuned",
             "preserved": ALL if self.copied == EVERY else kept,
@@ -260,6 +270,42 @@ TABLE = (
         "n",
         "frozen at their random start",
     ),
+    Treatment(
+        "SnT",
+        "S{n}T",
+        MODEL,
+        N,
+        "n",
+        "n stages copied and frozen, those above drawn anew",
+        whole=True,
+        look=Look("v", "#2a4f96", "#7fa8ea", True, "-", -0.14),
+        questions=(Question("SnT", "baseAll"),),
+    ),
+    Treatment(
+        "SnT+",
+        "S{n}T+",
+        MODEL,
+        N,
+        "",
+        "n stages copied and fine-tuned, those above drawn anew",
+        whole=True,
+        look=Look("D", "#c8552f", "#f3a585", False, "-.", 0.02),
+        questions=(Question("SnT+", "baseAll"), Question("SnT+", "SnT")),
+    ),
+    Treatment(
+        "SnT-keep",
+        "S{n}T-keep",
+        MODEL,
+        EVERY,
+        "n",
+        "n stages frozen, all above copied too and fine-tuned",
+        whole=True,
+        look=Look("v", "#2b7d4f", "#74d09c", False, ":", 0.14),
+        questions=(
+            Question("SnT-keep", "baseAll"),
+            Question("SnT-keep", "SnT"),
+        ),
+    ),
 )
 _BY_KEY = {row.key: row for row in TABLE}
 
@@ -281,6 +327,8 @@ FINETUNED_TRANSFER = _BY_KEY[OTHER, N, "", False].notation
 RANDOM_LAYERS = _BY_KEY[RANDOM, "", "n", False].notation
 QUESTIONS = tuple(question for row in TABLE for question in row.questions)
 DRAWN = {row.notation: row for row in TABLE if row.look is not None}
+# Those whose stages come from a registered model.
+FROM_MODEL = tuple(row.notation for row in TABLE if row.source == MODEL)
 # What the legend of a figure says.
 MEANINGS = {name: f"{name}: {row.meaning}" for name, row in DRAWN.items()}
 
@@ -310,7 +358,7 @@ def treatment_of(origin: Origin, target: str) -> Treatment:
     """Returns the row of what was done to a network's first layers.
 
     Args:
-        origin: `Scratch`, `Copied` or `Random`.
+        origin: `Scratch`, `Copied`, `Random` or `Pretrained`.
         target: String, a half or `"all"`.
 
     Returns:
@@ -318,11 +366,13 @@ def treatment_of(origin: Origin, target: str) -> Treatment:
     """
     if isinstance(origin, Random):
         return _BY_KEY[RANDOM, "", "n", False]
-    if not isinstance(origin, Copied):
+    if not isinstance(origin, Copied | Pretrained):
         return _BY_KEY[NOTHING, "", "", target == "all"]
-    source = OWN if origin.half == target else OTHER
     copied = {None: N, ALL: EVERY}.get(origin.kept, N_KEPT)
     frozen = "n" if origin.mode == "frozen" else ""
+    if isinstance(origin, Pretrained):
+        return _BY_KEY[MODEL, copied, frozen, True]
+    source = OWN if origin.half == target else OTHER
     return _BY_KEY[source, copied, frozen, False]
 
 

@@ -6,12 +6,11 @@ Without TensorFlow, so that a plan is printed at once.
 import dataclasses
 import statistics
 
-from keras_transfer.specs.architectures import layer_rows
 from keras_transfer.specs.costs import (
     LEAST_SECONDS,
     Counts,
     count_images,
-    layer_costs,
+    network_costs,
     training_flops,
     weigh_reuse,
 )
@@ -61,7 +60,7 @@ def training_cost(
         Float.
     """
     num_classes = _classes_of(spec, facts)
-    costs = layer_costs(layer_rows(spec.model, num_classes), spec.data.crop)
+    costs = network_costs(spec, num_classes)
     frozen = spec.n if spec.mode == "frozen" else 0
     counts = _counts(spec, facts)
     looked_at = counts.looks * counts.validation + counts.test
@@ -202,8 +201,7 @@ def _measured_rates(
 
 
 def _disk_bytes(spec: NetworkSpec, facts: DatasetFacts, networks: int) -> int:
-    rows = layer_rows(spec.model, _classes_of(spec, facts))
-    costs = layer_costs(rows, spec.data.crop)
+    costs = network_costs(spec, _classes_of(spec, facts))
     parameters = sum(cost.parameters for cost in costs)
     # Weights in float32, event files and rows; a pool of all images.
     pixels = spec.data.image_size**2 * 3

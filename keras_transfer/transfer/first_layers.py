@@ -22,6 +22,7 @@ def copy_first_layers(
     *,
     up_to: str | None = None,
     cuts: list[str] | None = None,
+    preserved: int = 0,
 ) -> Proof:
     """Copies the first layers of a model into another, frozen or not.
 
@@ -50,6 +51,8 @@ def copy_first_layers(
             target; `"model/layer"` for one inside another model.
         cuts: List of strings, the ends of the stages that `n` counts. Defaults
             to the choice of `stages`.
+        preserved: Integer, stages above the first `n` that are copied as well,
+            and fine-tuned whatever `mode` says. Defaults to `0`.
 
     Returns:
         `Proof`, of every tensor of the target. `proof.after(target)` completes
@@ -79,13 +82,43 @@ def copy_first_layers(
         )
     theirs, ours = read_graph(source), read_graph(target)
     table = stages(target, cuts)
-    stop = _find_stop(ours, table, n, up_to)
-    layers = leaf_layers(target)
-    _check_all_known(target, [layer for _, layer in layers])
-    found = align(theirs, ours, stop)
-    pairs = _pair(target, layers, found, table, _reached(ours, stop), mode)
-    route = Route(found.source, found.target, Walk(ours, 0, stop))
+    stop = last = _find_stop(ours, table, n, up_to)
+    if preserved:
+        last = _find_last(table, n, preserved)
+    found = align(theirs, ours, last)
+    frozen = _reached(ours, stop) if mode == "frozen" else set()
+    pairs = _pair(target, found, table, frozen)
+    route = Route(found.source, found.target, Walk(ours, 0, last))
     return copy_layers(pairs, target, source, route)
+
+
+def leave_random(target: keras.Model, cuts: list[str] | None = None) -> Proof:
+    """Begins the proof of a network of which nothing is copied or frozen.
+
+    Args:
+        target: Built `keras.Sequential` or Functional model.
+        cuts: As of `copy_first_layers`.
+
+    Returns:
+        `Proof`, of every tensor of the target.
+
+    Raises:
+        UserError: If the model has no graph, or weights outside of it.
+    """
+    nothing = Walk(read_graph(target), 0, 0)
+    found = Alignment({}, nothing, nothing, None)
+    pairs = _pair(target, found, stages(target, cuts), set())
+    return copy_layers(pairs, target, None, Route(nothing, nothing, nothing))
+
+
+def _find_last(table: Stages, n: int | None, preserved: int) -> int:
+    if n is None or preserved < 0 or n + preserved >= len(table):
+        raise UserError(
+            f"Expected `preserved` stages above the first `n`, at most "
+            f"{len(table) - 1} together. Received: n={n}, "
+            f"preserved={preserved}."
+        )
+    return table[n + preserved - 1].stop
 
 
 def _find_stop(
@@ -131,22 +164,20 @@ def _reached(graph: Graph, stop: int) -> set[int]:
 
 
 def _pair(
-    target: keras.Model,
-    layers: list[tuple[str, keras.layers.Layer]],
-    found: Alignment,
-    table: Stages,
-    reached: set[int],
-    mode: str,
+    target: keras.Model, found: Alignment, table: Stages, frozen: set[int]
 ) -> list[LayerPair]:
-    first = [id(layer) in reached for _, layer in layers]
-    frozen = [inside and mode == "frozen" for inside in first]
+    layers = leaf_layers(target)
     plain = [layer for _, layer in layers]
-    flags = decide_flags(plain, frozen, not target.trainable)
+    _check_all_known(target, plain)
+    still = [id(layer) in frozen for layer in plain]
+    flags = decide_flags(plain, still, not target.trainable)
     numbers: dict[int, int] = {}
     for stage in table:
         for layer in stage.layers:
             numbers.setdefault(id(layer), stage.index)
-    noted = next(x for x in plain if id(x) in found.origins and x.weights)
+    noted = next(
+        (x for x in plain if id(x) in found.origins and x.weights), None
+    )
     return [
         LayerPair(
             layer,

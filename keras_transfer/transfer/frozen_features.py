@@ -7,6 +7,7 @@ checksum is looked at before it is used, and what is damaged is computed anew.
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import shutil
@@ -19,6 +20,10 @@ import tensorflow as tf
 from keras_transfer.datasets import views
 from keras_transfer.datasets.batches import Course, in_order, row_source
 from keras_transfer.datasets.halves import HalfData, Part
+from keras_transfer.models.cuts import possible_cuts
+from keras_transfer.models.model_graph import Call, read_graph
+from keras_transfer.models.parts import build_part
+from keras_transfer.models.random_state import draws_numbers
 from keras_transfer.specs.costs import LEAST_SECONDS
 from keras_transfer.specs.settings import DataSpec
 from keras_transfer.storage import locks
@@ -36,47 +41,54 @@ _BATCH = 250  # images of a forward pass
 _PARTS = ("train", "validation")
 
 
-def reusable_layers(network: keras.Sequential) -> int:
-    """Counts the Keras layers at the start whose output can be stored.
+def reusable_layers(network: keras.Model) -> int:
+    """Counts the layer calls at the start whose output can be stored.
 
     They are frozen and draw no random numbers: from the first dropout on,
-    every step computes something else.
+    every step computes something else. Nothing but the last one's output is
+    needed above.
 
     Args:
-        network: Built `keras.Sequential` whose `trainable` flags are set.
+        network: Built `keras.Sequential` or Functional model whose
+            `trainable` flags are set.
 
     Returns:
-        Integer, index of the first layer that has to be run at every step.
+        Integer, place of the first call that has to be run at every step.
     """
-    for index, layer in enumerate(network.layers):
-        # Seed generators are variables of a layer, but not weights.
-        draws = len(layer.variables) > len(layer.weights)
-        if layer.trainable or draws:
-            return index
-    return len(network.layers)
+    graph = read_graph(network)
+    still = list(itertools.takewhile(_is_fixed, graph.leaves()))
+    cuts = [0, *possible_cuts(graph)]
+    return max(cut for cut in cuts if cut <= len(still))
 
 
-def upper_part(network: keras.Sequential, cut: int) -> keras.Sequential:
+def _is_fixed(call: Call) -> bool:
+    layer = call.operation
+    return not getattr(layer, "trainable", False) and not draws_numbers(layer)
+
+
+def upper_part(network: keras.Model, cut: int) -> keras.Model:
     """Returns the layers from `cut` on as a network of their own.
 
     The layers are shared, not copied: training the upper part trains the
     whole network.
 
     Args:
-        network: Built `keras.Sequential`.
-        cut: Integer, index of its first layer.
+        network: Built `keras.Sequential` or Functional model.
+        cut: Integer, place of its first layer call.
 
     Returns:
-        `keras.Sequential`, not compiled.
+        Functional model, not compiled.
     """
-    return _sequence(network, cut, len(network.layers))
+    return _between(network, cut, None)
 
 
-def _sequence(network, start: int, stop: int) -> keras.Sequential:
-    layers = network.layers[start:stop]
-    below = network.layers[start - 1].output if start else network.inputs[0]
-    entry = keras.Input(below.shape[1:], dtype=below.dtype)
-    return keras.Sequential([entry, *layers])
+def _between(network, start: int, stop: int | None) -> keras.Model:
+    graph = read_graph(network)
+    leaves = list(graph.leaves())
+    stop = len(leaves) if stop is None else stop
+    given = leaves[start - 1].outputs if start else graph.inputs
+    wanted = leaves[stop - 1].outputs
+    return build_part(graph, given, wanted, start, stop)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,13 +201,14 @@ class FeatureStore:
             found = self.read(keys[-1])
             if found is not None:
                 return found
-            output = network.layers[prefix.cut - 1].output
+            calls = list(read_graph(network).leaves())
+            (output,) = calls[prefix.cut - 1].outputs
             images = spec.views * len(half.train) + len(half.validation)
             size = images * int(np.prod(output.shape[1:]))
             if not self._make_room(size * tf.as_dtype(output.dtype).size):
                 return None
             below, features = self._nearest(keys[:-1])
-            upper = _sequence(network, below, prefix.cut)
+            upper = _between(network, below, prefix.cut)
             temporary = temporary_beside(self.folder / keys[-1])
             temporary.mkdir()
             try:

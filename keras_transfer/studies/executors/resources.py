@@ -4,8 +4,8 @@ import dataclasses
 import os
 
 from keras_transfer.errors import UserError
-from keras_transfer.specs.architectures import find_architecture, layer_rows
-from keras_transfer.specs.costs import layer_costs
+from keras_transfer.specs.architectures import find_architecture
+from keras_transfer.specs.costs import network_costs
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.training.devices import gpus_per_network, visible_gpus
 
@@ -31,9 +31,16 @@ def networks_at_a_time(cores: int, gpus: int, specs: list[NetworkSpec]) -> int:
     each = gpus_per_network(specs)
     if gpus or each > 1:
         return max(1, gpus // each)
-    if any(find_architecture(spec.model.name).one_at_a_time for spec in specs):
+    if any(map(_fills_all_cores, specs)):
         return 1
     return min(cores, MOST_WORKERS)
+
+
+def _fills_all_cores(spec: NetworkSpec) -> bool:
+    model = spec.model
+    # What registered models gain by several threads is not known.
+    ours = model.content is None
+    return ours and find_architecture(model.name).one_at_a_time
 
 
 def default_workers(specs: list[NetworkSpec]) -> int:
@@ -124,7 +131,7 @@ def memory_of(spec: NetworkSpec) -> int:
         Integer.
     """
     # The classes are not known before the data are; 1,000 are many.
-    costs = layer_costs(layer_rows(spec.model, 1000), spec.data.crop)
+    costs = network_costs(spec, 1000)
     weights = sum(cost.parameters for cost in costs)
     # Of each layer: before and after pooling, normalised, and gradients.
     passed = 10 * sum(cost.outputs for cost in costs)

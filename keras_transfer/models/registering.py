@@ -1,0 +1,178 @@
+"""Registers a model: keeps it in a log folder, and writes down its stages."""
+
+import hashlib
+import os
+import shutil
+import sys
+
+import keras
+import numpy as np
+
+from keras_transfer.errors import UserError
+from keras_transfer.models.heads import new_head
+from keras_transfer.models.image_size import with_image_size
+from keras_transfer.models.layer_costs import call_flops, starts_stage
+from keras_transfer.models.model_graph import read_graph
+from keras_transfer.models.random_state import draws_numbers, is_dropout
+from keras_transfer.models.sources import Source, load_source
+from keras_transfer.models.stages import Stages, stages
+from keras_transfer.specs.paths import user_path
+from keras_transfer.specs.registered import LayerCost, RegisteredModel
+from keras_transfer.storage.files import file_sha256, temporary_beside
+from keras_transfer.storage.registered_models import RegisteredModels
+
+OPEN_SIZE = 96  # px, where neither the model nor the user says one
+
+
+def register_model(
+    text: str,
+    image_size: int | None,
+    wanted: list[str] | int,
+    models: RegisteredModels,
+) -> RegisteredModel:
+    """Loads a model, keeps it, and writes down its stages.
+
+    Args:
+        text: String, as of `load_source`.
+        image_size: Integer, side in pixels, or `None` for the model's own.
+        wanted: List of strings, names of layers that end stages, or an
+            integer, at most so many stages.
+        models: `RegisteredModels`.
+
+    Returns:
+        `RegisteredModel`.
+
+    Raises:
+        UserError: If it cannot be loaded, cut, or fed with images.
+    """
+    # The layers of our own networks, which a file may name.
+    import keras_transfer.models.layers  # noqa: F401
+
+    # A random start is the same whoever draws it.
+    keras.utils.set_random_seed(0)
+    source = load_source(text, image_size)
+    size = image_size or _own_size(source, text)
+    scaled, channels, told = _with_scaling(source)
+    models.folder.mkdir(parents=True, exist_ok=True)
+    content = _keep(text, source.model, scaled, models)
+    network = new_head(with_image_size(scaled, (size, size)), 2)
+    named = None if isinstance(wanted, int) else wanted
+    table = stages(network, named, wanted if named is None else None)
+    if len(table) < 2:
+        raise UserError(
+            f"Model '{network.name}' has a single stage, so nothing can be "
+            "copied. Expected a layer with weights below its classifier."
+        )
+    registered = _describe(
+        network, table, source.model.name, content, size, channels, told
+    )
+    models.file(registered, wanted)
+    return registered
+
+
+def _own_size(source: Source, text: str) -> int:
+    if source.image_size is None:
+        return OPEN_SIZE
+    height, width = source.image_size
+    if height != width:
+        raise UserError(
+            f"{text} takes images of {width} x {height} px. Expected a model "
+            "of square images, or of any size."
+        )
+    return height
+
+
+def _keep(text: str, original, scaled, models: RegisteredModels) -> str:
+    path = user_path(text) if text.endswith(".keras") else None
+    plain = path is not None and path.is_file() and scaled is original
+    content = file_sha256(path) if plain else _digest(scaled)
+    kept = models.model_path(content)
+    if not kept.is_file():
+        temporary = temporary_beside(kept)
+        try:
+            if plain:
+                shutil.copyfile(path, temporary)
+            else:
+                scaled.save(temporary, include_optimizer=False)
+            os.replace(temporary, kept)
+        finally:
+            temporary.unlink(missing_ok=True)
+    if not plain:
+        models.keep_text(text, content)
+    return content
+
+
+def _digest(model: keras.Model) -> str:
+    digest = hashlib.sha256()
+    for call in read_graph(model).leaves():
+        digest.update(f"{type(call.operation).__name__} {call.path}".encode())
+        for weight in getattr(call.operation, "weights", ()):
+            values = np.ascontiguousarray(weight.numpy())
+            digest.update(f"{values.dtype}{values.shape}".encode())
+            digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def _with_scaling(source: Source) -> tuple[keras.Model, str | None, str]:
+    """Puts the scaling of pixels that a model expects outside into it."""
+    _, found, path = source.preprocessing.partition("keras.applications.")
+    if not source.preprocessing.startswith("outside") or not found:
+        return source.model, None, source.preprocessing
+    module, _, function = path.partition(".")
+    application = getattr(sys.modules["keras"].applications, module)
+    kept, mean, variance = _as_normalization(getattr(application, function))
+    told = f"keras.applications.{path}, put into the model"
+    inputs = keras.Input(source.model.inputs[0].shape[1:], name="pixels")
+    layer = keras.layers.Normalization(
+        axis=-1, mean=mean, variance=variance, name="scaling"
+    )
+    model = keras.Model(
+        inputs, source.model(layer(inputs)), name=source.model.name
+    )
+    return model, None if kept else "bgr", told
+
+
+def _as_normalization(preprocess) -> tuple[bool, list[float], list[float]]:
+    """Reads off how a function scales each colour of a pixel."""
+    pixels = np.zeros((4, 1, 1, 3), "float32")
+    for colour in range(3):
+        pixels[colour + 1, 0, 0, colour] = 255.0
+    black, *colours = np.asarray(preprocess(pixels.copy()))[:, 0, 0]
+    change = np.stack(colours) - black  # of input colour, output channel
+    kept = bool(np.all(np.diag(change)))
+    if not kept:
+        change = change[::-1]
+    scale = np.diag(change) / 255.0
+    mean = -black / scale
+    return kept, mean.tolist(), (1 / scale**2).tolist()
+
+
+def _describe(
+    network, table: Stages, name, content, size, channels, told
+) -> RegisteredModel:
+    graph = read_graph(network)
+    leaves = list(graph.leaves())
+    costs, start = [], 0
+    for stage in table[:-1]:
+        calls = leaves[start : stage.stop]
+        costs.append(
+            LayerCost(
+                stage.name,
+                stage.parameters,
+                sum(call_flops(call) or 0 for call in calls),
+                int(np.prod(stage.output_shape[1:])),
+                any(map(_draws, calls)),
+            )
+        )
+        start = stage.stop
+    (head,) = [c for c in leaves[start:] if starts_stage(c.operation)]
+    cuts = tuple(stage.last_layer for stage in table[:-1])
+    features = int(np.prod(head.inputs[0].shape[1:]))
+    return RegisteredModel(
+        name, content, size, cuts, tuple(costs), features, channels, told
+    )
+
+
+def _draws(call) -> bool:
+    # Dropout of frozen stages is left out of networks.
+    return draws_numbers(call.operation) and not is_dropout(call.operation)
