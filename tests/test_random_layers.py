@@ -60,7 +60,14 @@ def test_bad_requests_are_named():
         random_layers.redraw(build(0), 1, "mean-var", None, 0)
 
 
-@pytest.mark.parametrize("name", ["he", "gaussian", "mean-var"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("he", marks=pytest.mark.slow),
+        pytest.param("gaussian", marks=pytest.mark.slow),
+        "mean-var",
+    ],
+)
 def test_random_layers_stay_as_drawn(
     tmp_path, tiny_pool, tiny_spec, base, name
 ):

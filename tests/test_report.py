@@ -202,10 +202,9 @@ def test_warnings_name_what_is_failed_damaged_or_foreign(filed, tiny_spec):
     "value",
     [
         "absent",
-        {"a": 3},
         *(
             pytest.param(value, marks=pytest.mark.slow)
-            for value in (None, 3, "text", [3])
+            for value in ({"a": 3}, None, 3, "text", [3])
         ),
     ],
 )
