@@ -208,6 +208,12 @@ def _with_preset(spec: NetworkSpec, name: str) -> tuple[list, list]:
     if usual.image_size != spec.data.image_size:
         flags += ["--image-size", str(spec.data.image_size)]
         usual = presets.find_recipe(spec.data.name, name, spec.data.image_size)
+    # What another normalisation brings with it; it has no flag of its own.
+    chosen = spec.model.normalization
+    model = dataclasses.replace(usual.model, normalization=chosen)
+    alpha = presets.lrn_alpha(dataclasses.replace(usual, model=model))
+    model = dataclasses.replace(usual.model, lrn_alpha=alpha)
+    usual = dataclasses.replace(usual, model=model)
     given = {(part, field): flag for part, field, flag in FLAGS}
     unset = []
     for part, field, expected, value in _differences(spec, usual):
