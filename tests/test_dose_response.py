@@ -6,13 +6,13 @@ import dataclasses
 import pytest
 
 from experiments import dose_response as script
+from experiments.common.commands import recipe_flags
 from keras_transfer.analysis import dose_response as doses
 from keras_transfer.errors import UserError
 from keras_transfer.reports import dose_response, dose_text
 from keras_transfer.specs import presets
 from keras_transfer.specs.architectures import layer_rows
 from keras_transfer.specs.settings import ModelSpec
-from keras_transfer.studies.commands import recipe_flags
 
 
 def settings(**changes):

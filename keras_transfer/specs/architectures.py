@@ -13,6 +13,7 @@ from keras_transfer.specs.origins import LAYER_NAMES
 from keras_transfer.specs.settings import PRECISIONS, ModelSpec
 
 NORMALIZATIONS = ("none", "lrn", "batch")
+LRN_ALPHA = 1e-4  # Caffe's, for pixels of 0 to 255
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,8 +127,8 @@ def _cnn8_rows(model: ModelSpec, outputs: int) -> tuple[LayerRow, ...]:
 
 
 def _cnn8_2014_rows(model: ModelSpec, outputs: int) -> tuple[LayerRow, ...]:
-    # The groups of caffenet, layer by layer. Its biases of 1 keep a network
-    # of this width from learning at all.
+    # The groups of caffenet, layer by layer; not its biases of 1, with which
+    # narrow networks stay at chance for epochs.
     if model.width % 2:
         raise UserError(
             "Expected an even `width` of cnn8-2014, whose conv2 has two "

@@ -3,6 +3,7 @@
 import dataclasses
 
 from keras_transfer.errors import UserError
+from keras_transfer.specs.architectures import LRN_ALPHA
 from keras_transfer.specs.settings import DataSpec, ModelSpec, SolverSpec
 
 # Side in pixels at which the images of common small sets come; sets that are
@@ -83,6 +84,23 @@ class Recipe:
         )
 
 
+def lrn_alpha(recipe: Recipe) -> float | None:
+    """Returns the constant of local response normalisation of a recipe.
+
+    It is compared with squares of what conv1 computes, so it grows with the
+    square of what pixels are divided by: at 1/64, 64 times 64 times Caffe's.
+
+    Args:
+        recipe: `Recipe`.
+
+    Returns:
+        Float, or `None` for Caffe's, or for another normalisation.
+    """
+    if recipe.model.normalization != "lrn" or recipe.scale == 1:
+        return None
+    return LRN_ALPHA / recipe.scale**2
+
+
 PRESETS = ("smoke", "default", "paper", "earlier")
 REGIMES = ("today", "2014")
 # Presets and regimes that go together.
@@ -125,11 +143,9 @@ _SOLVER = SolverSpec(
 # The default until then: results filed under it keep a command.
 _EARLIER_MODEL = ModelSpec("cnn8", width=32)
 _EARLIER_SOLVER = SolverSpec(learning_rate=0.1, epochs=12)
-# 2014's recipe as near as networks for small images learn by it: no
-# normalisation, groups, plain momentum, its decay, dropout. What had to give
-# way (experiments/README.md#departures-from-2014): with biases of 1 or
-# dropout of 0.5 networks of this width hardly leave chance, and a tenth of
-# the rate after 2/9 of a short run ends it.
+# 2014's recipe as near as networks for small images learn by it: groups, no
+# batch normalisation, plain momentum, its decay. What gave way, and what was
+# tried, is in experiments/README.md#the-regime-of-2014.
 _MODEL_2014 = ModelSpec(
     "cnn8-2014", width=24, normalization="none", dropout=0.1
 )
