@@ -199,8 +199,8 @@ def test_a_study_of_a_residual_model(capsys, tmp_path, pictures):
     given = ["--model", path, "--images", pictures, "--epochs", 2]
     given += ["--batch-size", 8, "--stages", 2, "--reuse-seconds", -1]
     given += ["--seeds", 0, 1, "--workers", 1]
-    code, told, _ = run(capsys, tmp_path, *given)
-    assert code == 0, told
+    code, _, wrong = run(capsys, tmp_path, *given)
+    assert code == 0, wrong
     results = sorted((tmp_path / "logs").rglob("result.json"))
     assert len(results) == 8  # of each seed baseAll, S2T, S2T+, S2T-keep
     for file in results:
