@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from experiments.common import commands
 from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.errors import UserError
 from keras_transfer.models import cnn
@@ -12,7 +13,7 @@ from keras_transfer.specs.network import from_dict
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.settings import ModelSpec
 from keras_transfer.specs.treatments import TREATMENTS
-from keras_transfer.studies import commands, grids
+from keras_transfer.studies import grids
 from keras_transfer.transfer import actions
 from tests.helpers import made_up_row, summary_text
 

@@ -198,6 +198,8 @@ class Settings(RunSettings):
             images_per_class=self.images_per_class,
             channels=None if self.channels == "rgb" else self.channels,
         )
+        alpha = presets.lrn_alpha(recipe)
+        recipe = _replace(recipe, model=_replace(recipe.model, lrn_alpha=alpha))
         self._check(recipe)
         return recipe
 

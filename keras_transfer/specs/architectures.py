@@ -13,6 +13,7 @@ from keras_transfer.specs.origins import LAYER_NAMES
 from keras_transfer.specs.settings import PRECISIONS, ModelSpec
 
 NORMALIZATIONS = ("none", "lrn", "batch")
+LRN_ALPHA = 1e-4  # Caffe's, for pixels of 0 to 255
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from keras_transfer.specs.architectures import LRN_ALPHA
 from keras_transfer.specs.settings import DataSpec, ModelSpec, SolverSpec
 
 # Side in pixels at which the images of common small sets come; sets that are
@@ -80,6 +81,23 @@ class Recipe:
             scale=self.scale,
             channels=self.channels,
         )
+
+
+def lrn_alpha(recipe: Recipe) -> float | None:
+    """Returns the constant of local response normalisation of a recipe.
+
+    It is compared with squares of what conv1 computes, so it grows with the
+    square of what pixels are divided by: at 1/64, 64 times 64 times Caffe's.
+
+    Args:
+        recipe: `Recipe`.
+
+    Returns:
+        Float, or `None` for Caffe's, or for another normalisation.
+    """
+    if recipe.model.normalization != "lrn" or recipe.scale == 1:
+        return None
+    return LRN_ALPHA / recipe.scale**2
 
 
 PRESETS = ("smoke", "default", "paper", "earlier")

@@ -69,6 +69,8 @@ class ModelSpec:
             or of its settings and weights. `None` for an 8-layer network.
         cuts: Tuple of strings or `None`, the layers of a registered model
             that end its stages, but for the last stage, its classifier.
+        lrn_alpha: Float or `None`, constant of local response normalisation;
+            `None` for Caffe's 1e-4, which is meant for pixels of 0 to 255.
 
     Example:
         >>> spec = kt.ModelSpec("cnn8", width=8, normalization="lrn")
@@ -85,6 +87,7 @@ class ModelSpec:
     norm_momentum: float | None = None
     content: str | None = None
     cuts: tuple[str, ...] | None = None
+    lrn_alpha: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

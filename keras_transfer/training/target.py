@@ -163,7 +163,12 @@ def _start_own(
     origin = spec.origin
     if isinstance(origin, Random):
         random_layers.redraw(
-            model, origin.n, origin.initialization, base_model, seed
+            model,
+            origin.n,
+            origin.initialization,
+            base_model,
+            seed,
+            spec.data.scale,
         )
     plan = actions.plan_network(spec, model, base_model)
     return model, actions.apply_plan(model, base_model, plan)
@@ -198,7 +203,8 @@ def _start_registered(
 
 
 def _network_seed(spec: NetworkSpec) -> int:
-    # Each network draws its own start, order and views, as the authors' did.
+    # Each network draws its own start, order and views. The authors shuffled
+    # the images once, and every network read them in that order.
     words = (spec.seed, spec.data.split, spec.label)
     if spec.target_images is not None:
         words += (spec.target_images, spec.draw)

@@ -14,6 +14,7 @@ from pathlib import PurePath
 from keras_transfer.datasets import class_kinds
 from keras_transfer.datasets.sources import FOLDER
 from keras_transfer.errors import UserError
+from keras_transfer.reports.command_lines import Command
 from keras_transfer.specs import presets, rates
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.origins import Random
@@ -40,30 +41,6 @@ FLAGS = (
 
 # A log folder may be a stranger's: only a script of this repository is shown.
 _OURS = re.compile(r"python -m experiments(\.[a-z0-9_]+)+")
-
-
-@dataclasses.dataclass(frozen=True)
-class Command:
-    """A command, and what it cannot set.
-
-    Args:
-        words: Tuple of strings.
-        unset: Tuple of strings such as `"solver.momentum = 0.8"`, settings of
-            the network that no flag gives; empty if the command trains
-            exactly this network.
-        rates: String, the content of the file that `--learning-rates` names;
-            empty if the command has no such flag.
-        stored: Boolean, whether it trained the network, word for word but
-            for folders of that machine; else it was derived.
-    """
-
-    words: tuple[str, ...]
-    unset: tuple[str, ...] = ()
-    rates: str = ""
-    stored: bool = False
-
-    def __str__(self) -> str:
-        return shlex.join(self.words)
 
 
 def command_of(spec: NetworkSpec, stored: StoredCommand | None) -> Command:
@@ -231,6 +208,12 @@ def _with_preset(spec: NetworkSpec, name: str) -> tuple[list, list]:
     if usual.image_size != spec.data.image_size:
         flags += ["--image-size", str(spec.data.image_size)]
         usual = presets.find_recipe(spec.data.name, name, spec.data.image_size)
+    # What another normalisation brings with it; it has no flag of its own.
+    chosen = spec.model.normalization
+    model = dataclasses.replace(usual.model, normalization=chosen)
+    alpha = presets.lrn_alpha(dataclasses.replace(usual, model=model))
+    model = dataclasses.replace(usual.model, lrn_alpha=alpha)
+    usual = dataclasses.replace(usual, model=model)
     given = {(part, field): flag for part, field, flag in FLAGS}
     unset = []
     for part, field, expected, value in _differences(spec, usual):
