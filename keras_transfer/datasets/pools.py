@@ -18,6 +18,7 @@ from keras_transfer.datasets import checksums, splits
 from keras_transfer.datasets.image_folder import ImageFolder
 from keras_transfer.datasets.sources import FOLDER, Source
 from keras_transfer.datasets.tfds_source import TfdsSource
+from keras_transfer.errors import UserError
 from keras_transfer.specs.paths import user_path
 from keras_transfer.storage import locks
 from keras_transfer.storage.files import (
