@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import transfer_study
+from experiments import transfer_figure, transfer_study
 from keras_transfer.analysis.contrasts import Observation
 from keras_transfer.analysis.copied_stages import SCRATCH, CopiedStages
 from keras_transfer.errors import UserError
@@ -87,6 +87,51 @@ def test_a_panel_for_each_data_set(tmp_path):
     for part in ("clothes", "letters", "from scratch", "2  b", "accuracy (%)"):
         assert part in text
     assert png.stat().st_size > 10_000
+
+
+def write_table(path, dataset):
+    lines = ["dataset,split,seed,treatment,base,target,n,target_images,"]
+    lines[0] += "test_accuracy"
+    for (name, n), seeds in VALUES.items():
+        for seed, value in enumerate(seeds):
+            base = "pretrained" if n else ""
+            lines.append(f"{dataset},0,{seed},{name},{base},all,{n},,{value}")
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+def test_tables_of_several_sets_become_one_figure(capsys, tmp_path):
+    tables = [
+        write_table(tmp_path / f"{name}.csv", f"folder:{name}-0123abcd")
+        for name in ("hats", "my letters")
+    ]
+    out = tmp_path / "out"
+    given = ["--tables", *tables, "--folder", str(out)]
+    assert transfer_figure.main(given) == 0
+    text = (out / "summary.md").read_text()
+    assert "# hats" in text and "# my letters" in text
+    assert "| SnT+ - SnT | 1 | +10.0 [" in text
+    assert "my letters" in (out / "stages.svg").read_text()
+    # What a table gives is what the networks themselves would.
+    panels = transfer_figure.read_panels([tmp_path / "hats.csv"])
+    assert panels["hats"].answers() == observations(VALUES).answers()
+
+
+@pytest.mark.parametrize(
+    "content, text",
+    [
+        (None, "No such file"),
+        ("a,b\n1,2\n", "KeyError: 'dataset'"),
+        ("dataset\nx\ny\n", "one data set"),
+    ],
+)
+def test_a_table_of_something_else_is_named(capsys, tmp_path, content, text):
+    path = tmp_path / "other.csv"
+    if content is not None:
+        path.write_text(content)
+    assert transfer_figure.main(["--tables", str(path)]) == 2
+    told = capsys.readouterr().err
+    assert "other.csv" in told and text in told
 
 
 @pytest.fixture

@@ -40,8 +40,10 @@ class CopiedStages:
 
     @cached_property
     def _model(self) -> MixedModel:
+        # One source for all: no effect of its own, unlike the base of a half.
         return fit_model(
-            dataclasses.replace(o, split=o.seed) for o in self.observations
+            dataclasses.replace(o, split=o.seed, source="")
+            for o in self.observations
         )
 
     @property
@@ -134,7 +136,7 @@ def stages_of(rows: Iterable[Row]) -> CopiedStages:
                 seed=row.spec.seed,
                 treatment=row.spec.treatment,
                 n=row.spec.n,
-                source=row.spec.base or "",
+                source="",
                 value=row.accuracy,
                 target_images=None,
             )
