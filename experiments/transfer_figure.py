@@ -9,7 +9,6 @@ and summary.md, made of nothing but the tables.
 import csv
 import dataclasses
 import functools
-import re
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from rich.console import Console
 from experiments.common.terminal import name_files, plain_main
 from keras_transfer.analysis.contrasts import read_observations
 from keras_transfer.analysis.copied_stages import CopiedStages
+from keras_transfer.datasets.sources import shown_name
 from keras_transfer.errors import UserError
 from keras_transfer.reports import markdown
 from keras_transfer.reports.copied_stages import plot_stages, result_lines
@@ -61,9 +61,8 @@ def read_panels(paths: list[Path]) -> dict[str, CopiedStages]:
         try:
             with path.open(newline="") as file:
                 names = {row["dataset"] for row in csv.DictReader(file)}
-            (name,) = names
-            # A folder's name, without the hash of what is in it.
-            name = re.sub(r"^folder:(.*)-[0-9a-f]{8}$", r"\1", name)
+            (dataset,) = names
+            name = shown_name(dataset)
             panels[name] = CopiedStages(tuple(read_observations(path)))
         except (OSError, KeyError, ValueError) as error:
             raise UserError(

@@ -25,6 +25,7 @@ from rich.table import Table
 
 from experiments.common.running import Experiment, command_main, run_study
 from experiments.common.settings import RunSettings, check_at_least_one
+from keras_transfer.datasets.sources import shown_name
 from keras_transfer.errors import UserError
 from keras_transfer.reports.copied_stages import study_report
 from keras_transfer.specs.costs import network_costs
@@ -194,7 +195,8 @@ def _specs(settings: TransferSettings) -> list[NetworkSpec]:
 def _report(settings: TransferSettings, rows, command, folder):
     """Writes figure and tables; says what all copied stages are worth."""
     spec = rows[0].spec
-    title = f"Copied stages of {spec.model.name} on {spec.data.name}"
+    name = shown_name(spec.data.name)
+    title = f"Copied stages of {spec.model.name} on {name}"
     written = study_report(spec)
     return written.write(rows, title, command, folder), []
 

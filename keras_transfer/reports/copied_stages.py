@@ -20,6 +20,7 @@ MEANING = (
     "images. Other images would change more."
 )
 _COLUMNS = 2  # of panels
+_FEW_NAMES = 4  # of layers that fit under a panel
 _BESIDE = 0.09  # of a stage, between two treatments
 
 
@@ -31,7 +32,7 @@ def study_report(spec: NetworkSpec) -> markdown.Report:
     """
 
     def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
-        panels = {spec.data.name: stages_of(rows)}
+        panels = {"": stages_of(rows)}
         return plot_stages(panels, title, path, spec.model.cuts)
 
     return markdown.Report({"stages": plot}, _lines)
@@ -175,11 +176,13 @@ def plot_stages(
         drawn = zip(grid.flat, panels.items(), strict=False)
         for axes, (name, found) in drawn:
             _plot_panel(axes, found, cuts)
-            axes.set_title(name, fontsize=11)
+            axes.set_title(name)
         for axes in grid.flat[len(panels) :]:
             axes.axis("off")
         names, marks = _legend(grid.flat[: len(panels)])
-        figure.legend(marks, names, loc="outside lower center", ncols=2)
+        figure.legend(
+            marks, names, loc="outside lower center", ncols=columns, fontsize=9
+        )
         figure.suptitle(f"{title}\nbars: 95 % interval over seeds")
         return save(figure, path)
 
@@ -216,13 +219,16 @@ def _plot_panel(axes, found: CopiedStages, cuts) -> None:
             look = treatment_look(name)
             plot_curve(axes, points, look, f"{name}: {_meaning(name)}")
     stages = found.stages()
-    labels = [str(n) for n in stages]
+    few = len(stages) <= _FEW_NAMES
+    names = [str(n) for n in stages]
     if cuts is not None:
-        labels = [f"{n}  {cuts[n - 1]}" for n in stages]
+        between = "\n" if few else "  "
+        names = [f"{n}{between}{cuts[n - 1]}" for n in stages]
+    axes.set_xticks([0, *stages], ["0", *names])
+    if cuts is not None and not few:
         axes.tick_params(axis="x", rotation=40)
         for label in axes.get_xticklabels():
             label.set_ha("right")
-    axes.set_xticks([0, *stages], ["0", *labels])
     axes.set_xlabel("n, the number of copied stages")
     axes.set_ylabel("test accuracy (%)")
 
