@@ -59,6 +59,8 @@ class Settings:
     """Images a training step, if not the preset's."""
     learning_rate: float | None = None
     """Highest learning rate, if not the preset's."""
+    class_weights: Literal["balanced"] | None = None
+    """balanced: every class weighs the same in the training loss."""
     precision: Literal["float32", "bfloat16"] | None = None
     """Of products and activations, if not the preset's."""
     images_per_class: int | None = None
@@ -105,6 +107,7 @@ class Settings:
             steps_per_epoch=self.steps_per_epoch,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
+            class_weights=self.class_weights,
             replicas=choose_replicas(self.strategy, self.gpus_per_network),
         )
         recipe = _replace(
