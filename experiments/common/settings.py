@@ -37,6 +37,9 @@ class Settings:
     preset: Literal["smoke", "default", "paper", "earlier"] = "default"
     """smoke: does it run; default: minutes to hours; paper: as in 2014;
     earlier: the default before label smoothing and the linear schedule."""
+    regime: Literal["today", "2014"] = "today"
+    """today: the preset's network and solver; 2014: those of 2014, as near
+    as small images allow."""
     seeds: tuple[int, ...] = (0,)
     """Seeds; each repeats the whole study with other random numbers."""
     mean: Literal["base", "target"] = "base"
@@ -45,10 +48,10 @@ class Settings:
     """Order of colours that networks see; the authors' is bgr."""
     image_size: int | None = None
     """Side in pixels that images are kept at (the set's own if known)."""
-    model: Literal["cnn8", "caffenet"] | None = None
+    model: Literal["cnn8", "cnn8-2014", "caffenet"] | None = None
     """Network, if not the preset's."""
     width: int | None = None
-    """Channels of conv1 of cnn8, if not the preset's."""
+    """Channels of conv1, if not the preset's."""
     normalization: Literal["none", "lrn", "batch"] | None = None
     """Normalisation, if not the preset's."""
     epochs: int | None = None
@@ -93,7 +96,9 @@ class Settings:
 
     def resolve(self) -> presets.Recipe:
         """Returns the preset's recipe with this command line's changes."""
-        recipe = presets.find_recipe(self.dataset, self.preset, self.image_size)
+        recipe = presets.find_recipe(
+            self.dataset, self.preset, self.image_size, self.regime
+        )
         model = _replace(
             recipe.model,
             name=self.model,
@@ -119,6 +124,8 @@ class Settings:
             images_per_class=self.images_per_class,
             channels=None if self.channels == "rgb" else self.channels,
         )
+        alpha = presets.lrn_alpha(recipe)
+        recipe = _replace(recipe, model=_replace(recipe.model, lrn_alpha=alpha))
         self._check(recipe)
         return recipe
 

@@ -11,6 +11,7 @@ from keras_transfer.specs import treatments
 from keras_transfer.specs.identity import hash_network, to_dict
 from keras_transfer.specs.origins import (
     ABOVE,
+    LIKE_TRAINED,
     Copied,
     Origin,
     Pretrained,
@@ -45,9 +46,8 @@ class NetworkSpec:
         n: Integer, number of layers copied, 1 to `top`; 0 for a base network.
         mode: String, `"frozen"` or `"finetuned"`.
         seed: Integer, of initial weights, dropout, data order, augmentation.
-        initialization: String or `None`, how random layers are drawn:
-            `"he"`, `"gaussian"` (the paper's filler) or `"mean-var"` (with
-            the mean and variance of each tensor of the trained base).
+        initialization: String or `None`, how random layers are drawn, one of
+            `INITIALIZATIONS`; see `transfer.random_layers.redraw`.
         target_images: Integer or `None`, training images of each class of
             the target, while the base has all; `None` for all.
         draw: Integer or `None`, which images those are.
@@ -149,7 +149,7 @@ class NetworkSpec:
         """Base network that this one needs, or `None`.
 
         Its first `n` layers are copied; of random layers drawn by
-        `"mean-var"` it gives the statistics.
+        `LIKE_TRAINED` it gives the statistics.
         """
         origin = self.origin
         if isinstance(origin, Copied):
@@ -160,7 +160,7 @@ class NetworkSpec:
                 draw=None,
             )
         draws_alike = (
-            isinstance(origin, Random) and origin.initialization == "mean-var"
+            isinstance(origin, Random) and origin.initialization in LIKE_TRAINED
         )
         return self.own_base if draws_alike else None
 

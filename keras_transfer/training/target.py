@@ -118,7 +118,12 @@ def build_target(
     origin = spec.origin
     if isinstance(origin, Random):
         random_layers.redraw(
-            model, origin.n, origin.initialization, base_model, seed
+            model,
+            origin.n,
+            origin.initialization,
+            base_model,
+            seed,
+            spec.data.scale,
         )
     plan = actions.plan_network(spec, model, base_model)
     copied = [action.layer for action in plan if action.copy]
@@ -135,7 +140,8 @@ def build_target(
 
 
 def _network_seed(spec: NetworkSpec) -> int:
-    # Each network draws its own start, order and views, as the authors' did.
+    # Each network draws its own start, order and views. The authors shuffled
+    # the images once, and every network read them in that order.
     words = (spec.seed, spec.data.split, spec.label)
     if spec.target_images is not None:
         words += (spec.target_images, spec.draw)
