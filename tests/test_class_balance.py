@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 
+from experiments.common.commands import recipe_flags
 from keras_transfer.analysis import results
 from keras_transfer.datasets.class_balance import (
     balanced_accuracy,
@@ -14,7 +15,6 @@ from keras_transfer.reports import summary, tables
 from keras_transfer.specs.identity import to_dict
 from keras_transfer.specs.network import from_dict
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies.commands import recipe_flags
 from tests.helpers import made_up_row, with_result
 
 
