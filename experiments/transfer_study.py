@@ -103,6 +103,7 @@ class TransferSettings(RunSettings):
             epochs=self.epochs,
             steps_per_epoch=self.steps_per_epoch,
             copied_rate=self.copied_rate,
+            class_weights=self.class_weights,
             replicas=choose_replicas(self.strategy, self.gpus_per_network),
         )
         self.check_counts(solver)
