@@ -220,12 +220,13 @@ def test_adam_in_one_operation_is_keras_adam(amsgrad):
             gradient = keras.ops.convert_to_tensor(gradient, "float32")
             optimizer.apply([gradient], [variable])
         ends.append(np.array(variable))
-    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-6)
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-5)
 
 
 def test_nothing_is_copied_at_stage_none_and_rates_fall_by_stage(task):
     scratch = Candidate(task, Choice("redrawn"))
     assert scratch.proof is None
+    scratch.reset(0)
     source = kernels(task.model)
     assert not np.array_equal(kernels(scratch.target)["conv1"], source["conv1"])
     decayed = Candidate(task, Choice("decayed"))
