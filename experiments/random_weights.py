@@ -20,7 +20,10 @@ from experiments.common.bases import with_bases
 from experiments.common.distances import report_distance
 from experiments.common.running import Experiment
 from experiments.common.settings import CopySettings, Overlay
-from keras_transfer.specs.origins import INITIALIZATIONS
+from keras_transfer.specs.origins import (
+    EARLIER_INITIALIZATIONS,
+    INITIALIZATIONS,
+)
 from keras_transfer.studies import grids
 
 
@@ -28,8 +31,11 @@ from keras_transfer.studies import grids
 class RandomSettings(Overlay, CopySettings):
     """What this study can be told; it has no treatments."""
 
-    initializations: tuple[str, ...] = INITIALIZATIONS
-    """Among he, gaussian (the paper's) and mean-var (like the trained)."""
+    initializations: tuple[str, ...] = tuple(
+        name for name in INITIALIZATIONS if name not in EARLIER_INITIALIZATIONS
+    )
+    """Among he, paper (as large a signal as in 2014), permuted (entries of
+    the trained layers), and of earlier versions gaussian and mean-var."""
 
 
 def _specs(settings: RandomSettings):

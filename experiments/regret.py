@@ -130,7 +130,7 @@ def _setting(settings: Settings, folder: str, count: int, console: Console):
         spent = sum(row["seconds"] for row in rows)
         found = {
             "setting": f"{Path(folder).name}, {count} images a class",
-            "model": Path(settings.model).stem,
+            "model": user_path(settings.model).stem,
             "epochs": prepared.task.epochs,
             "steps": prepared.task.epochs * prepared.task.steps,
             "rates": list(options.rates),

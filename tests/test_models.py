@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ import tensorflow as tf
 
 from keras_transfer.errors import UserError
 from keras_transfer.models import cnn, layers
+from keras_transfer.specs import presets
 from keras_transfer.specs.architectures import layer_rows
 from keras_transfer.specs.costs import layer_costs, training_flops
 from keras_transfer.specs.origins import LAYER_NAMES
@@ -141,6 +144,26 @@ def test_lrn_divides_alpha_by_its_size():
         layers.LocalResponseNormalization(size=4)
 
 
+def test_lrn_of_scaled_pixels_divides_as_it_does_for_raw_ones():
+    # alpha / 64**-2 * (x / 64)**2 is alpha * x**2.
+    recipe = presets.find_recipe("cifar100", "default", None)
+    model = ModelSpec("cnn8", width=8, normalization="lrn")
+    recipe = dataclasses.replace(recipe, model=model)
+    alpha = presets.lrn_alpha(recipe)
+    assert alpha == pytest.approx(0.4096)
+    scaled = dataclasses.replace(model, lrn_alpha=alpha)
+    pixels = np.full((1, 1, 1, 5), 200.0, "float32")
+    outputs = [
+        cnn.build_network(spec, 16, 2).get_layer("conv1_lrn")(values)
+        for spec, values in ((model, pixels), (scaled, pixels / 64))
+    ]
+    np.testing.assert_allclose(outputs[1] * 64, outputs[0], rtol=1e-5)
+    # Three channels of the five: 1 + 1e-4 / 5 * 3 * 200**2.
+    expected = 200 / (1 + 2.4) ** 0.75
+    assert float(outputs[0][0, 0, 0, 0]) == pytest.approx(expected, rel=1e-5)
+    assert presets.lrn_alpha(dataclasses.replace(recipe, scale=1.0)) is None
+
+
 def test_start_follows_from_the_seed_alone():
     keras.utils.set_random_seed(1)
     one = build(seed=7).get_weights()
@@ -156,7 +179,7 @@ def test_small_images_and_unknown_settings_are_named():
         build(crop=12)
     with pytest.raises(UserError, match="normalization.*'group'"):
         build(normalization="group")
-    with pytest.raises(UserError, match="'cnn8' or 'caffenet'"):
+    with pytest.raises(UserError, match="'cnn8' or 'cnn8-2014' or 'caffenet'"):
         cnn.build_network(ModelSpec("vgg"), 32, 3)
     with pytest.raises(UserError, match="outputs=2"):
         cnn.build_network(ModelSpec("cnn8", outputs=2), 32, 3)

@@ -1,5 +1,6 @@
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
@@ -53,14 +54,66 @@ def test_he_is_the_networks_own_start():
         np.testing.assert_array_equal(a, b)
 
 
+def test_he_draws_where_the_network_starts_otherwise():
+    # conv2 of caffenet starts with a filler of 0.01 and biases of 1.
+    layer = cnn.GroupedConv2D(
+        256, 5, groups=2, name="conv2", bias_initializer="ones"
+    )
+    network = keras.Sequential([keras.Input((27, 27, 96)), layer])
+    random_layers.redraw(network, 1, "he", None, seed=1)
+    kernel = layer.kernel.numpy()
+    assert kernel.std() == pytest.approx((2 / 1200) ** 0.5, rel=0.01)
+    np.testing.assert_array_equal(layer.bias, np.zeros(256))
+
+
+def test_paper_gives_units_the_signal_that_they_had_in_2014():
+    network = build(0)
+    random_layers.redraw(network, 6, "paper", None, seed=1, scale=1 / 64)
+    # White noise of 1 through 363 weights of 0.01: 0.19 in both.
+    kernel = network.get_layer("conv1").kernel.numpy() / 64
+    assert kernel.std() * 27**0.5 == pytest.approx(0.01 * 363**0.5, rel=0.1)
+    kernel = network.get_layer("conv3").kernel.numpy()
+    assert kernel.std() * 288**0.5 == pytest.approx(0.01 * 2304**0.5, rel=0.02)
+    kernel = network.get_layer("fc6").kernel.numpy()
+    inputs = kernel.shape[0]
+    assert kernel.std() * inputs**0.5 == pytest.approx(0.005 * 96, rel=0.02)
+    betas = [
+        float(network.get_layer(f"{name}_norm").beta.numpy().mean())
+        for name in ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6")
+    ]
+    assert betas == [0, 1, 0, 1, 1, 1]
+
+
+def test_permuted_has_the_entries_of_the_trained_tensors():
+    network, like = build(0), build(1)
+    norm = like.get_layer("conv2_norm")
+    norm.moving_variance.assign(np.linspace(1e-5, 2, 32))
+    random_layers.redraw(network, 3, "permuted", like, seed=1)
+    for ours, theirs in zip(network.layers[:9], like.layers[:9], strict=True):
+        for a, b in zip(ours.weights, theirs.weights, strict=True):
+            drawn, trained = np.array(a).ravel(), np.array(b).ravel()
+            np.testing.assert_array_equal(np.sort(drawn), np.sort(trained))
+    drawn = network.get_layer("conv2_norm").moving_variance.numpy()
+    assert not np.array_equal(drawn, norm.moving_variance)
+
+
 def test_bad_requests_are_named():
     with pytest.raises(UserError, match="Received: 'zero'"):
         random_layers.redraw(build(0), 1, "zero", None, 0)
     with pytest.raises(UserError, match="needs a trained network"):
         random_layers.redraw(build(0), 1, "mean-var", None, 0)
+    with pytest.raises(UserError, match="`permuted` needs a trained"):
+        random_layers.redraw(build(0), 1, "permuted", None, 0)
 
 
-@pytest.mark.parametrize("name", ["he", "gaussian", "mean-var"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "paper",
+        pytest.param("permuted", marks=pytest.mark.slow),
+        pytest.param("mean-var", marks=pytest.mark.slow),
+    ],
+)
 def test_random_layers_stay_as_drawn(
     tmp_path, tiny_pool, tiny_spec, base, name
 ):

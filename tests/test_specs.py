@@ -3,12 +3,13 @@ import json
 
 import pytest
 
+from experiments.common import commands
 from keras_transfer.errors import UserError
 from keras_transfer.specs.identity import to_dict
 from keras_transfer.specs.network import NetworkSpec, from_dict
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.settings import SolverSpec
-from keras_transfer.studies import commands, grids
+from keras_transfer.studies import grids
 from tests.helpers import EARLIER_SETTINGS
 
 
@@ -107,8 +108,46 @@ def test_random_layers_need_a_base_only_for_its_statistics(tiny_spec):
         tiny_spec, base="random", n=3, initialization="he"
     )
     assert random.source is None and random.own_base == tiny_spec
-    like = dataclasses.replace(random, initialization="mean-var")
-    assert like.source == tiny_spec
+    for name in ("permuted", "mean-var"):
+        like = dataclasses.replace(random, initialization=name)
+        assert like.source == tiny_spec
+
+
+@pytest.mark.parametrize(
+    "name, treatment, earlier, now",
+    [
+        # What "he" drew on caffenet was not He's filler; all else stays.
+        ("cnn8", "random", "fb285112cf", "fb285112cf"),
+        ("caffenet", "random", "52994f12e0", "3eb30b5744"),
+        ("cnn8", "lrn", "03813b47fd", "03813b47fd"),
+        ("caffenet", "lrn", "c039f95ebd", "c039f95ebd"),
+    ],
+)
+def test_only_he_on_caffenet_has_another_id(name, treatment, earlier, now):
+    recipe = find_recipe("cifar100", "earlier", None)
+    model = dataclasses.replace(recipe.model, name=name)
+    spec = NetworkSpec(recipe.data("cifar100", 0), model, recipe.solver, "A")
+    if treatment == "lrn":
+        model = dataclasses.replace(model, normalization="lrn")
+        spec = dataclasses.replace(spec, model=model)
+    else:
+        spec = dataclasses.replace(
+            spec, base="random", n=3, initialization="he"
+        )
+    assert spec.network_id == now
+    assert (earlier == now) == (treatment == "lrn" or name == "cnn8")
+
+
+def test_the_command_of_an_lrn_of_old_says_that_it_has_another_constant():
+    recipe = find_recipe("cifar100", "default", None)
+    model = dataclasses.replace(recipe.model, normalization="lrn")
+    spec = NetworkSpec(recipe.data("cifar100", 0), model, recipe.solver, "A")
+    unset = commands.network_command(spec).unset
+    assert unset == ("model.lrn_alpha = None (preset: 0.4096)",)
+    model = dataclasses.replace(model, lrn_alpha=0.4096)
+    assert not commands.network_command(
+        dataclasses.replace(spec, model=model)
+    ).unset
 
 
 @pytest.mark.parametrize(

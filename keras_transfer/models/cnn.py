@@ -9,6 +9,7 @@ from keras_transfer.models.layers import (
     LocalResponseNormalization,
 )
 from keras_transfer.specs.architectures import (
+    LRN_ALPHA,
     LayerRow,
     find_architecture,
     layer_rows,
@@ -95,7 +96,15 @@ def build_network(
             network.add(pooling)
         if row.lrn:
             network.add(
-                LocalResponseNormalization(dtype=dtype, name=f"{row.name}_lrn")
+                LocalResponseNormalization(
+                    alpha=(
+                        LRN_ALPHA
+                        if model.lrn_alpha is None
+                        else model.lrn_alpha
+                    ),
+                    dtype=dtype,
+                    name=f"{row.name}_lrn",
+                )
             )
         if row.dropout:
             network.add(

@@ -17,6 +17,7 @@ _CAME_LATER = (
     ("model", "norm_momentum"),
     ("model", "content"),
     ("model", "cuts"),
+    ("model", "lrn_alpha"),
     (None, "initialization"),
     (None, "target_images"),
     (None, "draw"),
@@ -28,6 +29,8 @@ _CAME_LATER = (
     ("base_solver", "label_smoothing"),
     ("solver", "muon_rate"),
     ("base_solver", "muon_rate"),
+    ("solver", "class_weights"),
+    ("base_solver", "class_weights"),
     (None, "base_solver"),
 )
 
@@ -61,7 +64,15 @@ def hash_network(values: dict) -> str:
         fields = kept if part is None else kept[part]
         if fields is not None and fields[field] is None:
             del fields[field]
-    return spec_hash({"computation": COMPUTATION, **kept})
+    return spec_hash({"computation": _computation(values), **kept})
+
+
+def _computation(values: dict) -> int:
+    # Until 3, "he" left caffenet's own start, which is a Gaussian filler.
+    he = values.get("initialization") == "he"
+    if he and values["model"]["name"] == "caffenet":
+        return 4
+    return COMPUTATION
 
 
 def spec_hash(values: dict) -> str:

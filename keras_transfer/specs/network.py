@@ -11,6 +11,7 @@ from keras_transfer.specs import treatments
 from keras_transfer.specs.identity import hash_network, to_dict
 from keras_transfer.specs.origins import (
     ABOVE,
+    LIKE_TRAINED,
     Copied,
     Origin,
     Pretrained,
@@ -21,6 +22,7 @@ from keras_transfer.specs.origins import (
     origin_of,
 )
 from keras_transfer.specs.settings import (
+    CLASS_WEIGHTS,
     DataSpec,
     ModelSpec,
     SolverSpec,
@@ -44,9 +46,8 @@ class NetworkSpec:
         n: Integer, number of layers copied, 1 to `top`; 0 for a base network.
         mode: String, `"frozen"` or `"finetuned"`.
         seed: Integer, of initial weights, dropout, data order, augmentation.
-        initialization: String or `None`, how random layers are drawn:
-            `"he"`, `"gaussian"` (the paper's filler) or `"mean-var"` (with
-            the mean and variance of each tensor of the trained base).
+        initialization: String or `None`, how random layers are drawn, one of
+            `INITIALIZATIONS`; see `transfer.random_layers.redraw`.
         target_images: Integer or `None`, training images of each class of
             the target, while the base has all; `None` for all.
         draw: Integer or `None`, which images those are.
@@ -148,7 +149,7 @@ class NetworkSpec:
         """Base network that this one needs, or `None`.
 
         Its first `n` layers are copied; of random layers drawn by
-        `"mean-var"` it gives the statistics.
+        `LIKE_TRAINED` it gives the statistics.
         """
         origin = self.origin
         if isinstance(origin, Copied):
@@ -159,7 +160,7 @@ class NetworkSpec:
                 draw=None,
             )
         draws_alike = (
-            isinstance(origin, Random) and origin.initialization == "mean-var"
+            isinstance(origin, Random) and origin.initialization in LIKE_TRAINED
         )
         return self.own_base if draws_alike else None
 
@@ -209,6 +210,10 @@ def _check_spec(spec: NetworkSpec) -> None:
         if value is not None or field == "seed":
             check_count(field, value, lowest)
     check_count("split", spec.data.split, 0)
+    for solver in filter(None, (spec.solver, spec.base_solver)):
+        check_among(
+            "class_weights", solver.class_weights, (None, *CLASS_WEIGHTS)
+        )
     origin = spec.origin
     _check_model(spec)
     if isinstance(origin, Scratch) and spec.base_solver is not None:

@@ -17,7 +17,11 @@ LAYER_NAMES = (
 )
 ABOVE = len(LAYER_NAMES) - 1  # the last layer fits its own classes
 MODES = ("frozen", "finetuned")
-INITIALIZATIONS = ("he", "gaussian", "mean-var")
+# Of random layers, see `transfer.random_layers.redraw`; those that draw after
+# a trained base, and the two that are kept for what was filed under them.
+INITIALIZATIONS = ("he", "paper", "permuted", "gaussian", "mean-var")
+LIKE_TRAINED = ("permuted", "mean-var")
+EARLIER_INITIALIZATIONS = ("gaussian", "mean-var")
 ALL = "all"  # of `kept`: every layer above the first n
 PRETRAINED = "pretrained"  # of `base`: a registered model
 
@@ -77,7 +81,7 @@ class Random:
 
     Args:
         n: Integer, 1 to 7.
-        initialization: String, `"he"`, `"gaussian"` or `"mean-var"`.
+        initialization: String, one of `INITIALIZATIONS`.
 
     Raises:
         UserError: If there is no such network.
