@@ -159,10 +159,7 @@ def _networks(settings: DoseSettings, row: Row, split: int):
         for spec in grids.similar_networks(
             settings.dataset,
             settings.recipe(regime, row.epochs),
-            (split,),
-            settings.seeds,
-            row.layers,
-            row.treatments,
+            grids.Grid((split,), settings.seeds, row.layers, row.treatments),
             settings.mean,
         )
     ]
