@@ -147,7 +147,7 @@ def test_the_page_says_what_was_found_and_what_was_not(tmp_path):
     text = dose_text.text(made_up(tmp_path / "results.csv"), "T", "command")
     # 6 halves of 3 splits: 2 bases and 4 treatments at 2 n.
     assert "60 networks on random halves of the classes, of 3 splits" in text
-    assert "reach 42.0 % at 12, 44.0 % at 24 epochs" in text
+    assert "recipe: 42.0 % at 12, 44.0 % at 24 epochs" in text
     assert "| boost, equal steps in all | AnB+ - BnB+, n = 5 |" in text
     assert "these halves only" not in text
     assert "in points. 2014-like, 12 epochs: +2.0 [" in text

@@ -116,8 +116,8 @@ def _trained(found: dict[Dose, Evidence]) -> str:
             and (values := [o.value for o in networks if o.treatment == BASE])
         ]
         parts.append(
-            f"Bases of the {recipe_name(regime)} recipe reach "
-            f"{', '.join(reached)} epochs, means of test accuracy."
+            f"Bases, {recipe_name(regime)} recipe: "
+            f"{', '.join(reached)} epochs, mean test accuracy."
         )
     networks = sum(map(len, own.values()))
     splits = {o.split for group in own.values() for o in group}
