@@ -30,6 +30,7 @@ _CAME_LATER = (
     ("solver", "muon_rate"),
     ("base_solver", "muon_rate"),
     (None, "base_solver"),
+    (None, "moments"),
 )
 
 

@@ -5,7 +5,10 @@ import dataclasses
 import keras
 import numpy as np
 
-from keras_transfer.datasets.batches import steps_per_pass
+from keras_transfer.datasets.batches import (
+    evaluation_batches,
+    steps_per_pass,
+)
 from keras_transfer.datasets.halves import HalfData, load_half
 from keras_transfer.datasets.pools import ImagePool
 from keras_transfer.models import cnn
@@ -19,6 +22,7 @@ from keras_transfer.training.layer_statistics import (
 )
 from keras_transfer.transfer import actions, random_layers
 from keras_transfer.transfer.proof import Proof
+from keras_transfer.transfer.recalibration import recalibrate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +132,13 @@ def build_target(
     plan = actions.plan_network(spec, model, base_model)
     copied = [action.layer for action in plan if action.copy]
     copying = actions.apply_plan(model, base_model, plan)
+    if spec.moments is not None:
+        copying = recalibrate(
+            model,
+            copying,
+            evaluation_batches(half.train, data.mean, spec.data),
+            network.folder / "moments.npz",
+        )
     # Before a checkpoint is restored: the start is that of the first run.
     probe = probe_batch(half.validation, data.mean, spec.data)
     statistics = LayerStatistics(model, *probe)
