@@ -121,7 +121,7 @@ def _setting(settings: Settings, folder: str, count: int, console: Console):
         spent = sum(row["seconds"] for row in rows)
         found = {
             "setting": f"{Path(folder).name}, {count} images a class",
-            "model": Path(settings.model).name,
+            "model": user_path(settings.model).name,
             "classes": len(prepared.images.class_names),
             "validation": len(prepared.images.labels["validation"]),
             "test": len(prepared.images.labels["test"]),

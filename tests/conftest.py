@@ -1,5 +1,7 @@
 """Fixtures: a tiny data set, decoded, and settings that train in a second."""
 
+import collections
+import dataclasses
 import json
 import os
 import shutil
@@ -96,6 +98,27 @@ def base(trained_logs, tmp_path):
     return RunStore(tmp_path / "logs", "study").network(TINY_SPEC)
 
 
+@pytest.fixture(scope="session")
+def transfers(trained_logs, tmp_path_factory):
+    """The base's transfers A3B and A3B+, each trained once for all tests.
+
+    A dict from the mode to the network's folder, which a test must not change.
+    """
+    from keras_transfer.training import trainer
+
+    folder = tmp_path_factory.mktemp("transfers")
+    pool = write_tiny_pool(folder / ".cache")
+    base = RunStore(trained_logs, "study").network(TINY_SPEC)
+    trained = {}
+    for mode in ("frozen", "finetuned"):
+        spec = dataclasses.replace(
+            TINY_SPEC, base="A", target="B", n=3, mode=mode
+        )
+        trained[mode] = RunStore(folder / "logs", "study").network(spec)
+        trainer.train_network(trained[mode], pool, base)
+    return trained
+
+
 @pytest.fixture
 def shared_data():
     """Folder of prepared data sets, which a clone does not have."""
@@ -119,3 +142,16 @@ def hub_backbone():
         block_type="basic_block",
         image_shape=(32, 32, 3),
     )
+
+
+def pytest_collection_modifyitems(items):
+    """Begins with the dearest files, so that none is left for the end.
+
+    The mark `slow(seconds)` says what a test takes on two cores.
+    """
+    costs = collections.Counter()
+    for item in items:
+        mark = item.get_closest_marker("slow")
+        if mark:
+            costs[item.path] += mark.args[0] if mark.args else 5
+    items.sort(key=lambda item: -costs[item.path])

@@ -87,6 +87,7 @@ def test_flags_that_another_flag_makes_idle_are_refused(capsys, tmp_path):
     assert "no `--width` of caffenet" in capsys.readouterr().err
 
 
+@pytest.mark.slow(25)
 @pytest.mark.parametrize("quiet", [["--quiet"], []])
 def test_unprepared_set_without_network(tmp_path, quiet):
     # No name server, no network: as on a machine that is cut off. In a process

@@ -178,7 +178,7 @@ def test_a_forked_process_still_chooses_its_devices():
     assert [worker.receive() for worker in workers] == [("2", 3), ("0,1", 3)]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(30)
 def test_networks_of_a_study_get_gpus_of_their_own(gpus, tiny_pool, tiny_spec):
     gpus("5,7")  # TensorFlow finds none and trains on the CPU
     store = RunStore(tiny_pool.folder.parents[1], "study")

@@ -65,16 +65,14 @@ def test_finetuned_layers_are_not_stored():
     assert frozen_features.reusable_layers(network) == 0
 
 
+@pytest.mark.slow(15)
 @pytest.mark.parametrize(
     "n, precision",
     [
-        (3, "float32"),
-        pytest.param(1, "float32", marks=pytest.mark.slow),
-        pytest.param(5, "float32", marks=pytest.mark.slow),
-        pytest.param(6, "float32", marks=pytest.mark.slow),
-        pytest.param(7, "float32", marks=pytest.mark.slow),
-        pytest.param(3, "bfloat16", marks=pytest.mark.slow),
-        pytest.param(7, "bfloat16", marks=pytest.mark.slow),
+        (1, "float32"),
+        (6, "float32"),
+        (7, "float32"),  # its last layers are not stored: dropout draws
+        (3, "bfloat16"),
     ],
 )
 def test_with_and_without_reuse_the_same_bits(
@@ -83,11 +81,10 @@ def test_with_and_without_reuse_the_same_bits(
     model = dataclasses.replace(spec.model, precision=precision)
     spec = dataclasses.replace(spec, n=n, model=model)
     results, weights = [], []
+    source = RunStore(tmp_path / "source", "study").network(spec.source)
+    trainer.train_network(source, tiny_pool, options=Options(observe="off"))
     for folder, kept in (("without", None), ("with", feature_store)):
-        store = RunStore(tmp_path / folder, "study")
-        source = store.network(spec.source)
-        trainer.train_network(source, tiny_pool)
-        network = store.network(spec)
+        network = RunStore(tmp_path / folder, "study").network(spec)
         results.append(
             trainer.train_network(
                 network, tiny_pool, source, Options(feature_store=kept)

@@ -151,6 +151,7 @@ def test_networks_reach_the_same_values(tmp_path):
             assert digest(result.proof) == golden["weights_sha256"]
 
 
+@pytest.mark.slow(20)
 @pytest.mark.parametrize("way", WAYS_TO_LOAD)
 def test_an_old_file_loads_in_a_process_that_imported_nothing_else(way):
     script = f"folder = {str(FIXTURES / 'baseA')!r}\n"

@@ -1,4 +1,3 @@
-import dataclasses
 import math
 import random
 
@@ -195,15 +194,10 @@ def test_table_of_a_network_that_was_resumed(
     assert resumed.layers == expected
 
 
-def test_frozen_and_fine_tuned_layers_of_a_transfer(
-    tmp_path, tiny_pool, tiny_spec, base
-):
-    store = RunStore(tmp_path / "logs", "study")
+def test_frozen_and_fine_tuned_layers_of_a_transfer(base, transfers):
     ended = base.read_result().layers
-    spec = dataclasses.replace(tiny_spec, base="A", target="B", n=3)
-    for mode in ("frozen", "finetuned"):
-        network = store.network(dataclasses.replace(spec, mode=mode))
-        rows = trainer.train_network(network, tiny_pool, base).layers
+    for mode, network in transfers.items():
+        rows = network.read_result().layers
         assert [row["copied"] for row in rows] == [True] * 3 + [False] * 5
         for row, source in zip(rows[:3], ended[:3], strict=True):
             assert row["start_norm"] == source["weight_norm"]

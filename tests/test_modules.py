@@ -46,7 +46,7 @@ def imports(tree):
 
 def is_slow(function):
     return any(
-        ast.unparse(each) == "pytest.mark.slow"
+        ast.unparse(each).startswith("pytest.mark.slow")
         for each in getattr(function, "decorator_list", [])
     )
 

@@ -19,14 +19,15 @@ import pytest
 
 from experiments.random_kills.comparing import compare, results_of
 from tests.conftest import TINY, write_tiny_pool
-from tests.trained import PATIENCE, ROOT, wait_for
+from tests.trained import ROOT, wait_for
 
+WAITING = "Everything is written; waiting for Ray to leave the cluster.\n"
 HEAD, NODE = "10.213.77.1", "10.213.77.2"
 PORT = 6379
-CUT_SECONDS = 60.0
+CUT_SECONDS = 30.0
 STUDY = [sys.executable, "-m", "experiments.similar_datasets"]
 STUDY += ["--dataset", TINY, "--image-size", "20", "--width", "4"]
-STUDY += ["--epochs", "40", "--batch-size", "8", "--layers", "3"]
+STUDY += ["--epochs", "30", "--batch-size", "8", "--layers", "3"]
 STUDY += ["--treatments", "AnB", "--observe", "off"]
 ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
@@ -122,7 +123,7 @@ def hosts():
         hosts.remove()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(300)
 def test_a_node_cut_off_changes_no_bit_and_nobody_waits_in_the_dark(
     tmp_path, hosts
 ):
@@ -147,7 +148,10 @@ def test_a_node_cut_off_changes_no_bit_and_nobody_waits_in_the_dark(
     hosts.set_link("down")
     time.sleep(CUT_SECONDS)
     hosts.set_link("up")
-    assert study.wait(PATIENCE) == 0, "".join(said)
+    # Ray may take minutes to leave a cluster whose node came back.
+    wait_for(lambda: study.poll() is not None or WAITING in said, lambda: None)
+    assert not study.poll(), "".join(said)
+    study.kill()
     reader.join()
     text = "".join(said)
     # Lines of ours alone: no dump of a node's state, no name of Ray's parts.
@@ -158,9 +162,7 @@ def test_a_node_cut_off_changes_no_bit_and_nobody_waits_in_the_dark(
     report, _, rest = text.rpartition("table: ")
     assert report and "waiting for Ray" not in report
     if "waiting for Ray" in rest:
-        assert rest.rstrip().endswith(
-            "Everything is written; waiting for Ray to leave the cluster."
-        )
+        assert said[-1] == WAITING
     subprocess.run(
         [*STUDY, "--log-dir", str(alone), "--workers", str(os.cpu_count())],
         cwd=ROOT,

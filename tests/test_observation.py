@@ -123,25 +123,22 @@ def test_values_are_those_of_the_weights(tiny_spec, base):
     assert seen[-1] == (last, pytest.approx(result.val_accuracy))
 
 
-def test_frozen_layers_show_zeros(tmp_path, tiny_pool, tiny_spec, base):
-    spec = dataclasses.replace(tiny_spec, base="A", target="B", n=2)
-    network, _ = trained(tmp_path, "logs", tiny_pool, spec, base)
-    events = read(network, "train")
+def test_frozen_layers_show_zeros(transfers):
+    events = read(transfers["frozen"], "train")
     for tag in STATISTICS[1:]:
         frozen = series(events, f"{tag}/cnn8/conv2/kernel")
         assert frozen == [(0, 0), (1, 0), (2, 0)]
-        above = series(events, f"{tag}/cnn8/conv3/kernel")
+        above = series(events, f"{tag}/cnn8/conv4/kernel")
         assert all(value > 0 for _, value in above)
     drift = series(events, "layer_mean_drift/conv2")
     assert drift == [(0, 0), (1, 0), (2, 0)]
     histograms = events.Tags()["histograms"]
     assert "weight/cnn8/conv2/kernel" not in histograms
-    assert "weight/cnn8/conv3/kernel" in histograms
+    assert "weight/cnn8/conv4/kernel" in histograms
 
 
-@pytest.mark.parametrize(
-    "level", ["default", pytest.param("full", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow(25)
+@pytest.mark.parametrize("level", ["default", "full"])
 def test_a_resumed_network_has_each_value_once(
     tmp_path, tiny_pool, tiny_spec, level
 ):

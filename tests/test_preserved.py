@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from experiments.common import commands
 from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.errors import UserError
 from keras_transfer.models import cnn
@@ -12,7 +13,7 @@ from keras_transfer.specs.network import from_dict
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.settings import ModelSpec
 from keras_transfer.specs.treatments import TREATMENTS
-from keras_transfer.studies import commands, grids
+from keras_transfer.studies import grids
 from keras_transfer.transfer import actions
 from tests.helpers import made_up_row, summary_text
 
@@ -103,7 +104,7 @@ def test_all_layers_above_the_cut_are_kept(tiny_spec):
 def test_the_grid_keeps_all_layers_above():
     recipe = find_recipe("cifar100", "smoke", None)
     specs = grids.similar_networks(
-        "cifar100", recipe, (0,), (0,), (3, 7), ("BnB", "BnB-keep")
+        "cifar100", recipe, grids.Grid((0,), (0,), (3, 7), ("BnB", "BnB-keep"))
     )
     # There is nothing to keep above n = 7.
     labels = ["A3A", "A3A-keep", "A7A", "B3B", "B3B-keep", "B7B"]

@@ -75,6 +75,7 @@ def test_a_worker_trains_what_the_settings_say(
     assert result.test_loss == pytest.approx(plain.test_loss, rel=1e-3)
 
 
+@pytest.mark.slow(9)
 def test_what_keras_keeps_is_set_and_put_back(
     tmp_path, tiny_pool, tiny_spec, base
 ):

@@ -1,6 +1,5 @@
 """The proof knows each tensor by its place, and says what did not train."""
 
-import dataclasses
 import json
 
 import keras
@@ -10,9 +9,6 @@ from keras import layers
 
 from keras_transfer.errors import NetworkFailed
 from keras_transfer.models import saving
-from keras_transfer.storage.store import RunStore
-from keras_transfer.training import trainer
-from keras_transfer.training.options import Options
 from keras_transfer.transfer import first_layers
 from keras_transfer.transfer.proof import Proof, sha256
 
@@ -181,16 +177,9 @@ def test_a_saved_network_can_be_checked_against_its_proof(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("mode", ["frozen", "finetuned"])
-def test_a_filed_result_can_be_checked_against_its_model(
-    tmp_path, tiny_pool, tiny_spec, base, mode
-):
-    spec = dataclasses.replace(tiny_spec, base="A", target="B", n=3, mode=mode)
-    store = RunStore(tmp_path / "logs", "study")
-    network = store.network(spec)
-    trainer.train_network(
-        network, tiny_pool, base, options=Options(observe="off")
-    )
-    rows = store.result(spec).proof
+def test_a_filed_result_can_be_checked_against_its_model(base, transfers, mode):
+    network = transfers[mode]
+    rows = network.read_result().proof
     assert {r["output_difference"] for r in rows if r["source_path"]} == {0.0}
     again = saving.load_model(network)
     Proof.from_rows(rows).verify(again)

@@ -106,7 +106,14 @@ def test_bad_requests_are_named():
         random_layers.redraw(build(0), 1, "permuted", None, 0)
 
 
-@pytest.mark.parametrize("name", ["paper", "permuted", "mean-var"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "paper",
+        pytest.param("permuted", marks=pytest.mark.slow),
+        pytest.param("mean-var", marks=pytest.mark.slow),
+    ],
+)
 def test_random_layers_stay_as_drawn(
     tmp_path, tiny_pool, tiny_spec, base, name
 ):

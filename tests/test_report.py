@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from experiments import report
-from experiments.common import settings
+from experiments.common import commands, settings
 from keras_transfer.analysis.inventory import Survey, group_rows, take_survey
 from keras_transfer.reports.html import report_page
 from keras_transfer.specs.network import NetworkSpec
@@ -24,7 +24,6 @@ from keras_transfer.specs.settings import ModelSpec
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.result import seal
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies import commands
 from tests.helpers import made_up_row, made_up_study, with_result
 
 VOID = {"meta", "input", "br", "hr", "link", "img"}
@@ -202,10 +201,9 @@ def test_warnings_name_what_is_failed_damaged_or_foreign(filed, tiny_spec):
     "value",
     [
         "absent",
-        {"a": 3},
         *(
             pytest.param(value, marks=pytest.mark.slow)
-            for value in (None, 3, "text", [3])
+            for value in ({"a": 3}, None, 3, "text", [3])
         ),
     ],
 )
@@ -241,7 +239,7 @@ def test_broken_proof_and_networks_that_did_not_learn_are_told(
     row = next(row for row in rows if row.spec.label == "A5B")
     row.result.proof[0]["after_sha256"] = "other"
     rows[0] = with_result(rows[0], train_accuracy=0.26)
-    text = report_page.html_page(survey_of(rows, tmp_path))
+    text = report_page.html_page(survey_of(rows, tmp_path), commands)
     assert "THE PROOF DOES NOT HOLD" in text
     assert "1 networks did not learn at all" in text
 
@@ -293,13 +291,13 @@ def test_empty_folder_says_what_to_run(tmp_path, capsys):
 
 def test_bases_alone_and_failures_alone_make_a_page(tiny_spec, tmp_path):
     rows = [made_up_row(tiny_spec, 0.6, base=None)]
-    text = report_page.html_page(survey_of(rows, tmp_path))
+    text = report_page.html_page(survey_of(rows, tmp_path), commands)
     Page(text)
     assert "<h3>The five" not in text
     # Halves of a split are averaged, so both are needed.
     rows.append(made_up_row(tiny_spec, 0.6, target="B", base=None))
     rows.append(made_up_row(tiny_spec, 0.5, target="all", base=None))
-    text = report_page.html_page(survey_of(rows, tmp_path))
+    text = report_page.html_page(survey_of(rows, tmp_path), commands)
     assert "halves - all classes: +10.0" in text
     network = RunStore(tmp_path, "similar_datasets").network(tiny_spec)
     network.fail("killed before it wrote its settings", {}, "")
@@ -321,7 +319,7 @@ def test_five_hundred_networks_stay_light(tiny_spec, tmp_path):
         for row in rows
     ]
     assert len(rows) == 522
-    text = report_page.html_page(survey_of(rows, tmp_path))
+    text = report_page.html_page(survey_of(rows, tmp_path), commands)
     assert len(text.encode()) < 6e6
     Page(text)
 
@@ -440,7 +438,7 @@ def test_networks_of_every_study_make_a_page(tiny_spec, tmp_path):
     assert sorted(len(group.rows) for group in groups) == [1, 3, 9, 29]
     tuned = next(group for group in groups if group.tuned)
     assert [row.accuracy for row in tuned.shared][:2] == [0.60, 0.70]
-    text = report_page.html_page(survey_of(rows, tmp_path))
+    text = report_page.html_page(survey_of(rows, tmp_path), commands)
     Page(text)
     assert "random3A-he, split0, seed 0: 30.0 %, -30.0 points" in text
     assert "A3A-keep1, split0, seed 0: 61.0 %" in text

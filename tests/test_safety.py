@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from experiments import similar_datasets
+from experiments.common import commands
 from keras_transfer.analysis import inventory
 from keras_transfer.errors import NetworkFailed, UserError
 from keras_transfer.models import cnn, saving
@@ -289,7 +290,7 @@ def test_class_names_are_text_wherever_they_are_shown(
     network.model_path.write_bytes(b"weights")
     network.complete(row.result)
     page = report_page.html_page(
-        inventory.take_survey(LogFolder(store.log_dir))
+        inventory.take_survey(LogFolder(store.log_dir)), commands
     )
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert" not in page and "<img src=x" not in page

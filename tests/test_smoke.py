@@ -10,6 +10,7 @@ import pytest
 
 from experiments import paper
 
+SMOKE = ("--preset", "smoke", "--layers", "5", "--quiet")
 # What each script draws, beside learning curves; a table and a summary go with
 # it.
 FIGURES = {
@@ -39,8 +40,8 @@ def figures_in(folder):
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("smoke")
-    arguments = ["--preset", "smoke", "--overlay-2014", "--quiet"]
-    assert paper.main([*arguments, "--log-dir", str(folder)]) == 0
+    arguments = [*SMOKE, "--overlay-2014", "--log-dir", str(folder)]
+    assert paper.main(arguments) == 0
     return folder
 
 
@@ -48,9 +49,9 @@ def networks_in(folder):
     return {path for path in folder.glob("*/*/*/*/seed*-*/result.json")}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(230)
 def test_paper_runs_and_reports_every_section(logs):
-    assert len(networks_in(logs)) == 77
+    assert len(networks_in(logs)) == 51
     (report,) = (logs / "paper" / "synthetic_shapes").glob("report-*")
     for script, figures in FIGURES.items():
         assert figures_in(report / script) == figures, script
@@ -65,8 +66,7 @@ def test_paper_runs_and_reports_every_section(logs):
 def test_script_finds_its_networks_and_reports_them(logs, script):
     before = networks_in(logs)
     module = importlib.import_module(f"experiments.{script}")
-    arguments = ["--preset", "smoke", "--quiet", "--log-dir", str(logs)]
-    assert module.main(arguments) == 0
+    assert module.main([*SMOKE, "--log-dir", str(logs)]) == 0
     assert networks_in(logs) == before
     (report,) = (logs / script / "synthetic_shapes").glob("report-*")
     assert figures_in(report) == FIGURES[script]

@@ -3,12 +3,13 @@ import json
 
 import pytest
 
+from experiments.common import commands
 from keras_transfer.errors import UserError
 from keras_transfer.specs.identity import to_dict
 from keras_transfer.specs.network import NetworkSpec, from_dict
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.settings import SolverSpec
-from keras_transfer.studies import commands, grids
+from keras_transfer.studies import grids
 from tests.helpers import EARLIER_SETTINGS
 
 

@@ -350,7 +350,7 @@ TRIED = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(15)
 @pytest.mark.parametrize("name", TRIED)
 def test_published_models(name):
     size = TRIED[name]

@@ -11,6 +11,7 @@ by itself, and the model says below which noise it cannot be.
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from functools import cached_property
 
 import numpy as np
 
@@ -118,17 +119,16 @@ class MixedModel:
             `ModelEstimate`, or `None` if a cell has no network, or nothing
             links the halves of one treatment to those of the other.
         """
-        found = self.by_variances(weights)
-        if found is None or found.low is None or self.scope != OTHERS:
-            return found
+        if self.fitted is None or self.scope != OTHERS:
+            return self.by_variances(weights)
         data = [
             dataclasses.replace(o, value=float(value))
             for o, value in zip(self.observations, self.values, strict=True)
         ]
         own = estimate_over_splits(data, weights)
         if own is None or own.low is None:
-            return found
-        noise = self._without_spread().by_variances(weights)
+            return self.by_variances(weights)
+        noise = self._without_spread.by_variances(weights)
         if own.error >= noise.error:
             return own
         low, high = (end - noise.mean + own.mean for end in noise.interval())
@@ -136,8 +136,9 @@ class MixedModel:
             own, error=noise.error, df=noise.df, low=low, high=high
         )
 
+    @cached_property
     def _without_spread(self) -> "MixedModel":
-        """Returns it as if splits and halves shared nothing."""
+        # As if the networks of a split or half shared nothing.
         noise = [name not in _BY_SPLIT for name in self.effects]
         variances = self.fitted.variances * np.array([*noise, True])
         fitted = reml.fit_known(self.fitted.patterns, variances)

@@ -11,6 +11,7 @@ from keras_transfer.specs.treatments import (
     CHOICES,
     FINETUNED_SELFFER,
     FINETUNED_TRANSFER,
+    FROM_MODEL,
     QUESTIONS,
 )
 
@@ -18,6 +19,10 @@ MEANING = (
     "Differences of one split, seed and target: halves are as hard for both. "
     "[low, high] is a 95 % interval: over splits from three splits on; with "
     "fewer of the mixed model, for these halves only."
+)
+BALANCED = (
+    "The test classes are of unequal size: here each class counts alike, "
+    "however many images it has."
 )
 _HEADER = ("estimate", "interval holds for")
 
@@ -33,7 +38,7 @@ def accuracy_cells(rows: list[Row]) -> Cells:
     """
     layers = results.layers_of(rows)
     body = []
-    for treatment in CHOICES:
+    for treatment in (*CHOICES, *FROM_MODEL):
         cells = []
         for n in layers:
             value = results.mean_accuracy(rows, treatment, n)
@@ -41,6 +46,30 @@ def accuracy_cells(rows: list[Row]) -> Cells:
         if any(cells):
             body.append([treatment, *cells])
     return ["mean of networks", *(f"n = {n}" for n in layers)], body
+
+
+def balanced_cells(rows: list[Row]) -> Cells:
+    """Returns mean balanced accuracies in percent, a line a treatment.
+
+    Args:
+        rows: List of `Row`.
+
+    Returns:
+        Tuple of header and body, which is empty where all test classes are
+        of one size: the accuracy says the same then.
+    """
+    layers = results.layers_of(rows)
+    header = ["balanced accuracy", *(f"n = {n}" for n in layers)]
+    if not results.unequal_classes(rows):
+        return header, []
+    body = []
+    for treatment in (BASE, *CHOICES):
+        places = [0] * len(layers) if treatment == BASE else layers
+        values = [results.mean_balanced(rows, treatment, n) for n in places]
+        cells = ["" if v is None else f"{100 * v:.1f}" for v in values]
+        if any(cells):
+            body.append([treatment, *cells])
+    return header, body
 
 
 def difference_cells(rows: list[Row], evidence: Evidence) -> Cells:

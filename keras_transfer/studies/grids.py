@@ -8,6 +8,7 @@ from keras_transfer.specs.origins import ABOVE, HALVES, INITIALIZATIONS
 from keras_transfer.specs.presets import Recipe
 from keras_transfer.specs.treatments import (
     CHOICES,
+    FROM_MODEL,
     FROZEN,
     OWN,
     TRANSFER,
@@ -36,13 +37,43 @@ def long_bases(bases: list[NetworkSpec]) -> list[NetworkSpec]:
     return longer
 
 
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """Which networks of one recipe: each with each.
+
+    Args:
+        splits: Tuple of integers, numbers of random splits.
+        seeds: Tuple of integers.
+        layers: Tuple of integers, the `n`, each 1 to 7.
+        treatments: Tuple of strings, among `CHOICES`; empty for the base
+            networks alone. An n that a treatment has no networks of is left
+            out: all layers above 7 are none.
+
+    Raises:
+        UserError: If a value is unknown, out of range or repeated.
+    """
+
+    splits: tuple[int, ...]
+    seeds: tuple[int, ...]
+    layers: tuple[int, ...] = ()
+    treatments: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        _check_values("layers", self.layers, range(1, 8), "1 to 7")
+        _check_values("treatments", self.treatments, CHOICES, list(CHOICES))
+        for name in ("splits", "seeds"):
+            values = getattr(self, name)
+            _check_values(name, values, range(2**31), "0 or more")
+            if not values:
+                raise UserError(f"Expected at least one number in `{name}`.")
+        if self.treatments and not self.layers:
+            raise UserError("Expected at least one layer in `layers`.")
+
+
 def similar_networks(
     dataset: str,
     recipe: Recipe,
-    splits: tuple[int, ...],
-    seeds: tuple[int, ...],
-    layers: tuple[int, ...],
-    treatments: tuple[str, ...],
+    grid: Grid,
     mean: str = "base",
     halves=None,
 ) -> list[NetworkSpec]:
@@ -51,12 +82,7 @@ def similar_networks(
     Args:
         dataset: String, TFDS name.
         recipe: `Recipe`.
-        splits: Tuple of integers, numbers of random splits.
-        seeds: Tuple of integers.
-        layers: Tuple of integers, the `n`, each 1 to 7.
-        treatments: Tuple of strings, among `CHOICES`; empty for the base
-            networks alone. An n that a treatment has no networks of is left
-            out: all layers above 7 are none.
+        grid: `Grid`.
         mean: String, `"base"` or `"target"`.
         halves: Pair of tuples of class indices, A and B, or `None` for the
             random halves of each split; section 4.2 divides by kind.
@@ -65,24 +91,13 @@ def similar_networks(
         List of `NetworkSpec`; for one split, one seed, 7 layers and four
         treatments these are 58.
 
-    Raises:
-        UserError: If a value is unknown, out of range or repeated.
-
     Reference:
         - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section
           4.1.
     """
-    _check_values("layers", layers, range(1, 8), "1 to 7")
-    _check_values("treatments", treatments, CHOICES, list(CHOICES))
-    for name, values in (("splits", splits), ("seeds", seeds)):
-        _check_values(name, values, range(2**31), "0 or more")
-        if not values:
-            raise UserError(f"Expected at least one number in `{name}`.")
-    if treatments and not layers:
-        raise UserError("Expected at least one layer in `layers`.")
     networks = []
-    for split in splits:
-        for seed in seeds:
+    for split in grid.splits:
+        for seed in grid.seeds:
             for target in HALVES:
                 networks.append(
                     NetworkSpec(
@@ -93,11 +108,11 @@ def similar_networks(
                         seed=seed,
                     )
                 )
-    rows = [find_treatment(name) for name in treatments]
+    rows = [find_treatment(name) for name in grid.treatments]
     return networks + [
         dataclasses.replace(base, **row.settings(base.target, n))
         for base in networks
-        for n in sorted(layers)
+        for n in sorted(grid.layers)
         for row in rows
         if row.has(n)
     ]
@@ -151,6 +166,46 @@ def all_class_networks(bases: list[NetworkSpec]) -> list[NetworkSpec]:
         data = dataclasses.replace(base.data, split=0, halves=None)
         whole[base.seed] = dataclasses.replace(base, data=data, target="all")
     return list(whole.values())
+
+
+def pretrained_networks(
+    base: NetworkSpec,
+    seeds: tuple[int, ...],
+    stages: tuple[int, ...],
+    treatments: tuple[str, ...],
+) -> list[NetworkSpec]:
+    """Lists networks of copied stages of a registered model, and bases.
+
+    Args:
+        base: `NetworkSpec` of the model on all classes, from scratch.
+        seeds: Tuple of integers.
+        stages: Tuple of integers, the `n`, each 1 to `base.top`.
+        treatments: Tuple of strings, among `FROM_MODEL`. An n that a
+            treatment has no networks of is left out: nothing is above all.
+
+    Returns:
+        List of `NetworkSpec`, seed by seed, the base first.
+
+    Raises:
+        UserError: If a value is unknown, out of range or repeated.
+    """
+    allowed = range(1, base.top + 1)
+    _check_values("stages", stages, allowed, f"1 to {base.top}")
+    _check_values("treatments", treatments, FROM_MODEL, list(FROM_MODEL))
+    _check_values("seeds", seeds, range(2**31), "0 or more")
+    if not seeds:
+        raise UserError("Expected at least one number in `seeds`.")
+    networks = []
+    for seed in seeds:
+        own = dataclasses.replace(base, seed=seed)
+        networks.append(own)
+        networks += [
+            dataclasses.replace(own, **row.settings(own.target, n))
+            for row in map(find_treatment, treatments)
+            for n in sorted(stages)
+            if row.has(n, base.top)
+        ]
+    return networks
 
 
 def _check_values(name, values, allowed, expected) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_transfer.errors import UserError
 from keras_transfer.specs.architectures import LayerRow, layer_rows
-from keras_transfer.specs.origins import INITIALIZATIONS
+from keras_transfer.specs.origins import INITIALIZATIONS, LIKE_TRAINED
 from keras_transfer.specs.seeds import derive_seed
 from keras_transfer.specs.settings import ModelSpec
 from keras_transfer.transfer.actions import number_layers
@@ -25,7 +25,6 @@ _PAPER_INPUTS = {  # a unit's inputs, where a layer is convolved in groups too
     "fc6": 6 * 6 * 256,
     "fc7": 4096,
 }
-_NEED_TRAINED = ("mean-var", "permuted")
 
 # Draws the weights of a layer; of the layer, its trained like and a generator.
 _Draw = Callable[..., None]
@@ -76,7 +75,7 @@ def redraw(
             f"Expected `initialization` to be one of {INITIALIZATIONS}. "
             f"Received: {initialization!r}."
         )
-    if initialization in _NEED_TRAINED and like is None:
+    if initialization in LIKE_TRAINED and like is None:
         raise UserError(
             f"`{initialization}` needs a trained network to draw like."
         )

@@ -4,18 +4,21 @@ from html import escape
 
 from keras_transfer.analysis.inventory import Group, Survey
 from keras_transfer.analysis.results import Row
+from keras_transfer.reports.command_lines import Command, CommandLines
 from keras_transfer.reports.figure2_data import network_name
 from keras_transfer.reports.html.layers import layer_table
 from keras_transfer.reports.html.parts import count
-from keras_transfer.studies.commands import command_of
 
 
-def proofs_section(survey: Survey, groups: list[Group]) -> str:
+def proofs_section(
+    survey: Survey, groups: list[Group], lines: CommandLines
+) -> str:
     """Writes the proof, the command and the layers of every network.
 
     Args:
         survey: `Survey`.
         groups: List of `Group`, its recipes.
+        lines: `CommandLines`.
     """
     items = []
     for index, group in enumerate(groups, 1):
@@ -26,7 +29,17 @@ def proofs_section(survey: Survey, groups: list[Group]) -> str:
             f"{count(len(counts), 'network')}: {_proof_text(total)}"
             "</summary>"
         )
-        items += [_proof(survey, index, row) for row in group.rows]
+        items += [
+            _proof(
+                survey,
+                index,
+                row,
+                lines.command_of(
+                    row.spec, survey.commands.get(row.spec.network_id)
+                ),
+            )
+            for row in group.rows
+        ]
         items.append("</details>")
     return (
         '<section id="proofs" class="proofs"><h2>Proof of copying and '
@@ -48,10 +61,9 @@ def proofs_section(survey: Survey, groups: list[Group]) -> str:
     )
 
 
-def _proof(survey: Survey, index: int, row: Row) -> str:
+def _proof(survey: Survey, index: int, row: Row, command: Command) -> str:
     spec, result = row.spec, row.result
     counts = proof_counts(row)
-    command = command_of(spec, survey.commands.get(spec.network_id))
     text = f"{network_name(spec)}, recipe {index}: {_proof_text(counts)}"
     if not counts["holds"]:
         text += "; THE PROOF DOES NOT HOLD"

@@ -8,6 +8,7 @@ from keras_transfer.analysis.comparisons import Evidence, evidence_of
 from keras_transfer.analysis.inventory import Group, Survey
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import tables
+from keras_transfer.reports.command_lines import CommandLines
 from keras_transfer.reports.html import figures
 from keras_transfer.reports.html.parts import (
     count,
@@ -20,26 +21,28 @@ from keras_transfer.reports.html.parts import (
 )
 from keras_transfer.specs.identity import COMPUTATION, to_dict
 from keras_transfer.specs.treatments import BASE
-from keras_transfer.studies.commands import recipe_flags
 from keras_transfer.training.versions import PACKAGES
 
 # Environment of a result, in this order; what is not listed comes after.
 _VERSIONS = (*PACKAGES, "python")
 
 
-def run_section(survey: Survey, groups: list[Group]) -> str:
+def run_section(
+    survey: Survey, groups: list[Group], lines: CommandLines
+) -> str:
     """Writes a line a recipe, and the classes of every half.
 
     Args:
         survey: `Survey`.
         groups: List of `Group`, its recipes.
+        lines: `CommandLines`.
     """
     header = ["recipe", "data set", "version", "network", "flags", "epochs"]
     header += ["networks", "classes", "seeds", "n", "hours", "studies"]
     body = []
     for index, group in enumerate(groups, 1):
         rows, recipe = group.rows, group.recipe
-        flags, _ = recipe_flags(recipe)
+        flags, _ = lines.recipe_flags(recipe)
         spent = sum(row.result.seconds for row in rows) / 3600
         studies = {study_of(survey, row) for row in rows}
         body.append(
@@ -137,16 +140,19 @@ def versions_section(rows: list[Row]) -> str:
     )
 
 
-def recipe_section(survey: Survey, index: int, group: Group) -> str:
+def recipe_section(
+    survey: Survey, index: int, group: Group, lines: CommandLines
+) -> str:
     """Writes the figures, tables and settings of one recipe.
 
     Args:
         survey: `Survey` that the recipe is of.
         index: Integer, its number on the page, from 1.
         group: `Group`.
+        lines: `CommandLines`.
     """
     rows, recipe = group.compared, group.recipe
-    flags, unset = recipe_flags(recipe)
+    flags, unset = lines.recipe_flags(recipe)
     parts = [
         f'<section id="recipe-{index}"><h2>Recipe {index}: '
         f"{escape(recipe.data.name)}</h2>"
@@ -205,6 +211,10 @@ def _transfer_parts(rows: list[Row]) -> list[str]:
         )
     parts.append(f"<h3>Mean test accuracy, %</h3>{level}")
     parts.append(plain_table(tables.accuracy_cells(rows)))
+    balanced = tables.balanced_cells(rows)
+    if balanced[1]:
+        parts.append(f"<p>{tables.BALANCED}</p>")
+        parts.append(plain_table(balanced))
     parts.append(
         f"<h3>Differences, in points of accuracy</h3><p>{tables.MEANING} "
         "Pooled: the paper's form, which mixes in how hard a half is.</p>"

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 
 from keras_transfer.analysis.inventory import Group, Survey, group_rows
+from keras_transfer.reports.command_lines import CommandLines
 from keras_transfer.reports.html.frame import page
 from keras_transfer.reports.html.networks import networks_section
 from keras_transfer.reports.html.parts import count
@@ -22,21 +23,23 @@ from keras_transfer.reports.html.warnings import warnings_section
 from keras_transfer.storage.files import write_atomically
 
 
-def write_html(survey: Survey, path: Path) -> None:
+def write_html(survey: Survey, path: Path, lines: CommandLines) -> None:
     """Writes the page atomically.
 
     Args:
         survey: `Survey`.
         path: Path.
+        lines: `CommandLines`.
     """
-    write_atomically(path, html_page(survey))
+    write_atomically(path, html_page(survey, lines))
 
 
-def html_page(survey: Survey) -> str:
+def html_page(survey: Survey, lines: CommandLines) -> str:
     """Returns the page of a log folder.
 
     Args:
         survey: `Survey`.
+        lines: `CommandLines`.
 
     Returns:
         String, HTML.
@@ -46,13 +49,13 @@ def html_page(survey: Survey) -> str:
     body = [
         _header(survey, groups, title),
         warnings_section(survey, groups),
-        run_section(survey, groups),
+        run_section(survey, groups, lines),
         *(
-            recipe_section(survey, i, group)
+            recipe_section(survey, i, group, lines)
             for i, group in enumerate(groups, 1)
         ),
         networks_section(survey, groups),
-        proofs_section(survey, groups),
+        proofs_section(survey, groups, lines),
         versions_section(survey.rows),
     ]
     return page(title, body, treatment_css())

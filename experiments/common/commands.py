@@ -14,6 +14,7 @@ from pathlib import PurePath
 from keras_transfer.datasets import class_kinds
 from keras_transfer.datasets.sources import FOLDER
 from keras_transfer.errors import UserError
+from keras_transfer.reports.command_lines import Command
 from keras_transfer.specs import presets, rates
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.origins import Random
@@ -30,6 +31,7 @@ FLAGS = (
     ("solver", "steps_per_epoch", "--steps-per-epoch"),
     ("solver", "batch_size", "--batch-size"),
     ("solver", "learning_rate", "--learning-rate"),
+    ("solver", "class_weights", "--class-weights"),
     ("solver", "replicas", "--gpus-per-network"),
     ("data", "images_per_class", "--images-per-class"),
     ("data", "views", "--views"),
@@ -40,30 +42,6 @@ FLAGS = (
 
 # A log folder may be a stranger's: only a script of this repository is shown.
 _OURS = re.compile(r"python -m experiments(\.[a-z0-9_]+)+")
-
-
-@dataclasses.dataclass(frozen=True)
-class Command:
-    """A command, and what it cannot set.
-
-    Args:
-        words: Tuple of strings.
-        unset: Tuple of strings such as `"solver.momentum = 0.8"`, settings of
-            the network that no flag gives; empty if the command trains
-            exactly this network.
-        rates: String, the content of the file that `--learning-rates` names;
-            empty if the command has no such flag.
-        stored: Boolean, whether it trained the network, word for word but
-            for folders of that machine; else it was derived.
-    """
-
-    words: tuple[str, ...]
-    unset: tuple[str, ...] = ()
-    rates: str = ""
-    stored: bool = False
-
-    def __str__(self) -> str:
-        return shlex.join(self.words)
 
 
 def command_of(spec: NetworkSpec, stored: StoredCommand | None) -> Command:
@@ -221,16 +199,21 @@ def recipe_flags(spec: NetworkSpec) -> tuple[list[str], list[str]]:
         Tuple `(flags, unset)`: the words of a command line, and the settings
         that no flag gives.
     """
-    options = [_with_preset(spec, name) for name in presets.PRESETS]
+    options = [_with_preset(spec, *known) for known in presets.KNOWN]
     return min(options, key=lambda one: (len(one[1]), len(one[0])))
 
 
-def _with_preset(spec: NetworkSpec, name: str) -> tuple[list, list]:
-    usual = presets.find_recipe(spec.data.name, name, None)
+def _with_preset(
+    spec: NetworkSpec, name: str, regime: str
+) -> tuple[list, list]:
+    usual = presets.find_recipe(spec.data.name, name, None, regime)
     flags = [] if name == "default" else ["--preset", name]
+    flags += [] if regime == "today" else ["--regime", regime]
     if usual.image_size != spec.data.image_size:
         flags += ["--image-size", str(spec.data.image_size)]
-        usual = presets.find_recipe(spec.data.name, name, spec.data.image_size)
+        usual = presets.find_recipe(
+            spec.data.name, name, spec.data.image_size, regime
+        )
     # What another normalisation brings with it; it has no flag of its own.
     chosen = spec.model.normalization
     model = dataclasses.replace(usual.model, normalization=chosen)
