@@ -32,6 +32,7 @@ _CAME_LATER = (
     ("solver", "class_weights"),
     ("base_solver", "class_weights"),
     (None, "base_solver"),
+    (None, "moments"),
 )
 
 

@@ -55,6 +55,9 @@ class NetworkSpec:
             frozen ones that are copied too, and fine-tuned.
         base_solver: `SolverSpec` or `None`, of its base network, if that is
             another than its own.
+        moments: String or `None`, `"target"` if copied, frozen batch
+            normalisation takes its moments from the target's training images;
+            `None` for those of the base.
 
     Raises:
         UserError: If a value is unknown, or there is no network of these
@@ -74,6 +77,7 @@ class NetworkSpec:
     draw: int | None = None
     preserved: int | str | None = None
     base_solver: SolverSpec | None = None
+    moments: str | None = None
 
     def __post_init__(self):
         _check_spec(self)
@@ -82,7 +86,12 @@ class NetworkSpec:
     def origin(self) -> Origin:
         """Where the first layers come from."""
         return origin_of(
-            self.base, self.n, self.mode, self.initialization, self.preserved
+            self.base,
+            self.n,
+            self.mode,
+            self.initialization,
+            self.preserved,
+            self.moments,
         )
 
     @property
@@ -174,6 +183,7 @@ class NetworkSpec:
             mode="frozen",
             initialization=None,
             preserved=None,
+            moments=None,
             solver=self.base_solver or self.solver,
             base_solver=None,
         )
@@ -226,6 +236,12 @@ def _check_spec(spec: NetworkSpec) -> None:
         raise UserError(
             "Expected `target` 'A' or 'B' where `base` is a half. Received: "
             f"target='all', base={spec.base!r}."
+        )
+    if spec.moments is not None and spec.model.normalization != "batch":
+        raise UserError(
+            "Expected `moments` only of batch normalisation. Received: "
+            f"normalization={spec.model.normalization!r}, "
+            f"moments={spec.moments!r}."
         )
     if spec.draw is not None and spec.target_images is None:
         raise UserError(
