@@ -13,7 +13,7 @@ from keras_transfer.specs.architectures import find_architecture
 from keras_transfer.specs.costs import LEAST_SECONDS
 from keras_transfer.specs.identity import spec_hash
 from keras_transfer.specs.rates import read_rates
-from keras_transfer.specs.settings import check_dataset_name
+from keras_transfer.specs.settings import check_dataset_name, check_rates
 from keras_transfer.specs.treatments import CHOICES, TREATMENTS
 from keras_transfer.studies.executors.executor import Executor
 from keras_transfer.studies.run_options import REUSE_GIGABYTES, RunOptions
@@ -62,6 +62,8 @@ class Settings:
     """Images a training step, if not the preset's."""
     learning_rate: float | None = None
     """Highest learning rate, if not the preset's."""
+    optimizer: Literal["adamw"] | None = None
+    """Optimizer, if not the preset's; give its `--learning-rate` too."""
     class_weights: Literal["balanced"] | None = None
     """balanced: every class weighs the same in the training loss."""
     precision: Literal["float32", "bfloat16"] | None = None
@@ -115,6 +117,10 @@ class Settings:
             class_weights=self.class_weights,
             replicas=choose_replicas(self.strategy, self.gpus_per_network),
         )
+        if self.optimizer is not None:
+            solver = dataclasses.replace(
+                solver, optimizer=self.optimizer, muon_rate=None
+            )
         recipe = _replace(
             recipe,
             model=model,
@@ -193,6 +199,13 @@ class Settings:
                 raise UserError(
                     f"Expected `{name}` of at least 1. Received: {value}."
                 )
+        if self.optimizer is not None and self.learning_rate is None:
+            raise UserError(
+                f"Expected a `learning_rate` beside `optimizer` "
+                f"{self.optimizer!r}: the preset's "
+                f"{recipe.solver.learning_rate} is for gradient descent. "
+                "Received: none."
+            )
         if not recipe.solver.learning_rate > 0:
             raise UserError(
                 "Expected a `learning_rate` above 0. "
@@ -261,6 +274,17 @@ class StudySettings(Settings):
 
     learning_rates: str | None = None
     """best.json of `tune_learning_rate`: a rate for each treatment."""
+    copied_rate: float | None = None
+    """Multiplier of the learning rate of copied layers that are trained."""
+    rate_decay: float | None = None
+    """Once more for each layer that these lie below the last."""
+
+    def resolve(self) -> presets.Recipe:
+        """See `Settings.resolve`."""
+        recipe = super().resolve()
+        rates = {"copied_rate": self.copied_rate, "rate_decay": self.rate_decay}
+        check_rates(**rates)
+        return _replace(recipe, solver=_replace(recipe.solver, **rates))
 
     def rates(self) -> dict[str, dict[str, float]]:
         """Returns the learning rates of each task's own, if any."""
