@@ -13,7 +13,11 @@ from keras_transfer.specs.architectures import find_architecture
 from keras_transfer.specs.costs import LEAST_SECONDS
 from keras_transfer.specs.identity import spec_hash
 from keras_transfer.specs.rates import read_rates
-from keras_transfer.specs.settings import check_dataset_name, check_rates
+from keras_transfer.specs.settings import (
+    SolverSpec,
+    check_dataset_name,
+    check_rates,
+)
 from keras_transfer.specs.treatments import CHOICES, TREATMENTS
 from keras_transfer.studies.executors.executor import Executor
 from keras_transfer.studies.run_options import REUSE_GIGABYTES, RunOptions
@@ -21,12 +25,8 @@ from keras_transfer.training.devices import StrategyName, choose_replicas
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
-    """What every script that trains can be told.
-
-    A flag that a study would ignore does not exist for it: each adds the
-    flags of its own, among them `Splits`, `Layers` and `Treatments`.
-    """
+class RunSettings:
+    """What every script that trains can be told, whatever its networks."""
 
     dataset: str = "synthetic_shapes"
     """TFDS name of an image-classification data set."""
@@ -34,44 +34,16 @@ class Settings:
     """Folder of prepared TFDS data sets (TFDS's own if not given)."""
     log_dir: str = "logs"
     """Folder that networks, results and figures are written to."""
-    preset: Literal["smoke", "default", "paper", "earlier"] = "default"
-    """smoke: does it run; default: minutes to hours; paper: as in 2014;
-    earlier: the default before label smoothing and the linear schedule."""
-    regime: Literal["today", "2014"] = "today"
-    """today: the preset's network and solver; 2014: those of 2014, as near
-    as small images allow."""
     seeds: tuple[int, ...] = (0,)
     """Seeds; each repeats the whole study with other random numbers."""
-    mean: Literal["base", "target"] = "base"
-    """Whose training half gives the mean image that is subtracted."""
-    channels: Literal["rgb", "bgr"] = "rgb"
-    """Order of colours that networks see; the authors' is bgr."""
-    image_size: int | None = None
-    """Side in pixels that images are kept at (the set's own if known)."""
-    model: Literal["cnn8", "cnn8-2014", "caffenet"] | None = None
-    """Network, if not the preset's."""
-    width: int | None = None
-    """Channels of conv1, if not the preset's."""
-    normalization: Literal["none", "lrn", "batch"] | None = None
-    """Normalisation, if not the preset's."""
-    epochs: int | None = None
-    """Epochs, if not the preset's."""
     steps_per_epoch: int | None = None
-    """Training steps an epoch, if not the preset's."""
-    batch_size: int | None = None
-    """Images a training step, if not the preset's."""
-    learning_rate: float | None = None
-    """Highest learning rate, if not the preset's."""
+    """Training steps an epoch, if not one pass or the preset's."""
     optimizer: Literal["adamw"] | None = None
-    """Optimizer, if not the preset's; give its `--learning-rate` too."""
+    """adamw, in place of gradient descent; give its `--learning-rate`."""
     class_weights: Literal["balanced"] | None = None
     """balanced: every class weighs the same in the training loss."""
-    precision: Literal["float32", "bfloat16"] | None = None
-    """Of products and activations, if not the preset's."""
     images_per_class: int | None = None
     """Training images of each class (all if not given)."""
-    views: int | None = None
-    """Fixed views of each training image, if not the preset's."""
     reuse_gigabytes: float = REUSE_GIGABYTES
     """Disk for what frozen layers compute; 0 computes it at every step."""
     reuse_seconds: float = LEAST_SECONDS
@@ -91,10 +63,124 @@ class Settings:
     quiet: bool = False
     """Show failures and the final table only."""
 
-    def opened(self) -> "Settings":
+    def opened(self) -> "RunSettings":
         """Returns these settings with the name of a data set that is given
         in another way."""
         return self
+
+    def run_options(self, executor: Executor | None = None) -> RunOptions:
+        """Returns where and how networks are trained.
+
+        Args:
+            executor: `Executor` or `None`, see `RunOptions`.
+
+        Returns:
+            `RunOptions`.
+        """
+        return RunOptions(
+            self.data_dir,
+            self.workers,
+            self.reuse_gigabytes,
+            self.reuse_seconds,
+            self.observe,
+            executor,
+        )
+
+    def rates(self) -> dict[str, dict[str, float]]:
+        """Returns the learning rates of each task's own, if any."""
+        return {}
+
+    def report_name(self) -> str:
+        """Names the report's folder: no recipe overwrites another's."""
+        raise NotImplementedError
+
+    def with_images(self, folder: str | None) -> "RunSettings":
+        """Returns these settings with a folder of images as the data set.
+
+        Args:
+            folder: String, or `None` to leave them as they are.
+
+        Raises:
+            UserError: If a data set is given too, or the folder is no set.
+        """
+        if folder is None:
+            return self
+        given = self.dataset, self.data_dir
+        if given != (RunSettings.dataset, RunSettings.data_dir):
+            raise UserError(
+                "Expected `--images`, or `--dataset` with or without "
+                f"`--data-dir`. Received both: --images {folder!r}, "
+                f"--dataset {self.dataset!r}, --data-dir {self.data_dir!r}."
+            )
+        name = ImageFolder(folder).name
+        return _replace(self, dataset=name, data_dir=folder)
+
+    def check_counts(self, solver: SolverSpec) -> None:
+        """Refuses numbers that no network can be trained with.
+
+        Args:
+            solver: `SolverSpec`.
+
+        Raises:
+            UserError: Naming the first of them.
+        """
+        check_dataset_name(self.dataset)
+        check_at_least_one(
+            epochs=solver.epochs,
+            batch_size=solver.batch_size,
+            steps_per_epoch=solver.steps_per_epoch,
+            images_per_class=self.images_per_class,
+            workers=self.workers,
+        )
+        if not solver.learning_rate > 0:
+            raise UserError(
+                "Expected a `learning_rate` above 0. "
+                f"Received: {solver.learning_rate}."
+            )
+        replicas = solver.replicas or 1
+        if solver.batch_size % replicas:
+            raise UserError(
+                f"Expected a `batch_size` that {replicas} GPUs share "
+                f"equally. Received: {solver.batch_size}."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings(RunSettings):
+    """What every script can be told that trains networks of ours.
+
+    A flag that a study would ignore does not exist for it: each adds the
+    flags of its own, among them `Splits`, `Layers` and `Treatments`.
+    """
+
+    preset: Literal["smoke", "default", "paper", "earlier"] = "default"
+    """smoke: does it run; default: minutes to hours; paper: as in 2014;
+    earlier: the default before label smoothing and the linear schedule."""
+    regime: Literal["today", "2014"] = "today"
+    """today: the preset's network and solver; 2014: those of 2014, as near
+    as small images allow."""
+    mean: Literal["base", "target"] = "base"
+    """Whose training half gives the mean image that is subtracted."""
+    channels: Literal["rgb", "bgr"] = "rgb"
+    """Order of colours that networks see; the authors' is bgr."""
+    image_size: int | None = None
+    """Side in pixels that images are kept at (the set's own if known)."""
+    model: Literal["cnn8", "cnn8-2014", "caffenet"] | None = None
+    """Network, if not the preset's."""
+    width: int | None = None
+    """Channels of conv1, if not the preset's."""
+    normalization: Literal["none", "lrn", "batch"] | None = None
+    """Normalisation, if not the preset's."""
+    epochs: int | None = None
+    """Epochs, if not the preset's."""
+    batch_size: int | None = None
+    """Images a training step, if not the preset's."""
+    learning_rate: float | None = None
+    """Highest learning rate, if not the preset's."""
+    precision: Literal["float32", "bfloat16"] | None = None
+    """Of products and activations, if not the preset's."""
+    views: int | None = None
+    """Fixed views of each training image, if not the preset's."""
 
     def resolve(self) -> presets.Recipe:
         """Returns the preset's recipe with this command line's changes."""
@@ -135,28 +221,6 @@ class Settings:
         self._check(recipe)
         return recipe
 
-    def run_options(self, executor: Executor | None = None) -> RunOptions:
-        """Returns where and how networks are trained.
-
-        Args:
-            executor: `Executor` or `None`, see `RunOptions`.
-
-        Returns:
-            `RunOptions`.
-        """
-        return RunOptions(
-            self.data_dir,
-            self.workers,
-            self.reuse_gigabytes,
-            self.reuse_seconds,
-            self.observe,
-            executor,
-        )
-
-    def rates(self) -> dict[str, dict[str, float]]:
-        """Returns the learning rates of each task's own, if any."""
-        return {}
-
     def _grid(self) -> dict:
         return {
             name: getattr(self, name)
@@ -182,40 +246,14 @@ class Settings:
         return f"report-{self.preset}-{spec_hash(recipe)[:6]}"
 
     def _check(self, recipe: presets.Recipe) -> None:
-        check_dataset_name(self.dataset)
-        for name, value in (
-            ("epochs", recipe.solver.epochs),
-            ("batch_size", recipe.solver.batch_size),
-            ("steps_per_epoch", recipe.solver.steps_per_epoch or 1),
-            ("width", recipe.model.width),
-            ("views", 1 if self.views is None else self.views),
-            (
-                "images_per_class",
-                1 if self.images_per_class is None else self.images_per_class,
-            ),
-            ("workers", 1 if self.workers is None else self.workers),
-        ):
-            if value < 1:
-                raise UserError(
-                    f"Expected `{name}` of at least 1. Received: {value}."
-                )
+        self.check_counts(recipe.solver)
+        check_at_least_one(width=recipe.model.width, views=self.views)
         if self.optimizer is not None and self.learning_rate is None:
             raise UserError(
                 f"Expected a `learning_rate` beside `optimizer` "
                 f"{self.optimizer!r}: the preset's "
                 f"{recipe.solver.learning_rate} is for gradient descent. "
                 "Received: none."
-            )
-        if not recipe.solver.learning_rate > 0:
-            raise UserError(
-                "Expected a `learning_rate` above 0. "
-                f"Received: {recipe.solver.learning_rate}."
-            )
-        replicas = recipe.solver.replicas or 1
-        if recipe.solver.batch_size % replicas:
-            raise UserError(
-                f"Expected a `batch_size` that {replicas} GPUs share "
-                f"equally. Received: {recipe.solver.batch_size}."
             )
         architecture = find_architecture(recipe.model.name)
         if recipe.crop < architecture.smallest_crop:
@@ -328,18 +366,24 @@ class ImageSettings(GridSettings):
 
     def opened(self) -> "ImageSettings":
         """See `Settings.opened`."""
-        if self.images is None:
-            return self
-        usual = ImageSettings()
-        given = self.dataset, self.data_dir
-        if given != (usual.dataset, usual.data_dir):
+        return self.with_images(self.images)
+
+
+def check_at_least_one(**counts: int | None) -> None:
+    """Refuses counts below 1.
+
+    Args:
+        **counts: Integers, or `None` where nothing was given, by the name of
+            the argument.
+
+    Raises:
+        UserError: Naming the first.
+    """
+    for name, value in counts.items():
+        if value is not None and value < 1:
             raise UserError(
-                "Expected `--images`, or `--dataset` with or without "
-                f"`--data-dir`. Received both: --images {self.images!r}, "
-                f"--dataset {self.dataset!r}, --data-dir {self.data_dir!r}."
+                f"Expected `{name}` of at least 1. Received: {value}."
             )
-        name = ImageFolder(self.images).name
-        return _replace(self, dataset=name, data_dir=self.images)
 
 
 def _replace(instance, **changes):

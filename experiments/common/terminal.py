@@ -14,7 +14,7 @@ from keras_transfer.analysis import results
 from keras_transfer.analysis.inventory import group_rows
 from keras_transfer.errors import UserError
 from keras_transfer.reports import tables
-from keras_transfer.specs.treatments import BASE
+from keras_transfer.specs.treatments import BASE, BASES
 
 
 def open_console() -> Console:
@@ -37,18 +37,23 @@ def print_accuracies(rows: list[results.Row], console: Console) -> None:
         header, body = tables.accuracy_cells(group.compared)
         if not body or not group.paired:
             continue
-        base = results.mean_accuracy(group.compared, BASE, 0)
+        levels = {
+            name: results.mean_accuracy(group.compared, name, 0)
+            for name in BASES
+        }
+        base = next((n for n in BASES if levels[n] is not None), BASE)
         solver = group.recipe.solver
         title = (
             f"Mean test accuracy, %, {group.recipe.data.name}, "
             f"{solver.epochs} epochs"
         )
         table = Table(title=title)
-        for name in [*header, BASE]:
+        for name in [*header, base]:
             left = name == header[0]
             table.add_column(name, justify="left" if left else "right")
         for line in body:
-            level = "" if base is None else f"{100 * base.mean:.1f}"
+            mean = levels[base]
+            level = "" if mean is None else f"{100 * mean.mean:.1f}"
             table.add_row(*line, level)
         console.print(table)
 

@@ -18,6 +18,7 @@ from keras_transfer.datasets import checksums, splits
 from keras_transfer.datasets.image_folder import ImageFolder
 from keras_transfer.datasets.sources import FOLDER, Source
 from keras_transfer.datasets.tfds_source import TfdsSource
+from keras_transfer.errors import UserError
 from keras_transfer.specs.paths import user_path
 from keras_transfer.storage import locks
 from keras_transfer.storage.files import (
@@ -320,8 +321,11 @@ def _replace_folder(folder: Path, by: Path) -> None:
 
 
 def _write_pool(source: Source, image_shape, folder, progress) -> dict:
-    if len(source.class_names) < 4:
-        splits.class_halves(len(source.class_names), 0)  # says what is wrong
+    if len(source.class_names) < 2:
+        raise UserError(
+            f"Expected at least 2 classes. Received: {source.class_names} "
+            f"of {source.name}. Choose another `dataset`."
+        )
     origins = dict(source.parts)
     counts = {
         part: _write_part(source, part, image_shape, folder, progress)

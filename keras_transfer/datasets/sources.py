@@ -1,11 +1,25 @@
 """Where images come from: what a pool asks of a data set, and no more."""
 
+import re
 from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 
 FOLDER = "folder:"  # begins the name of a set that is a folder of images
+
+
+def shown_name(name: str) -> str:
+    """Returns a set's name for titles, without the hash of a folder's files.
+
+    Args:
+        name: String, as settings have it.
+
+    Example:
+        >>> shown_name("folder:my hats-0123abcd")
+        'my hats'
+    """
+    return re.sub(rf"^{FOLDER}(.*)-[0-9a-f]{{8}}", r"\1", name)
 
 
 class Source(Protocol):

@@ -11,6 +11,7 @@ from keras_transfer.errors import UserError
 _Functional = type(
     keras.Model(*(lambda x: (x, keras.layers.Identity()(x)))(keras.Input((1,))))
 )
+_KEPT = "_keras_transfer_graph"  # what was read of a model
 
 
 @dataclasses.dataclass(eq=False)
@@ -158,6 +159,9 @@ def read_graph(
 ) -> Graph:
     """Reads a model's calls, those of models inside it included.
 
+    Reading takes a second for hundreds of layers, so what was read stays with
+    the model until other tensors are its ends (`Sequential.add`).
+
     Args:
         model: Built `keras.Sequential` or Functional model; it is not changed.
         shapes: List of tuples with the batch, shapes of the inputs to read it
@@ -170,8 +174,15 @@ def read_graph(
         UserError: If the model has no graph to read.
     """
     _check_readable(model)
-    same: dict[int, int] = {}
-    return _read(model, shapes, "", 0, same)
+    if shapes is not None:
+        return _read(model, shapes, "", 0, {})
+    ends = [*model.inputs, *model.outputs]
+    known, graph = vars(model).get(_KEPT, ([], None))
+    if list(map(id, known)) != list(map(id, ends)):
+        graph = _read(model, None, "", 0, {})
+        # Past Keras, which keeps track of what is assigned to a model.
+        vars(model)[_KEPT] = ends, graph
+    return graph
 
 
 def _check_readable(model) -> None:

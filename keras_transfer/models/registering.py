@@ -54,7 +54,7 @@ def register_model(
     size = image_size or _own_size(source, text)
     scaled, channels, told = _with_scaling(source)
     models.folder.mkdir(parents=True, exist_ok=True)
-    content = _keep(text, source.model, scaled, models)
+    content = _keep(text, image_size, source.model, scaled, models)
     network = new_head(with_image_size(scaled, (size, size)), 2)
     named = None if isinstance(wanted, int) else wanted
     table = stages(network, named, wanted if named is None else None)
@@ -66,7 +66,7 @@ def register_model(
     registered = _describe(
         network, table, source.model.name, content, size, channels, told
     )
-    models.file(registered, wanted)
+    models.file(registered, wanted, image_size)
     return registered
 
 
@@ -82,7 +82,7 @@ def _own_size(source: Source, text: str) -> int:
     return height
 
 
-def _keep(text: str, original, scaled, models: RegisteredModels) -> str:
+def _keep(text: str, image_size: int | None, original, scaled, models) -> str:
     path = user_path(text) if text.endswith(".keras") else None
     plain = path is not None and path.is_file() and scaled is original
     content = file_sha256(path) if plain else _digest(scaled)
@@ -98,12 +98,12 @@ def _keep(text: str, original, scaled, models: RegisteredModels) -> str:
         finally:
             temporary.unlink(missing_ok=True)
     if not plain:
-        models.keep_text(text, content)
+        models.keep_text(text, image_size, content)
     return content
 
 
 def _digest(model: keras.Model) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(str(model.inputs[0].shape).encode())
     for call in read_graph(model).leaves():
         digest.update(f"{type(call.operation).__name__} {call.path}".encode())
         for weight in getattr(call.operation, "weights", ()):

@@ -26,13 +26,25 @@ def cautions(rows: list[Row]) -> list[str]:
             "one seed only: the intervals do not show how much a network "
             "varies from run to run."
         )
+    return texts + did_not_learn_text(rows) + absent_classes(rows)
+
+
+def did_not_learn_text(rows: list[Row]) -> list[str]:
+    """Says which networks did not learn.
+
+    Args:
+        rows: List of `Row`.
+
+    Returns:
+        List of one string; empty if all learned.
+    """
     stuck = [row.spec.name for row in rows if did_not_learn(row)]
-    if stuck:
-        texts.append(
-            f"{len(stuck)} networks did not learn at all (an optimisation "
-            f"failure): {', '.join(stuck[:5])}."
-        )
-    return texts + absent_classes(rows)
+    if not stuck:
+        return []
+    return [
+        f"{len(stuck)} networks did not learn at all (an optimisation "
+        f"failure): {', '.join(stuck[:5])}."
+    ]
 
 
 def absent_classes(rows: list[Row]) -> list[str]:

@@ -132,6 +132,7 @@ def write_filters(rows: list[Row], store: RunStore, folder: Path) -> list[Path]:
         row
         for row in rows
         if row.spec.is_base
+        and row.spec.model.content is None  # conv1 is ours
         and row.spec.target_images is None
         and row.result.model_sha256
     ]

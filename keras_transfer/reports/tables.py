@@ -11,6 +11,7 @@ from keras_transfer.specs.treatments import (
     CHOICES,
     FINETUNED_SELFFER,
     FINETUNED_TRANSFER,
+    FROM_MODEL,
     QUESTIONS,
 )
 
@@ -37,7 +38,7 @@ def accuracy_cells(rows: list[Row]) -> Cells:
     """
     layers = results.layers_of(rows)
     body = []
-    for treatment in CHOICES:
+    for treatment in (*CHOICES, *FROM_MODEL):
         cells = []
         for n in layers:
             value = results.mean_accuracy(rows, treatment, n)

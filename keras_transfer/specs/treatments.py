@@ -327,6 +327,8 @@ FINETUNED_TRANSFER = _BY_KEY[OTHER, N, "", False].notation
 RANDOM_LAYERS = _BY_KEY[RANDOM, "", "n", False].notation
 QUESTIONS = tuple(question for row in TABLE for question in row.questions)
 DRAWN = {row.notation: row for row in TABLE if row.look is not None}
+# The base of those on all classes.
+WHOLE_BASE = _BY_KEY[NOTHING, "", "", True].notation
 # Those whose stages come from a registered model.
 FROM_MODEL = tuple(row.notation for row in TABLE if row.source == MODEL)
 # What the legend of a figure says.

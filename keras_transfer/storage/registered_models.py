@@ -36,23 +36,29 @@ class RegisteredModels:
         """
         return self.folder / f"{content}.keras"
 
-    def content_of(self, text: str) -> str | None:
+    def content_of(self, text: str, image_size: int | None) -> str | None:
         """Returns the content that a name without a file stood for.
 
         Args:
             text: String, such as `"applications:MobileNetV2"`.
+            image_size: Integer, the side in pixels that was asked for, or
+                `None`: an application is built for one size.
         """
-        found = self._texts().get(text)
+        found = self._texts().get(_named(text, image_size))
         known = isinstance(found, str) and self.model_path(found).is_file()
         return found if known else None
 
-    def keep_text(self, text: str, content: str) -> None:
+    def keep_text(
+        self, text: str, image_size: int | None, content: str
+    ) -> None:
         """Notes which content a name stands for.
 
         Args:
-            text, content: Strings.
+            text: String.
+            image_size: Integer or `None`, as of `content_of`.
+            content: String.
         """
-        texts = {**self._texts(), text: content}
+        texts = {**self._texts(), _named(text, image_size): content}
         path = self.folder / "texts.json"
         write_atomically(path, json.dumps(texts, indent=1))
 
@@ -61,13 +67,14 @@ class RegisteredModels:
         return found if isinstance(found, dict) else {}
 
     def find(
-        self, content: str, image_size: int, wanted: list[str] | int
+        self, content: str, image_size: int | None, wanted: list[str] | int
     ) -> RegisteredModel | None:
         """Reads the stages of a model, without Keras.
 
         Args:
             content: String, its SHA-256.
-            image_size: Integer, side in pixels.
+            image_size: Integer, side in pixels, or `None` for the model's
+                own.
             wanted: List of strings, its cuts, or an integer, at most how many
                 stages were asked for.
 
@@ -85,7 +92,10 @@ class RegisteredModels:
         return model
 
     def file(
-        self, model: RegisteredModel, wanted: list[str] | int | None = None
+        self,
+        model: RegisteredModel,
+        wanted: list[str] | int,
+        image_size: int | None,
     ) -> None:
         """Keeps the stages of a model.
 
@@ -93,14 +103,13 @@ class RegisteredModels:
             model: `RegisteredModel`.
             wanted: List of strings or integer, what was asked for; its cuts
                 find it too.
+            image_size: Integer or `None`, likewise; its size finds it too.
         """
         text = json.dumps(model.to_json(), indent=1)
         for asked in (list(model.cuts), wanted):
-            if asked is not None:
-                write_atomically(
-                    self._stages_path(model.content, model.image_size, asked),
-                    text,
-                )
+            for size in {model.image_size, image_size}:
+                path = self._stages_path(model.content, size, asked)
+                write_atomically(path, text)
 
     def _stages_path(self, content, image_size, wanted) -> Path:
         key = spec_hash({"image_size": image_size, "wanted": wanted})
@@ -126,3 +135,7 @@ class RegisteredModels:
                 "Start the study again with its `model`, which files it anew."
             )
         return self.model_path(model.content)
+
+
+def _named(text: str, image_size: int | None) -> str:
+    return text if image_size is None else f"{text} at {image_size} px"

@@ -8,6 +8,7 @@ from keras_transfer.specs.origins import ABOVE, HALVES, INITIALIZATIONS
 from keras_transfer.specs.presets import Recipe
 from keras_transfer.specs.treatments import (
     CHOICES,
+    FROM_MODEL,
     FROZEN,
     OWN,
     TRANSFER,
@@ -165,6 +166,46 @@ def all_class_networks(bases: list[NetworkSpec]) -> list[NetworkSpec]:
         data = dataclasses.replace(base.data, split=0, halves=None)
         whole[base.seed] = dataclasses.replace(base, data=data, target="all")
     return list(whole.values())
+
+
+def pretrained_networks(
+    base: NetworkSpec,
+    seeds: tuple[int, ...],
+    stages: tuple[int, ...],
+    treatments: tuple[str, ...],
+) -> list[NetworkSpec]:
+    """Lists networks of copied stages of a registered model, and bases.
+
+    Args:
+        base: `NetworkSpec` of the model on all classes, from scratch.
+        seeds: Tuple of integers.
+        stages: Tuple of integers, the `n`, each 1 to `base.top`.
+        treatments: Tuple of strings, among `FROM_MODEL`. An n that a
+            treatment has no networks of is left out: nothing is above all.
+
+    Returns:
+        List of `NetworkSpec`, seed by seed, the base first.
+
+    Raises:
+        UserError: If a value is unknown, out of range or repeated.
+    """
+    allowed = range(1, base.top + 1)
+    _check_values("stages", stages, allowed, f"1 to {base.top}")
+    _check_values("treatments", treatments, FROM_MODEL, list(FROM_MODEL))
+    _check_values("seeds", seeds, range(2**31), "0 or more")
+    if not seeds:
+        raise UserError("Expected at least one number in `seeds`.")
+    networks = []
+    for seed in seeds:
+        own = dataclasses.replace(base, seed=seed)
+        networks.append(own)
+        networks += [
+            dataclasses.replace(own, **row.settings(own.target, n))
+            for row in map(find_treatment, treatments)
+            for n in sorted(stages)
+            if row.has(n, base.top)
+        ]
+    return networks
 
 
 def _check_values(name, values, allowed, expected) -> None:

@@ -10,7 +10,9 @@ from keras_transfer.datasets import splits
 from keras_transfer.datasets.pools import ImagePool
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.origins import HALVES
 from keras_transfer.storage import locks
+from keras_transfer.storage.registered_models import RegisteredModels
 from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies.executors.executor import (
@@ -81,6 +83,8 @@ def run_study(
         check_images(spec, results[spec], pool, store)
     check_halves(pending, pool)
 
+    registered = RegisteredModels(store.cache_dir)
+
     def task_of(spec: NetworkSpec) -> Task:
         place = store if spec.source in pending else sources
         return Task(
@@ -90,6 +94,7 @@ def run_study(
             _feature_folder(store, options),
             test,
             options.observe,
+            registered if spec.model.content else None,
         )
 
     ready = {*found, *elsewhere}
@@ -167,7 +172,8 @@ def _prepare_images(
     reporter.described(f"{pool.name}: {pool.describe_parts()}")
     for text in pool.notices:
         reporter.notice(text)
-    if data.halves is None:
+    divided = any(spec.target in HALVES for spec in pending)
+    if data.halves is None and divided:
         splits.class_halves(pool.num_classes, data.split)  # too few: says so
     return pool
 

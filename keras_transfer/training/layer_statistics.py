@@ -6,6 +6,7 @@ and no variable is written, so a network's bits are the same without.
 """
 
 import dataclasses
+import itertools
 import math
 
 import keras
@@ -14,10 +15,12 @@ import tensorflow as tf
 
 from keras_transfer.datasets import views
 from keras_transfer.datasets.halves import Part
+from keras_transfer.models.layer_costs import starts_stage
+from keras_transfer.models.model_graph import leaf_layers, read_graph
 from keras_transfer.specs.settings import DataSpec
 from keras_transfer.training.strategies import first_replica
-from keras_transfer.transfer.actions import number_layers
 from keras_transfer.transfer.frozen_features import reusable_layers
+from keras_transfer.transfer.programs import Walk
 
 PROBE_IMAGES = 128
 _ACTIVATIONS = (
@@ -80,34 +83,44 @@ class LayerStatistics:
     that was resumed is measured against the same start.
 
     Args:
-        network: Built `keras.Sequential`.
+        network: Built `keras.Sequential` or Functional model. The numbered
+            layers are those that start a stage, in the order in which they
+            run.
         images: Float tensor `(n, height, width, channels)`, the probe batch.
         labels: Integer tensor `(n,)`.
+        runs: Boolean, whether the network is run on the probe batch. Without,
+            outputs, gradients and loss are not measured. Defaults to `True`.
 
     Attributes:
         weights: List of the network's weights, layer by layer.
         start: `Measurement` of the start.
     """
 
-    def __init__(self, network: keras.Sequential, images, labels):
+    def __init__(self, network: keras.Model, images, labels, runs: bool = True):
         self.network = network
-        numbers = number_layers(network)
-        self._cut = reusable_layers(network)
+        self._graph = read_graph(network)
+        layers = [call.operation for call in self._graph.leaves()]
+        numbers = list(itertools.accumulate(map(starts_stage, layers)))
         self._labels = labels
-        self._watched = _watched_layers(network, numbers)
-        self._kernels = _first_weights(network, numbers)
+        self._watched = _watched_layers(layers, numbers)
+        self._kernels = _first_weights(layers, numbers)
         self._norms = {
             number: layer
-            for number, layer in zip(numbers, network.layers, strict=True)
+            for number, layer in zip(numbers, layers, strict=True)
             if isinstance(layer, keras.layers.BatchNormalization)
         }
-        self.weights = [w for layer in network.layers for w in layer.weights]
+        self.weights = [w for _, x in leaf_layers(network) for w in x.weights]
         self._trained = [w for w in self.weights if w.trainable]
         self._start = {w.path: w.numpy().copy() for w in self.weights}
-        # What a frozen start of the network puts out never changes.
         self._below = {}
-        self._entry = self._forward(images, 0, self._cut, False, self._below)
-        self._compiled = tf.function(self._run, autograph=False)
+        self._compiled = None
+        if runs:
+            # What a frozen start of the network puts out never changes.
+            cut = reusable_layers(network)
+            start = Walk(self._graph, 0, cut)
+            self._upper = Walk(self._graph, cut, len(layers))
+            self._entry = self._forward(start, images, False, self._below)
+            self._compiled = tf.function(self._run, autograph=False)
         self.start = self.measure()
 
     @property
@@ -122,18 +135,23 @@ class LayerStatistics:
 
     def measure(self) -> Measurement:
         """Measures the network as it is now."""
-        outputs, gradient_norms, loss = self._compiled()
+        outputs, gradient_norms, loss = {}, None, math.nan
+        if self._compiled is not None:
+            outputs, gradient_norms, loss = self._compiled()
         weights = {
             weight.path: _compare(weight.numpy(), self._start[weight.path])
             for weight in self.weights
         }
-        for weight, norm in zip(self._trained, gradient_norms, strict=True):
-            weights[weight.path]["gradient_norm"] = float(norm)
-        layers = {}
+        if gradient_norms is not None:
+            for weight, norm in zip(self._trained, gradient_norms, strict=True):
+                weights[weight.path]["gradient_norm"] = float(norm)
+        layers: dict[str, dict[str, float]] = {}
+        described = {**self._below, **outputs}
         for number, (layer, _) in self._kernels.items():
-            values = {**self._below, **outputs}[number].numpy()
-            described = zip(_OUTPUTS, map(float, values), strict=True)
-            layers[layer.name] = dict(described)
+            values = described[number].numpy() if described else ()
+            layers[layer.name] = dict(
+                zip(_OUTPUTS, map(float, values), strict=False)
+            )
             if number in self._norms:
                 layers[layer.name] |= self._drift(self._norms[number])
         return Measurement(weights, layers, float(loss))
@@ -186,22 +204,27 @@ class LayerStatistics:
             )
         return rows
 
-    def _forward(self, values, first, last, training, found=None):
-        for index in range(first, last):
-            layer = self.network.layers[index]
-            values = layer(values, training=training)
-            if found is not None and index in self._watched:
-                found[self._watched[index]] = _describe_output(values)
-        return values
+    def _forward(self, walk: Walk, values, training, found=None):
+        last = values
+
+        def visit(index, step):
+            nonlocal last
+            last = step(training=training)
+            number = self._watched.get(walk.start + index)
+            if found is not None and number is not None:
+                found[number] = _describe_output(last)
+            return last
+
+        walk.run(values, visit)
+        return last
 
     def _run(self):
         """Describes outputs and gradients; the part that is compiled."""
-        last = len(self.network.layers)
         with tf.GradientTape() as tape:
             # What training mode would write, batch statistics and the state
             # of dropout, goes into the scope and is forgotten with it.
             with keras.StatelessScope():
-                logits = self._forward(self._entry, self._cut, last, True)
+                logits = self._forward(self._upper, self._entry, True)
             loss = tf.reduce_mean(
                 tf.nn.sparse_softmax_cross_entropy_with_logits(
                     self._labels, tf.cast(logits, tf.float32)
@@ -211,7 +234,7 @@ class LayerStatistics:
         gradients = tape.gradient(loss, sources)
         norms = [tf.sqrt(2 * tf.nn.l2_loss(g)) for g in gradients]
         outputs = {}
-        self._forward(self._entry, self._cut, last, False, outputs)
+        self._forward(self._upper, self._entry, False, outputs)
         return outputs, tf.stack(norms) if norms else tf.zeros([0]), loss
 
     def _drift(self, norm: keras.layers.BatchNormalization) -> dict:
@@ -224,22 +247,20 @@ class LayerStatistics:
         }
 
 
-def _watched_layers(network, numbers: list[int]) -> dict[int, int]:
-    """Returns which Keras layer puts out each numbered layer's activation."""
+def _watched_layers(layers: list, numbers: list[int]) -> dict[int, int]:
+    """Returns which call puts out each numbered layer's activation."""
     watched = {}
-    for index, (layer, number) in enumerate(
-        zip(network.layers, numbers, strict=True)
-    ):
+    for index, (layer, number) in enumerate(zip(layers, numbers, strict=True)):
         # The layer itself, if none of those that follow is an activation.
         if isinstance(layer, _ACTIVATIONS) or number not in watched:
             watched[number] = index
     return {index: number for number, index in watched.items() if number}
 
 
-def _first_weights(network, numbers: list[int]) -> dict:
+def _first_weights(layers: list, numbers: list[int]) -> dict:
     """Returns each numbered layer with its kernel, its first weight."""
     kernels = {}
-    for layer, number in zip(network.layers, numbers, strict=True):
+    for layer, number in zip(layers, numbers, strict=True):
         if number and number not in kernels:
             kernels[number] = layer, layer.weights[0]
     return kernels

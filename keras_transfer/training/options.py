@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
+from keras_transfer.storage.registered_models import RegisteredModels
 from keras_transfer.training import optimizers
 from keras_transfer.training.strategies import Strategy
 from keras_transfer.transfer.frozen_features import FeatureStore
@@ -26,6 +27,8 @@ class Options:
             `observation.LEVELS`. Defaults to `"default"`.
         strategy: `Strategy` or `None` for the GPUs that the solver's
             `replicas` ask for. A process has one of several replicas at most.
+        models: `RegisteredModels` or `None`, where the model is that a
+            network copies from, if it is one of these.
         build_optimizer: Callable with the arguments of
             `optimizers.build_optimizer`, its default: a search may try
             another optimizer, of which the network's id knows nothing.
@@ -35,4 +38,5 @@ class Options:
     test: bool = True
     observe: str = "default"
     strategy: Strategy | None = None
+    models: RegisteredModels | None = None
     build_optimizer: Callable = optimizers.build_optimizer

@@ -8,17 +8,26 @@ import numpy as np
 from keras_transfer.datasets.batches import steps_per_pass
 from keras_transfer.datasets.halves import HalfData, load_half
 from keras_transfer.datasets.pools import ImagePool
-from keras_transfer.models import cnn
+from keras_transfer.errors import NetworkFailed
+from keras_transfer.models import building, cnn
 from keras_transfer.specs.network import NetworkSpec
-from keras_transfer.specs.origins import Copied, Random
+from keras_transfer.specs.origins import ALL, Copied, Pretrained, Random
 from keras_transfer.specs.seeds import derive_seed
 from keras_transfer.storage.network_folder import NetworkFolder
+from keras_transfer.storage.registered_models import RegisteredModels
 from keras_transfer.training.layer_statistics import (
     LayerStatistics,
     probe_batch,
 )
+from keras_transfer.training.options import Options
 from keras_transfer.transfer import actions, random_layers
+from keras_transfer.transfer.first_layers import (
+    copy_first_layers,
+    leave_random,
+)
 from keras_transfer.transfer.proof import Proof
+
+FEW_IMAGES = 32  # of the probe batch of a registered model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +54,7 @@ class Target:
     Args:
         network: `NetworkFolder`, its settings and folder.
         data: `LearningData`.
-        model: `keras.Sequential`.
+        model: `keras.Sequential` or Functional model.
         seed: Integer, of its start, order and views.
         steps: Integer, training steps an epoch.
         copied: List of strings, the Keras layers that were copied.
@@ -55,7 +64,7 @@ class Target:
 
     network: NetworkFolder
     data: LearningData
-    model: keras.Sequential
+    model: keras.Model
     seed: int
     steps: int
     copied: list[str]
@@ -77,12 +86,16 @@ def load_data(spec: NetworkSpec, pool: ImagePool) -> LearningData:
 
     Returns:
         `LearningData`. With `mean="base"`, a network that copies subtracts
-        the mean image of the half that its layers were trained on.
+        the mean image of the half that its layers were trained on; with
+        `mean="model"` nothing is subtracted.
     """
     half = load_half(
         pool, spec.data, spec.target, spec.target_images, spec.draw or 0
     )
     name, part = spec.target, half
+    if spec.data.mean == "model":
+        size = spec.data.image_size
+        return LearningData(pool, half, name, np.zeros((size, size, 3), "f4"))
     if isinstance(spec.origin, Copied) and spec.data.mean == "base":
         name = spec.origin.half
     if name != spec.target:
@@ -95,6 +108,7 @@ def build_target(
     data: LearningData,
     base_model: keras.Model | None,
     replicas: int,
+    options: Options,
 ) -> Target:
     """Builds a network, copies and freezes its layers, measures its start.
 
@@ -103,17 +117,48 @@ def build_target(
         data: `LearningData`.
         base_model: `keras.Model` or `None`, the finished base to copy from.
         replicas: Integer, devices that share a batch.
+        options: `Options`.
 
     Returns:
         `Target`.
 
     Raises:
-        NetworkFailed: If a copied tensor is not that of the base.
+        NetworkFailed: If a copied tensor is not that of the base, or the
+            registered model is not there.
     """
     spec, half = network.spec, data.half
     seed = _network_seed(spec)
+    if spec.model.content is None:
+        model, copying = _start_own(
+            spec, half.num_classes, seed, replicas, base_model
+        )
+        probe = probe_batch(half.validation, data.mean, spec.data)
+    else:
+        model, copying = _start_registered(
+            spec, half.num_classes, seed, options.models
+        )
+        # What a large model makes of a batch takes time and memory.
+        probe = probe_batch(half.validation, data.mean, spec.data, FEW_IMAGES)
+    # By its own name, which a layer has inside another model too.
+    names = (t.layer.split("/")[-1] for t in copying.tensors if t.copied)
+    copied = list(dict.fromkeys(names))
+    # Before a checkpoint is restored: the start is that of the first run.
+    runs = spec.model.content is None or options.observe != "off"
+    statistics = LayerStatistics(model, *probe, runs=runs)
+    steps = spec.solver.steps_per_epoch or steps_per_pass(
+        len(half.train), spec.solver.batch_size
+    )
+    return Target(
+        network, data, model, seed, steps, copied, copying, statistics
+    )
+
+
+def _start_own(
+    spec: NetworkSpec, num_classes: int, seed: int, replicas: int, base_model
+) -> tuple[keras.Model, Proof]:
+    """Builds an 8-layer network and copies layers of its base."""
     model = cnn.build_network(
-        spec.model, spec.data.crop, half.num_classes, seed, replicas
+        spec.model, spec.data.crop, num_classes, seed, replicas
     )
     origin = spec.origin
     if isinstance(origin, Random):
@@ -126,17 +171,35 @@ def build_target(
             spec.data.scale,
         )
     plan = actions.plan_network(spec, model, base_model)
-    copied = [action.layer for action in plan if action.copy]
-    copying = actions.apply_plan(model, base_model, plan)
-    # Before a checkpoint is restored: the start is that of the first run.
-    probe = probe_batch(half.validation, data.mean, spec.data)
-    statistics = LayerStatistics(model, *probe)
-    steps = spec.solver.steps_per_epoch or steps_per_pass(
-        len(half.train), spec.solver.batch_size
+    return model, actions.apply_plan(model, base_model, plan)
+
+
+def _start_registered(
+    spec: NetworkSpec,
+    num_classes: int,
+    seed: int,
+    models: RegisteredModels | None,
+) -> tuple[keras.Model, Proof]:
+    """Builds a network like a registered model and copies its stages."""
+    if models is None:
+        raise NetworkFailed(
+            f"Expected `models`, where '{spec.model.name}' is registered. "
+            "Received: None."
+        )
+    path = models.open(spec.model, spec.data.crop)
+    pair = building.build_pair(spec, path, num_classes, seed)
+    origin, cuts = spec.origin, list(spec.model.cuts)
+    if not isinstance(origin, Pretrained):
+        return pair.target, leave_random(pair.target, cuts)
+    proof = copy_first_layers(
+        pair.source,
+        pair.target,
+        origin.n,
+        origin.mode,
+        cuts=cuts,
+        preserved=spec.top - origin.n if origin.kept == ALL else 0,
     )
-    return Target(
-        network, data, model, seed, steps, copied, copying, statistics
-    )
+    return pair.target, proof
 
 
 def _network_seed(spec: NetworkSpec) -> int:

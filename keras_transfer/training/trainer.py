@@ -91,7 +91,9 @@ def train_network(
         with strategy.scope():
             network.begin()
             data = load_data(network.spec, pool)
-            target = build_target(network, data, base_model, strategy.replicas)
+            target = build_target(
+                network, data, base_model, strategy.replicas, options
+            )
             part = find_part(target, options.feature_store)
             fitted = fit(target, part, strategy, options, report, notice)
             logits = None

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.storage.network_folder import NetworkFolder
+from keras_transfer.storage.registered_models import RegisteredModels
 from keras_transfer.storage.result import Result
 
 
@@ -35,6 +36,8 @@ class Task:
         feature_folder: `FeatureFolder` or `None`.
         test: Boolean, see `trainer.Options`.
         observe: String, likewise.
+        models: `RegisteredModels` or `None`, where the model is that it
+            copies from, if it is one of these.
     """
 
     network: NetworkFolder
@@ -43,6 +46,7 @@ class Task:
     feature_folder: FeatureFolder | None
     test: bool
     observe: str = "default"
+    models: RegisteredModels | None = None
 
 
 @dataclasses.dataclass(frozen=True)

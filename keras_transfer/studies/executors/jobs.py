@@ -108,7 +108,10 @@ def _train_claimed(
             pools.ImagePool(task.pool_folder),
             task.source,
             trainer.Options(
-                feature_store=store, test=task.test, observe=task.observe
+                feature_store=store,
+                test=task.test,
+                observe=task.observe,
+                models=task.models,
             ),
             report=lambda row: connection.send(("epoch", row)),
             notice=lambda text: connection.send(("notice", text)),
