@@ -23,10 +23,12 @@ from keras_transfer.specs.origins import (
 )
 from keras_transfer.specs.settings import (
     CLASS_WEIGHTS,
+    OPTIMIZERS,
     DataSpec,
     ModelSpec,
     SolverSpec,
     check_dataset_name,
+    check_rates,
 )
 
 
@@ -209,6 +211,17 @@ def _check_model(spec: NetworkSpec) -> None:
         )
 
 
+def _check_solver(solver: SolverSpec) -> None:
+    check_among("class_weights", solver.class_weights, (None, *CLASS_WEIGHTS))
+    check_among("optimizer", solver.optimizer, (None, *OPTIMIZERS))
+    if solver.optimizer is not None and solver.muon_rate is not None:
+        raise UserError(
+            "Expected no `muon_rate` beside another `optimizer`. Received: "
+            f"{solver.muon_rate}, {solver.optimizer!r}."
+        )
+    check_rates(solver.copied_rate, solver.rate_decay)
+
+
 def _check_spec(spec: NetworkSpec) -> None:
     check_dataset_name(spec.data.name)
     check_among("target", spec.target, ("A", "B", "all"))
@@ -221,9 +234,7 @@ def _check_spec(spec: NetworkSpec) -> None:
             check_count(field, value, lowest)
     check_count("split", spec.data.split, 0)
     for solver in filter(None, (spec.solver, spec.base_solver)):
-        check_among(
-            "class_weights", solver.class_weights, (None, *CLASS_WEIGHTS)
-        )
+        _check_solver(solver)
     origin = spec.origin
     _check_model(spec)
     if isinstance(origin, Scratch) and spec.base_solver is not None:
