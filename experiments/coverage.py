@@ -2,8 +2,8 @@
 
 Claim: the mixed model's intervals hold the true effect in 95 of 100 studies,
 give or take 2 and the table's own error, from 1 split to 8 and from 1 seed to
-4, whether effects vary between splits or not, all treatments alike or one
-alone; an interval over pairs of split, half and seed does not.
+4, whether or not effects vary between splits, as long as all treatments vary
+alike; an interval over pairs of split, half and seed does not.
 
     python -m experiments.coverage
 
@@ -80,8 +80,9 @@ class Case:
         splits, seeds: Integers.
         tau: Float, points: how much an effect varies between splits.
         scenario: String, what varies: `EVERY` treatment, so that each
-            difference of two does by `tau`; `ONE` alone; or `BASES`, as
-            `EVERY`, and networks that copy from one base share 0.2 points.
+            difference of two does by `tau`; `ONE`, which the model's single
+            variance does not foresee; or `BASES`, as `EVERY`, and networks
+            that copy from one base share 0.2 points.
     """
 
     splits: int
@@ -98,7 +99,7 @@ CASES = (
     *(
         Case(splits, seeds, 0.5, scenario)
         for scenario in (ONE, BASES)
-        for splits, seeds in ((2, 1), (3, 1), (3, 4), (4, 1), (8, 2))
+        for splits, seeds in ((4, 1), (8, 2))
     ),
 )
 
@@ -276,7 +277,8 @@ def summary_text(lines: list[dict]) -> str:
         "width, over splits",
     )
     columns = [c for c in COLUMNS if c not in ("about", "repetitions")]
-    covered = [float(line["model"]) for line in lines]
+    kept = [x for x in lines if x["scenario"] == EVERY]
+    covered = [float(line["model"]) for line in kept]
     rows = [header, ["---"] * len(header)]
     rows += [[str(line[c]) for c in columns] for line in lines]
     return "\n".join(
@@ -292,17 +294,17 @@ def summary_text(lines: list[dict]) -> str:
             "fewer than three splits the interval is about the effect in "
             "these halves, else about that in random halves.",
             "",
-            f"The mixed model covers {min(covered):.1f} to "
-            f"{max(covered):.1f} %, {sum(covered) / len(covered):.1f} in the "
-            f"mean of {len(lines)} lines; a line is known to "
-            f"{_error(lines):.1f} points (one standard error). From three "
-            "splits on a contrast has a spread between splits of its own in "
-            "it, so that it does not matter whether all treatments vary or "
-            f"`{ONE}`; with one variance for all of them the latter was "
-            "covered in 84 to 88 %. It differs from t over splits where these "
-            "lie closer together than the noise of networks allows. t over "
-            "pairs of split, half and seed takes pairs of one split as "
-            "independent, which they are not once effects vary.",
+            f"Where every treatment varies alike, the mixed model covers "
+            f"{min(covered):.1f} to {max(covered):.1f} %, "
+            f"{sum(covered) / len(covered):.1f} in the mean; a line is known "
+            f"to {_error(lines):.1f} points (one standard error). t over "
+            "pairs of "
+            "split, half and seed takes pairs of one split as independent, "
+            "which they are not once effects vary. The last lines leave the "
+            f"model's assumptions: `{ONE}` varies, which its one variance for "
+            "all treatments takes too small, so that t over splits is the "
+            "one to believe where both differ; or networks share the noise "
+            "of their base network as well.",
             "",
             *("| " + " | ".join(row) + " |" for row in rows),
             "",

@@ -155,61 +155,11 @@ def test_variances_and_degrees_of_freedom_of_a_balanced_design():
     assert model.components["split x treatment"] == pytest.approx(
         ((square - noise) / seeds) ** 0.5, rel=1e-3
     )
-    found = model.by_variances(difference([("AnB", 0, None)], BASE))
+    found = model.estimate(difference([("AnB", 0, None)], BASE))
     assert found.error == pytest.approx(
         (2 * square / seeds / splits) ** 0.5, rel=1e-3
     )
     assert found.df == pytest.approx((splits - 1) * (treatments - 1), rel=1e-3)
-
-
-OF_ANB = difference([("AnB+", 0, None)], BASE)
-
-
-def spread_study(effects):
-    """AnB+ differs from split to split by `effects`, all else does not."""
-    noise = itertools.cycle((0.02, -0.02, -0.02, 0.02))
-    return [
-        Observation(
-            split,
-            half,
-            0,
-            treatment,
-            0,
-            "",
-            effect * (treatment == "AnB+") + next(noise),
-        )
-        for split, effect in enumerate(effects)
-        for treatment in ("base", "BnB", "BnB+", "AnB+")
-        for half in "AB"
-    ]
-
-
-def test_a_treatment_that_varies_alone_has_a_spread_of_its_own():
-    model = fit_model(spread_study([1.0, 2.0, 3.0, 6.0]))
-    found = model.estimate(OF_ANB)
-    # Splits 1, 2, 3, 6: mean 3, variance 14 / 3, t of 3 degrees of freedom.
-    assert found.mean == pytest.approx(3)
-    assert found.error == pytest.approx((14 / 3 / 4) ** 0.5)
-    assert found.df == 3
-    assert found.high - found.mean == pytest.approx(
-        3.182 * found.error, rel=1e-3
-    )
-    # One variance for all treatments would spread it over all of them.
-    assert model.by_variances(OF_ANB).error < 0.9 * found.error
-    # The difference of the others has no share in it.
-    others = model.estimate(difference([("BnB", 0, None)], BASE))
-    assert others.high - others.low < 0.1
-
-
-def test_splits_that_agree_by_accident_are_as_unsure_as_networks_are():
-    model = fit_model(spread_study([1.0, 1.0, 1.0]))
-    found = model.estimate(OF_ANB)
-    # Each split says 1 exactly; a network's noise is 0.02 all the same, of
-    # which a difference of two, of six halves, has 2 / 6.
-    assert found.mean == pytest.approx(1)
-    noise = model.components["residual"]
-    assert found.error == pytest.approx(noise * (2 / 6) ** 0.5, rel=0.01)
-    assert found.low < 1 < found.high
 
 
 def made_up(splits):
@@ -271,7 +221,7 @@ def test_statsmodels_finds_the_same_variances():
     assert model.components == pytest.approx(found, rel=0.02, abs=0.05)
     weights = difference(cells("AnB+", (3, 5)), cells("BnB", (3, 5)))
     vector = np.array([weights.get(cell, 0.0) for cell in model.cells])
-    ours = model.by_variances(weights)
+    ours = model.estimate(weights)
     assert ours.mean == pytest.approx(vector @ other.fe_params, abs=1e-3)
     square = vector @ other.cov_params().iloc[:6, :6].to_numpy() @ vector
     assert ours.error == pytest.approx(square**0.5, rel=0.02)
@@ -319,15 +269,12 @@ def test_boost_has_the_audits_components():
     both = np.hypot(points["half x treatment"], points["split x treatment"])
     assert both == pytest.approx(0.35, abs=0.03)
     layers = (3, 5, 7)
-    weights = difference(cells("AnB+", layers), cells("BnB+", layers))
-    over = model.by_variances(weights)
+    over = model.estimate(
+        difference(cells("AnB+", layers), cells("BnB+", layers))
+    )
     assert 100 * over.mean == pytest.approx(-0.04, abs=0.005)
     assert 100 * (over.high - over.mean) == pytest.approx(0.5, abs=0.15)
     assert over.scope == OTHERS
-    # By split, of its own: a standard deviation of 0.45 (table 2e).
-    own = model.estimate(weights)
-    assert 100 * own.error * 4**0.5 == pytest.approx(0.45, abs=0.02)
-    assert own.df == 3
 
 
 def test_a_trend_is_the_slope_of_a_line():

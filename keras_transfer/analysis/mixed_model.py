@@ -3,15 +3,10 @@
 The noise of a network is one number, the same for all treatments. Estimating
 it anew from the two or four pairs of one difference throws most of what is
 known away; a model of all networks uses every one of them.
-
-How much an effect differs from split to split is not one number: AnB+ may and
-BnB+ may not. From three splits on it is therefore estimated for each contrast
-by itself, and the model says below which noise it cannot be.
 """
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from functools import cached_property
 
 import numpy as np
 
@@ -25,7 +20,6 @@ from keras_transfer.analysis.contrasts import (
     ModelEstimate,
     Observation,
     Weights,
-    estimate_over_splits,
     t_quantile,
 )
 from keras_transfer.errors import UserError
@@ -43,7 +37,6 @@ _SPREAD: dict[str, Callable[[Observation], tuple]] = {
     ),
     "source base": lambda o: (o.split, o.seed, o.source) if o.source else (),
 }
-_BY_SPLIT = tuple(_SPREAD)[:4]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +51,6 @@ class MixedModel:
         scope: String, `THESE` or `OTHERS`.
         fitted: `reml.Fit` or `None`, if there is no noise to estimate.
         x: Float array `(networks, coefficients)`, fixed effects.
-        inverse: Float array, the pseudo-inverse of `x`.
         slim: Float array, the columns of `x` that span all.
         frames: Tuple, the splits by pattern; see `_frames`.
     """
@@ -70,7 +62,6 @@ class MixedModel:
     scope: str
     fitted: reml.Fit | None
     x: np.ndarray
-    inverse: np.ndarray
     slim: np.ndarray
     frames: tuple[tuple, ...]
 
@@ -104,13 +95,6 @@ class MixedModel:
     def estimate(self, weights: Weights) -> ModelEstimate | None:
         """Estimates a linear contrast of means of treatments and n.
 
-        If three splits or more have all of its cells, the contrast is formed
-        in each split, and its standard error is their spread, with a degree
-        of freedom fewer than splits; but never less than the noise of
-        networks alone, known from all of them, would make it. In the
-        one-way layout of splits this is what REML gives with a variance of
-        the contrast's own. Else it is `by_variances`.
-
         Args:
             weights: Dict from `Cell` to number; see `difference` and
                 `trend`.
@@ -119,46 +103,12 @@ class MixedModel:
             `ModelEstimate`, or `None` if a cell has no network, or nothing
             links the halves of one treatment to those of the other.
         """
-        if self.fitted is None or self.scope != OTHERS:
-            return self.by_variances(weights)
-        data = [
-            dataclasses.replace(o, value=float(value))
-            for o, value in zip(self.observations, self.values, strict=True)
-        ]
-        own = estimate_over_splits(data, weights)
-        if own is None or own.low is None:
-            return self.by_variances(weights)
-        noise = self._without_spread.by_variances(weights)
-        if own.error >= noise.error:
-            return own
-        low, high = (end - noise.mean + own.mean for end in noise.interval())
-        return dataclasses.replace(
-            own, error=noise.error, df=noise.df, low=low, high=high
-        )
-
-    @cached_property
-    def _without_spread(self) -> "MixedModel":
-        # As if the networks of a split or half shared nothing.
-        noise = [name not in _BY_SPLIT for name in self.effects]
-        variances = self.fitted.variances * np.array([*noise, True])
-        fitted = reml.fit_known(self.fitted.patterns, variances)
-        return dataclasses.replace(self, fitted=fitted)
-
-    def by_variances(self, weights: Weights) -> ModelEstimate | None:
-        """Estimates a contrast with one variance for all treatments.
-
-        Args:
-            weights: As of `estimate`.
-
-        Returns:
-            As of `estimate`; degrees of freedom are Satterthwaite's.
-        """
         if not weights or not set(weights) <= set(self.cells):
             return None
         vector = np.zeros(self.x.shape[1])
         for cell, weight in weights.items():
             vector[self.cells.index(cell)] = weight
-        inverse = self.inverse
+        inverse = np.linalg.pinv(self.x)
         if not np.allclose(vector @ inverse @ self.x, vector, atol=1e-6):
             return None
         used = [o for o in self.observations if weights.get(o.cell)]
@@ -220,19 +170,9 @@ def fit_model(
     slim = x[:, _independent(x)]
     frames = _frames(data, slim, effects)
     values = np.array([o.value for o in data])
-    model = MixedModel(
-        data,
-        values,
-        cells,
-        effects,
-        scope,
-        None,
-        x,
-        np.linalg.pinv(x),
-        slim,
-        frames,
-    )
-    return model.refit(values)
+    return MixedModel(
+        data, values, cells, effects, scope, None, x, slim, frames
+    ).refit(values)
 
 
 def _order(o: Observation) -> tuple:

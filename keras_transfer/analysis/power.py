@@ -11,12 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from keras_transfer.analysis import reml
-from keras_transfer.analysis.contrasts import (
-    LEVEL,
-    OTHERS,
-    Observation,
-    Weights,
-)
+from keras_transfer.analysis.contrasts import LEVEL, Observation, Weights
 from keras_transfer.analysis.mixed_model import MixedModel, fit_model
 from keras_transfer.specs.treatments import BASE
 
@@ -132,13 +127,10 @@ def expect(model: MixedModel, weights: Weights) -> Expected | None:
     """
     from scipy import stats
 
-    estimate = model.by_variances(weights)
+    estimate = model.estimate(weights)
     if estimate is None or estimate.error is None:
         return None
     error, df = estimate.error, estimate.df
-    if model.scope == OTHERS:
-        # Of each contrast the spread will be estimated by itself.
-        df = min(df, estimate.splits - 1)
     upper, one_sided, power, both = stats.t.ppf(
         [(1 + LEVEL) / 2, LEVEL, POWER, (1 + POWER) / 2], df
     )
