@@ -168,6 +168,7 @@ def test_the_figure_has_a_panel_for_each_effect(tmp_path):
     for effect in (*doses.EFFECTS, doses.GATE):
         assert effect.name in text
     for words in (
+        "3 splits; bars: 95 % interval",
         "2014-like recipe",
         "ImageNet networks of 2014, re-analysed",
         "epochs of each training",
@@ -175,6 +176,7 @@ def test_the_figure_has_a_panel_for_each_effect(tmp_path):
         "training loss (nats)",
     ):
         assert words in text
+    assert "not measured yet" not in text
     assert png.stat().st_size > 10_000
 
 

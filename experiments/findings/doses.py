@@ -5,6 +5,7 @@ from pathlib import Path
 
 from experiments.findings.committed import PUBLISHED
 from keras_transfer.analysis import dose_response as doses
+from keras_transfer.analysis.contrasts import THESE
 from keras_transfer.analysis.dose_response import Answer
 from keras_transfer.reports import dose_text
 
@@ -44,10 +45,12 @@ def finding(effect: doses.Effect) -> str:
 
 
 def splits() -> str:
-    """Says how many splits the effects are of."""
+    """Says how many splits the effects are of, and whether of these only."""
     counts = sorted({a.accuracy.splits for a in _answers(table())})
     span = " to ".join(dict.fromkeys(str(c) for c in (counts[0], counts[-1])))
-    return f"{span} split{'' if span == '1' else 's'}"
+    said = f"{span} split{'' if span == '1' else 's'}"
+    few = any(a.accuracy.scope == THESE for a in _answers(table()))
+    return f"{said}, {THESE}" if few else said
 
 
 def networks() -> int:
@@ -66,10 +69,11 @@ def findings() -> list[tuple[str, str, str]]:
     return [
         (
             f"{claim} ({_difference(effect)}; {splits()})",
-            finding(effect) or "not measured yet",
+            finding(effect),
             FOLDER,
         )
         for claim, effect in claims
+        if finding(effect)
     ]
 
 

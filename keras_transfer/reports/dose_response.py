@@ -102,7 +102,11 @@ def draw(table: Path, title: str, path: Path) -> list[Path]:
         figure.legend(
             handles.values(), handles.keys(), loc="outside lower center", ncol=4
         )
-        figure.suptitle(f"{title}: effects against the length of training")
+        splits = max(answer.accuracy.splits for answer in measured)
+        figure.suptitle(
+            f"{title}: effects against the length of training "
+            f"({splits} split{'' if splits == 1 else 's'}; bars: 95 % interval)"
+        )
         return save(figure, path)
 
 
@@ -198,3 +202,5 @@ def _label(axes, effect: doses.Effect, found: list[Answer]) -> None:
     elif effect is not doses.GATE:
         title += " (2014: n 1 to 7)"
     axes.set_title(title, fontsize=10)
+    if not found:
+        axes.text(0.05, 0.93, "not measured yet", transform=axes.transAxes)
