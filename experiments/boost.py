@@ -38,10 +38,12 @@ def _specs(settings: BoostSettings):
     found = grids.similar_networks(
         settings.dataset,
         settings.resolve(),
-        settings.splits or ((0,) if smoke else (0, 1, 2, 3)),
-        settings.seeds,
-        settings.layers or ((5,) if smoke else (3, 5, 7)),
-        ("BnB+", "AnB+"),
+        grids.Grid(
+            settings.splits or ((0,) if smoke else (0, 1, 2, 3)),
+            settings.seeds,
+            settings.layers or ((5,) if smoke else (3, 5, 7)),
+            ("BnB+", "AnB+"),
+        ),
         settings.mean,
     )
     bases = [spec for spec in found if spec.is_base]

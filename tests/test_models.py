@@ -179,7 +179,7 @@ def test_small_images_and_unknown_settings_are_named():
         build(crop=12)
     with pytest.raises(UserError, match="normalization.*'group'"):
         build(normalization="group")
-    with pytest.raises(UserError, match="'cnn8' or 'caffenet'"):
+    with pytest.raises(UserError, match="'cnn8' or 'cnn8-2014' or 'caffenet'"):
         cnn.build_network(ModelSpec("vgg"), 32, 3)
     with pytest.raises(UserError, match="outputs=2"):
         cnn.build_network(ModelSpec("cnn8", outputs=2), 32, 3)

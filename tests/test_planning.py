@@ -20,9 +20,8 @@ def study(**changes):
         "treatments": TREATMENTS,
     }
     preset = find_recipe("cifar100", "earlier", None)
-    return grids.similar_networks(
-        "cifar100", preset, **{**arguments, **changes}
-    )
+    grid = grids.Grid(**{**arguments, **changes})
+    return grids.similar_networks("cifar100", preset, grid)
 
 
 def test_one_split_has_58_networks_bases_first():

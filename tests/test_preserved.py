@@ -104,7 +104,7 @@ def test_all_layers_above_the_cut_are_kept(tiny_spec):
 def test_the_grid_keeps_all_layers_above():
     recipe = find_recipe("cifar100", "smoke", None)
     specs = grids.similar_networks(
-        "cifar100", recipe, (0,), (0,), (3, 7), ("BnB", "BnB-keep")
+        "cifar100", recipe, grids.Grid((0,), (0,), (3, 7), ("BnB", "BnB-keep"))
     )
     # There is nothing to keep above n = 7.
     labels = ["A3A", "A3A-keep", "A7A", "B3B", "B3B-keep", "B7B"]

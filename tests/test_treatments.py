@@ -71,7 +71,7 @@ def test_networks_of_a_row_are_read_back_as_that_row(name):
     recipe = find_recipe("cifar100", "smoke", None)
     row = find_treatment(name)
     networks = grids.similar_networks(
-        "cifar100", recipe, (0,), (0,), (3,), (name,)
+        "cifar100", recipe, grids.Grid((0,), (0,), (3,), (name,))
     )
     assert [spec.is_base for spec in networks] == [True, True, False, False]
     for spec in networks[2:]:

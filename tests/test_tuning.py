@@ -92,10 +92,7 @@ def networks_of_two_treatments():
     return grids.similar_networks(
         "cifar100",
         find_recipe("cifar100", "default", None),
-        (0,),
-        (0,),
-        (5,),
-        ("AnB", "AnB+"),
+        grids.Grid((0,), (0,), (5,), ("AnB", "AnB+")),
     )
 
 

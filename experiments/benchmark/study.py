@@ -42,10 +42,9 @@ def compare(settings: Settings, progress) -> dict:
         part: grids.similar_networks(
             settings.dataset,
             recipe,
-            recipe.splits,
-            settings.seeds,
-            recipe.layers,
-            treatments,
+            grids.Grid(
+                recipe.splits, settings.seeds, recipe.layers, treatments
+            ),
         )
         for part, treatments in PARTS.items()
     }

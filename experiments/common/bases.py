@@ -30,10 +30,12 @@ def grid_specs(
     return grids.similar_networks(
         settings.dataset,
         recipe,
-        recipe.splits,
-        settings.seeds,
-        recipe.layers if treatments else (),
-        treatments,
+        grids.Grid(
+            recipe.splits,
+            settings.seeds,
+            recipe.layers if treatments else (),
+            treatments,
+        ),
         settings.mean,
     )
 

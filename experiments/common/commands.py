@@ -198,16 +198,21 @@ def recipe_flags(spec: NetworkSpec) -> tuple[list[str], list[str]]:
         Tuple `(flags, unset)`: the words of a command line, and the settings
         that no flag gives.
     """
-    options = [_with_preset(spec, name) for name in presets.PRESETS]
+    options = [_with_preset(spec, *known) for known in presets.KNOWN]
     return min(options, key=lambda one: (len(one[1]), len(one[0])))
 
 
-def _with_preset(spec: NetworkSpec, name: str) -> tuple[list, list]:
-    usual = presets.find_recipe(spec.data.name, name, None)
+def _with_preset(
+    spec: NetworkSpec, name: str, regime: str
+) -> tuple[list, list]:
+    usual = presets.find_recipe(spec.data.name, name, None, regime)
     flags = [] if name == "default" else ["--preset", name]
+    flags += [] if regime == "today" else ["--regime", regime]
     if usual.image_size != spec.data.image_size:
         flags += ["--image-size", str(spec.data.image_size)]
-        usual = presets.find_recipe(spec.data.name, name, spec.data.image_size)
+        usual = presets.find_recipe(
+            spec.data.name, name, spec.data.image_size, regime
+        )
     # What another normalisation brings with it; it has no flag of its own.
     chosen = spec.model.normalization
     model = dataclasses.replace(usual.model, normalization=chosen)

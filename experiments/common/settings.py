@@ -148,16 +148,19 @@ class Settings(RunSettings):
     preset: Literal["smoke", "default", "paper", "earlier"] = "default"
     """smoke: does it run; default: minutes to hours; paper: as in 2014;
     earlier: the default before label smoothing and the linear schedule."""
+    regime: Literal["today", "2014"] = "today"
+    """today: the preset's network and solver; 2014: those of 2014, as near
+    as small images allow."""
     mean: Literal["base", "target"] = "base"
     """Whose training half gives the mean image that is subtracted."""
     channels: Literal["rgb", "bgr"] = "rgb"
     """Order of colours that networks see; the authors' is bgr."""
     image_size: int | None = None
     """Side in pixels that images are kept at (the set's own if known)."""
-    model: Literal["cnn8", "caffenet"] | None = None
+    model: Literal["cnn8", "cnn8-2014", "caffenet"] | None = None
     """Network, if not the preset's."""
     width: int | None = None
-    """Channels of conv1 of cnn8, if not the preset's."""
+    """Channels of conv1, if not the preset's."""
     normalization: Literal["none", "lrn", "batch"] | None = None
     """Normalisation, if not the preset's."""
     epochs: int | None = None
@@ -173,7 +176,9 @@ class Settings(RunSettings):
 
     def resolve(self) -> presets.Recipe:
         """Returns the preset's recipe with this command line's changes."""
-        recipe = presets.find_recipe(self.dataset, self.preset, self.image_size)
+        recipe = presets.find_recipe(
+            self.dataset, self.preset, self.image_size, self.regime
+        )
         model = _replace(
             recipe.model,
             name=self.model,

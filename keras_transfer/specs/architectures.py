@@ -126,6 +126,22 @@ def _cnn8_rows(model: ModelSpec, outputs: int) -> tuple[LayerRow, ...]:
     )
 
 
+def _cnn8_2014_rows(model: ModelSpec, outputs: int) -> tuple[LayerRow, ...]:
+    # The groups of caffenet, layer by layer; not its biases of 1, with which
+    # narrow networks stay at chance for epochs.
+    if model.width % 2:
+        raise UserError(
+            "Expected an even `width` of cnn8-2014, whose conv2 has two "
+            f"groups. Received: {model.width}."
+        )
+    rows = zip(
+        _cnn8_rows(model, outputs), _caffenet_rows(model, outputs), strict=True
+    )
+    return tuple(
+        dataclasses.replace(row, groups=theirs.groups) for row, theirs in rows
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Architecture:
     """A network that studies know by name.
@@ -149,6 +165,9 @@ ARCHITECTURES = {
     # Below 16 px conv5 would see fewer than 4x4 positions.
     "cnn8": Architecture(
         _cnn8_rows, smallest_crop=16, one_at_a_time=False, has_width=True
+    ),
+    "cnn8-2014": Architecture(
+        _cnn8_2014_rows, smallest_crop=16, one_at_a_time=False, has_width=True
     ),
     # Below 67 px the last pooling has nothing left to pool.
     "caffenet": Architecture(

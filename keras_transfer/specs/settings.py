@@ -54,8 +54,9 @@ class ModelSpec:
     """An 8-layer network, or any Keras model that was registered.
 
     Args:
-        name: String, `"cnn8"` or `"caffenet"`, or a registered model's own.
-        width: Integer, channels of conv1 (`cnn8` only).
+        name: String, one of `architectures.ARCHITECTURES`, or a registered
+            model's own.
+        width: Integer, channels of conv1 (not of `caffenet`).
         normalization: String, `"none"`, `"lrn"` or `"batch"`.
         dropout: Float, rate after fc6 and fc7.
         outputs: Integer or `None`, units of fc8; `None` for one a class. The

@@ -37,13 +37,43 @@ def long_bases(bases: list[NetworkSpec]) -> list[NetworkSpec]:
     return longer
 
 
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """Which networks of one recipe: each with each.
+
+    Args:
+        splits: Tuple of integers, numbers of random splits.
+        seeds: Tuple of integers.
+        layers: Tuple of integers, the `n`, each 1 to 7.
+        treatments: Tuple of strings, among `CHOICES`; empty for the base
+            networks alone. An n that a treatment has no networks of is left
+            out: all layers above 7 are none.
+
+    Raises:
+        UserError: If a value is unknown, out of range or repeated.
+    """
+
+    splits: tuple[int, ...]
+    seeds: tuple[int, ...]
+    layers: tuple[int, ...] = ()
+    treatments: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        _check_values("layers", self.layers, range(1, 8), "1 to 7")
+        _check_values("treatments", self.treatments, CHOICES, list(CHOICES))
+        for name in ("splits", "seeds"):
+            values = getattr(self, name)
+            _check_values(name, values, range(2**31), "0 or more")
+            if not values:
+                raise UserError(f"Expected at least one number in `{name}`.")
+        if self.treatments and not self.layers:
+            raise UserError("Expected at least one layer in `layers`.")
+
+
 def similar_networks(
     dataset: str,
     recipe: Recipe,
-    splits: tuple[int, ...],
-    seeds: tuple[int, ...],
-    layers: tuple[int, ...],
-    treatments: tuple[str, ...],
+    grid: Grid,
     mean: str = "base",
     halves=None,
 ) -> list[NetworkSpec]:
@@ -52,12 +82,7 @@ def similar_networks(
     Args:
         dataset: String, TFDS name.
         recipe: `Recipe`.
-        splits: Tuple of integers, numbers of random splits.
-        seeds: Tuple of integers.
-        layers: Tuple of integers, the `n`, each 1 to 7.
-        treatments: Tuple of strings, among `CHOICES`; empty for the base
-            networks alone. An n that a treatment has no networks of is left
-            out: all layers above 7 are none.
+        grid: `Grid`.
         mean: String, `"base"` or `"target"`.
         halves: Pair of tuples of class indices, A and B, or `None` for the
             random halves of each split; section 4.2 divides by kind.
@@ -66,24 +91,13 @@ def similar_networks(
         List of `NetworkSpec`; for one split, one seed, 7 layers and four
         treatments these are 58.
 
-    Raises:
-        UserError: If a value is unknown, out of range or repeated.
-
     Reference:
         - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section
           4.1.
     """
-    _check_values("layers", layers, range(1, 8), "1 to 7")
-    _check_values("treatments", treatments, CHOICES, list(CHOICES))
-    for name, values in (("splits", splits), ("seeds", seeds)):
-        _check_values(name, values, range(2**31), "0 or more")
-        if not values:
-            raise UserError(f"Expected at least one number in `{name}`.")
-    if treatments and not layers:
-        raise UserError("Expected at least one layer in `layers`.")
     networks = []
-    for split in splits:
-        for seed in seeds:
+    for split in grid.splits:
+        for seed in grid.seeds:
             for target in HALVES:
                 networks.append(
                     NetworkSpec(
@@ -94,11 +108,11 @@ def similar_networks(
                         seed=seed,
                     )
                 )
-    rows = [find_treatment(name) for name in treatments]
+    rows = [find_treatment(name) for name in grid.treatments]
     return networks + [
         dataclasses.replace(base, **row.settings(base.target, n))
         for base in networks
-        for n in sorted(layers)
+        for n in sorted(grid.layers)
         for row in rows
         if row.has(n)
     ]

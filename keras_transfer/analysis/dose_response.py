@@ -1,0 +1,297 @@
+"""Effects against the length of training, from one table of networks.
+
+Everything that is said of them is computed from `results.csv`, so that a
+committed table is enough to check each number.
+"""
+
+import csv
+import dataclasses
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from keras_transfer.analysis import published_2014 as of_2014
+from keras_transfer.analysis import verdicts
+from keras_transfer.analysis.claims import NOT_TRAINED_OUT, trained_out
+from keras_transfer.analysis.comparisons import (
+    ACCURACY,
+    TRAIN_LOSS,
+    Comparison,
+    Evidence,
+)
+from keras_transfer.analysis.contrasts import ModelEstimate, Observation
+from keras_transfer.analysis.results import Row
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.treatments import BASE, TWICE
+
+_OUTCOMES = ("test_accuracy", "test_loss", "train_accuracy", "train_loss")
+COLUMNS = (
+    "regime",
+    "epochs",
+    "split",
+    "seed",
+    "target",
+    "base",
+    "treatment",
+    "n",
+    *_OUTCOMES,
+    "val_accuracy",
+    "steps",
+    "seconds",
+    "network_id",
+)
+Dose = tuple[str, int]  # regime, epochs
+
+
+@dataclasses.dataclass(frozen=True)
+class Effect:
+    """A question that is asked at every dose.
+
+    Args:
+        name: String, for figures and tables.
+        comparison: `Comparison`, of test accuracy.
+        meaning: String, what is alike on both sides.
+    """
+
+    name: str
+    comparison: Comparison
+    meaning: str
+
+    def of(self, outcome: str) -> Comparison:
+        """Returns its comparison of an outcome.
+
+        Args:
+            outcome: String, `ACCURACY` or `TRAIN_LOSS`; a training loss has
+                no margin within which it counts as none.
+        """
+        margin = None if outcome == TRAIN_LOSS else self.comparison.margin
+        return dataclasses.replace(
+            self.comparison, outcome=outcome, margin=margin
+        )
+
+
+CUT = Effect(
+    "co-adaptation",
+    Comparison("BnB-keep", "BnB", 4, 5),
+    "layers above the frozen ones kept, minus drawn anew; as many steps",
+)
+BOOST = Effect(
+    "boost, equal steps in all",
+    Comparison("AnB+", "BnB+", 5, 5),
+    "E epochs on the other half, minus E on the target; then E on the target",
+)
+# Each is judged; what doubling the epochs adds says what it is worth.
+EFFECTS = (
+    CUT,
+    BOOST,
+    Effect(
+        "boost, equal target steps",
+        Comparison("AnB+", BASE, 5, 5),
+        "E epochs on the target, after E on the other half, minus from scratch",
+    ),
+    Effect(
+        "training longer",
+        Comparison("BnB+", BASE, 5, 5),
+        "E epochs on the target twice, in two schedules, minus once",
+    ),
+)
+GATE = Effect(
+    "doubling",
+    Comparison(TWICE, BASE, margin=None),
+    "2E epochs from scratch in one schedule, minus E",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What was found of one effect at one dose.
+
+    Args:
+        effect: `Effect`.
+        regime: String.
+        epochs: Integer.
+        accuracy: `ModelEstimate`, of test accuracy from 0 to 1.
+        loss: `ModelEstimate` or `None`, of training loss in nats.
+        layers: Tuple of integers, the n that were trained.
+        verdict: `verdicts.Verdict`, corrected for all answers of a study.
+        trained_out: Boolean, or `None` if no base of twice the epochs tells.
+    """
+
+    effect: Effect
+    regime: str
+    epochs: int
+    accuracy: ModelEstimate
+    loss: ModelEstimate | None
+    layers: tuple[int, ...]
+    verdict: verdicts.Verdict
+    trained_out: bool | None
+
+    @property
+    def bases(self) -> str:
+        """Says whether the bases of the dose are trained out."""
+        if self.trained_out is None:
+            return "not known"
+        return "trained out" if self.trained_out else NOT_TRAINED_OUT
+
+
+def answers(doses: dict[Dose, Evidence]) -> list[Answer]:
+    """Estimates each effect at each dose and judges all of them together.
+
+    Args:
+        doses: Dict from `(regime, epochs)` to `Evidence`.
+
+    Returns:
+        List of `Answer`, by effect, then regime, then epochs; what was not
+        measured is left out. Holm's correction is over all of them, doubling
+        the epochs aside.
+    """
+    measured = [
+        (effect, dose)
+        for effect in EFFECTS
+        for dose, evidence in doses.items()
+        if evidence.estimate(effect.comparison) is not None
+    ]
+    judged = verdicts.judge(
+        [[doses[dose].part(effect.comparison)] for effect, dose in measured]
+    )
+    return [
+        _answer(effect, dose, doses[dose], verdict)
+        for (effect, dose), verdict in zip(measured, judged, strict=True)
+    ]
+
+
+def doublings(doses: dict[Dose, Evidence]) -> list[Answer]:
+    """Estimates what twice the epochs add to a base, at each dose.
+
+    Args:
+        doses: Dict from `(regime, epochs)` to `Evidence`.
+
+    Returns:
+        List of `Answer`, whose verdict pays for no other test.
+    """
+    return [
+        _answer(GATE, dose, evidence, verdicts.judge_one(part))
+        for dose, evidence in doses.items()
+        if (part := evidence.part(GATE.comparison)).estimate is not None
+    ]
+
+
+def _answer(effect: Effect, dose: Dose, evidence: Evidence, verdict) -> Answer:
+    return Answer(
+        effect,
+        *dose,
+        evidence.estimate(effect.comparison),
+        evidence.estimate(effect.of(TRAIN_LOSS)),
+        evidence.layers(effect.comparison),
+        verdict,
+        trained_out(evidence)[0],
+    )
+
+
+def effects_of_2014() -> dict[str, list[ModelEstimate]]:
+    """Returns what the published networks of 2014 say of each effect.
+
+    Layers above the cut were not kept there, so its co-adaptation is base -
+    BnB at n = 4 and 5: a base had half the steps of BnB. The boost is that of
+    n = 1 to 7, by each yardstick of how difficult a half is.
+
+    Returns:
+        Dict from the name of an `Effect` to a list of `ModelEstimate`, of
+        accuracy from 0 to 1.
+    """
+    everything = of_2014.published_evidence()
+    return {
+        CUT.name: [
+            of_2014.published_over_splits(Comparison(BASE, "BnB", 4, 5))
+        ],
+        BOOST.name: list(of_2014.boost_by_yardstick().values()),
+        **{
+            effect.name: [
+                everything.estimate(
+                    dataclasses.replace(effect.comparison, low=1, high=7)
+                )
+            ]
+            for effect in EFFECTS[2:]
+        },
+    }
+
+
+def results_csv(rows: Iterable[Row], regime: Callable[[NetworkSpec], str]):
+    """Writes a line for each network.
+
+    Args:
+        rows: Iterable of `Row`.
+        regime: Callable of a `NetworkSpec` that names its regime.
+
+    Returns:
+        String, the content of a CSV file with the columns `COLUMNS`.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        spec, result = row.spec, row.result
+        line = {
+            "regime": regime(spec),
+            "epochs": spec.solver.epochs,
+            "split": spec.data.split,
+            "seed": spec.seed,
+            "target": spec.target,
+            "base": spec.base or "",
+            "treatment": spec.treatment,
+            "n": spec.n,
+            "steps": result.steps,
+            "seconds": f"{result.seconds:.1f}",
+            "network_id": spec.network_id,
+        }
+        for name in (*_OUTCOMES, "val_accuracy"):
+            line[name] = f"{getattr(result, name):.4f}"
+        writer.writerow(line)
+    return text.getvalue()
+
+
+def read_doses(path: Path) -> dict[Dose, Evidence]:
+    """Reads the networks of each dose, bases of twice the epochs beside.
+
+    Args:
+        path: Path of a `results.csv`.
+
+    Returns:
+        Dict from `(regime, epochs)`, in the order of regimes in the file and
+        then of epochs, to `Evidence`.
+    """
+    with Path(path).open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    regimes = list(dict.fromkeys(line["regime"] for line in lines))
+    doses = {(line["regime"], int(line["epochs"])) for line in lines}
+    return {
+        dose: Evidence(*(_observe(lines, dose, name) for name in _JUDGED))
+        for dose in sorted(doses, key=lambda d: (regimes.index(d[0]), d[1]))
+    }
+
+
+_JUDGED = (ACCURACY, TRAIN_LOSS)
+
+
+def _observe(lines: list[dict], dose: Dose, outcome: str):
+    regime, epochs = dose
+    lengths = {epochs: None, 2 * epochs: TWICE}
+    found = []
+    for line in lines:
+        length, name = int(line["epochs"]), line["treatment"]
+        if line["regime"] != regime or length not in lengths:
+            continue
+        if length != epochs and name != BASE:
+            continue
+        found.append(
+            Observation(
+                split=int(line["split"]),
+                half=line["target"],
+                seed=int(line["seed"]),
+                treatment=lengths[length] or name,
+                n=int(line["n"]),
+                source=line["base"],
+                value=float(line[outcome]),
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,205 @@
+"""The page and the table of a dose-response, computed from `results.csv`."""
+
+from pathlib import Path
+
+import numpy as np
+
+from keras_transfer.analysis import dose_response as doses
+from keras_transfer.analysis.comparisons import Evidence
+from keras_transfer.analysis.contrasts import THESE, ModelEstimate
+from keras_transfer.analysis.dose_response import Answer, Dose
+from keras_transfer.analysis.pairs import n_in_words
+from keras_transfer.reports import markdown
+from keras_transfer.specs.treatments import BASE
+
+_ABOUT = (
+    "An interval is the mixed model's, at 95 %; the verdict is present above "
+    "0, reversed below, absent if shown to be within half a point of 0, with "
+    "Holm's correction for all rows of the table but those of doubling, and "
+    "else undecided. A negative difference of training loss says that the "
+    "first fits its training images better."
+)
+_LIMITS = (
+    "These are small networks on small images, of one data set, with one seed "
+    "a split unless the table of networks says otherwise, and learning rates "
+    "chosen among a few on validation images of one half at 12 epochs. The "
+    "2014-like recipe shares no normalisation, groups, plain momentum and "
+    "decay with 2014, and departs from it in what the recipe's table of "
+    "departures lists. An effect seen in one recipe and not in the other may "
+    "come from any of the differences between them. Where doubling the epochs "
+    "still adds half a point, bases are not trained out, and the effect is "
+    "one of that length of training."
+)
+
+
+def text(table: Path, title: str, command: str) -> str:
+    """Returns the summary in Markdown.
+
+    Args:
+        table: Path of a `results.csv`.
+        title: String.
+        command: String, the command that made the results.
+    """
+    found = doses.read_doses(table)
+    measured, doubled = doses.answers(found), doses.doublings(found)
+    lines = [
+        *markdown.heading(title, command),
+        _trained(found),
+        "",
+        *_questions(measured),
+        "## Effects against the length of training",
+        "",
+        *markdown.table(
+            [
+                "effect",
+                "difference",
+                "recipe",
+                "epochs",
+                "splits",
+                "points of test accuracy",
+                "verdict",
+                "training loss, nats",
+                "bases",
+            ],
+            [_line(answer) for answer in (*measured, *doubled)],
+        ),
+        "",
+        _ABOUT,
+        *_scope(measured),
+        "",
+        "## Beside 2014",
+        "",
+        *_of_2014(),
+        "",
+        "## What this cannot say",
+        "",
+        _LIMITS,
+    ]
+    return markdown.document(lines)
+
+
+def in_words(answer: Answer) -> str:
+    """Says an answer in a line.
+
+    Args:
+        answer: `Answer`.
+    """
+    return (
+        f"{answer.effect.name}, {recipe_name(answer.regime)}, {answer.epochs} "
+        f"epochs: {answer.accuracy.in_points()} points, {answer.verdict.name} "
+        f"({answer.bases})"
+    )
+
+
+def recipe_name(regime: str) -> str:
+    """Returns the recipe's name in texts.
+
+    Args:
+        regime: String, such as `"2014"`.
+    """
+    return {"2014": "2014-like", "today": "today's"}.get(regime, regime)
+
+
+def _trained(found: dict[Dose, Evidence]) -> str:
+    """Says how many networks there are, and what bases reach."""
+    own = {
+        dose: [o for o in evidence.accuracies if o.treatment != doses.TWICE]
+        for dose, evidence in found.items()
+    }
+    parts = []
+    for regime in dict.fromkeys(name for name, _ in own):
+        reached = [
+            f"{100 * np.mean(values):.1f} % at {epochs}"
+            for (name, epochs), networks in own.items()
+            if name == regime
+            and (values := [o.value for o in networks if o.treatment == BASE])
+        ]
+        parts.append(
+            f"Bases of the {recipe_name(regime)} recipe reach "
+            f"{', '.join(reached)} epochs, means of test accuracy."
+        )
+    networks = sum(map(len, own.values()))
+    splits = {o.split for group in own.values() for o in group}
+    plural = "" if len(splits) == 1 else "s"
+    return (
+        f"{networks} networks on random halves of the classes, of "
+        f"{len(splits)} split{plural}, both directions. {' '.join(parts)}"
+    )
+
+
+def _questions(measured: list[Answer]) -> list[str]:
+    lines = []
+    for effect in doses.EFFECTS:
+        own = [a for a in measured if a.effect is effect]
+        if not own:
+            lines += [f"**{effect.name.capitalize()}**: not measured yet.", ""]
+            continue
+        said = "; ".join(
+            f"{recipe_name(a.regime)}, {a.epochs} epochs: {_said(a)}"
+            for a in own
+        )
+        name = effect.name.capitalize()
+        lines += [f"**{name}** ({effect.meaning}). {said}.", ""]
+    return lines
+
+
+def _said(answer: Answer) -> str:
+    text = f"{answer.accuracy.in_points()} points, **{answer.verdict.name}**"
+    if answer.verdict.small:
+        text += ", though within half a point"
+    if answer.loss is not None:
+        text += f", training loss {answer.loss.in_words()}"
+    return text if answer.trained_out else f"{text} (bases {_base(answer)})"
+
+
+def _base(answer: Answer) -> str:
+    return answer.bases.removeprefix("bases ")
+
+
+def _line(answer: Answer) -> list[str]:
+    one = answer.effect.comparison
+    difference = f"{one.first} - {one.second}"
+    if answer.layers:
+        difference += f", {n_in_words(answer.layers)}"
+    judged = answer.effect is not doses.GATE
+    verdict = answer.verdict.name
+    if answer.verdict.remark:
+        verdict += f" ({answer.verdict.remark})"
+    return [
+        answer.effect.name,
+        difference,
+        recipe_name(answer.regime),
+        str(answer.epochs),
+        str(answer.accuracy.splits),
+        answer.accuracy.in_points(2),
+        verdict if judged else "",
+        answer.loss.in_words(digits=3) if answer.loss else "",
+        _base(answer),
+    ]
+
+
+def _scope(measured: list[Answer]) -> list[str]:
+    if all(a.accuracy.scope != THESE for a in measured):
+        return []
+    return ["", f"With fewer than 3 splits an interval is about {THESE}."]
+
+
+def _of_2014() -> list[str]:
+    found = doses.effects_of_2014()
+    (cut,), boosts = found[doses.CUT.name], found[doses.BOOST.name]
+    target, longer = (found[e.name][0] for e in doses.EFFECTS[2:])
+    return [
+        "The networks of 2014 have no arm whose layers above the cut were "
+        "kept. Their loss at the cut, base - BnB at n = 4 and 5, where BnB "
+        f"had twice the steps of a base, is {cut.in_points(2)} points. Their "
+        "boost AnB+ - BnB+, n 1 to 7, once halves are adjusted, is "
+        f"{_span(boosts)} by yardstick, its intervals from "
+        f"{100 * min(e.low for e in boosts):+.2f} to "
+        f"{100 * max(e.high for e in boosts):+.2f}; AnB+ - base is "
+        f"{target.in_points(2)} and BnB+ - base {longer.in_points(2)}.",
+    ]
+
+
+def _span(estimates: list[ModelEstimate]) -> str:
+    means = sorted(100 * e.mean for e in estimates)
+    return f"{means[0]:+.2f} to {means[-1]:+.2f} points"

@@ -1,0 +1,177 @@
+"""Dose-response: the regime of 2014, the pieces, and what is said of rows."""
+
+import csv
+import dataclasses
+
+import pytest
+
+from experiments import dose_response as script
+from experiments.common.commands import recipe_flags
+from keras_transfer.analysis import dose_response as doses
+from keras_transfer.errors import UserError
+from keras_transfer.reports import dose_response, dose_text
+from keras_transfer.specs import presets
+from keras_transfer.specs.architectures import layer_rows
+from keras_transfer.specs.settings import ModelSpec
+
+
+def settings(**changes):
+    return script.DoseSettings(dataset="cifar100", **changes)
+
+
+def test_the_network_of_2014_is_cnn8_with_the_groups_of_caffenet():
+    model = presets.find_recipe("cifar100", "default", None, "2014").model
+    assert (model.normalization, model.dropout) == ("none", 0.1)
+    rows = layer_rows(model, 50)
+    assert [row.groups for row in rows] == [1, 2, 1, 2, 2, 1, 1, 1]
+    plain = layer_rows(dataclasses.replace(model, name="cnn8"), 50)
+    assert plain == tuple(dataclasses.replace(r, groups=1) for r in rows)
+    with pytest.raises(UserError, match="even `width`.*Received: 7"):
+        layer_rows(ModelSpec("cnn8-2014", width=7), 50)
+
+
+def test_a_regime_is_a_row_of_presets_and_a_flag():
+    recipe = presets.find_recipe("cifar100", "default", None, "2014")
+    today = presets.find_recipe("cifar100", "default", None)
+    assert dataclasses.replace(
+        recipe, model=today.model, solver=today.solver
+    ) == presets.find_recipe("cifar100", "default", None, "today")
+    solver = recipe.solver
+    assert (solver.momentum, solver.nesterov, solver.muon_rate) == (
+        0.9,
+        False,
+        None,
+    )
+    with pytest.raises(UserError, match="Received: preset='paper'"):
+        presets.find_recipe("cifar100", "paper", None, "2014")
+
+
+def test_pieces_hold_each_base_and_name_their_regime():
+    found = script.pieces(settings(splits=(3,), epochs=(12,)))
+    names = [name for name, _ in found]
+    assert names[0] == "12 epochs, split 3: BnB BnB-keep n (4, 5)"
+    specs = found[0][1]
+    # Two regimes, two halves: a base and two treatments at two n each.
+    assert len(specs) == 2 * 2 * (1 + 4)
+    assert [script.regime_of(s) for s in specs[::10]] == ["2014", "today"]
+    assert {s.solver.learning_rate for s in specs} == set(script.RATES.values())
+    assert {s.data.images_per_class for s in specs} == {100}
+    flags, unset = recipe_flags(specs[0])
+    assert flags[:2] == ["--regime", "2014"] and not unset
+
+
+def test_a_dose_that_is_not_planned_is_refused():
+    with pytest.raises(UserError, match=r"`epochs` among \[6, 12, 24"):
+        script.pieces(settings(epochs=(7,)))
+
+
+# Points beyond the base of each network, by treatment, and training losses.
+BEYOND = {"base": 0, "BnB": -1, "BnB-keep": 1, "BnB+": 3, "AnB+": 3}
+LOSSES = {"base": 1.0, "BnB": 1.3, "BnB-keep": 1.1, "BnB+": 0.9, "AnB+": 0.8}
+# Tenths of a point that no treatment explains; they sum to 0 over splits.
+NOISE = (1, -2, 1)
+
+
+def made_up(path, doubled=2.0, splits=3):
+    """Writes networks of 12 epochs, and bases of 24 beyond those."""
+    lines = []
+    for split in range(splits):
+        for half, easier in (("A", 0), ("B", 4)):
+            for place, (name, points) in enumerate(BEYOND.items()):
+                noise = NOISE[(split + place) % 3] / 10
+                for n in {"base": (0,)}.get(name, (4, 5)):
+                    value = 40 + easier + points + noise
+                    loss = LOSSES[name] + noise / 100
+                    lines.append((12, split, half, name, n, value, loss))
+            value = 40 + easier + doubled + NOISE[(split + 1) % 3] / 10
+            lines.append((24, split, half, "base", 0, value, 0.95))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, doses.COLUMNS)
+        writer.writeheader()
+        for epochs, split, half, name, n, value, loss in lines:
+            source = {"base": "", "AnB+": "BA"["AB".index(half)]}
+            writer.writerow(
+                {
+                    "regime": "2014",
+                    "epochs": epochs,
+                    "split": split,
+                    "seed": 0,
+                    "target": half,
+                    "base": source.get(name, half),
+                    "treatment": name,
+                    "n": n,
+                    "test_accuracy": value / 100,
+                    "train_loss": loss,
+                }
+            )
+    return path
+
+
+def by_name(path):
+    return {a.effect.name: a for a in doses.answers(doses.read_doses(path))}
+
+
+def test_effects_are_the_differences_of_their_treatments(tmp_path):
+    path = made_up(tmp_path / "results.csv")
+    found = by_name(path)
+    means = {k: round(100 * a.accuracy.mean, 6) for k, a in found.items()}
+    assert means == {
+        "co-adaptation": 2,
+        "boost, equal steps in all": 0,
+        "boost, equal target steps": 3,
+        "training longer": 3,
+    }
+    cut = found["co-adaptation"]
+    assert cut.loss.mean == pytest.approx(1.1 - 1.3)
+    assert cut.layers == (4, 5) and cut.accuracy.splits == 3
+    verdicts = [answer.verdict.name for answer in found.values()]
+    assert verdicts == ["present", "absent", "present", "present"]
+
+
+@pytest.mark.parametrize(
+    "doubled, said",
+    [(2.0, "bases not trained out"), (0.4, "trained out")],
+)
+def test_twice_the_epochs_tell_whether_bases_are_trained_out(
+    tmp_path, doubled, said
+):
+    path = made_up(tmp_path / "results.csv", doubled)
+    (gate,) = doses.doublings(doses.read_doses(path))
+    assert 100 * gate.accuracy.mean == pytest.approx(doubled)
+    assert gate.epochs == 12 and gate.bases == said
+    assert {a.bases for a in by_name(path).values()} == {said}
+
+
+def test_the_page_says_what_was_found_and_what_was_not(tmp_path):
+    text = dose_text.text(made_up(tmp_path / "results.csv"), "T", "command")
+    # 6 halves of 3 splits: 2 bases and 4 treatments at 2 n.
+    assert "60 networks on random halves of the classes, of 3 splits" in text
+    assert "reach 42.0 % at 12, 44.0 % at 24 epochs" in text
+    assert "2014-like, 12 epochs: +2.0 [" in text
+    assert "| boost, equal steps in all | AnB+ - BnB+, n = 5 |" in text
+    assert "these halves only" not in text
+    few = dose_text.text(made_up(tmp_path / "few.csv", splits=1), "T", "c")
+    assert "With fewer than 3 splits" in few
+
+
+def test_of_2014_stand_the_values_of_its_reanalysis():
+    found = doses.effects_of_2014()
+    assert found["co-adaptation"][0].in_points(2) == "+2.41 [+2.18, +2.64]"
+    assert len(found["boost, equal steps in all"]) == 4
+
+
+def test_the_figure_has_a_panel_for_each_effect(tmp_path):
+    path = made_up(tmp_path / "results.csv")
+    svg, png = dose_response.draw(path, "Made up", tmp_path / "figure")
+    text = svg.read_text()
+    for effect in (*doses.EFFECTS, doses.GATE):
+        assert effect.name in text
+    for words in (
+        "2014-like recipe",
+        "ImageNet networks of 2014, re-analysed",
+        "epochs of each training",
+        "points of test accuracy",
+        "training loss (nats)",
+    ):
+        assert words in text
+    assert png.stat().st_size > 10_000
