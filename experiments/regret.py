@@ -21,6 +21,7 @@ import dataclasses
 import functools
 import json
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,12 @@ class Settings:
     """Training images of each class."""
     image_size: int = 64
     """Side of the images in pixels."""
+    most_classes: int = 10
+    """Classes of each folder at most."""
+    epochs: int | None = None
+    """Epochs of a whole training; by the number of images if not given."""
+    rates: tuple[float, ...] = (3e-4, 3e-3)
+    """Learning rates of Adam."""
     most_stages: int = 6
     """Stages that the model is divided into at most."""
     seeds: int = 2
@@ -70,6 +77,9 @@ class Settings:
             images=folder,
             image_size=self.image_size,
             images_per_class=count,
+            most_classes=self.most_classes,
+            epochs=self.epochs,
+            rates=self.rates,
             most_stages=self.most_stages,
             seeds=self.seeds,
             tolerance=self.tolerance,
@@ -90,13 +100,10 @@ def _run_script(settings: Settings, console: Console) -> int:
         from experiments.recommend.session import start_tensorflow
 
         start_tensorflow()
-    done = []
     for count in settings.images_per_class:
         for folder in settings.images:
-            found = _setting(settings, folder, count, console)
-            if found is not None:
-                done.append(found)
-                _write(settings, done, console)
+            if _setting(settings, folder, count, console) is not None:
+                _write(settings, console)
     return 0
 
 
@@ -106,7 +113,9 @@ def _setting(settings: Settings, folder: str, count: int, console: Console):
 
     options = settings.options(folder, count)
     options.check()
-    prepared = prepare(options, lambda text: console.print(text))
+    prepared = prepare(
+        options, lambda text: console.print(text), clock=time.process_time
+    )
     total = sum(
         settings.seeds * (len(options.rates) if c.row.trained else 1)
         for c in prepared.wanted
@@ -121,7 +130,11 @@ def _setting(settings: Settings, folder: str, count: int, console: Console):
         spent = sum(row["seconds"] for row in rows)
         found = {
             "setting": f"{Path(folder).name}, {count} images a class",
-            "model": user_path(settings.model).name,
+            "model": user_path(settings.model).stem,
+            "epochs": prepared.task.epochs,
+            "steps": prepared.task.epochs * prepared.task.steps,
+            "rates": list(options.rates),
+            "image_size": prepared.asked.image_size[0],
             "classes": len(prepared.images.class_names),
             "validation": len(prepared.images.labels["validation"]),
             "test": len(prepared.images.labels["test"]),
@@ -149,7 +162,7 @@ def _grid(prepared, seeds: int, console: Console) -> list[dict]:
         prepared.task,
         Trials(folder / "trials", images),
         States(folder / "states"),
-        sharing=len(rates) * seeds,
+        clock=time.process_time,
     )
     told = folder / "test"
     told.mkdir(exist_ok=True)
@@ -159,7 +172,7 @@ def _grid(prepared, seeds: int, console: Console) -> list[dict]:
             for seed in range(seeds):
                 if choice.row.trained:
                     epochs = prepared.task.epochs
-                    trial = workshop.train(choice, rate, seed, 0, epochs)
+                    trial = workshop.train(choice, rate, seed, epochs)
                 else:
                     trial = workshop.solve(choice, seed)
                 path = told / f"{choice.name}-{rate:g}-{seed}.json"
@@ -174,7 +187,7 @@ def _grid(prepared, seeds: int, console: Console) -> list[dict]:
                     "seed": seed,
                     "validation": trial.accuracy if trial.right else 0.0,
                     "test": test or 0.0,
-                    "seconds": trial.seconds,
+                    "seconds": trial.seconds + trial.build,
                 }
                 rows.append(row)
                 console.print(
@@ -200,7 +213,7 @@ def _recommended(prepared, budget: float, console: Console) -> dict:
         task,
         Trials(folder / "trials", images),
         States(folder / "states"),
-        sharing=len(options.rates),
+        clock=time.process_time,
     )
     runners = race.runners_of(task, prepared.order, options.rates)
     names = []
@@ -209,14 +222,13 @@ def _recommended(prepared, budget: float, console: Console) -> dict:
         plan = race.run_race(
             workshop, runners, budget * RACE_SHARE, lambda *_: None
         )
-        trials = race.of_race(workshop.trials.of_seed(0), runners, plan.rungs)
         final = race.choose_final(
             runners,
             plan,
-            trials,
             budget * FINALS_SHARE,
             options.seeds,
             task.epochs,
+            twins=0,  # they tell whether copying helps, and choose nothing
         )
         names = [step for step in plan.left_out]
     except UserError as error:  # the budget does not suffice for a race
@@ -224,23 +236,37 @@ def _recommended(prepared, budget: float, console: Console) -> dict:
     finalists = deciding.train_finalists(
         prepared, workshop, final, lambda trial: None
     )
+    by_name = {finalist.choice.name: finalist for finalist in finalists}
     found = deciding.choose(finalists, options.tolerance)
-    chosen = next(f for f in finalists if f.choice.name == found.chosen)
-    spent = sum(t.seconds for t in workshop.trials.found.values())
+    best = deciding.choose(finalists, 0.0)
+    done = workshop.trials.found.values()
+    spent = sum(t.seconds + t.build for t in done)
     spent += sum(task.outputs.seconds) * sum(map(len, task.labels.values()))
     return {
         "name": found.chosen,
-        "rate": chosen.rate,
+        "rate": by_name[found.chosen].rate,
+        "best": best.chosen,
+        "best_rate": by_name[best.chosen].rate,
         "can_tell": found.can_tell,
         "seconds": spent,
+        "budget": budget,
         "left_out": names,
+        "trials": [
+            [t.choice, t.rate, t.seed, t.epochs, t.accuracy] for t in done
+        ],
     }
 
 
-def _write(settings: Settings, done: list[dict], console: Console) -> None:
+def _write(settings: Settings, console: Console) -> None:
+    """Lays out all settings in the folder, whichever call trained them."""
     from experiments.recommend.regret_tables import regret_table, score_table
 
     folder = user_path(settings.log_dir) / "recommend"
+    found = [read_json(path) for path in folder.glob("*/regret.json")]
+    done = sorted(
+        (row for row in found if row),
+        key=lambda row: (row["model"], row["setting"]),
+    )
     text = f"{regret_table(done)}\n{score_table(done)}"
     write_atomically(folder / "regret.md", text)
     write_atomically(folder / "regret.json", json.dumps(done, indent=1))

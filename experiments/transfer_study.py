@@ -3,6 +3,8 @@
 The first n stages of a pretrained model are copied into a network with a new
 classifier, for each n: frozen (SnT), fine-tuned (SnT+), or frozen with all
 stages above copied too (SnT-keep); baseAll is the same network from scratch.
+Claim: copied stages beat training from scratch; how many to freeze depends on
+the images.
 
     python -m experiments.transfer_study --model FILE.keras --images DIR
     python -m experiments.transfer_study --model applications:MobileNetV2 \\
@@ -103,6 +105,7 @@ class TransferSettings(RunSettings):
             epochs=self.epochs,
             steps_per_epoch=self.steps_per_epoch,
             copied_rate=self.copied_rate,
+            class_weights=self.class_weights,
             replicas=choose_replicas(self.strategy, self.gpus_per_network),
         )
         self.check_counts(solver)

@@ -18,7 +18,7 @@ from keras_transfer.training.candidate_networks import (
     probe_network,
     takes_probe,
 )
-from keras_transfer.training.candidates import Candidate
+from keras_transfer.training.candidates import Candidate, RatedAdam
 from keras_transfer.transfer import stage_outputs
 from keras_transfer.transfer.stage_outputs import Request, find_or_compute
 
@@ -181,12 +181,52 @@ def test_a_way_copies_and_freezes_what_it_says(task, name, still, copied):
     proof = candidate.proof.after(candidate.target)
     assert len([t for t in proof.tensors if t.frozen]) == 6 * len(still)
     norm = candidate.target.get_layer("norm1")
-    assert norm.momentum == (0.99 if still else 0.9)
+    assert norm.momentum == (0.99 if still else 0.8)
+
+
+def test_one_network_keeps_layers_and_draws_them_anew(task):
+    shared = Candidate(task, Choice("kept", 1))
+    own = Candidate(task, Choice("redrawn", 1))
+    shared.turn_to(Choice("redrawn", 1))
+    for candidate in (shared, own):
+        candidate.reset(5)
+        candidate.fit(0.01, 5, 0, 1)
+    for one, two in zip(shared.part.weights, own.part.weights, strict=True):
+        np.testing.assert_array_equal(one, two)
+    # What copies nothing has no proof, whatever its network can do.
+    whole = Candidate(task, Choice("finetuned"))
+    assert whole.proof is not None
+    whole.turn_to(Choice("redrawn"))
+    assert whole.proof is None
+
+
+def test_the_rate_is_zero_at_the_end_of_a_short_training(task):
+    candidate = Candidate(task, Choice("kept", 1))
+    candidate.reset(0)
+    candidate.fit(0.01, 0, 0, 1, 1)
+    steps = task.steps
+    left = 0.01 * 0.5 * (1 + np.cos(np.pi * (steps - 1) / steps))
+    rate = float(candidate.part.optimizer.learning_rate)
+    assert rate == pytest.approx(left, rel=1e-5)
+
+
+@pytest.mark.parametrize("amsgrad", [False, True])
+def test_adam_in_one_operation_is_keras_adam(amsgrad):
+    ends = []
+    for kind in (keras.optimizers.Adam, RatedAdam):
+        variable = keras.Variable([1.0, -2.0, 3.0])
+        optimizer = kind(learning_rate=0.1, amsgrad=amsgrad)
+        for gradient in ([1.0, 0.0, -2.0], [0.5, 3.0, -2.0], [0, 0, 1.0]):
+            gradient = keras.ops.convert_to_tensor(gradient, "float32")
+            optimizer.apply([gradient], [variable])
+        ends.append(np.array(variable))
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-5)
 
 
 def test_nothing_is_copied_at_stage_none_and_rates_fall_by_stage(task):
     scratch = Candidate(task, Choice("redrawn"))
     assert scratch.proof is None
+    scratch.reset(0)
     source = kernels(task.model)
     assert not np.array_equal(kernels(scratch.target)["conv1"], source["conv1"])
     decayed = Candidate(task, Choice("decayed"))

@@ -7,6 +7,7 @@ import pytest
 
 from experiments import dose_response as script
 from experiments.common.commands import recipe_flags
+from experiments.findings import doses as committed
 from keras_transfer.analysis import dose_response as doses
 from keras_transfer.errors import UserError
 from keras_transfer.reports import dose_response, dose_text
@@ -130,7 +131,7 @@ def test_effects_are_the_differences_of_their_treatments(tmp_path):
 
 @pytest.mark.parametrize(
     "doubled, said",
-    [(2.0, "bases not trained out"), (0.4, "trained out")],
+    [(2.0, "bases not trained out"), (0.4, "bases trained out")],
 )
 def test_twice_the_epochs_tell_whether_bases_are_trained_out(
     tmp_path, doubled, said
@@ -146,10 +147,10 @@ def test_the_page_says_what_was_found_and_what_was_not(tmp_path):
     text = dose_text.text(made_up(tmp_path / "results.csv"), "T", "command")
     # 6 halves of 3 splits: 2 bases and 4 treatments at 2 n.
     assert "60 networks on random halves of the classes, of 3 splits" in text
-    assert "reach 42.0 % at 12, 44.0 % at 24 epochs" in text
-    assert "2014-like, 12 epochs: +2.0 [" in text
+    assert "recipe: 42.0 % at 12, 44.0 % at 24 epochs" in text
     assert "| boost, equal steps in all | AnB+ - BnB+, n = 5 |" in text
     assert "these halves only" not in text
+    assert "in points. 2014-like, 12 epochs: +2.0 [" in text
     few = dose_text.text(made_up(tmp_path / "few.csv", splits=1), "T", "c")
     assert "With fewer than 3 splits" in few
 
@@ -175,3 +176,22 @@ def test_the_figure_has_a_panel_for_each_effect(tmp_path):
     ):
         assert words in text
     assert png.stat().st_size > 10_000
+
+
+def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(committed, "PUBLISHED", tmp_path)
+    assert not committed.is_published()
+    (tmp_path / committed.FOLDER).mkdir()
+    made_up(committed.table())
+    assert committed.splits() == "3 splits" and committed.networks() == 60
+    said = committed.finding(doses.CUT)
+    assert said.startswith("2014-like recipe, 12 epochs: +2.0 [")
+    assert ": present, training loss -0.20 [" in said
+    assert said.endswith("nats (bases not trained out)")
+    path, text = committed.summary()
+    assert path == tmp_path / "dose-response" / "summary.md"
+    assert "python -m experiments.dose_response --dataset cifar100" in text
+    assert committed.findings()[0][1] == said
+    ((_, command, row),) = committed.folders()
+    assert command == "dose_response --dataset cifar100"
+    assert row.startswith("60 networks, 3 splits, one seed. BnB-keep - BnB, ")

@@ -20,9 +20,9 @@ def train(plan, accuracy, seconds=1.0):
     return [
         Result(
             step.name,
-            step.to_epoch,
+            step.epochs,
             accuracy(step.name),
-            seconds * (step.to_epoch - step.from_epoch),
+            seconds * step.epochs,
         )
         for step in plan.steps
     ]
@@ -36,21 +36,45 @@ def test_rungs_and_their_cost():
     assert rungs_of(9, 27) == (3, 9, 27)
     assert rungs_of(1, 27) == (27,)
     assert rungs_of(100, 2) == (1, 2)
-    # 9 for 3 epochs, 3 for 6 more, 1 for 18 more: 27 + 18 + 18.
-    assert worst_cost(NINE, (3, 9, 27)) == 63
-    # The dearest goes on: 3 x (1 + 5 + 1) + 6 x 5.
+    # No training is so short that it says nothing.
+    assert rungs_of(9, 27, least=5) == (5, 9, 27)
+    assert rungs_of(100, 27, least=9) == (9, 27)
+    # 9 for 3 epochs, 3 for 9, 1 for 27.
+    assert worst_cost(NINE, (3, 9, 27)) == 81
+    # The dearest goes on: 3 x (1 + 5 + 1) + 9 x 5.
     three = [Entrant("a", 1.0), Entrant("b", 5.0), Entrant("c", 1.0)]
-    assert worst_cost(three, (3, 9)) == 51
+    assert worst_cost(three, (3, 9)) == 66
+
+
+def test_a_network_is_built_once_for_all_that_share_it():
+    shared = [
+        Entrant("kept", 1.0, network="n", build=20.0),
+        Entrant("drawn", 1.0, network="n", build=20.0),
+        Entrant("other", 1.0, network="m", build=5.0),
+    ]
+    # 3 x 3 + 9 s of training, 25 s of building.
+    assert worst_cost(shared, (3, 9)) == 43
+    plan = plan_race(shared, [], budget=43, epochs=9)
+    assert len(plan.steps) == 3 and plan.rungs == (3, 9)
+    # What a network took to build is spent, and not expected again.
+    results = [Result(name, 3, 0.5, 3.0) for name in ("drawn", "other")]
+    results.append(Result("kept", 3, 0.6, 3.0, build=25.0))
+    plan = plan_race(shared, results, budget=43, epochs=9)
+    assert plan.steps == (Step("kept", 9),)
+    assert plan.seconds_left == 43 - 9 - 25
+    # One alone needs 29 s with its network.
+    with pytest.raises(UserError, match="kept, takes about 29 s"):
+        plan_race(shared[:2], [], budget=28, epochs=9)
 
 
 def test_what_a_step_costs_beside_its_epochs_counts_at_every_rung():
-    # Three for 3 epochs and 10 s each, one for 6 more and 10 s again.
+    # Three for 3 epochs and 10 s each, one for 9 and 10 s again.
     slow = [Entrant(name, 1.0, start=10.0) for name in "abc"]
-    assert worst_cost(slow, (3, 9)) == 3 * 13 + 16
+    assert worst_cost(slow, (3, 9)) == 3 * 13 + 19
     # It took half of what was expected, 13 s, so 8 s are left for the rest.
     results = [Result(name, 3, 0.5, 6.5) for name in "abc"]
     wide = plan_race(slow, results, budget=60, epochs=9)
-    assert [step.to_epoch for step in wide.steps] == [9]
+    assert [step.epochs for step in wide.steps] == [9]
     assert wide.seconds_left == 60 - 3 * 6.5
     # Had it taken twice as long, nobody could go on.
     late = [Result(name, 3, 0.5, 26.0) for name in "abc"]
@@ -60,7 +84,7 @@ def test_what_a_step_costs_beside_its_epochs_counts_at_every_rung():
 def test_a_race_of_nine_takes_three_rungs_within_its_budget():
     results, seen = [], []
     while True:
-        plan = plan_race(NINE, results, budget=63, epochs=27)
+        plan = plan_race(NINE, results, budget=81, epochs=27)
         seen.append([step.name for step in plan.steps])
         if not plan.steps:
             break
@@ -72,48 +96,48 @@ def test_a_race_of_nine_takes_three_rungs_within_its_budget():
 
 def test_every_step_of_a_killed_race_goes_on_as_if_it_had_not_been():
     whole = []
-    while steps := plan_race(NINE, whole, 63, 27).steps:
-        whole += train(plan_race(NINE, whole, 63, 27), number)
+    while steps := plan_race(NINE, whole, 81, 27).steps:
+        whole += train(plan_race(NINE, whole, 81, 27), number)
     for count in range(len(whole)):
-        plan = plan_race(NINE, whole[:count][::-1], 63, 27)
+        plan = plan_race(NINE, whole[:count][::-1], 81, 27)
         following = whole[count]
         step = plan.steps[0]
-        assert (step.name, step.to_epoch) == (following.name, following.epochs)
+        assert (step.name, step.epochs) == (following.name, following.epochs)
     assert steps == ()
 
 
-def test_training_goes_on_where_it_stopped():
+def test_every_rung_trains_from_the_start():
     first = plan_race(NINE[:3], [], 1000, 9)
-    assert first.steps[0] == Step("c0", 0, 3)
+    assert first.steps[0] == Step("c0", 3)
     second = plan_race(NINE[:3], train(first, number), 1000, 9)
-    assert second.steps == (Step("c2", 3, 9),)
+    assert second.steps == (Step("c2", 9),)
 
 
 def test_a_small_budget_starts_fewer_in_the_order_given():
-    # Three: 3 x 3 + 6 = 15 s; four: 3 rungs, 1 3 9: 4 + 2 x 2 + 6 = 14 s,
-    # nine: 9 + 3 x 2 + 6 = 21 s.
-    plan = plan_race(NINE, [], budget=14, epochs=9)
+    # With one winner: three take 3 x 3 + 9 = 18 s; four have 3 rungs, of 1,
+    # 3 and 9 epochs: 4 + 3 + 9 = 16 s; five take a second more.
+    plan = plan_race(NINE, [], budget=16, epochs=9)
     assert [step.name for step in plan.steps] == ["c0", "c1", "c2", "c3"]
     assert plan.rungs == (1, 3, 9)
     assert plan.left_out == ("c4", "c5", "c6", "c7", "c8")
     # One that is too dear alone is passed over.
     field = [Entrant("dear", 99.0), *NINE[:1]]
     plan = plan_race(field, [], budget=9, epochs=9)
-    assert plan.steps == (Step("c0", 0, 9),) and plan.left_out == ("dear",)
+    assert plan.steps == (Step("c0", 9),) and plan.left_out == ("dear",)
 
 
 def test_slower_than_expected_fewer_go_on():
-    # Three times slower: 27 s for the first rung of 1 epoch, 36 s are left;
-    # three would need 3 x 2 x 3 + 6 x 3 = 36 s, so they just fit.
-    plan = plan_race(NINE, [], 63, 9)
+    # Three times slower: 27 s for the first rung of 1 epoch, 54 s are left;
+    # three would need 3 x 3 x 3 + 9 x 3 = 54 s, so they just fit.
+    plan = plan_race(NINE, [], 81, 9)
     results = train(plan, number, seconds=3.0)
-    assert len(plan_race(NINE, results, 63, 9).steps) == 3
-    # A second less: two, which need 2 x 2 x 3 + 6 x 3 = 30 s.
-    steps = plan_race(NINE, results, 62, 9).steps
+    assert len(plan_race(NINE, results, 81, 9).steps) == 3
+    # A second less: two, which need 2 x 3 x 3 + 9 x 3 = 45 s.
+    steps = plan_race(NINE, results, 80, 9).steps
     assert [step.name for step in steps] == ["c7", "c8"]
     # Nothing fits any more: the race ends, ranked by what there is.
-    results = train(plan, number, seconds=7.0)
-    plan = plan_race(NINE, results, 63, 9)
+    results = train(plan, number, seconds=9.0)
+    plan = plan_race(NINE, results, 81, 9)
     assert plan.steps == () and plan.ranking[0] == "c8"
 
 
@@ -121,12 +145,12 @@ def test_failures_do_not_go_on_and_equals_do_in_the_order_given():
     def accuracy(name):
         return math.nan if name in ("c0", "c8") else 0.5
 
-    results = train(plan_race(NINE, [], 63, 27), accuracy)
-    plan = plan_race(NINE, results, 63, 27)
+    results = train(plan_race(NINE, [], 81, 27), accuracy)
+    plan = plan_race(NINE, results, 81, 27)
     assert [step.name for step in plan.steps] == ["c1", "c2", "c3"]
     assert plan.ranking[-2:] == ("c0", "c8")
-    all_failed = train(plan_race(NINE, [], 63, 27), lambda name: math.nan)
-    assert plan_race(NINE, all_failed, 63, 27).steps == ()
+    all_failed = train(plan_race(NINE, [], 81, 27), lambda name: math.nan)
+    assert plan_race(NINE, all_failed, 81, 27).steps == ()
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,9 @@ def test_without_smoothing_it_is_keras_own():
     assert expected == pytest.approx(1.5 * math.log(2), rel=1e-5)
     ours = float(SmoothedCrossentropy(0.0)(labels, logits))
     assert ours == pytest.approx(expected, rel=1e-6)
-    assert [m.name for m in training_metrics(None)] == ["accuracy"]
+    assert [m.name for m in training_metrics(True)] == ["accuracy"]
+    names = [m.name for m in training_metrics(False)]
+    assert names == ["accuracy", "cross_entropy"]
 
 
 def test_smoothing_out_of_range_is_refused():
@@ -54,6 +56,9 @@ def test_rows_hold_the_plain_loss_and_what_was_trained():
         "val_loss": 2.5,
         "val_smoothed_loss": 3.5,
     }
+    logs = {"loss": 3.0, "cross_entropy": 2.0}
+    ReportPlainLoss("weighted_loss").on_epoch_end(0, logs)
+    assert logs == {"loss": 2.0, "weighted_loss": 3.0}
     plain = {"loss": 2.0, "accuracy": 0.5}
     ReportPlainLoss().on_epoch_end(0, plain)
     assert plain == {"loss": 2.0, "accuracy": 0.5}

@@ -22,6 +22,7 @@ def rows(name, rate, validation, test):
 
 # Four stages, three of which can be frozen.
 FOUND = {
+    "model": "base",
     "setting": "letters, 10 images a class",
     "stages": 4,
     "grid_seconds": 200.0,
@@ -65,7 +66,8 @@ def test_the_table_has_mean_worst_and_cost():
         "recommended": {"name": "finetuned", "rate": 0.1, "seconds": 40.0},
     }
     text = regret_tables.regret_table([FOUND, worse])
-    assert "| letters, 10 images a class | -4.0 | +25.0 | +13.0 |" in text
+    row = "| base, letters, 10 images a class | -4.0 | +25.0 | +13.0 |"
+    assert row in text
     assert text.count("| kept@2 | 9 % |") == 1
     assert "| finetuned | 20 % |" in text
     assert "| **mean** | +4.5 | +25.0 |" in text

@@ -111,8 +111,9 @@ def test_an_old_result_is_read_and_written_key_for_key():
     result = Result.from_json(content)
     assert result.wrong_field() is None
     written = result.to_json()
-    # Two fields came later; the checksum is added when it is filed.
+    # Three fields came later; the checksum is added when it is filed.
     assert written.pop("test_correct") is None
+    assert written.pop("test_balanced_accuracy") is None
     assert written.pop("data_parts") == ""
     assert list(written) == [key for key in content if key != "sha256"]
     assert all(content[key] == value for key, value in written.items())
@@ -298,9 +299,10 @@ def test_a_result_of_the_earlier_recipe_is_reported_under_its_own(tmp_path):
     (folder / "result.json").write_text(seal(content))
     (row,) = take_survey(LogFolder(tmp_path)).rows
     assert row.spec == spec and correctness(row.result) is None
-    # It holds a `val_best10` of 12 looks, which is not printed.
+    # It holds a `val_best10` of 12 looks, which is not printed, and no
+    # balanced accuracy.
     (line,) = results_csv([row]).splitlines()[1:]
-    assert "0.5980,+0.0000,0.5980,,0.9000" in line
+    assert "0.5980,,+0.0000,0.5980,,0.9000" in line
     recipe = find_recipe("cifar100", "default", None)
     new = NetworkSpec(
         recipe.data("cifar100", 0), recipe.model, recipe.solver, "A"

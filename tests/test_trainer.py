@@ -40,6 +40,8 @@ def test_base_learns_and_files_everything(store, base, tiny_spec):
     assert result.steps == 3 * (44 // 8)
     assert len(result.classes) == 4
     assert 0 <= result.test_accuracy <= 1
+    # Five test images of each class: both accuracies say the same.
+    assert result.test_balanced_accuracy == pytest.approx(result.test_accuracy)
     rows = (base.folder / "epochs.jsonl").read_text().splitlines()
     assert [json.loads(row)["epoch"] for row in rows] == [0, 1, 2]
     # The mean of the ten highest of three looks would be one of all.
@@ -166,6 +168,7 @@ def test_resume_is_bit_identical(
             schedule="linear",
             label_smoothing=0.1,
             muon_rate=0.2,
+            class_weights="balanced",
         ),
     )
     source_spec = spec.source

@@ -24,6 +24,8 @@ from keras_transfer.recommendation.ways import (
     Choice,
     backbone,
     choices,
+    network_of,
+    rates_of,
     starting_order,
 )
 from keras_transfer.reports.recommendation import pareto_front
@@ -60,20 +62,30 @@ def test_what_to_do_is_said_with_the_layer():
     assert backbone(3) == Choice("truncated", 2)
 
 
-def test_the_race_starts_with_fine_tuning_and_the_best_probes():
+def test_the_race_starts_at_the_best_probe_and_below_it():
     order = starting_order(choices(5), [0.1, 0.9, 0.5, 0.2])
     assert names(order) == [
-        "finetuned",
         "kept@2",
-        "lp_ft",
         "redrawn@2",
-        "decayed",
-        "kept@3",
-        "redrawn@3",
         "kept@1",
         "redrawn@1",
+        "lp_ft",
+        "kept@3",
+        "redrawn@3",
+        "finetuned",
+        "decayed",
         "redrawn@0",
     ]
+    # What starts as a linear head is to stay near it.
+    assert rates_of(Choice("lp_ft"), (0.1, 0.3)) == [0.1, 0.3]
+    assert rates_of(Choice("kept", 1), (0.1, 0.3)) == [0.3, 0.1]
+
+
+def test_kept_and_redrawn_layers_are_one_network():
+    assert network_of(Choice("redrawn", 2)) == Choice("kept", 2)
+    assert network_of(Choice("redrawn")) == Choice("finetuned")
+    for name in ("kept@2", "finetuned", "lp_ft", "decayed"):
+        assert network_of(Choice.named(name)) == Choice.named(name)
 
 
 RUNNERS = [
@@ -84,16 +96,15 @@ RUNNERS = [
 ]
 
 
-def raced(accuracies, since, epochs):
+def raced(accuracies, epochs):
     return [
         Trial(
             r.choice.name,
             r.rate,
             0,
-            since,
             epochs,
             a,
-            (epochs - since) * r.seconds,
+            epochs * r.seconds,
             "1" * 4,
         )
         for r, a in zip(RUNNERS, accuracies, strict=True)
@@ -101,16 +112,19 @@ def raced(accuracies, since, epochs):
 
 
 def test_the_final_has_the_winner_and_fine_tuning_within_the_budget():
-    trials = raced([0.5, 0.9, 0.8, 0.7], 0, 1)
-    trials += raced([0.5, 0.9, 0.8, 0.7], 1, 3)[1:3]
+    trials = raced([0.5, 0.9, 0.8, 0.7], 1)
+    trials += raced([0.5, 0.9, 0.8, 0.7], 3)[1:3]
     plan = plan_of(RUNNERS, trials, 100.0, 9)
     assert plan.rungs == (1, 3, 9)
     assert plan.ranking[0] == "kept@1 at 0.1"
     # A whole training of the final is no step of the race.
-    whole = raced([1.0, 1.0, 1.0, 1.0], 0, 9)
-    assert plan_of(RUNNERS, trials + whole, 100.0, 9) == plan
+    trials += raced([0.5, 0.9, 0.8, 0.7], 9)[1:2]
+    plan = plan_of(RUNNERS, trials, 100.0, 9)
+    whole = raced([1.0, 1.0, 1.0, 1.0], 9)
+    others = [whole[0], *whole[2:]]
+    assert plan_of(RUNNERS, trials + others, 100.0, 9) == plan
     # 3 twins and 3 seeds of 9 s, 3 of fine-tuning's 18 s, 3 of 9 s: 135 s.
-    args = RUNNERS, plan, trials
+    args = RUNNERS, plan
     final = choose_final(*args, 135.0, 3, 9)
     chosen = [(r.choice.name, r.rate) for r in final.runners]
     assert chosen == [("kept@1", 0.1), ("finetuned", 0.1), ("kept@2", 0.1)]
@@ -123,21 +137,22 @@ def test_the_final_has_the_winner_and_fine_tuning_within_the_budget():
 
 
 def test_a_training_that_failed_is_not_in_the_final():
-    trials = raced([math.nan, 0.9, 0.8, 0.7], 0, 1)
+    trials = raced([math.nan, 0.9, 0.8, 0.7], 1)
     plan = plan_of(RUNNERS, trials, 100.0, 9)
-    final = choose_final(RUNNERS, plan, trials, 1000.0, 2, 9)
+    final = choose_final(RUNNERS, plan, 1000.0, 2, 9)
     assert "finetuned" not in [r.choice.name for r in final.runners]
 
 
 def test_trials_are_found_again_and_damaged_ones_are_not(tmp_path):
     trials = Trials(tmp_path, images=4)
     right = np.array([True, False, True, True])
-    trials.add(trial_of("kept@1", 0.1, 0, (0, 3), 1.5, right))
-    trials.add(trial_of("kept@1", 0.1, 0, (3, 9), 1.5, None))
+    trials.add(trial_of("kept@1", 0.1, 0, 3, (1.5, 0.0), right))
+    trials.add(trial_of("kept@1", 0.1, 0, 9, (1.5, 0.5), None))
     again = Trials(tmp_path, images=4)
     assert again.get("kept@1", 0.1, 0, 3).accuracy == 0.75
     assert again.get("kept@1", 0.1, 0, 3).correct().tolist() == right.tolist()
-    assert math.isnan(again.get("kept@1", 0.1, 0, 9).accuracy)
+    failed = again.get("kept@1", 0.1, 0, 9)
+    assert math.isnan(failed.accuracy) and failed.build == 0.5
     assert Trials(tmp_path, images=5).get("kept@1", 0.1, 0, 3) is None
     for path in tmp_path.glob("*003.json"):
         path.write_text(path.read_text()[:40])

@@ -31,6 +31,7 @@ FLAGS = (
     ("solver", "steps_per_epoch", "--steps-per-epoch"),
     ("solver", "batch_size", "--batch-size"),
     ("solver", "learning_rate", "--learning-rate"),
+    ("solver", "class_weights", "--class-weights"),
     ("solver", "replicas", "--gpus-per-network"),
     ("data", "images_per_class", "--images-per-class"),
     ("data", "views", "--views"),

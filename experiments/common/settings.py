@@ -34,6 +34,8 @@ class RunSettings:
     """Seeds; each repeats the whole study with other random numbers."""
     steps_per_epoch: int | None = None
     """Training steps an epoch, if not one pass or the preset's."""
+    class_weights: Literal["balanced"] | None = None
+    """balanced: every class weighs the same in the training loss."""
     images_per_class: int | None = None
     """Training images of each class (all if not given)."""
     reuse_gigabytes: float = REUSE_GIGABYTES
@@ -192,6 +194,7 @@ class Settings(RunSettings):
             steps_per_epoch=self.steps_per_epoch,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
+            class_weights=self.class_weights,
             replicas=choose_replicas(self.strategy, self.gpus_per_network),
         )
         recipe = _replace(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from experiments.findings import numbers
+from experiments.findings import doses, numbers
 from experiments.findings.committed import PUBLISHED, committed_rows
 from keras_transfer.analysis.comparisons import Comparison
 from keras_transfer.analysis.published_2014 import published_nets
@@ -120,6 +120,7 @@ def findings() -> list[tuple[str, str, str]]:
             f"{kills} kills, {differ} differences",
             "random_kills",
         ),
+        *doses.findings(),
     ]
 
 
@@ -276,6 +277,7 @@ def folders() -> list[tuple[str, str, str]]:
             "targets, met and missed, "
             "are in the table",
         ),
+        *doses.folders(),
     ]
 
 
@@ -362,7 +364,7 @@ def summaries() -> dict[Path, str]:
         command = changes.pop("command")
         text = _summary(write, title, command, path.parent.name, **changes)
         found[path] = text + _moved(path)
-    return found
+    return found | dict([doses.summary()] if doses.is_published() else [])
 
 
 def _moved(path: Path) -> str:

@@ -12,7 +12,7 @@ from keras_transfer.transfer.stage_outputs import whole_bytes
 # Backward costs about twice what forward does.
 _BACKWARD = 2.0
 # Seconds to build and to trace, by layer calls; measured on two cores.
-_FIXED, _BUILD_CALL, _TRACE_CALL = 0.3, 0.022, 0.11
+_FIXED, _BUILD_CALL, _TRACE_CALL = 0.3, 0.022, 0.065
 _STEP = 0.004  # seconds of a step that do no arithmetic
 _FLOAT = 4  # bytes
 

@@ -71,7 +71,7 @@ def train_finalists(
         trials = []
         for seed in range(final.seeds):
             if choice.row.trained:
-                trial = workshop.train(choice, rate, seed, 0, epochs)
+                trial = workshop.train(choice, rate, seed, epochs)
             else:
                 trial = workshop.solve(choice, seed)
             trials.append(trial)
@@ -85,8 +85,7 @@ def train_finalists(
 
 def _seconds(prepared: Prepared, choice: Choice, trials: list[Trial]) -> float:
     task = prepared.task
-    # The first seed of a trained one may have come in steps, and was traced.
-    own = [t.seconds for t in (trials[1:] or trials)]
+    own = [t.seconds for t in trials]
     once = sum(task.outputs.seconds[: choice.stage])
     return statistics.median(own) + once * len(task.labels["train"])
 

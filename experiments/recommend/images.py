@@ -63,7 +63,10 @@ class Images:
 
 
 def load_folder(
-    folder: str, size: tuple[int, int], per_class: int | None
+    folder: str,
+    size: tuple[int, int],
+    per_class: int | None,
+    most_classes: int | None = None,
 ) -> Images:
     """Decodes a folder of images.
 
@@ -73,6 +76,8 @@ def load_folder(
         per_class: Integer or `None`, training images of each class at most:
             those whose content's hash is lowest, so that others added later
             change few of them.
+        most_classes: Integer or `None`, classes at most, spread evenly over
+            their names. Defaults to `None`, all of them.
 
     Returns:
         `Images`.
@@ -83,6 +88,11 @@ def load_folder(
     source = ImageFolder(folder)
     rows = {part: list(source.divided.get(part, ())) for part in PARTS}
     _check_counts(source, rows)
+    kept = _spread(len(source.class_names), most_classes)
+    rows = {
+        part: [row for row in found if row.label in kept]
+        for part, found in rows.items()
+    }
     hashes = source.hashes
     if per_class is not None:
         rows["train"] = _first_of_class(rows["train"], hashes, per_class)
@@ -104,14 +114,20 @@ def load_folder(
             for part, found in rows.items()
         }
     labels = {
-        part: np.array([row.label for row in found], np.int64)
+        part: np.array([kept.index(row.label) for row in found], np.int64)
         for part, found in rows.items()
     }
-    found = Images(
-        source.name, folder, source.class_names, images, labels, notices
-    )
+    names = [source.class_names[label] for label in kept]
+    found = Images(source.name, folder, names, images, labels, notices)
     _check_differ(found)
     return found
+
+
+def _spread(count: int, most: int | None) -> list[int]:
+    """Numbers of at most so many classes, evenly spread."""
+    if most is None or most >= count:
+        return list(range(count))
+    return [place * count // most for place in range(most)]
 
 
 def _first_of_class(rows, hashes, per_class: int) -> list:

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from keras_transfer.recommendation.ways import (
 from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.files import read_json, write_atomically
 
-COMPUTATION = 1  # raised when the same settings give other trials
+COMPUTATION = 2  # raised when the same settings give other trials
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,6 +63,7 @@ def prepare(
     options: Options,
     say: Callable[[str], None] = print,
     looked: Callable[[int, int], None] = lambda done, total: None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Prepared:
     """Loads, looks once, scores.
 
@@ -69,6 +71,8 @@ def prepare(
         options: `Options`.
         say: Callable of a line for the user. Defaults to `print`.
         looked: Callable of the images looked at and in all.
+        clock: Callable that returns seconds. Defaults to
+            `time.perf_counter`.
 
     Returns:
         `Prepared`.
@@ -104,6 +108,7 @@ def prepare(
         asked.scale,
         key,
         most_bytes=int(options.store_gigabytes * 1e9),
+        clock=clock,
     )
     outputs = find_or_compute(request, log_dir / ".cache" / "recommend", looked)
     _check_outputs(outputs)
@@ -164,7 +169,10 @@ def _images(options: Options, asked: Asked) -> Images:
             )
         return demonstration()
     return load_folder(
-        options.images, asked.image_size, options.images_per_class
+        options.images,
+        asked.image_size,
+        options.images_per_class,
+        options.most_classes,
     )
 
 

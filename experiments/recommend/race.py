@@ -14,11 +14,17 @@ from keras_transfer.recommendation.halving import (
     plan_race,
     worst_cost,
 )
-from keras_transfer.recommendation.ways import FINE_TUNE, Choice
+from keras_transfer.recommendation.ways import (
+    FINE_TUNE,
+    Choice,
+    network_of,
+    rates_of,
+)
 from keras_transfer.training.candidate_networks import Task
 
 FINALISTS = 3  # trained ones, beside fine-tuning everything
 TWINS = 3  # networks drawn anew at least, for their spread
+_LEAST_STEPS = 30  # of a training that a choice is judged by
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,19 +35,25 @@ class Runner:
         choice: `Choice`.
         rate: Float.
         seconds: Float, expected for an epoch.
-        start: Float, expected for building and tracing, once a rung.
+        start: Float, expected for telling its accuracy, once a rung.
+        build: Float, expected for building and tracing its network, once for
+            all that share it. Defaults to `0.0`.
+        network: String, names that network. Defaults to `""`, one of its own.
     """
 
     choice: Choice
     rate: float
     seconds: float
     start: float
+    build: float = 0.0
+    network: str = ""
 
     @property
     def entrant(self) -> Entrant:
         """As `plan_race` takes it."""
         name = entrant_name(self.choice.name, self.rate)
-        return Entrant(name, self.seconds, self.start)
+        network = self.network or name
+        return Entrant(name, self.seconds, self.start, network, self.build)
 
 
 def runners_of(
@@ -49,23 +61,43 @@ def runners_of(
 ) -> list[Runner]:
     """Lists the entrants of the race, the most promising first.
 
+    Every choice has its first rate before any has its second.
+
     Args:
         task: `Task`.
         order: List of `Choice`, of `starting_order`.
         rates: Tuple of floats.
     """
-    found = []
-    for choice in order:
-        cost = cost_of(task, choice)
-        # A network is built once a rung for all of its rates.
-        start = cost.start_seconds / len(rates) + cost.told_seconds
-        seconds = cost.seconds_per_epoch
-        found += [Runner(choice, rate, seconds, start) for rate in rates]
-    return found
+    costs = {choice: cost_of(task, choice) for choice in order}
+    return [
+        Runner(
+            choice,
+            rates_of(choice, rates)[place],
+            costs[choice].seconds_per_epoch,
+            costs[choice].told_seconds,
+            costs[choice].start_seconds,
+            network_of(choice).name,
+        )
+        for place in range(len(rates))
+        for choice in order
+    ]
+
+
+def least_epochs(task: Task) -> int:
+    """Returns the epochs below which a training says nothing of a choice.
+
+    Args:
+        task: `Task`.
+    """
+    return min(task.epochs, math.ceil(_LEAST_STEPS / task.steps))
 
 
 def plan_of(
-    runners: list[Runner], trials: list[Trial], budget: float, epochs: int
+    runners: list[Runner],
+    trials: list[Trial],
+    budget: float,
+    epochs: int,
+    least: int = 1,
 ) -> Plan:
     """Says where the race stands; see `plan_race`.
 
@@ -74,34 +106,20 @@ def plan_of(
         trials: List of `Trial` of the race's seed.
         budget: Float, seconds.
         epochs: Integer, of a whole training.
+        least: Integer, epochs of the first rung at least. Defaults to `1`.
 
     Raises:
         UserError: If the budget does not suffice for one entrant.
     """
     entrants = [runner.entrant for runner in runners]
-    rungs = plan_race(entrants, [], budget, epochs).rungs
+    rungs = plan_race(entrants, [], budget, epochs, least=least).rungs
+    names = {entrant.name for entrant in entrants}
     results = [
-        Result(t.entrant, t.epochs, t.accuracy, t.seconds)
-        for t in of_race(trials, runners, rungs)
+        Result(t.entrant, t.epochs, t.accuracy, t.seconds, t.build)
+        for t in trials
+        if t.entrant in names and t.epochs in rungs
     ]
-    return plan_race(entrants, results, budget, epochs)
-
-
-def of_race(
-    trials: list[Trial], runners: list[Runner], rungs: tuple[int, ...]
-) -> list[Trial]:
-    """Lists the trials that are steps of the race, not of the final.
-
-    Args:
-        trials: List of `Trial` of the race's seed.
-        runners: List of `Runner`.
-        rungs: Tuple of integers, of the race.
-    """
-    names = {runner.entrant.name for runner in runners}
-    spans = set(zip((0, *rungs[:-1]), rungs, strict=True))
-    return [
-        t for t in trials if t.entrant in names and (t.since, t.epochs) in spans
-    ]
+    return plan_race(entrants, results, budget, epochs, least=least)
 
 
 def most_seconds(plan: Plan, runners: list[Runner]) -> float:
@@ -133,20 +151,24 @@ def run_race(
     Returns:
         `Plan`, of the end.
     """
-    epochs = workshop.task.epochs
     by_name = {runner.entrant.name: runner for runner in runners}
-    plan = plan_of(runners, workshop.trials.of_seed(0), budget, epochs)
-    while plan.steps:
-        for step in plan.steps:
-            runner = by_name[step.name]
-            trial = workshop.train(
-                runner.choice, runner.rate, 0, step.from_epoch, step.to_epoch
-            )
-            report(trial, plan)
+
+    def planned():
         done = workshop.trials.of_seed(0)
-        plan = plan_of(runners, done, budget, epochs)
-        if plan.steps:
-            workshop.states.keep([step.name for step in plan.steps])
+        task = workshop.task
+        return plan_of(runners, done, budget, task.epochs, least_epochs(task))
+
+    plan = planned()
+    while plan.steps:
+        # Those that share a network follow each other.
+        networks = [by_name[step.name].network for step in plan.steps]
+        for step in sorted(
+            plan.steps, key=lambda s: networks.index(by_name[s.name].network)
+        ):
+            runner = by_name[step.name]
+            trial = workshop.train(runner.choice, runner.rate, 0, step.epochs)
+            report(trial, plan)
+        plan = planned()
     return plan
 
 
@@ -168,10 +190,10 @@ class Final:
 def choose_final(
     runners: list[Runner],
     plan: Plan,
-    trials: list[Trial],
     budget: float,
     seeds: int,
     epochs: int,
+    twins: int = TWINS,
 ) -> Final:
     """Chooses who is trained with several seeds.
 
@@ -181,10 +203,11 @@ def choose_final(
     Args:
         runners: List of `Runner`.
         plan: `Plan` of a race that is over.
-        trials: List of `Trial` of the race's seed.
         budget: Float, seconds.
         seeds: Integer, wanted.
         epochs: Integer, of a whole training.
+        twins: Integer, networks drawn anew that there is to be room for.
+            Defaults to `TWINS`.
 
     Returns:
         `Final`.
@@ -192,14 +215,14 @@ def choose_final(
     by_name = {runner.entrant.name: runner for runner in runners}
     best: dict[Choice, Runner] = {}
     for name in plan.ranking:
-        own = [t for t in trials if t.entrant == name]
-        if not all(math.isnan(t.accuracy) for t in own):
+        own = [result for result in plan.results if result.name == name]
+        if not all(math.isnan(result.accuracy) for result in own):
             best.setdefault(by_name[name].choice, by_name[name])
-    whole = {r: _whole_seconds(r, trials, epochs) for r in best.values()}
+    whole = {r: _whole_seconds(r, plan, epochs) for r in best.values()}
     if not whole:
         return Final((), seeds, ())
     # One seed and the twins drawn anew, which tell whether copying helps.
-    able = [r for r in whole if (1 + TWINS) * whole[r] <= budget]
+    able = [r for r in whole if (1 + twins) * whole[r] <= budget]
     ranked = able or sorted(whole, key=whole.get)[:1]
     wanted = ranked[:1]
     wanted += [r for r in ranked[1:] if r.choice == FINE_TUNE]
@@ -208,13 +231,13 @@ def choose_final(
     count = seeds
     while count > 1:
         cost = count * sum(whole[r] for r in wanted[:must])
-        if cost + max(count, TWINS) * whole[wanted[0]] <= budget:
+        if cost + twins_of(count, twins) * whole[wanted[0]] <= budget:
             break
         count -= 1
     chosen, left = [], budget
     for place, runner in enumerate(wanted[: FINALISTS + 1]):
-        twins = 0 if place else max(count, TWINS)
-        needed = (count + twins) * whole[runner]
+        more = 0 if place else twins_of(count, twins)
+        needed = (count + more) * whole[runner]
         if place == 0 or needed <= left:
             chosen.append(runner)
             left -= needed
@@ -222,10 +245,20 @@ def choose_final(
     return Final(tuple(chosen), count, tuple(out))
 
 
-def _whole_seconds(runner: Runner, trials: list[Trial], epochs: int) -> float:
+def twins_of(seeds: int, twins: int = TWINS) -> int:
+    """Returns how many twins of the winner are drawn anew.
+
+    Args:
+        seeds: Integer, trainings of a finalist.
+        twins: Integer, at least; 0 for none at all. Defaults to `TWINS`.
+    """
+    return max(seeds, twins) if twins else 0
+
+
+def _whole_seconds(runner: Runner, plan: Plan, epochs: int) -> float:
     """Seconds of a whole training, from what was measured."""
-    own = [t for t in trials if t.entrant == runner.entrant.name]
-    trained = max(t.epochs for t in own)
+    own = [r for r in plan.results if r.name == runner.entrant.name]
+    trained = sum(t.epochs for t in own)
     expected = runner.seconds * trained + runner.start * len(own)
     ratio = math.fsum(t.seconds for t in own) / expected
     return ratio * (runner.seconds * epochs + runner.start)

@@ -84,8 +84,12 @@ def losses(found: dict) -> dict[str, float]:
     best = tuned(found["grid"])
     own = max(best.values(), key=lambda row: row["validation"])["test"]
     pick = found["recommended"]
-    picked = means(found["grid"])[pick["name"], pick["rate"]]
+    told = means(found["grid"])
+    picked = told[pick["name"], pick["rate"]]
     gaps = {"recommended": own - picked["test"]}
+    if "best" in pick:
+        best_pick = told[pick["best"], pick["best_rate"]]
+        gaps["tolerance 0"] = own - best_pick["test"]
     gaps |= {
         rule: own - best[name]["test"] for rule, name in rules(found).items()
     }
@@ -115,7 +119,10 @@ def regret_table(done: list[dict]) -> str:
     for found, row in zip(done, table, strict=True):
         pick = found["recommended"]
         share = pick["seconds"] / found["grid_seconds"]
-        cells = [found["setting"], *(f"{row[h]:+.1f}" for h in heads)]
+        cells = [
+            f"{found['model']}, {found['setting']}",
+            *(f"{row[h]:+.1f}" for h in heads),
+        ]
         cells += [pick["name"], f"{100 * share:.0f} %"]
         lines.append("| " + " | ".join(cells) + " |")
     for name, reduce in (("mean", statistics.fmean), ("worst", max)):

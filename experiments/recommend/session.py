@@ -69,12 +69,17 @@ def recommend(options: Options, console: Console) -> int:
                 len(prepared.images.labels["validation"]),
             ),
             States(prepared.folder / "states"),
-            sharing=len(options.rates),
         )
         runners = race.runners_of(prepared.task, prepared.order, options.rates)
         budget = options.seconds() * RACE_SHARE
         _check_budget(runners, budget, prepared, options)
-        plan = race.plan_of(runners, [], budget, prepared.task.epochs)
+        plan = race.plan_of(
+            runners,
+            [],
+            budget,
+            prepared.task.epochs,
+            race.least_epochs(prepared.task),
+        )
         _show_plan(prepared, runners, plan, workshop, display)
         if options.plan:
             return 0
@@ -90,8 +95,10 @@ def recommend(options: Options, console: Console) -> int:
 
 def _check_budget(runners, budget, prepared: Prepared, options) -> None:
     epochs = prepared.task.epochs
-    cheapest = min(runners, key=lambda runner: runner.entrant.cost(epochs))
-    needed = cheapest.entrant.cost(epochs) / RACE_SHARE
+    cheapest = min(
+        runners, key=lambda runner: runner.entrant.whole_cost(epochs)
+    )
+    needed = cheapest.entrant.whole_cost(epochs) / RACE_SHARE
     if budget < needed * RACE_SHARE:
         raise UserError(
             f"Expected a `budget` for at least one candidate: the cheapest, "
@@ -135,10 +142,12 @@ def _show_plan(prepared, runners, plan, workshop, display: Display) -> None:
     display.say("\nplan; seconds and memory are estimates")
     display.say(text_table([*header, "memory"], lines))
     filed = len(workshop.trials.found)
-    most = race.most_seconds(plan, runners)
+    share = prepared.options.seconds() * RACE_SHARE
+    most = min(share, race.most_seconds(plan, runners))
     display.say(
-        f"race: {len(starters)} entrants, cut to a third after epochs "
-        f"{', '.join(map(str, plan.rungs))}; at most {readable_time(most)}, "
+        f"race: {len(starters)} entrants, trained for "
+        f"{', then a third for '.join(map(str, plan.rungs))} epochs; "
+        f"at most {readable_time(most)}, "
         f"then up to {race.FINALISTS} finalists and fine-tuning everything "
         f"with {prepared.options.seeds} seeds, at most "
         f"{readable_time(prepared.options.seconds() * FINALS_SHARE)}. "
@@ -158,23 +167,18 @@ def _work(prepared, workshop, runners, budget, display: Display):
         rest = [s for s in plan.steps]
         names = [s.name for s in rest]
         place = names.index(trial.entrant) + 1 if trial.entrant in names else 0
-        left = sum(
-            estimate[s.name].cost(s.to_epoch - s.from_epoch)
-            for s in rest[place:]
-        )
+        left = sum(estimate[s.name].cost(s.epochs) for s in rest[place:])
         text = (
-            f"race, to epoch {trial.epochs}: {trial.entrant} "
+            f"race, {trial.epochs} epochs: {trial.entrant} "
             f"{100 * trial.accuracy:.1f} % on validation"
         )
         display.step(text, place / max(1, len(rest)), left)
 
     plan = race.run_race(workshop, runners, budget, raced)
     epochs = prepared.task.epochs
-    trials = race.of_race(workshop.trials.of_seed(0), runners, plan.rungs)
     final = race.choose_final(
         runners,
         plan,
-        trials,
         prepared.options.seconds() * FINALS_SHARE,
         prepared.options.seeds,
         epochs,

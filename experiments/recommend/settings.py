@@ -34,11 +34,13 @@ class Options:
     """Side of the images in pixels; the model's own if not given, or 96."""
     images_per_class: int | None = None
     """Training images of each class at most; all if not given."""
+    most_classes: int | None = None
+    """Classes at most, spread evenly over their names; all if not given."""
     pixel_range: tuple[float, float] | None = None
     """What the model takes for black and white, if it does not say."""
     seeds: int = 3
     """Trainings of each finalist."""
-    rates: tuple[float, ...] = (3e-4, 2e-3)
+    rates: tuple[float, ...] = (3e-4, 3e-3)
     """Learning rates of Adam that each candidate starts with."""
     most_stages: int = 12
     """Stages that the model is divided into at most."""
@@ -67,12 +69,15 @@ class Options:
             "seeds": self.seeds,
             "image_size": self.image_size,
             "images_per_class": self.images_per_class,
+            "most_classes": self.most_classes,
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "most_stages": self.most_stages,
         }
         for name, value in wanted.items():
-            least = 2 if name in ("images_per_class", "most_stages") else 1
+            least = 1
+            if name in ("images_per_class", "most_classes", "most_stages"):
+                least = 2
             if value is not None and value < least:
                 raise UserError(
                     f"Expected `{name}` of at least {least}. Received: {value}."

@@ -94,7 +94,7 @@ def tell_once(
                 twin = _fresh_workshop(prepared, workshop, seed)
                 if own.choice.row.trained:
                     epochs = prepared.task.epochs
-                    twin.train(own.choice, own.rate, seed, 0, epochs)
+                    twin.train(own.choice, own.rate, seed, epochs)
             drawn.append(right(name, seed, twin, own.choice, own.rate))
         copying = compare_with_fresh(correct[0], drawn)
     told = [*before, chosen] if chosen not in before else list(before)

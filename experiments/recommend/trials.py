@@ -19,28 +19,29 @@ from keras_transfer.storage.files import (
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """What a training from one epoch to another gave.
+    """What a training gave.
 
     Args:
         choice: String, `Choice.name`, or another name for a control.
         rate: Float, learning rate; 0 for a head that is solved for.
         seed: Integer.
-        since: Integer, epochs it had been trained for before.
-        epochs: Integer, in all so far.
+        epochs: Integer, over which its rate fell to zero.
         accuracy: Float, on validation images; `nan` if training failed.
         seconds: Float, that this training took.
         right: String of a digit for each validation image, 1 if it was
             classified correctly; empty if training failed.
+        build: Float, seconds that its network took to build before, 0 if it
+            was there. Defaults to `0.0`.
     """
 
     choice: str
     rate: float
     seed: int
-    since: int
     epochs: int
     accuracy: float
     seconds: float
     right: str
+    build: float = 0.0
 
     @property
     def key(self) -> tuple:
@@ -71,8 +72,8 @@ def trial_of(
     choice: str,
     rate: float,
     seed: int,
-    span: tuple[int, int],
-    seconds: float,
+    epochs: int,
+    seconds: tuple[float, float],
     right,
 ) -> Trial:
     """Makes a trial of what its predictions were.
@@ -81,13 +82,14 @@ def trial_of(
         choice: String.
         rate: Float.
         seed: Integer.
-        span: Pair of integers, epochs before and in all afterwards.
-        seconds: Float.
+        epochs: Integer.
+        seconds: Pair of floats, of the training and of building before it.
         right: Boolean array, or `None` if predictions were not finite.
     """
     accuracy = math.nan if right is None else float(np.mean(right))
     digits = "" if right is None else "".join("01"[int(r)] for r in right)
-    return Trial(choice, rate, seed, *span, accuracy, seconds, digits)
+    taken, build = seconds
+    return Trial(choice, rate, seed, epochs, accuracy, taken, digits, build)
 
 
 class Trials:

@@ -2,6 +2,7 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 
 import numpy as np
 
@@ -14,12 +15,12 @@ from experiments.recommend.trials import (
 )
 from keras_transfer.errors import NetworkFailed
 from keras_transfer.recommendation.score_accuracy import fit_linear_probe
-from keras_transfer.recommendation.ways import Choice
+from keras_transfer.recommendation.ways import Choice, network_of
 from keras_transfer.training.candidate_networks import Task
 from keras_transfer.training.candidates import Candidate
 
 FRESH = "fresh-"  # before the names of networks drawn anew
-_MOST_OPEN = 3  # compiled networks that are kept in memory
+_MOST_OPEN = 4  # compiled networks that are kept in memory
 
 
 class Workshop:
@@ -31,8 +32,8 @@ class Workshop:
         states: `States`.
         label: String, put before the names of choices of a control. Defaults
             to `""`.
-        sharing: Integer, trainings that the time to build a network is
-            divided among: one for each rate. Defaults to `1`.
+        clock: Callable that returns seconds. Defaults to
+            `time.perf_counter`.
     """
 
     def __init__(
@@ -41,11 +42,12 @@ class Workshop:
         trials: Trials,
         states: States,
         label: str = "",
-        sharing: int = 1,
+        clock: Callable[[], float] = time.perf_counter,
     ):
         self.task, self.trials, self.states = task, trials, states
-        self.label, self.sharing = label, sharing
-        self._unpaid: dict[Choice, list[float]] = {}
+        self.label = label
+        self._unpaid: dict[Choice, float] = {}
+        self.clock = clock
         self.probes: dict[tuple, object] = {}
         self._open: OrderedDict[Choice, Candidate] = OrderedDict()
 
@@ -72,10 +74,10 @@ class Workshop:
         name = self.label + choice.name
         found = self.trials.get(name, 0.0, seed, 0)
         if found is None:
-            begun = time.perf_counter()
+            begun = self.clock()
             right = self.solved_right(choice, seed, "validation")
-            seconds = time.perf_counter() - begun
-            found = trial_of(name, 0.0, seed, (0, 0), seconds, right)
+            seconds = self.clock() - begun
+            found = trial_of(name, 0.0, seed, 0, (seconds, 0.0), right)
             self.trials.add(found)
         return found
 
@@ -97,56 +99,52 @@ class Workshop:
         Args:
             choice: `Choice`.
         """
-        if choice not in self._open:
+        network = network_of(choice)
+        if network not in self._open:
             while len(self._open) >= _MOST_OPEN:
                 self._open.popitem(last=False)
             probe = None
             if choice.row.probe_first:
                 probe = self.probe(len(self.task.stages) - 1)
-            begun = time.perf_counter()
-            self._open[choice] = Candidate(self.task, choice, probe)
-            self._open[choice].trace()
-            spent = time.perf_counter() - begun
-            self._unpaid[choice] = [spent / self.sharing] * self.sharing
-        self._open.move_to_end(choice)
-        return self._open[choice]
+            begun = self.clock()
+            self._open[network] = Candidate(self.task, choice, probe)
+            self._open[network].trace()
+            self._unpaid[network] = self.clock() - begun
+        self._open.move_to_end(network)
+        self._open[network].turn_to(choice)
+        return self._open[network]
 
-    def train(
-        self, choice: Choice, rate: float, seed: int, start: int, stop: int
-    ) -> Trial:
-        """Trains a candidate from one epoch to another, unless that is done.
+    def train(self, choice: Choice, rate: float, seed: int, epochs: int):
+        """Trains a candidate from its start, unless that is done.
+
+        The rate falls to zero over these epochs, few as they may be: what a
+        long training looks like half way says little about its end.
 
         Args:
             choice: `Choice`.
             rate: Float.
             seed: Integer.
-            start: Integer, epochs that it was trained for.
-            stop: Integer, epochs in all afterwards.
+            epochs: Integer.
 
         Returns:
             `Trial`.
         """
         label = self.label + choice.name
-        found = self.trials.get(label, rate, seed, stop)
+        found = self.trials.get(label, rate, seed, epochs)
         if found is not None:
             return found
-        name, span = entrant_name(label, rate), (start, stop)
         candidate = self.candidate(choice)
-        begun = time.perf_counter()
-        state = self.states.load(name, seed, start) if start else None
+        begun = self.clock()
         candidate.reset(seed)
-        if state is None:
-            start = 0  # the state was lost: its epochs are trained again
-        else:
-            candidate.restore(state)
-        candidate.fit(rate, seed, start, stop)
+        candidate.fit(rate, seed, 0, epochs, epochs)
         right = candidate.right()
-        self.states.save(name, seed, stop, candidate.state())
-        seconds = time.perf_counter() - begun
-        # All rates share the time that building and tracing took.
-        if self._unpaid[choice]:
-            seconds += self._unpaid[choice].pop()
-        trial = trial_of(label, rate, seed, span, seconds, right)
+        if epochs == self.task.epochs:
+            name = entrant_name(label, rate)
+            self.states.save(name, seed, epochs, candidate.state())
+        seconds = self.clock() - begun
+        # Whoever of a network is the first has to wait until it is built.
+        build = self._unpaid.pop(network_of(choice), 0.0)
+        trial = trial_of(label, rate, seed, epochs, (seconds, build), right)
         self.trials.add(trial)
         return trial
 

@@ -130,8 +130,8 @@ class Answer:
     def bases(self) -> str:
         """Says whether the bases of the dose are trained out."""
         if self.trained_out is None:
-            return "not known"
-        return "trained out" if self.trained_out else NOT_TRAINED_OUT
+            return "bases not trained for longer"
+        return "bases trained out" if self.trained_out else NOT_TRAINED_OUT
 
 
 def answers(doses: dict[Dose, Evidence]) -> list[Answer]:

@@ -30,6 +30,7 @@ COLUMNS = (
     "target_images",
     "draw",
     "test_accuracy",
+    "test_balanced_accuracy",
     "minus_own_base",
     "val_accuracy",
     "val_best10",
@@ -233,6 +234,39 @@ def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
     )
 
 
+def mean_balanced(rows: list[Row], treatment: str, n: int) -> float | None:
+    """Averages the balanced accuracy of a treatment's networks at one `n`.
+
+    Args:
+        rows: List of `Row`.
+        treatment: String, such as `"AnB+"` or `"base"`.
+        n: Integer, layers copied; without meaning for a base.
+
+    Returns:
+        Float, 0 to 1; `None` without a network, or if one was filed before
+        it was measured.
+    """
+    found = [
+        row.result.test_balanced_accuracy
+        for row in select(rows, treatment, n, n)
+    ]
+    if not found or None in found:
+        return None
+    return sum(found) / len(found)
+
+
+def unequal_classes(rows: list[Row]) -> bool:
+    """Tells whether some balanced accuracy is another than the accuracy.
+
+    That is so where the classes of the test images differ in size.
+
+    Args:
+        rows: List of `Row`.
+    """
+    pairs_of = ((r.accuracy, r.result.test_balanced_accuracy) for r in rows)
+    return any(b is not None and abs(a - b) > 1e-9 for a, b in pairs_of)
+
+
 def results_csv(rows: list[Row]) -> str:
     """Writes one line a network, every seed kept.
 
@@ -266,6 +300,9 @@ def results_csv(rows: list[Row]) -> str:
                 "target_images": spec.target_images or "",
                 "draw": "" if spec.draw is None else spec.draw,
                 "test_accuracy": f"{row.accuracy:.4f}",
+                "test_balanced_accuracy": _number(
+                    result.test_balanced_accuracy
+                ),
                 "minus_own_base": "" if gain is None else f"{gain:+.4f}",
                 "val_accuracy": f"{result.val_accuracy:.4f}",
                 "val_best10": _best10(row),
@@ -286,7 +323,11 @@ def _best10(row: Row) -> str:
     # Results of earlier versions hold it for any number of looks.
     value = row.result.val_best10
     few = row.spec.solver.epochs < LEAST_LOOKS
-    return "" if few or value is None else f"{value:.4f}"
+    return _number(None if few else value)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
 
 
 @dataclasses.dataclass(frozen=True)

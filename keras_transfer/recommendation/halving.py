@@ -21,20 +21,34 @@ class Entrant:
         name: String.
         seconds: Float, expected seconds an epoch.
         start: Float, expected seconds of every step of it beside its epochs,
-            for building and tracing. Defaults to `0.0`.
+            for telling its accuracy. Defaults to `0.0`.
+        network: String, of those that are built once for all of them.
+            Defaults to `""`.
+        build: Float, expected seconds until that network is built. Defaults
+            to `0.0`.
     """
 
     name: str
     seconds: float
     start: float = 0.0
+    network: str = ""
+    build: float = 0.0
 
     def cost(self, epochs: int) -> float:
-        """Returns the seconds of one step.
+        """Returns the seconds of one step, its network being built.
 
         Args:
             epochs: Integer, that it trains for.
         """
         return self.start + self.seconds * epochs
+
+    def whole_cost(self, epochs: int) -> float:
+        """Returns the seconds of one step, building its network first.
+
+        Args:
+            epochs: Integer, that it trains for.
+        """
+        return self.build + self.cost(epochs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,31 +57,31 @@ class Result:
 
     Args:
         name: String, of the entrant.
-        epochs: Integer, trained in all so far.
+        epochs: Integer, that it was trained for.
         accuracy: Float, on validation images; `nan` if training failed.
         seconds: Float, that this step took.
+        build: Float, that building its network took before, 0 if that was
+            there. Defaults to `0.0`.
     """
 
     name: str
     epochs: int
     accuracy: float
     seconds: float
+    build: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """What to train next: an entrant from one epoch to another.
+    """What to train next: an entrant, from its start, for some epochs.
 
     Args:
         name: String, of the entrant.
-        from_epoch: Integer, epochs that it was trained for already; 0 if it
-            starts anew.
-        to_epoch: Integer, epochs in all once the step is done.
+        epochs: Integer, over which its learning rate falls to zero.
     """
 
     name: str
-    from_epoch: int
-    to_epoch: int
+    epochs: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,11 +92,12 @@ class Plan:
         steps: Tuple of `Step`, what is left of this rung; empty when the
             race is over.
         rung: Integer, from 0.
-        rungs: Tuple of integers, epochs in all at the end of each rung.
+        rungs: Tuple of integers, epochs of a training of each rung.
         ranking: Tuple of strings, every entrant with a result: those that
             got furthest first, then by accuracy.
         left_out: Tuple of strings, never begun for want of budget.
         seconds_left: Float, of the budget.
+        results: Tuple of `Result`, those that the race is made of.
     """
 
     steps: tuple[Step, ...]
@@ -91,15 +106,20 @@ class Plan:
     ranking: tuple[str, ...]
     left_out: tuple[str, ...]
     seconds_left: float
+    results: tuple[Result, ...]
 
 
-def rungs_of(count: int, epochs: int, factor: int = 3) -> tuple[int, ...]:
-    """Lists the epochs after which the field is cut.
+def rungs_of(
+    count: int, epochs: int, factor: int = 3, least: int = 1
+) -> tuple[int, ...]:
+    """Lists the epochs of each rung's trainings.
 
     Args:
         count: Integer, number of entrants.
         epochs: Integer, that the winner trains for.
         factor: Integer, one of how many goes on. Defaults to `3`.
+        least: Integer, epochs below which a training says nothing. Defaults
+            to `1`.
 
     Returns:
         Tuple of integers, rising to `epochs`.
@@ -109,8 +129,8 @@ def rungs_of(count: int, epochs: int, factor: int = 3) -> tuple[int, ...]:
         (3, 9, 27)
     """
     found, left = [epochs], count
-    while left > 1 and found[0] > 1:
-        found.insert(0, math.ceil(found[0] / factor))
+    while left > 1 and found[0] > max(1, least):
+        found.insert(0, max(least, math.ceil(found[0] / factor)))
         left = math.ceil(left / factor)
     return tuple(found)
 
@@ -120,7 +140,7 @@ def worst_cost(entrants: list[Entrant], rungs: tuple, factor: int = 3) -> float:
 
     Args:
         entrants: List of `Entrant`.
-        rungs: Tuple of integers, rising; training goes on where it stopped.
+        rungs: Tuple of integers, rising; every training is from its start.
         factor: Integer. Defaults to `3`.
 
     Returns:
@@ -128,11 +148,11 @@ def worst_cost(entrants: list[Entrant], rungs: tuple, factor: int = 3) -> float:
     """
     last = rungs[-1] if rungs else 0
     dearest = sorted(entrants, key=lambda e: e.cost(last), reverse=True)
-    total, trained = 0.0, 0
+    builds = {e.network or e.name: e.build for e in entrants}
+    total = math.fsum(builds.values()) if rungs else 0.0
     for epochs in rungs:
-        total += math.fsum(e.cost(epochs - trained) for e in dearest)
+        total += math.fsum(e.cost(epochs) for e in dearest)
         dearest = dearest[: math.ceil(len(dearest) / factor)]
-        trained = epochs
     return total
 
 
@@ -142,12 +162,15 @@ def plan_race(
     budget: float,
     epochs: int,
     factor: int = 3,
+    least: int = 1,
 ) -> Plan:
     """Says what to train next.
 
-    As many entrants start, in the order given, as certainly fit the budget.
-    After each rung the best third goes on, or as many of it as fit what is
-    left by the seconds measured; equals in the order given.
+    As many entrants start, in the order given, as fit the budget with a
+    winner that is the dearest of them. After each rung the best third goes
+    on, or as many of it as fit what is left by the seconds measured; equals
+    in the order given. Each rung trains from the start, with a learning rate
+    that falls to zero: where a long training stands early says too little.
 
     Args:
         entrants: List of `Entrant`, the most promising first.
@@ -155,6 +178,7 @@ def plan_race(
         budget: Float, seconds.
         epochs: Integer, that the winner trains for.
         factor: Integer, at least 2. Defaults to `3`.
+        least: Integer, epochs of the first rung at least. Defaults to `1`.
 
     Returns:
         `Plan`.
@@ -167,10 +191,11 @@ def plan_race(
         - [Jamieson and Talwalkar, 2016](https://arxiv.org/abs/1502.07943).
     """
     _check(entrants, results, budget, epochs, factor)
-    field, rungs = _starters(entrants, budget, epochs, factor)
+    least = min(least, epochs)
+    field, rungs = _starters(entrants, budget, epochs, factor, least)
     left_out = tuple(e.name for e in entrants if e not in field)
     at = {(result.name, result.epochs): result for result in results}
-    spent, trained, done = 0.0, 0, []
+    spent, done = 0.0, []
     for rung, goal in enumerate(rungs):
         names = [entrant.name for entrant in field]
         open_ones = [name for name in names if (name, goal) not in at]
@@ -178,29 +203,31 @@ def plan_race(
             (rung, name, at[name, goal]) for name in names if (name, goal) in at
         ]
         spent += math.fsum(
-            at[name, goal].seconds for name in names if (name, goal) in at
+            at[name, goal].seconds + at[name, goal].build
+            for name in names
+            if (name, goal) in at
         )
         last = Plan(
-            tuple(Step(name, trained, goal) for name in open_ones),
+            tuple(Step(name, goal) for name in open_ones),
             rung,
             rungs,
             _ranking(done, entrants),
             left_out,
             budget - spent,
+            tuple(result for _, _, result in done),
         )
         if open_ones or goal == rungs[-1]:
             return last
         field = _survivors(field, at, goal, factor)
         # Later results must not change what was decided before them.
         measured = _measured(field, [r for r in results if r.epochs <= goal])
-        rest = tuple(later - goal for later in rungs[rung + 1 :])
+        rest = rungs[rung + 1 :]
         while field and _too_dear(field, measured, rest, factor, last):
             field = field[:-1]
         if not field:
             return last
         # The order given decides between equals of the next rung as well.
         field = [entrant for entrant in entrants if entrant in field]
-        trained = goal
     return last
 
 
@@ -230,23 +257,28 @@ def _check(entrants, results, budget, epochs, factor) -> None:
             f"{', '.join(strangers)}. Give another folder to a race of other "
             "candidates."
         )
-    cheapest = min(entrants, key=lambda entrant: entrant.cost(epochs))
-    if not budget >= cheapest.cost(epochs):
+    cheapest = min(entrants, key=lambda entrant: entrant.whole_cost(epochs))
+    needed = cheapest.whole_cost(epochs)
+    if not budget >= needed:
         raise UserError(
             f"Expected a `budget` for at least one candidate: the cheapest, "
-            f"{cheapest.name}, takes about {cheapest.cost(epochs):.0f} s "
+            f"{cheapest.name}, takes about {needed:.0f} s "
             f"for {epochs} epochs. Received: {budget:.0f} s. Give a larger "
             "budget, fewer epochs or smaller images."
         )
 
 
-def _starters(entrants, budget, epochs, factor):
-    """Returns those that certainly fit, the first in order, and the rungs."""
-    able = [e for e in entrants if e.cost(epochs) <= budget]
-    for count in range(len(able), 0, -1):
-        rungs = rungs_of(count, epochs, factor)
+def _starters(entrants, budget, epochs, factor, least):
+    """Returns those that fit beside a winner, the first in order, and rungs."""
+    able = [e for e in entrants if e.whole_cost(epochs) <= budget]
+    for count in range(len(able), 1, -1):
+        rungs = rungs_of(count, epochs, factor, least)
         field = able[:count]
-        if worst_cost(field, rungs, factor) <= budget:
+        # One of the dearest goes through all that is left of the rungs.
+        dearest = max(e.cost(epochs) for e in field)
+        later = [max(e.cost(rung) for e in field) for rung in rungs[1:-1]]
+        first = worst_cost(field, rungs[:1], factor)
+        if first + math.fsum(later) + dearest <= budget:
             return field, rungs
     return able[:1], (epochs,)
 
@@ -256,8 +288,7 @@ def _measured(field, results) -> dict[str, Entrant]:
     found = {}
     for entrant in field:
         own = [result for result in results if result.name == entrant.name]
-        trained = max(result.epochs for result in own)
-        expected = entrant.seconds * trained + entrant.start * len(own)
+        expected = math.fsum(entrant.cost(result.epochs) for result in own)
         ratio = math.fsum(result.seconds for result in own) / expected
         found[entrant.name] = Entrant(
             entrant.name, entrant.seconds * ratio, entrant.start * ratio

@@ -161,6 +161,34 @@ class Choice:
 
 
 FINE_TUNE = Choice("finetuned")
+NOTHING = Choice("redrawn")
+
+
+def rates_of(choice: Choice, rates: tuple[float, ...]) -> list[float]:
+    """Puts learning rates in the order that a choice is to be tried at.
+
+    What starts from a solution is to stay near it, so the lowest rate comes
+    first; what starts with a head drawn at random has far to go.
+
+    Args:
+        choice: `Choice`.
+        rates: Tuple of floats.
+    """
+    return sorted(rates, reverse=not choice.row.probe_first)
+
+
+def network_of(choice: Choice) -> Choice:
+    """Returns the choice whose network is built for this one.
+
+    To draw layers anew instead of keeping them changes what a network starts
+    from, not what it computes.
+
+    Args:
+        choice: `Choice`, one that is trained.
+    """
+    if choice.row.above != "redrawn":
+        return choice
+    return Choice("kept", choice.stage) if choice.stage else FINE_TUNE
 
 
 def backbone(stages: int) -> Choice:
@@ -210,10 +238,12 @@ def starting_order(
 ) -> list[Choice]:
     """Puts the choices that are to be trained in order, best guess first.
 
-    Fine-tuning everything comes first, since every recommendation is compared
-    with it. Then the ways are asked in turn: stages by the accuracy of their
-    linear probe, the layers above kept before drawn anew, and between them
-    the other ways of training everything; nothing copied comes last.
+    What is trained above a stage can mend what the stages above it spoil, not
+    what the frozen ones lose: so the stage of the best linear probe comes
+    first, then the one below it, then the others by their distance from it.
+    At each stage the layers above are kept, then drawn anew, which is the same
+    network. Fine-tuning from a linear head comes after two stages, the other
+    ways of training everything after all of them; nothing copied comes last.
 
     Args:
         wanted: List of `Choice`.
@@ -223,15 +253,16 @@ def starting_order(
     Returns:
         List of `Choice`, without those that need no training.
     """
+    best = 1 + max(range(len(accuracies)), key=accuracies.__getitem__)
 
-    def promise(choice: Choice):
-        return -accuracies[choice.stage - 1], choice.row.above == "redrawn"
+    def distance(choice: Choice):
+        return abs(choice.stage - best), choice.stage
 
     trained = [choice for choice in wanted if choice.row.trained]
-    whole = [c for c in trained if not c.row.every_stage and c != FINE_TUNE]
-    staged = sorted((c for c in trained if c.stage), key=promise)
-    order = [choice for choice in trained if choice == FINE_TUNE]
-    while staged or whole:
-        order += staged[:1] + whole[:1]
-        staged, whole = staged[1:], whole[1:]
-    return order + [c for c in trained if c.row.every_stage and not c.stage]
+    staged = sorted((c for c in trained if c.stage), key=distance)
+    first = [c for c in staged if c.stage in {c.stage for c in staged[:3]}]
+    probed = [c for c in trained if c.row.probe_first]
+    front = [*first, *probed]
+    rest = [c for c in staged if c not in front]
+    whole = [c for c in trained if not c.row.every_stage and c not in front]
+    return front + rest + whole + [c for c in trained if c == NOTHING]

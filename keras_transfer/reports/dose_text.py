@@ -86,7 +86,8 @@ def in_words(answer: Answer) -> str:
     """
     return (
         f"{answer.effect.name}, {recipe_name(answer.regime)}, {answer.epochs} "
-        f"epochs: {answer.accuracy.in_points()} points, {answer.verdict.name} "
+        f"epochs, in points: {answer.accuracy.in_points()}, "
+        f"{answer.verdict.name} "
         f"({answer.bases})"
     )
 
@@ -115,8 +116,8 @@ def _trained(found: dict[Dose, Evidence]) -> str:
             and (values := [o.value for o in networks if o.treatment == BASE])
         ]
         parts.append(
-            f"Bases of the {recipe_name(regime)} recipe reach "
-            f"{', '.join(reached)} epochs, means of test accuracy."
+            f"Bases, {recipe_name(regime)} recipe: "
+            f"{', '.join(reached)} epochs, mean test accuracy."
         )
     networks = sum(map(len, own.values()))
     splits = {o.split for group in own.values() for o in group}
@@ -139,21 +140,17 @@ def _questions(measured: list[Answer]) -> list[str]:
             for a in own
         )
         name = effect.name.capitalize()
-        lines += [f"**{name}** ({effect.meaning}). {said}.", ""]
+        lines += [f"**{name}** ({effect.meaning}), in points. {said}.", ""]
     return lines
 
 
 def _said(answer: Answer) -> str:
-    text = f"{answer.accuracy.in_points()} points, **{answer.verdict.name}**"
+    text = f"{answer.accuracy.in_points()}, **{answer.verdict.name}**"
     if answer.verdict.small:
         text += ", though within half a point"
     if answer.loss is not None:
         text += f", training loss {answer.loss.in_words()}"
-    return text if answer.trained_out else f"{text} (bases {_base(answer)})"
-
-
-def _base(answer: Answer) -> str:
-    return answer.bases.removeprefix("bases ")
+    return f"{text} ({answer.bases})"
 
 
 def _line(answer: Answer) -> list[str]:
@@ -174,7 +171,7 @@ def _line(answer: Answer) -> list[str]:
         answer.accuracy.in_points(2),
         verdict if judged else "",
         answer.loss.in_words(digits=3) if answer.loss else "",
-        _base(answer),
+        answer.bases.removeprefix("bases "),
     ]
 
 

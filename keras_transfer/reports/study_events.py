@@ -23,8 +23,9 @@ def write_study_events(
 ) -> None:
     """Writes what TensorBoard shows of a study.
 
-    - a run for each treatment (`base`, `AnB+`): `study/test_accuracy` and
-      `study/minus_own_base`, means over its networks, with n as the step;
+    - a run for each treatment (`base`, `AnB+`): `study/test_accuracy`,
+      `study/test_balanced_accuracy` and `study/minus_own_base`, means over
+      its networks, with n as the step;
     - the run `report`: figures as images and the summary as text;
     - the run `hparams` of each network: its row of the HParams table.
 
@@ -71,12 +72,14 @@ def _write_curves(group: Group, root: Path, place: Path) -> None:
         with EventFile(root / treatment / place, first=True) as events:
             # A base stands beside every n, as a level to compare with.
             for n in [0, *layers] if bases else layers:
-                mean = results.mean_accuracy(rows, treatment, 0 if bases else n)
+                own = (rows, treatment, 0 if bases else n)
+                mean = results.mean_accuracy(*own)
                 difference = results.paired_difference(
                     rows, treatment, BASE, n, n
                 )
                 values = {
                     "study/test_accuracy": mean and mean.mean,
+                    "study/test_balanced_accuracy": results.mean_balanced(*own),
                     "study/minus_own_base": (
                         difference.mean if difference and not bases else None
                     ),
@@ -106,6 +109,9 @@ def _write_network(
         events.scalars(
             {
                 "hparams/test_accuracy": row.accuracy,
+                "hparams/test_balanced_accuracy": (
+                    row.result.test_balanced_accuracy
+                ),
                 "hparams/minus_own_base": None if spec.is_base else gain,
                 "hparams/val_accuracy": row.result.val_accuracy,
             },

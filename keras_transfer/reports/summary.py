@@ -99,7 +99,11 @@ def accuracy_table(rows: list[Row]) -> list[str]:
             f"Base networks: {100 * base.mean:.1f} % ({base.count} networks).",
             "",
         ]
-    return lines + markdown.table(*tables.accuracy_cells(rows))
+    lines += markdown.table(*tables.accuracy_cells(rows))
+    header, body = tables.balanced_cells(rows)
+    if not body:
+        return lines
+    return [*lines, "", tables.BALANCED, "", *markdown.table(header, body)]
 
 
 def drift_section(rows: list[Row]) -> list[str]:

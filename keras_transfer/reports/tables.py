@@ -20,6 +20,10 @@ MEANING = (
     "[low, high] is a 95 % interval: over splits from three splits on; with "
     "fewer of the mixed model, for these halves only."
 )
+BALANCED = (
+    "The test classes are of unequal size: here each class counts alike, "
+    "however many images it has."
+)
 _HEADER = ("estimate", "interval holds for")
 
 
@@ -42,6 +46,30 @@ def accuracy_cells(rows: list[Row]) -> Cells:
         if any(cells):
             body.append([treatment, *cells])
     return ["mean of networks", *(f"n = {n}" for n in layers)], body
+
+
+def balanced_cells(rows: list[Row]) -> Cells:
+    """Returns mean balanced accuracies in percent, a line a treatment.
+
+    Args:
+        rows: List of `Row`.
+
+    Returns:
+        Tuple of header and body, which is empty where all test classes are
+        of one size: the accuracy says the same then.
+    """
+    layers = results.layers_of(rows)
+    header = ["balanced accuracy", *(f"n = {n}" for n in layers)]
+    if not results.unequal_classes(rows):
+        return header, []
+    body = []
+    for treatment in (BASE, *CHOICES):
+        places = [0] * len(layers) if treatment == BASE else layers
+        values = [results.mean_balanced(rows, treatment, n) for n in places]
+        cells = ["" if v is None else f"{100 * v:.1f}" for v in values]
+        if any(cells):
+            body.append([treatment, *cells])
+    return header, body
 
 
 def difference_cells(rows: list[Row], evidence: Evidence) -> Cells:

@@ -29,6 +29,8 @@ _CAME_LATER = (
     ("base_solver", "label_smoothing"),
     ("solver", "muon_rate"),
     ("base_solver", "muon_rate"),
+    ("solver", "class_weights"),
+    ("base_solver", "class_weights"),
     (None, "base_solver"),
 )
 

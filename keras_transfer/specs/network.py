@@ -22,6 +22,7 @@ from keras_transfer.specs.origins import (
     origin_of,
 )
 from keras_transfer.specs.settings import (
+    CLASS_WEIGHTS,
     DataSpec,
     ModelSpec,
     SolverSpec,
@@ -209,6 +210,10 @@ def _check_spec(spec: NetworkSpec) -> None:
         if value is not None or field == "seed":
             check_count(field, value, lowest)
     check_count("split", spec.data.split, 0)
+    for solver in filter(None, (spec.solver, spec.base_solver)):
+        check_among(
+            "class_weights", solver.class_weights, (None, *CLASS_WEIGHTS)
+        )
     origin = spec.origin
     _check_model(spec)
     if isinstance(origin, Scratch) and spec.base_solver is not None:

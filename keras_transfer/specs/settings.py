@@ -6,6 +6,7 @@ import re
 from keras_transfer.errors import UserError
 
 PRECISIONS = ("float32", "bfloat16")
+CLASS_WEIGHTS = ("balanced",)
 SCHEDULES = ("cosine", "linear", "step")
 
 
@@ -120,6 +121,10 @@ class SolverSpec:
         muon_rate: Float or `None`, learning-rate multiplier of the kernels
             below fc8 whose steps are made orthogonal, as in
             `optimizers.Muon`; `None` for plain steps.
+        class_weights: String or `None`, `"balanced"` for a training loss in
+            which every class weighs the same, however many images it has;
+            `None` for one in which every image does. Losses are reported
+            without.
     """
 
     learning_rate: float
@@ -138,6 +143,7 @@ class SolverSpec:
     replicas: int | None = None
     label_smoothing: float | None = None
     muon_rate: float | None = None
+    class_weights: str | None = None
 
 
 def check_dataset_name(name: str) -> None:

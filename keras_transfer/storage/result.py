@@ -30,6 +30,8 @@ class Result:
         label, treatment: Strings, such as `"A3B"` and `"AnB"`.
         test_accuracy, test_loss: Floats; `None` for a trial of a search.
         test_correct: String, a bit each test image; see `correctness`.
+        test_balanced_accuracy: Float, mean over classes of the share that is
+            recognised; `None` in files of earlier versions.
         val_accuracy: Float, of the last epoch.
         val_best10: Float, mean of the 10 highest; `None` for few epochs.
         train_accuracy, train_loss: Floats, of the last epoch.
@@ -56,6 +58,7 @@ class Result:
     test_accuracy: float | None = None
     test_loss: float | None = None
     test_correct: str | None = None
+    test_balanced_accuracy: float | None = None
     val_accuracy: float | None = None
     val_best10: float | None = None
     train_accuracy: float | None = None
@@ -197,6 +200,7 @@ _NUMBER, _TEXT = _of(Real), _of(str)
 _CHECKS = {
     "test_accuracy": _NUMBER,
     "test_loss": _NUMBER,
+    "test_balanced_accuracy": _of(Real, _NONE),
     "val_accuracy": _NUMBER,
     "val_best10": _of(Real, _NONE),
     "train_accuracy": _NUMBER,

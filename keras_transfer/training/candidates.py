@@ -1,7 +1,8 @@
 """Trains one way of using a stage, with Keras's own `fit`.
 
-A network is built and compiled once for all rates and seeds: they start from
-the same copied weights, with what is new drawn from the seed.
+A network is built and compiled once for all rates and seeds, and for keeping
+and for drawing anew the layers above a stage: all start from the same copied
+weights, with what is new drawn from the seed.
 """
 
 import math
@@ -19,12 +20,13 @@ from keras_transfer.models.model_graph import leaf_layers, read_graph
 from keras_transfer.models.parts import suffix
 from keras_transfer.models.stages import Stages
 from keras_transfer.recommendation.score_accuracy import Probe
-from keras_transfer.recommendation.ways import Choice
+from keras_transfer.recommendation.ways import Choice, network_of
 from keras_transfer.specs.seeds import derive_seed
 from keras_transfer.training.candidate_networks import Task, build, set_head
 
-# Keras's 0.99 lags behind in runs of a few hundred steps.
-MOST_MOMENTUM = 0.9
+# Keras's 0.99 lags behind in runs of a few hundred steps, 0.9 in those of a
+# few dozen; this one is a mean of about nine batches.
+MOST_MOMENTUM = 0.8
 _BATCH = 64  # images of a prediction
 
 
@@ -48,11 +50,35 @@ class RatedAdam(keras.optimizers.Adam):
         self._rates = [self.factors.get(v.path, 1.0) for v in variables]
 
     def update_step(self, gradient, variable, learning_rate):
-        factor = self._rates[self._get_variable_index(variable)]
-        super().update_step(gradient, variable, learning_rate * factor)
+        index = self._get_variable_index(variable)
+        rate = tf.cast(learning_rate * self._rates[index], variable.dtype)
+        if self.amsgrad:
+            super().update_step(gradient, variable, rate)
+            return
+        # One operation instead of Keras's twenty, which take longer to trace
+        # than a short training takes.
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=_handle(variable),
+            m=_handle(self._momentums[index]),
+            v=_handle(self._velocities[index]),
+            beta1_power=tf.pow(tf.cast(self.beta_1, step.dtype), step),
+            beta2_power=tf.pow(tf.cast(self.beta_2, step.dtype), step),
+            lr=rate,
+            beta1=tf.cast(self.beta_1, step.dtype),
+            beta2=tf.cast(self.beta_2, step.dtype),
+            epsilon=tf.cast(self.epsilon, step.dtype),
+            grad=tf.convert_to_tensor(gradient),
+        )
 
     def get_config(self):
         return {**super().get_config(), "factors": self.factors}
+
+
+def _handle(variable):
+    # Keras hands TensorFlow's own variable to `update_step`.
+    own = isinstance(variable, keras.Variable)
+    return variable.value.handle if own else variable.handle
 
 
 class _Cosine(keras.callbacks.Callback):
@@ -81,7 +107,7 @@ class Candidate:
 
     def __init__(self, task: Task, choice: Choice, probe: Probe | None = None):
         self.task, self.choice, self.probe = task, choice, probe
-        self.target, self.proof = build(task, choice, seed=0)
+        self.target, self._proof = build(task, network_of(choice), seed=0)
         self.stored = task.outputs.whole.get(choice.stage, {})
         frozen = task.stages[choice.stage - 1] if choice.stage else None
         self.part = self.target
@@ -105,6 +131,20 @@ class Candidate:
             lambda batch: self.part(batch, training=False),
             reduce_retracing=True,
         )
+
+    @property
+    def proof(self):
+        """The `Proof` of its copying, `None` where nothing is copied."""
+        copies = self.choice.stage or self.choice.row.above == "kept"
+        return self._proof if copies else None
+
+    def turn_to(self, choice: Choice) -> None:
+        """Goes on with another choice of the same network.
+
+        Args:
+            choice: `Choice`, of the same `network_of`.
+        """
+        self.choice = choice
 
     def trace(self) -> None:
         """Runs a step and a prediction, so that later ones only compute."""
@@ -161,7 +201,14 @@ class Candidate:
         for index, variable in enumerate(self._state()):
             variable.assign(state[f"v{index}"])
 
-    def fit(self, rate: float, seed: int, start: int, stop: int) -> None:
+    def fit(
+        self,
+        rate: float,
+        seed: int,
+        start: int,
+        stop: int,
+        total: int | None = None,
+    ) -> None:
         """Trains from one epoch to another.
 
         Args:
@@ -169,9 +216,11 @@ class Candidate:
             seed: Integer, of the order of images.
             start: Integer, epochs trained already.
             stop: Integer, epochs in all afterwards.
+            total: Integer, epochs over which the rate falls to zero. Defaults
+                to those of a whole training.
         """
         steps = self.task.steps
-        total = self.task.epochs * steps
+        total = (total or self.task.epochs) * steps
         self._fit(
             self._batches(seed, start * steps, stop * steps),
             start,

@@ -31,7 +31,7 @@ def compile_network(
     model.compile(
         optimizer=build_optimizer(solver, steps * solver.epochs, copied_layers),
         loss=losses.training_loss(solver.label_smoothing),
-        metrics=losses.training_metrics(solver.label_smoothing),
+        metrics=losses.training_metrics(losses.trains_plain(solver)),
         jit_compile=False,  # XLA on a CPU measured slower, and breaks replicas
         # Several steps a call fail under replicas.
         steps_per_execution=1 if solver.replicas else _steps_per_call(steps),

@@ -10,6 +10,7 @@ from keras_transfer.datasets.batches import (
     evaluation_batches,
     train_batches,
 )
+from keras_transfer.datasets.class_balance import class_weights
 from keras_transfer.errors import NetworkFailed
 from keras_transfer.specs.costs import count_images, weigh_reuse
 from keras_transfer.training import losses
@@ -144,6 +145,8 @@ def fit(
             epochs=solver.epochs,
             validation_data=looks,
             callbacks=_callbacks(target, rows, options.observe, report),
+            # Of training alone: validation counts every image alike.
+            class_weight=_class_weights(target),
             shuffle=False,  # the data set has an order of its own
             verbose=0,
         )
@@ -153,13 +156,24 @@ def fit(
     return Fitted(rows, resumed_at, target.proof.after(target.model))
 
 
+def _class_weights(target: Target) -> dict[int, float] | None:
+    if target.spec.solver.class_weights is None:
+        return None
+    half = target.data.half
+    return class_weights(half.train.counts(half.num_classes))
+
+
 def _callbacks(
     target: Target, rows: list[dict], observe: str, report: Report | None
 ) -> list[keras.callbacks.Callback]:
     network = target.network
     return [
         FailOnNonFinite(),
-        losses.ReportPlainLoss(),
+        losses.ReportPlainLoss(
+            "weighted_loss"
+            if target.spec.solver.class_weights
+            else "smoothed_loss"
+        ),
         EpochRows(network.folder / "epochs.jsonl", rows, report),
         Observer(
             network.events_dir("train"),

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_transfer.specs.settings import SolverSpec
+
 # Name of the metric that is the loss without smoothing.
 PLAIN = "cross_entropy"
 
@@ -62,11 +64,20 @@ def training_loss(smoothing: float | None) -> keras.losses.Loss:
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-def training_metrics(smoothing: float | None) -> list[keras.metrics.Metric]:
+def trains_plain(solver: SolverSpec) -> bool:
+    """Tells whether the loss that is trained is the plain cross-entropy.
+
+    Args:
+        solver: `SolverSpec`.
+    """
+    return not (solver.label_smoothing or solver.class_weights)
+
+
+def training_metrics(plain: bool) -> list[keras.metrics.Metric]:
     """Returns what is measured beside the loss.
 
     Args:
-        smoothing: Float or `None`, of the labels.
+        plain: Boolean, whether the loss is the plain cross-entropy.
 
     Returns:
         List of `keras.metrics.Metric`: the accuracy and, where the loss is
@@ -75,7 +86,7 @@ def training_metrics(smoothing: float | None) -> list[keras.metrics.Metric]:
     # By its name alone it would be made while the step is traced, which is
     # then traced again: a fifth of the start-up of a network.
     metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-    if smoothing:
+    if not plain:
         metrics.append(
             keras.metrics.SparseCategoricalCrossentropy(
                 name=PLAIN, from_logits=True
@@ -85,15 +96,23 @@ def training_metrics(smoothing: float | None) -> list[keras.metrics.Metric]:
 
 
 class ReportPlainLoss(keras.callbacks.Callback):
-    """Puts the cross-entropy in the place of a smoothed loss.
+    """Puts the cross-entropy in the place of a smoothed or weighted loss.
 
     So `loss` and `val_loss` mean the same in every recipe; what was trained
-    goes under `smoothed_loss`. List it before callbacks that keep rows: they
+    goes under another name. List it before callbacks that keep rows: they
     share one dict.
+
+    Args:
+        name: String, where what was trained goes. Defaults to
+            `"smoothed_loss"`.
     """
+
+    def __init__(self, name: str = "smoothed_loss"):
+        super().__init__()
+        self.name = name
 
     def on_epoch_end(self, epoch, logs=None):
         for part in ("", "val_"):
             if logs and f"{part}{PLAIN}" in logs:
-                logs[f"{part}smoothed_loss"] = logs[f"{part}loss"]
+                logs[f"{part}{self.name}"] = logs[f"{part}loss"]
                 logs[f"{part}loss"] = logs.pop(f"{part}{PLAIN}")

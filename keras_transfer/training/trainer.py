@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_transfer.datasets.batches import evaluation_batches
+from keras_transfer.datasets.class_balance import balanced_accuracy
 from keras_transfer.datasets.pools import ImagePool
 from keras_transfer.models.saving import load_model, save_model
 from keras_transfer.storage.correctness import pack
@@ -128,13 +129,14 @@ def _predict(target: Target, part: TrainedPart, replicas: int) -> np.ndarray:
 
 def _score(labels: np.ndarray, logits: np.ndarray | None) -> dict:
     if logits is None:
-        return dict.fromkeys(("test_accuracy", "test_loss", "test_correct"))
+        return {}
     loss = losses.training_loss(None)(labels, logits)
-    correct = logits.argmax(axis=-1) == labels
+    found = logits.argmax(axis=-1)
     return {
-        "test_accuracy": float(correct.mean()),
+        "test_accuracy": float((found == labels).mean()),
         "test_loss": float(loss),
-        "test_correct": pack(correct),
+        "test_correct": pack(found == labels),
+        "test_balanced_accuracy": balanced_accuracy(labels, found),
     }
 
 

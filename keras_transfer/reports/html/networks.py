@@ -14,16 +14,17 @@ def networks_section(survey: Survey, groups: list[Group]) -> str:
         survey: `Survey`.
         groups: List of `Group`, its recipes.
     """
-    header = ["network", "treatment", "n", "test %", "- own base"]
+    header = ["network", "treatment", "n", "test %", "balanced %"]
+    header += ["- own base"]
     header += ["classes", "seed", "recipe", "data set", "val %", "train %"]
     header += ["train loss", "test loss", "minutes", "study", "id"]
-    right = {2, 3, 4, 9, 10, 11, 12, 13}
+    right = {2, 3, 4, 5, 10, 11, 12, 13, 14}
     body = []
     for index, group in enumerate(groups, 1):
         gains = own_gains(group.compared)
         for row in group.rows:
             spec, result = row.spec, row.result
-            gain = ""
+            gain, balanced = "", result.test_balanced_accuracy
             if not spec.is_base and spec in gains:
                 gain = points(gains[spec])
             body.append(
@@ -32,6 +33,7 @@ def networks_section(survey: Survey, groups: list[Group]) -> str:
                     escape(spec.treatment),
                     str(spec.n),
                     f"{100 * row.accuracy:.1f}",
+                    "" if balanced is None else f"{100 * balanced:.1f}",
                     gain,
                     spec.division,
                     str(spec.seed),

@@ -234,6 +234,10 @@ def _transfer_parts(rows: list[Row]) -> list[str]:
         )
     parts.append(f"<h3>Mean test accuracy, %</h3>{level}")
     parts.append(plain_table(tables.accuracy_cells(rows)))
+    balanced = tables.balanced_cells(rows)
+    if balanced[1]:
+        parts.append(f"<p>{tables.BALANCED}</p>")
+        parts.append(plain_table(balanced))
     parts.append(
         f"<h3>Differences, in points of accuracy</h3><p>{tables.MEANING} "
         "Pooled: the paper's form, which mixes in how hard a half is.</p>"
