@@ -26,7 +26,7 @@ def find_builder(name: str):
             f"'adamw'. Received: {name!r}."
         )
 
-    def build(solver: SolverSpec, total_steps: int, copied_layers=()):
+    def build(solver: SolverSpec, total_steps: int, rates=()):
         schedule = optimizers.build_schedule(solver, total_steps)
         if name == "keras-muon":
             return keras.optimizers.Muon(schedule, exclude_layers=["fc8"])
@@ -34,6 +34,6 @@ def find_builder(name: str):
             return keras.optimizers.AdamW(
                 schedule, weight_decay=solver.weight_decay
             )
-        return optimizers.build_optimizer(solver, total_steps, copied_layers)
+        return optimizers.build_optimizer(solver, total_steps, rates)
 
     return build

@@ -34,7 +34,12 @@ from keras_transfer.specs.costs import network_costs
 from keras_transfer.specs.identity import spec_hash
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.registered import RegisteredModel
-from keras_transfer.specs.settings import DataSpec, ModelSpec, SolverSpec
+from keras_transfer.specs.settings import (
+    DataSpec,
+    ModelSpec,
+    SolverSpec,
+    check_rates,
+)
 from keras_transfer.specs.treatments import FROM_MODEL
 from keras_transfer.storage.registered_models import RegisteredModels
 from keras_transfer.storage.store import RunStore
@@ -78,6 +83,8 @@ class TransferSettings(RunSettings):
     """Highest learning rate of new layers; it falls to 0 in a cosine."""
     copied_rate: float = 0.2
     """Multiplier of that for copied layers that are fine-tuned."""
+    rate_decay: float | None = None
+    """Once more for each stage that these lie below the last."""
     weight_decay: float = 1e-4
     """Decay of kernels."""
     norm_momentum: float = 0.9
@@ -105,6 +112,8 @@ class TransferSettings(RunSettings):
             epochs=self.epochs,
             steps_per_epoch=self.steps_per_epoch,
             copied_rate=self.copied_rate,
+            rate_decay=self.rate_decay,
+            optimizer=self.optimizer,
             class_weights=self.class_weights,
             replicas=choose_replicas(self.strategy, self.gpus_per_network),
         )
@@ -132,10 +141,13 @@ class TransferSettings(RunSettings):
         return NetworkSpec(data, described, solver, target="all")
 
     def _check_rates(self) -> None:
-        if not self.copied_rate > 0:
+        check_rates(self.copied_rate, self.rate_decay)
+        usual = TransferSettings.learning_rate
+        if self.optimizer is not None and self.learning_rate == usual:
             raise UserError(
-                "Expected a `copied_rate` above 0; `SnT` freezes. "
-                f"Received: {self.copied_rate}."
+                "Expected a `learning_rate` of its own beside `optimizer` "
+                f"{self.optimizer!r}: {usual} is for gradient descent. "
+                f"Received: {self.learning_rate}."
             )
         if not 0 <= self.norm_momentum < 1:
             raise UserError(

@@ -1,15 +1,21 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
+from experiments.common.commands import recipe_flags
 from keras_transfer.errors import UserError
+from keras_transfer.reports.summary import rates_text
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.settings import SolverSpec
+from keras_transfer.training.layer_rates import step_rates
 from keras_transfer.training.optimizers import (
     build_optimizer,
     build_schedule,
     orthogonal,
 )
+from keras_transfer.transfer.first_layers import copy_first_layers
 
 
 def step(solver, weight, gradient, name="kernel", times=1):
@@ -85,33 +91,98 @@ def test_optimizer_survives_its_config():
     assert (again.kernel_decay, again.bias_rate) == (0.5, 2.0)
 
 
-def test_copied_layers_have_their_own_rate():
-    from keras_transfer.models.cnn import build_network
-    from keras_transfer.specs.settings import ModelSpec
+def dense(*names):
+    """Returns a network of layers of two units, identities at the start."""
+    layers = [keras.layers.Dense(2, name=name) for name in names]
+    network = keras.Sequential([keras.Input((2,)), *layers])
+    for layer in layers:
+        layer.set_weights([np.eye(2), np.zeros(2)])
+    return network
 
-    solver = SolverSpec(
-        0.1,
-        schedule="step",
-        momentum=0.0,
-        nesterov=False,
-        weight_decay=0.0,
-        copied_rate=0.25,
-    )
-    network = build_network(ModelSpec("cnn8", width=4), 18, 3)
-    optimizer = build_optimizer(solver, 10, ["conv1", "conv1_norm"])
+
+def test_copied_stages_have_rates_of_their_own():
+    source, target = dense("a", "b", "c", "d"), dense("a", "b", "c", "d")
+    proof = copy_first_layers(source, target, 2, mode="finetuned")
+    solver = paper(copied_rate=0.5, rate_decay=0.1)
+    rates = step_rates(target, target, proof, solver)
+    # Of four stages the first lies three below the last, the second two.
+    assert rates == pytest.approx((5e-4, 5e-4, 5e-3, 5e-3, 1, 1, 1, 1))
+    assert step_rates(target, target, proof, paper()) == ()
+    # Of what is frozen nothing is trained, and the rest is new.
+    still = dense("a", "b", "c", "d")
+    proof = copy_first_layers(source, still, 2)
+    assert step_rates(still, still, proof, solver) == ()
+
+
+def steps_of(solver, rates, gradient):
+    """Returns how far one step moves kernel and bias of each layer."""
+    network = dense("fc7", "fc8")
+    optimizer = build_optimizer(solver, 10, rates)
     optimizer.build(network.trainable_variables)
-    before = [v.numpy() for v in network.trainable_variables]
-    optimizer.apply(
-        [keras.ops.ones_like(v) for v in network.trainable_variables]
-    )
-    for variable, start in zip(
-        network.trainable_variables, before, strict=True
+    before = network.get_weights()
+    optimizer.apply([gradient * np.ones(w.shape, "float32") for w in before])
+    moved = zip(before, network.get_weights(), strict=True)
+    return [old - new for old, new in moved]
+
+
+def test_rates_scale_steps_and_not_gradients():
+    rates = (0.25, 0.25, 1.0, 1.0)
+    plain = paper(momentum=0.0, weight_decay=0.0)
+    # 0.1 * 3 * 0.25; biases have twice the rate.
+    for step, expected in zip(
+        steps_of(plain, rates, 3.0), (0.075, 0.15, 0.3, 0.6), strict=True
     ):
-        layer, weight = variable.path.split("/")[-2:]
-        rate = 0.1 * (2 if weight == "bias" else 1)
-        if layer in ("conv1", "conv1_norm"):
-            rate *= 0.25
-        np.testing.assert_allclose(start - variable.numpy(), rate, rtol=1e-4)
+        np.testing.assert_allclose(step, expected, rtol=1e-5)
+    # Adam's first step is the rate, however long the gradient is; a kernel's
+    # diagonal of ones decays by rate * 0.5 as well.
+    adamw = paper(optimizer="adamw", bias_rate=1.0)
+    for gradient in (3.0, 300.0):
+        kernel, bias, top, _ = steps_of(adamw, rates, gradient)
+        np.testing.assert_allclose(bias, 0.025, rtol=1e-4)
+        np.testing.assert_allclose(kernel[0, 1], 0.025, rtol=1e-4)
+        np.testing.assert_allclose(np.diag(kernel), 0.0375, rtol=1e-4)
+        np.testing.assert_allclose(np.diag(top), 0.15, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"muon_rate": 0.5}, {"optimizer": "adamw"}]
+)
+def test_rates_survive_the_config_and_fit_the_weights(changes):
+    optimizer = build_optimizer(paper(**changes), 10, (0.5, 1.0))
+    config = keras.saving.serialize_keras_object(optimizer)
+    again = keras.saving.deserialize_keras_object(config)
+    assert type(again) is type(optimizer)
+    assert again.get_config() == optimizer.get_config()
+    assert (again.rates, again.kernel_decay) == ((0.5, 1.0), 0.5)
+    with pytest.raises(UserError, match="each of 4 trained.*Received: 2"):
+        again.build(dense("a", "b").trainable_variables)
+
+
+def test_rates_that_are_none_are_refused(tiny_spec):
+    for changes, message in (
+        ({"copied_rate": 0.0}, "`copied_rate` above 0.*Received: 0.0"),
+        ({"rate_decay": 1.5}, "`rate_decay`.*at most 1.*Received: 1.5"),
+        ({"optimizer": "lion"}, "`optimizer`.*'adamw'.*'lion'"),
+        ({"optimizer": "adamw", "muon_rate": 1.0}, "no `muon_rate`"),
+    ):
+        solver = dataclasses.replace(tiny_spec.solver, **changes)
+        with pytest.raises(UserError, match=message):
+            dataclasses.replace(tiny_spec, solver=solver)
+
+
+def test_rates_are_said_and_part_of_the_id(tiny_spec):
+    solver = dataclasses.replace(
+        tiny_spec.solver, copied_rate=0.2, rate_decay=0.5, optimizer="adamw"
+    )
+    spec = dataclasses.replace(tiny_spec, solver=solver)
+    flags = " ".join(recipe_flags(spec)[0])
+    for flag in ("--copied-rate 0.2", "--rate-decay 0.5", "--optimizer adamw"):
+        assert flag in flags
+    assert "0.2 of the learning rate, times 0.5 for each" in rates_text(solver)
+    assert rates_text(tiny_spec.solver) == ""
+    other = dataclasses.replace(solver, rate_decay=0.6)
+    other = dataclasses.replace(spec, solver=other)
+    assert len({s.network_id for s in (tiny_spec, spec, other)}) == 3
 
 
 def muon(**changes):
@@ -167,7 +238,7 @@ def test_copied_kernels_step_by_their_own_rate():
         layer = keras.layers.Dense(2, name="fc7", use_bias=False)
         keras.Sequential([keras.Input((2,)), layer])
         layer.set_weights([np.eye(2)])
-        optimizer = build_optimizer(muon(copied_rate=rate), 10, ["fc7"])
+        optimizer = build_optimizer(muon(), 10, [rate])
         optimizer.build([layer.kernel])
         optimizer.apply([np.array([[0, 1], [0, 0]], "float32")])
         kernel = layer.get_weights()[0]

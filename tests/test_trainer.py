@@ -152,23 +152,30 @@ def test_targets_own_mean_is_an_option(store, tiny_pool, tiny_spec):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after_epoch", [0, 1])
+@pytest.mark.parametrize(
+    "after_epoch, optimizer",
+    [(0, {"optimizer": "adamw"}), (1, {"muon_rate": 0.2})],
+    ids=["adamw", "muon"],
+)
 def test_resume_is_bit_identical(
-    store, tmp_path, tiny_pool, tiny_spec, after_epoch
+    store, tmp_path, tiny_pool, tiny_spec, after_epoch, optimizer
 ):
     spec = dataclasses.replace(
         tiny_spec,
         base="A",
         target="B",
         n=2,
+        mode="finetuned",
         # Dropout's seed states are what a plain checkpoint would lose.
         model=dataclasses.replace(tiny_spec.model, dropout=0.5),
         solver=dataclasses.replace(
             tiny_spec.solver,
             schedule="linear",
             label_smoothing=0.1,
-            muon_rate=0.2,
             class_weights="balanced",
+            copied_rate=0.5,
+            rate_decay=0.8,
+            **optimizer,
         ),
     )
     source_spec = spec.source

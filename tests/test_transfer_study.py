@@ -191,6 +191,8 @@ MISTAKES = {
     "--views 0": "`--views` of at least 1. Received: 0",
     "--image-size 0": "`--image-size` of at least 1. Received: 0",
     "--copied-rate 0": "`--copied-rate` above 0",
+    "--rate-decay 2": "`--rate-decay` above 0 and at most 1",
+    "--optimizer adamw": "`--learning-rate` of its own beside `--optimizer`",
     "--learning-rate 0": "`--learning-rate` above 0",
     "--norm-momentum 1": "`--norm-momentum` of at least 0 and below 1",
     "--weight-decay -1": "`--weight-decay` of at least 0",

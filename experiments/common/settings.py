@@ -13,7 +13,11 @@ from keras_transfer.specs.architectures import find_architecture
 from keras_transfer.specs.costs import LEAST_SECONDS
 from keras_transfer.specs.identity import spec_hash
 from keras_transfer.specs.rates import read_rates
-from keras_transfer.specs.settings import SolverSpec, check_dataset_name
+from keras_transfer.specs.settings import (
+    SolverSpec,
+    check_dataset_name,
+    check_rates,
+)
 from keras_transfer.specs.treatments import CHOICES, TREATMENTS
 from keras_transfer.studies.executors.executor import Executor
 from keras_transfer.studies.run_options import REUSE_GIGABYTES, RunOptions
@@ -34,6 +38,8 @@ class RunSettings:
     """Seeds; each repeats the whole study with other random numbers."""
     steps_per_epoch: int | None = None
     """Training steps an epoch, if not one pass or the preset's."""
+    optimizer: Literal["adamw"] | None = None
+    """adamw, in place of gradient descent; give its `--learning-rate`."""
     class_weights: Literal["balanced"] | None = None
     """balanced: every class weighs the same in the training loss."""
     images_per_class: int | None = None
@@ -197,6 +203,10 @@ class Settings(RunSettings):
             class_weights=self.class_weights,
             replicas=choose_replicas(self.strategy, self.gpus_per_network),
         )
+        if self.optimizer is not None:
+            solver = dataclasses.replace(
+                solver, optimizer=self.optimizer, muon_rate=None
+            )
         recipe = _replace(
             recipe,
             model=model,
@@ -238,6 +248,13 @@ class Settings(RunSettings):
     def _check(self, recipe: presets.Recipe) -> None:
         self.check_counts(recipe.solver)
         check_at_least_one(width=recipe.model.width, views=self.views)
+        if self.optimizer is not None and self.learning_rate is None:
+            raise UserError(
+                f"Expected a `learning_rate` beside `optimizer` "
+                f"{self.optimizer!r}: the preset's "
+                f"{recipe.solver.learning_rate} is for gradient descent. "
+                "Received: none."
+            )
         architecture = find_architecture(recipe.model.name)
         if recipe.crop < architecture.smallest_crop:
             raise UserError(
@@ -295,6 +312,17 @@ class StudySettings(Settings):
 
     learning_rates: str | None = None
     """best.json of `tune_learning_rate`: a rate for each treatment."""
+    copied_rate: float | None = None
+    """Multiplier of the learning rate of copied layers that are trained."""
+    rate_decay: float | None = None
+    """Once more for each layer that these lie below the last."""
+
+    def resolve(self) -> presets.Recipe:
+        """See `Settings.resolve`."""
+        recipe = super().resolve()
+        rates = {"copied_rate": self.copied_rate, "rate_decay": self.rate_decay}
+        check_rates(**rates)
+        return _replace(recipe, solver=_replace(recipe.solver, **rates))
 
     def rates(self) -> dict[str, dict[str, float]]:
         """Returns the learning rates of each task's own, if any."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from experiments.findings import doses, numbers
+from experiments.findings import doses, numbers, regrets
 from experiments.findings.committed import PUBLISHED, committed_rows
 from keras_transfer.analysis.comparisons import Comparison
 from keras_transfer.analysis.published_2014 import published_nets
@@ -121,11 +121,13 @@ def findings() -> list[tuple[str, str, str]]:
             "random_kills",
         ),
         *doses.findings(),
+        *regrets.findings(),
     ]
 
 
 _FILES = {
     "coverage": "coverage.md",
+    "regret": "regret.md",
     "random_kills": "kills.md",
     "benchmark": "benchmark.md",
     "cifar100-tuned": "tuned.md",
@@ -278,6 +280,7 @@ def folders() -> list[tuple[str, str, str]]:
             "are in the table",
         ),
         *doses.folders(),
+        *regrets.folders(),
     ]
 
 
@@ -357,7 +360,7 @@ def summaries() -> dict[Path, str]:
             narrow | {"file": "tuned.csv"},
         ),
     ]
-    found = {}
+    found = {regrets.PAGE: regrets.page()}
     for name, write, title, changes in made:
         path = PUBLISHED / name
         changes = {"command": commands[path.parent.name]} | changes

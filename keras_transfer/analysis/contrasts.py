@@ -77,11 +77,11 @@ class ModelEstimate:
     count: int
     networks: int
 
-    def interval(self, level: float) -> tuple[float, float]:
-        """Returns the interval of another level, such as 0.9.
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """Returns the interval of a level.
 
         Args:
-            level: Float, between 0 and 1.
+            level: Float, between 0 and 1. Defaults to `0.95`.
 
         Returns:
             Tuple `(low, high)` in the unit of the mean.

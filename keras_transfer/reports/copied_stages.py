@@ -11,6 +11,7 @@ from keras_transfer.analysis.copied_stages import (
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import markdown
 from keras_transfer.reports.cautions import absent_classes, did_not_learn_text
+from keras_transfer.reports.summary import rates_text
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.treatments import FROM_MODEL, find_treatment
 
@@ -47,7 +48,8 @@ def _lines(rows: list[Row]) -> list[str]:
         f"{len(rows)} networks of `{spec.model.name}` on images of "
         f"{spec.data.crop} px, {len(result.classes)} classes; "
         f"{images['train']} training, {images['validation']} validation and "
-        f"{images['test']} test images; {spec.solver.epochs} epochs each; "
+        f"{images['test']} test images; {spec.solver.epochs} epochs each"
+        f"{rates_text(spec.solver)}; "
         f"seeds {found.seeds}; {spent / 60:.0f} minutes of training in all.",
         "",
         _proof_text(rows),

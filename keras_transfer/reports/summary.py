@@ -8,6 +8,7 @@ from keras_transfer.analysis.results import Row
 from keras_transfer.reports import markdown, tables
 from keras_transfer.reports.cautions import absent_classes, cautions
 from keras_transfer.reports.markdown import Report
+from keras_transfer.specs.settings import SolverSpec
 from keras_transfer.specs.treatments import BASE
 from keras_transfer.storage.result import Result
 
@@ -129,6 +130,31 @@ def drift_section(rows: list[Row]) -> list[str]:
     ]
 
 
+def rates_text(solver: SolverSpec) -> str:
+    """Says how else than by one rate for all the weights were trained.
+
+    Args:
+        solver: `SolverSpec`.
+
+    Returns:
+        String to go on after a comma; empty if there is nothing to say.
+    """
+    text = f", optimizer {solver.optimizer}" if solver.optimizer else ""
+    if solver.class_weights:
+        text += f", class weights {solver.class_weights}"
+    if solver.copied_rate is not None:
+        text += (
+            f", copied layers that are trained at {solver.copied_rate:g} of "
+            "the learning rate"
+        )
+    if solver.rate_decay is not None:
+        text += (
+            f", times {solver.rate_decay:g} for each layer that a copied one "
+            "lies below the last"
+        )
+    return text
+
+
 def _what_was_run(rows: list[Row]) -> list[str]:
     spec, result = rows[0].spec, rows[0].result
     splits = sorted({row.spec.data.split for row in rows})
@@ -150,7 +176,8 @@ def _what_was_run(rows: list[Row]) -> list[str]:
         f"{len(rows)} networks `{spec.model.name}` (width {spec.model.width}, "
         f"normalisation {spec.model.normalization}) on "
         f"`{spec.data.name}` {result.data_version}, "
-        f"{spec.solver.epochs} epochs each{shared}; splits {splits}, "
+        f"{spec.solver.epochs} epochs each{shared}{rates_text(spec.solver)}; "
+        f"splits {splits}, "
         f"seeds {seeds}; "
         f"{spent / 60:.0f} minutes of training in all.",
         "",

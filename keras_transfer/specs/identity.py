@@ -31,7 +31,12 @@ _CAME_LATER = (
     ("base_solver", "muon_rate"),
     ("solver", "class_weights"),
     ("base_solver", "class_weights"),
+    ("solver", "rate_decay"),
+    ("base_solver", "rate_decay"),
+    ("solver", "optimizer"),
+    ("base_solver", "optimizer"),
     (None, "base_solver"),
+    (None, "moments"),
 )
 
 

@@ -23,10 +23,12 @@ from keras_transfer.specs.origins import (
 )
 from keras_transfer.specs.settings import (
     CLASS_WEIGHTS,
+    OPTIMIZERS,
     DataSpec,
     ModelSpec,
     SolverSpec,
     check_dataset_name,
+    check_rates,
 )
 
 
@@ -55,6 +57,9 @@ class NetworkSpec:
             frozen ones that are copied too, and fine-tuned.
         base_solver: `SolverSpec` or `None`, of its base network, if that is
             another than its own.
+        moments: String or `None`, `"target"` if copied, frozen batch
+            normalisation takes its moments from the target's training images;
+            `None` for those of the base.
 
     Raises:
         UserError: If a value is unknown, or there is no network of these
@@ -74,6 +79,7 @@ class NetworkSpec:
     draw: int | None = None
     preserved: int | str | None = None
     base_solver: SolverSpec | None = None
+    moments: str | None = None
 
     def __post_init__(self):
         _check_spec(self)
@@ -82,7 +88,12 @@ class NetworkSpec:
     def origin(self) -> Origin:
         """Where the first layers come from."""
         return origin_of(
-            self.base, self.n, self.mode, self.initialization, self.preserved
+            self.base,
+            self.n,
+            self.mode,
+            self.initialization,
+            self.preserved,
+            self.moments,
         )
 
     @property
@@ -174,6 +185,7 @@ class NetworkSpec:
             mode="frozen",
             initialization=None,
             preserved=None,
+            moments=None,
             solver=self.base_solver or self.solver,
             base_solver=None,
         )
@@ -199,6 +211,17 @@ def _check_model(spec: NetworkSpec) -> None:
         )
 
 
+def _check_solver(solver: SolverSpec) -> None:
+    check_among("class_weights", solver.class_weights, (None, *CLASS_WEIGHTS))
+    check_among("optimizer", solver.optimizer, (None, *OPTIMIZERS))
+    if solver.optimizer is not None and solver.muon_rate is not None:
+        raise UserError(
+            "Expected no `muon_rate` beside another `optimizer`. Received: "
+            f"{solver.muon_rate}, {solver.optimizer!r}."
+        )
+    check_rates(solver.copied_rate, solver.rate_decay)
+
+
 def _check_spec(spec: NetworkSpec) -> None:
     check_dataset_name(spec.data.name)
     check_among("target", spec.target, ("A", "B", "all"))
@@ -211,9 +234,7 @@ def _check_spec(spec: NetworkSpec) -> None:
             check_count(field, value, lowest)
     check_count("split", spec.data.split, 0)
     for solver in filter(None, (spec.solver, spec.base_solver)):
-        check_among(
-            "class_weights", solver.class_weights, (None, *CLASS_WEIGHTS)
-        )
+        _check_solver(solver)
     origin = spec.origin
     _check_model(spec)
     if isinstance(origin, Scratch) and spec.base_solver is not None:
@@ -226,6 +247,12 @@ def _check_spec(spec: NetworkSpec) -> None:
         raise UserError(
             "Expected `target` 'A' or 'B' where `base` is a half. Received: "
             f"target='all', base={spec.base!r}."
+        )
+    if spec.moments is not None and spec.model.normalization != "batch":
+        raise UserError(
+            "Expected `moments` only of batch normalisation. Received: "
+            f"normalization={spec.model.normalization!r}, "
+            f"moments={spec.moments!r}."
         )
     if spec.draw is not None and spec.target_images is None:
         raise UserError(

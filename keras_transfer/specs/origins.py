@@ -23,6 +23,7 @@ INITIALIZATIONS = ("he", "paper", "permuted", "gaussian", "mean-var")
 LIKE_TRAINED = ("permuted", "mean-var")
 EARLIER_INITIALIZATIONS = ("gaussian", "mean-var")
 ALL = "all"  # of `kept`: every layer above the first n
+OF_TARGET = "target"  # of `moments`: those of the target's images
 PRETRAINED = "pretrained"  # of `base`: a registered model
 
 
@@ -43,6 +44,9 @@ class Copied:
         mode: String, `"frozen"` or `"finetuned"`.
         kept: Integer, `"all"` or `None`, layers above the first `n` frozen
             ones that are copied too, and fine-tuned. Defaults to `None`.
+        moments: String, `"target"` if frozen batch normalisation takes its
+            moments anew from the target's training images. Defaults to
+            `None`, for those of the base.
 
     Raises:
         UserError: If there is no such network.
@@ -52,11 +56,21 @@ class Copied:
     n: int
     mode: str = "frozen"
     kept: int | str | None = None
+    moments: str | None = None
 
     def __post_init__(self):
         check_among("base", self.half, HALVES)
         check_among("mode", self.mode, MODES)
+        check_among("moments", self.moments, (None, OF_TARGET))
         _check_layers(self)
+        if self.moments is not None and (
+            self.mode != "frozen" or self.kept is not None
+        ):
+            raise UserError(
+                "Expected `moments` only of frozen layers without layers "
+                f"`preserved` above. Received: mode={self.mode!r}, "
+                f"preserved={self.kept!r}, moments={self.moments!r}."
+            )
         if self.kept is None:
             return
         if self.kept != ALL:
@@ -133,6 +147,7 @@ def origin_of(
     mode: str,
     initialization: str | None,
     preserved: int | str | None,
+    moments: str | None = None,
 ) -> Origin:
     """Reads an origin from the flat settings of a network.
 
@@ -143,6 +158,7 @@ def origin_of(
         mode: String, `"frozen"` or `"finetuned"`.
         initialization: String or `None`, of random layers.
         preserved: Integer, `"all"` or `None`, copied layers above.
+        moments: String or `None`, of copied layers; see `Copied`.
 
     Returns:
         `Scratch`, `Copied`, `Random` or `Pretrained`.
@@ -158,6 +174,10 @@ def origin_of(
         f"Received: base={base!r}, n={n}, mode={mode!r}, "
         f"initialization={initialization!r}, preserved={preserved!r}."
     )
+    if moments is not None and base not in HALVES:
+        raise UserError(
+            f"Expected `moments` only of `base` 'A' or 'B'. {received}"
+        )
     if base is None:
         if n or mode != "frozen":
             raise UserError(
@@ -178,7 +198,7 @@ def origin_of(
             )
         if base == PRETRAINED:
             return Pretrained(n, mode, preserved)
-        return Copied(base, n, mode, preserved)
+        return Copied(base, n, mode, preserved, moments)
     if initialization is None or mode != "frozen" or preserved is not None:
         raise UserError(
             "Expected an `initialization`, `mode` 'frozen' and nothing "

@@ -1,12 +1,14 @@
 """The three parts of a recipe: which images, which model, which solver."""
 
 import dataclasses
+import math
 import re
 
 from keras_transfer.errors import UserError
 
 PRECISIONS = ("float32", "bfloat16")
 CLASS_WEIGHTS = ("balanced",)
+OPTIMIZERS = ("adamw",)
 SCHEDULES = ("cosine", "linear", "step")
 
 
@@ -94,7 +96,7 @@ class ModelSpec:
 
 @dataclasses.dataclass(frozen=True)
 class SolverSpec:
-    """Stochastic gradient descent with momentum, as data.
+    """How weights are trained: by default gradient descent with momentum.
 
     Args:
         learning_rate: Float, the highest rate of the schedule.
@@ -112,7 +114,7 @@ class SolverSpec:
         steps_per_epoch: Integer or `None`, training steps between two looks;
             `None` for one pass over the training images.
         copied_rate: Float or `None`, learning-rate multiplier of copied
-            layers that are fine-tuned; `None` for 1.
+            layers that are trained; `None` for 1.
         replicas: Integer or `None`, devices that share each batch; `None`
             for 1. Dropout draws other masks on several.
         label_smoothing: Float or `None`, share of each training label that is
@@ -125,6 +127,11 @@ class SolverSpec:
             which every class weighs the same, however many images it has;
             `None` for one in which every image does. Losses are reported
             without.
+        rate_decay: Float or `None`, what the learning rate of copied layers
+            that are trained is multiplied by once more for each stage that
+            they lie below the last; `None` for 1.
+        optimizer: String or `None`, `"adamw"`, whose `beta_1` is `momentum`;
+            `None` for gradient descent with momentum.
     """
 
     learning_rate: float
@@ -144,6 +151,8 @@ class SolverSpec:
     label_smoothing: float | None = None
     muon_rate: float | None = None
     class_weights: str | None = None
+    rate_decay: float | None = None
+    optimizer: str | None = None
 
 
 def check_dataset_name(name: str) -> None:
@@ -161,4 +170,25 @@ def check_dataset_name(name: str) -> None:
         raise UserError(
             "Expected a TFDS name such as 'cifar100' or 'beans:0.1.0'. "
             f"Received: {name!r}."
+        )
+
+
+def check_rates(copied_rate: float | None, rate_decay: float | None) -> None:
+    """Refuses multipliers that are no learning rate's.
+
+    Args:
+        copied_rate, rate_decay: Floats or `None`, as of `SolverSpec`.
+
+    Raises:
+        UserError: If one is not above 0, or `rate_decay` is above 1.
+    """
+    if copied_rate is not None and not 0 < copied_rate < math.inf:
+        raise UserError(
+            "Expected a `copied_rate` above 0: a frozen treatment is what 0 "
+            f"would be. Received: {copied_rate}."
+        )
+    if rate_decay is not None and not 0 < rate_decay <= 1:
+        raise UserError(
+            "Expected a `rate_decay` above 0 and at most 1. "
+            f"Received: {rate_decay}."
         )

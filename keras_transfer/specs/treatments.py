@@ -12,6 +12,7 @@ from keras_transfer.specs.origins import (
     ABOVE,
     ALL,
     HALVES,
+    OF_TARGET,
     PRETRAINED,
     Copied,
     Origin,
@@ -24,6 +25,7 @@ NOTHING, OWN, OTHER, RANDOM = "nothing", "own half", "other half", "random"
 MODEL = "pretrained model"
 # How many layers are copied; the first n of them may be frozen.
 N, N_KEPT, EVERY = "n", "n + kept", "all"
+RECALIBRATED = "n, moments anew"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +81,8 @@ class Treatment:
             model"`.
         copied: String, how many are copied: `"n"`, `"n + kept"`, `"all"`
             below the last, or empty.
-        frozen: String, how many are frozen: `"n"`, or empty.
+        frozen: String, how many are frozen: `"n"`, or empty; `"n, moments
+            anew"` if their batch normalisation takes the target's moments.
         meaning: String, the treatment in a few words.
         whole: Boolean, whether the target is all classes.
         look: `Look`, or `None` if figure 2 leaves it out.
@@ -150,6 +153,7 @@ class Treatment:
             "n": n,
             "mode": "frozen" if self.frozen else "finetuned",
             "preserved": ALL if self.copied == EVERY else kept,
+            "moments": OF_TARGET if self.frozen == RECALIBRATED else None,
         }
 
 
@@ -244,6 +248,29 @@ TABLE = (
             Question("AnB-keep", "base"),
             Question("AnB-keep", "AnB"),
             Question("BnB-keep", "AnB-keep"),
+        ),
+    ),
+    Treatment(
+        "BnB-recal",
+        "{base}{n}{target}-recal",
+        OWN,
+        N,
+        RECALIBRATED,
+        "frozen selffer, moments of batch normalisation taken anew",
+        look=Look("P", "#5b4a2f", "#cbb994", True, ":", -0.45),
+        questions=(Question("BnB-recal", "BnB"),),
+    ),
+    Treatment(
+        "AnB-recal",
+        "{base}{n}{target}-recal",
+        OTHER,
+        N,
+        RECALIBRATED,
+        "frozen transfer, moments of batch normalisation of the target",
+        look=Look("X", "#9a6a00", "#e6bf63", True, "-.", 0.45),
+        questions=(
+            Question("AnB-recal", "AnB"),
+            Question("BnB-recal", "AnB-recal"),
         ),
     ),
     Treatment(
@@ -372,6 +399,8 @@ def treatment_of(origin: Origin, target: str) -> Treatment:
         return _BY_KEY[NOTHING, "", "", target == "all"]
     copied = {None: N, ALL: EVERY}.get(origin.kept, N_KEPT)
     frozen = "n" if origin.mode == "frozen" else ""
+    if isinstance(origin, Copied) and origin.moments is not None:
+        frozen = RECALIBRATED
     if isinstance(origin, Pretrained):
         return _BY_KEY[MODEL, copied, frozen, True]
     source = OWN if origin.half == target else OTHER

@@ -8,6 +8,7 @@ It is `log_dir/<study>/<data set>/split0/A3B+/seed0-<id>/`:
 - `epochs.jsonl`   one row an epoch
 - `checkpoint.npz` the last finished epoch, gone once the network is finished
 - `model.keras`    the trained network, `mean.npy` the image it subtracts
+- `moments.npz`    moments of batch normalisation, where they are taken anew
 - `result.json`    written last, atomically: its presence means finished
 
 Its event files lie in `log_dir/tb/A3B+ s0 r0/train/<data set> <id>`, since

@@ -14,7 +14,7 @@ def compile_network(
     model: keras.Model,
     solver: SolverSpec,
     steps: int,
-    copied_layers: list[str] | tuple[str, ...] = (),
+    rates: tuple[float, ...] = (),
     build_optimizer: Callable = optimizers.build_optimizer,
 ) -> None:
     """Compiles a network for training as a `SolverSpec` says.
@@ -23,13 +23,13 @@ def compile_network(
         model: `keras.Model`, changed in place.
         solver: `SolverSpec`.
         steps: Integer, training steps an epoch.
-        copied_layers: Sequence of strings, layers that `copied_rate` is for.
-            Defaults to `()`.
+        rates: Tuple of floats, multiplier of the learning rate of each
+            trained weight. Defaults to `()` for 1.
         build_optimizer: Callable with the arguments of
             `optimizers.build_optimizer`, its default.
     """
     model.compile(
-        optimizer=build_optimizer(solver, steps * solver.epochs, copied_layers),
+        optimizer=build_optimizer(solver, steps * solver.epochs, rates),
         loss=losses.training_loss(solver.label_smoothing),
         metrics=losses.training_metrics(losses.trains_plain(solver)),
         jit_compile=False,  # XLA on a CPU measured slower, and breaks replicas

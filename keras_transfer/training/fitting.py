@@ -20,6 +20,7 @@ from keras_transfer.training.callbacks import (
     FailOnNonFinite,
 )
 from keras_transfer.training.compiling import compile_network
+from keras_transfer.training.layer_rates import step_rates
 from keras_transfer.training.observation import Observer
 from keras_transfer.training.options import Notice, Options, Report
 from keras_transfer.training.strategies import Strategy
@@ -127,8 +128,9 @@ def fit(
         validation=len(half.validation),
         test=len(half.test),
     )
+    rates = step_rates(part.model, target.model, target.proof, solver)
     compile_network(
-        part.model, solver, target.steps, target.copied, options.build_optimizer
+        part.model, solver, target.steps, rates, options.build_optimizer
     )
     fingerprint = target.data.pool.fingerprint
     rows = Checkpoint.restore(

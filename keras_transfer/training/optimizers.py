@@ -13,8 +13,56 @@ _QUINTIC = (3.4445, -4.7750, 2.0315)
 _ROUNDS = 3
 
 
+class _WithRates(keras.optimizers.Optimizer):
+    """What our optimizers share: a learning rate for each trained weight.
+
+    A step is scaled, not its gradient: Adam and Muon would divide a scaled
+    gradient by its own size. Biases have a rate of their own, and only
+    kernels decay. Rates are given in the order of the weights, so paths,
+    which Keras changes when it loads a model, do not matter.
+
+    Args:
+        kernel_decay: Float.
+        bias_rate: Float.
+        rates: Sequence of floats, or empty for 1.
+        **kwargs: Of the Keras optimizer.
+    """
+
+    def __init__(self, kernel_decay, bias_rate, rates, **kwargs):
+        super().__init__(**kwargs)
+        self.kernel_decay = kernel_decay
+        self.bias_rate = bias_rate
+        self.rates = tuple(rates)
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        given = self.rates or (1.0,) * len(variables)
+        if len(given) != len(variables):
+            raise UserError(
+                f"Expected one of `rates` for each of {len(variables)} "
+                f"trained weights. Received: {len(given)}."
+            )
+        # A path ends in the names of the layer and of the weight.
+        parts = [("", *v.path.split("/"))[-2:] for v in variables]
+        self._decays = [end == "kernel" for _, end in parts]
+        self._rates = [
+            (self.bias_rate if end == "bias" else 1.0) * rate
+            for (_, end), rate in zip(parts, given, strict=True)
+        ]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kernel_decay": self.kernel_decay,
+            "bias_rate": self.bias_rate,
+            "rates": self.rates,
+        }
+
+
 @keras.saving.register_keras_serializable("keras_transfer")
-class CaffeSGD(keras.optimizers.SGD):
+class CaffeSGD(_WithRates, keras.optimizers.SGD):
     """Gradient descent with momentum and Caffe's rules for biases.
 
     `v = momentum * v - rate * (gradient + decay * w)`, `w += v`, where the
@@ -27,10 +75,9 @@ class CaffeSGD(keras.optimizers.SGD):
         nesterov: Boolean. Defaults to `False`.
         kernel_decay: Float, decay of kernels. Defaults to `5e-4`.
         bias_rate: Float, multiplier of the biases' rate. Defaults to `2.0`.
-        copied_rate: Float, multiplier of the rate of `copied_layers`.
-            Defaults to `1.0`.
-        copied_layers: Sequence of strings, names of Keras layers. Defaults
-            to `()`.
+        rates: Sequence of floats, multiplier of the rate of each trained
+            weight, in the order of `trainable_variables`. Defaults to `()`
+            for 1.
         name: String, of the optimizer. Defaults to `"caffe_sgd"`.
         **kwargs: Of `keras.optimizers.SGD`.
 
@@ -46,29 +93,20 @@ class CaffeSGD(keras.optimizers.SGD):
         nesterov=False,
         kernel_decay=5e-4,
         bias_rate=2.0,
-        copied_rate=1.0,
-        copied_layers=(),
+        rates=(),
         name="caffe_sgd",
         **kwargs,
     ):
-        super().__init__(learning_rate, momentum, nesterov, name=name, **kwargs)
-        self.kernel_decay = kernel_decay
-        self.bias_rate = bias_rate
-        self.copied_rate = copied_rate
-        self.copied_layers = tuple(copied_layers)
-
-    def build(self, variables):
-        if self.built:
-            return
-        super().build(variables)
-        # A path ends in the names of the layer and of the weight.
-        parts = [("", *v.path.split("/"))[-2:] for v in variables]
-        self._decays = [end == "kernel" for _, end in parts]
-        self._rates = [
-            (self.bias_rate if end == "bias" else 1.0)
-            * (self.copied_rate if parent in self.copied_layers else 1.0)
-            for parent, end in parts
-        ]
+        super().__init__(
+            kernel_decay,
+            bias_rate,
+            rates,
+            learning_rate=learning_rate,
+            momentum=momentum,
+            nesterov=nesterov,
+            name=name,
+            **kwargs,
+        )
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
@@ -90,15 +128,6 @@ class CaffeSGD(keras.optimizers.SGD):
         if not self.momentum:
             return None
         return self.momentums[self._get_variable_index(variable)].numpy()
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "kernel_decay": self.kernel_decay,
-            "bias_rate": self.bias_rate,
-            "copied_rate": self.copied_rate,
-            "copied_layers": self.copied_layers,
-        }
 
 
 @keras.saving.register_keras_serializable("keras_transfer")
@@ -171,6 +200,52 @@ class Muon(CaffeSGD):
 
     def get_config(self):
         return {**super().get_config(), "muon_rate": self.muon_rate}
+
+
+@keras.saving.register_keras_serializable("keras_transfer")
+class AdamW(_WithRates, keras.optimizers.Adam):
+    """Adam with decoupled decay of kernels, and rates of each weight's own.
+
+    `w -= rate * decay * w`, then Adam's step at that rate. Keras's own
+    `AdamW` decays all weights at one rate, whatever theirs.
+
+    Args:
+        learning_rate: Float or `LearningRateSchedule`.
+        kernel_decay: Float, decay of kernels. Defaults to `0.004`.
+        bias_rate: Float, multiplier of the biases' rate. Defaults to `1.0`.
+        rates: As of `CaffeSGD`.
+        name: String, of the optimizer. Defaults to `"rated_adamw"`.
+        **kwargs: Of `keras.optimizers.Adam`.
+
+    Reference:
+        - [Loshchilov and Hutter, 2019](https://arxiv.org/abs/1711.05101).
+    """
+
+    def __init__(
+        self,
+        learning_rate=0.001,
+        kernel_decay=0.004,
+        bias_rate=1.0,
+        rates=(),
+        name="rated_adamw",
+        **kwargs,
+    ):
+        super().__init__(
+            kernel_decay,
+            bias_rate,
+            rates,
+            learning_rate=learning_rate,
+            name=name,
+            **kwargs,
+        )
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        rate = ops.multiply(learning_rate, self._rates[index])
+        if self._decays[index] and self.kernel_decay:
+            share = ops.cast(rate * self.kernel_decay, variable.dtype)
+            self.assign_sub(variable, ops.multiply(variable, share))
+        super().update_step(gradient, variable, rate)
 
 
 def _norm(tensor):
@@ -274,28 +349,29 @@ def build_schedule(solver: SolverSpec, total_steps: int):
 
 
 def build_optimizer(
-    solver: SolverSpec, total_steps: int, copied_layers=()
-) -> CaffeSGD:
+    solver: SolverSpec, total_steps: int, rates=()
+) -> keras.optimizers.Optimizer:
     """Builds the optimizer of a solver; see `build_schedule`.
 
     Args:
         solver: `SolverSpec`.
         total_steps: Integer, training steps of the whole run.
-        copied_layers: Sequence of strings, the Keras layers whose rate
-            `copied_rate` multiplies.
+        rates: Sequence of floats, the multiplier of the rate of each trained
+            weight. Defaults to `()` for 1; see `layer_rates.step_rates`.
 
     Returns:
-        `CaffeSGD`, or `Muon` if the solver has a `muon_rate`.
+        `CaffeSGD`; `Muon` if the solver has a `muon_rate`; `AdamW` if it
+        says so, whose `beta_1` is the solver's momentum.
     """
     settings = {
         "learning_rate": build_schedule(solver, total_steps),
-        "momentum": solver.momentum,
-        "nesterov": solver.nesterov,
         "kernel_decay": solver.weight_decay,
         "bias_rate": solver.bias_rate,
-        "copied_rate": solver.copied_rate or 1.0,
-        "copied_layers": copied_layers,
+        "rates": rates,
     }
+    if solver.optimizer == "adamw":
+        return AdamW(beta_1=solver.momentum, **settings)
+    settings |= {"momentum": solver.momentum, "nesterov": solver.nesterov}
     if solver.muon_rate is not None:
         return Muon(muon_rate=solver.muon_rate, **settings)
     return CaffeSGD(**settings)

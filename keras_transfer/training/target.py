@@ -5,7 +5,10 @@ import dataclasses
 import keras
 import numpy as np
 
-from keras_transfer.datasets.batches import steps_per_pass
+from keras_transfer.datasets.batches import (
+    evaluation_batches,
+    steps_per_pass,
+)
 from keras_transfer.datasets.halves import HalfData, load_half
 from keras_transfer.datasets.pools import ImagePool
 from keras_transfer.errors import NetworkFailed
@@ -26,6 +29,7 @@ from keras_transfer.transfer.first_layers import (
     leave_random,
 )
 from keras_transfer.transfer.proof import Proof
+from keras_transfer.transfer.recalibration import recalibrate
 
 FEW_IMAGES = 32  # of the probe batch of a registered model
 
@@ -132,6 +136,13 @@ def build_target(
         model, copying = _start_own(
             spec, half.num_classes, seed, replicas, base_model
         )
+        if spec.moments is not None:
+            copying = recalibrate(
+                model,
+                copying,
+                evaluation_batches(half.train, data.mean, spec.data),
+                network.folder / "moments.npz",
+            )
         probe = probe_batch(half.validation, data.mean, spec.data)
     else:
         model, copying = _start_registered(

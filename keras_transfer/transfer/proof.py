@@ -167,7 +167,7 @@ class Proof:
                 included; if nothing of a copied layer that was to be trained
                 has changed; or if the network has other tensors now.
         """
-        weights = self._find_tensors(target)
+        weights = self.find_tensors(target)
         proof = Proof(
             tuple(
                 dataclasses.replace(tensor, after_sha256=sha256(weight))
@@ -187,7 +187,7 @@ class Proof:
         Raises:
             NetworkFailed: Naming the tensors that differ.
         """
-        weights = self._find_tensors(target)
+        weights = self.find_tensors(target)
         differing = [
             tensor.target_path
             for tensor, weight in zip(self.tensors, weights, strict=True)
@@ -199,7 +199,18 @@ class Proof:
                 "differ from the hashes after training."
             )
 
-    def _find_tensors(self, target) -> list[keras.Variable]:
+    def find_tensors(self, target) -> list[keras.Variable]:
+        """Returns the weights that the proof is about.
+
+        Args:
+            target: As of `after`.
+
+        Returns:
+            List of `keras.Variable`, one for each of `tensors`.
+
+        Raises:
+            NetworkFailed: If the network has other tensors now.
+        """
         found = [(n, w) for n, x in _named(target) for w in ordered_weights(x)]
         wanted = [(t.layer, t.shape) for t in self.tensors]
         received = [(name, tuple(weight.shape)) for name, weight in found]
