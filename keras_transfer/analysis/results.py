@@ -7,6 +7,7 @@ pooling, as the paper does, leaves it in.
 import csv
 import dataclasses
 import io
+import math
 
 from keras_transfer.analysis import pairs
 from keras_transfer.analysis.intervals import Estimate, estimate, t_interval
@@ -90,7 +91,7 @@ def row_of(result: Result) -> Row:
 
 
 def select(
-    rows: list[Row], treatment: str, low: int = 0, high: int = 8
+    rows: list[Row], treatment: str, low: int = 0, high: float = math.inf
 ) -> list[Row]:
     """Returns the rows of a treatment with `n` from `low` to `high`.
 
@@ -99,19 +100,18 @@ def select(
     Args:
         rows: List of `Row`.
         treatment: String, such as `"AnB+"` or `"base"`.
-        low, high: Integers, range of `n`, both included. Default to `0` and
-            `8`.
+        low, high: Numbers, range of `n`, both included. Default to all.
     """
     chosen = [row for row in rows if row.spec.treatment == treatment]
     return in_range(chosen, low, high)
 
 
-def in_range(rows: list[Row], low: int, high: int) -> list[Row]:
+def in_range(rows: list[Row], low: int, high: float) -> list[Row]:
     """Returns the rows with `n` from `low` to `high`, or from scratch.
 
     Args:
         rows: List of `Row`.
-        low, high: Integers, range of `n`, both included.
+        low, high: Numbers, range of `n`, both included.
     """
     return [row for row in rows if not row.spec.n or low <= row.spec.n <= high]
 

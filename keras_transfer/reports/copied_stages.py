@@ -90,13 +90,7 @@ def result_lines(found: CopiedStages) -> list[str]:
         "",
         MEANING,
         "",
-        *markdown.table(
-            ["difference", "n", "estimate"],
-            [
-                [name, str(n), value.in_points()]
-                for name, n, value in found.answers()
-            ],
-        ),
+        *markdown.table(*difference_cells(found)),
     ]
 
 
@@ -116,6 +110,21 @@ def accuracy_cells(found: CopiedStages) -> markdown.Cells:
         cells = ["" if m is None else f"{100 * m:.1f}" for m in means]
         body.append([name, *cells])
     return ["treatment", *(f"n = {n}" for n in stages)], body
+
+
+def difference_cells(found: CopiedStages) -> markdown.Cells:
+    """Returns each difference at each n, in points, with its interval.
+
+    Args:
+        found: `CopiedStages`.
+
+    Returns:
+        Tuple of header and body.
+    """
+    body = [
+        [name, str(n), value.in_points()] for name, n, value in found.answers()
+    ]
+    return ["difference", "n", "estimate"], body
 
 
 def _meaning(treatment: str) -> str:
@@ -200,6 +209,7 @@ def _legend(panels) -> tuple[list[str], list]:
 def _plot_panel(axes, found: CopiedStages, cuts) -> None:
     from keras_transfer.reports.style import (
         INK,
+        STAGES_LABEL,
         plot_curve,
         treatment_look,
     )
@@ -231,7 +241,7 @@ def _plot_panel(axes, found: CopiedStages, cuts) -> None:
         axes.tick_params(axis="x", rotation=40)
         for label in axes.get_xticklabels():
             label.set_ha("right")
-    axes.set_xlabel("n, the number of copied stages")
+    axes.set_xlabel(STAGES_LABEL)
     axes.set_ylabel("test accuracy (%)")
 
 

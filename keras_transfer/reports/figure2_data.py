@@ -10,7 +10,11 @@ import dataclasses
 from keras_transfer.analysis import curves, pairs, results
 from keras_transfer.analysis.intervals import Estimate
 from keras_transfer.analysis.results import Row
-from keras_transfer.reports.style import treatment_shift
+from keras_transfer.reports.style import (
+    LAYERS_LABEL,
+    STAGES_LABEL,
+    treatment_shift,
+)
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.treatments import BASE, DRAWN, MEANINGS
 
@@ -71,6 +75,7 @@ class Figure:
         ticks: List of integers, the `n`.
         limits: Tuple of two floats, the lowest and highest value in sight.
         level: Float or `None`, where a dashed line goes across.
+        x_label: String. Defaults to copied layers.
     """
 
     title: str
@@ -79,6 +84,7 @@ class Figure:
     ticks: list[int]
     limits: tuple[float, float]
     level: float | None
+    x_label: str = LAYERS_LABEL
 
     @property
     def labels(self) -> list[tuple[float, float, Curve]]:
@@ -127,6 +133,7 @@ def networks_data(rows: list[Row]) -> Figure:
         [0, *results.layers_of(rows)],
         _widen(_values(found)),
         _base_level(rows),
+        STAGES_LABEL if rows[0].spec.model.content else LAYERS_LABEL,
     )
 
 

@@ -21,6 +21,7 @@ SETTINGS = {
 INK, BLUE, RED = "#222222", "#1f5fa8", "#b03030"
 PUBLISHED_GREY = "#8c8c8c"  # of all that is of 2014
 LAYERS_LABEL = "n, the number of copied layers (of 8)"
+STAGES_LABEL = "n, the number of copied stages"
 _DASHES = ("-", "--", ":", "-.")
 
 

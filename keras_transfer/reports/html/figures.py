@@ -11,7 +11,7 @@ from html import escape
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import figure2_data
 from keras_transfer.reports.figure2_data import Curve, Figure
-from keras_transfer.reports.style import LAYERS_LABEL, treatment_look
+from keras_transfer.reports.style import treatment_look
 from keras_transfer.specs.treatments import DRAWN
 
 WIDTH, HEIGHT = 680, 360
@@ -79,6 +79,7 @@ def _shape(treatment: str, x: float, y: float) -> str:
         "s": [(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)],
         "D": [(0, -1.1), (1.1, 0), (0, 1.1), (-1.1, 0)],
         "^": [(0, -1.1), (1, 0.8), (-1, 0.8)],
+        "v": [(0, 1.1), (1, -0.8), (-1, -0.8)],
     }[marker]
     path = "L".join(f"{x + s * a:.1f} {y + s * b:.1f}" for a, b in corners)
     return f'<path{style} d="M{path}z"/>'
@@ -169,7 +170,7 @@ def _axes(figure: Figure, frame: _Frame) -> list[str]:
     parts.append(
         f'<path class="axis" d="M{LEFT} {TOP}V{bottom}H{right}"/>'
         f'<text class="mid" x="{(LEFT + right) / 2:.0f}" y="{HEIGHT - 10}">'
-        f"{LAYERS_LABEL}</text>"
+        f"{escape(figure.x_label)}</text>"
         f'<text class="mid" transform="translate(15 '
         f'{(TOP + bottom) / 2:.0f}) rotate(-90)">{escape(figure.y_label)}'
         "</text>"

@@ -3,10 +3,16 @@
 from html import escape
 
 import keras_transfer
-from keras_transfer.analysis import claims, layer_movement, results
+from keras_transfer.analysis import (
+    claims,
+    copied_stages,
+    layer_movement,
+    results,
+)
 from keras_transfer.analysis.comparisons import Evidence, evidence_of
 from keras_transfer.analysis.inventory import Group, Survey
 from keras_transfer.analysis.results import Row
+from keras_transfer.reports import copied_stages as stage_tables
 from keras_transfer.reports import tables
 from keras_transfer.reports.command_lines import CommandLines
 from keras_transfer.reports.html import figures
@@ -153,11 +159,15 @@ def recipe_section(
     """
     rows, recipe = group.compared, group.recipe
     flags, unset = lines.recipe_flags(recipe)
+    told = " ".join(flags) or "default preset"
+    if recipe.model.content is not None:
+        # Its recipe is no preset; each network keeps the command it had.
+        told, unset = f"{recipe.model.name}, {recipe.data.crop} px", []
     parts = [
         f'<section id="recipe-{index}"><h2>Recipe {index}: '
         f"{escape(recipe.data.name)}</h2>"
         f"<p>{count(len(group.rows), 'network')}, "
-        f"<code>{escape(' '.join(flags)) or 'default preset'}</code>"
+        f"<code>{escape(told)}</code>"
         f"{extras(survey, group)}.</p>"
     ]
     if unset:
@@ -171,6 +181,8 @@ def recipe_section(
             "<p>Several draws of the images share a split, seed and target, "
             "so nothing is paired here: the study's own summary is.</p>"
         )
+    elif recipe.model.content is not None:
+        parts += _stage_parts(rows)
     elif results.layers_of(rows):
         parts += _transfer_parts(rows)
     elif results.select(rows, "baseAll"):
@@ -178,6 +190,17 @@ def recipe_section(
     parts.append(_settings(recipe))
     parts.append("</section>")
     return "".join(parts)
+
+
+def _stage_parts(rows: list[Row]) -> list[str]:
+    found = copied_stages.stages_of(rows)
+    return [
+        "<h3>Mean test accuracy, %</h3>",
+        plain_table(stage_tables.accuracy_cells(found)),
+        f"<h3>Differences, in points of accuracy</h3>"
+        f"<p>{stage_tables.MEANING}</p>",
+        plain_table(stage_tables.difference_cells(found)),
+    ]
 
 
 def _transfer_parts(rows: list[Row]) -> list[str]:
