@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from experiments.findings import doses, numbers, regrets
+from experiments.findings import copied, doses, numbers, regrets
 from experiments.findings.committed import PUBLISHED, committed_rows
 from keras_transfer.analysis.comparisons import Comparison
 from keras_transfer.analysis.published_2014 import published_nets
@@ -122,6 +122,7 @@ def findings() -> list[tuple[str, str, str]]:
         ),
         *doses.findings(),
         *regrets.findings(),
+        *copied.findings(),
     ]
 
 
@@ -281,6 +282,7 @@ def folders() -> list[tuple[str, str, str]]:
         ),
         *doses.folders(),
         *regrets.folders(),
+        *copied.folders(),
     ]
 
 

@@ -194,7 +194,9 @@ def plot_stages(
         figure.legend(
             marks, names, loc="outside lower center", ncols=columns, fontsize=9
         )
-        figure.suptitle(f"{title}\nbars: 95 % interval over seeds")
+        several = any(len(found.seeds) > 1 for found in panels.values())
+        bars = "bars: 95 % interval over seeds" if several else "one seed"
+        figure.suptitle(f"{title}\n{bars}")
         return save(figure, path)
 
 
