@@ -45,7 +45,8 @@ def findings() -> list[tuple[str, str, str]]:
             "anew, beats all of it frozen (SnT, n = 7 - n = 11; "
             f"{len(SETS)} folders)",
             f"{gains(('SnT', 7), ('SnT', 11))}, in each; one seed, 80 steps, "
-            "so no intervals",
+            "so no intervals; in part the classifier's rate, too high at n = "
+            "11",
             FOLDER,
         )
     ]
@@ -64,6 +65,7 @@ def folders() -> list[tuple[str, str, str]]:
             f"{gains(('SnT+', 7), ('SnT+', 11))}; at n = 7 fine-tuned - "
             f"frozen {gains(('SnT+', 7), ('SnT', 7))}, layers above kept - "
             f"drawn anew {gains(('SnT-keep', 7), ('SnT', 7))}. 80 steps from "
-            "scratch teach next to nothing, so that is no fair floor",
+            "scratch teach next to nothing, so that is no fair floor. [What "
+            "the rows do not show](#what-efficientnet_lite0-does-not-show)",
         )
     ]
