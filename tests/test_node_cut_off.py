@@ -140,7 +140,9 @@ def test_a_node_cut_off_changes_no_bit_and_nobody_waits_in_the_dark(
         text=True,
     )
     said = []
-    reader = threading.Thread(target=lambda: said.extend(study.stdout))
+    reader = threading.Thread(
+        target=lambda: said.extend(study.stdout), daemon=True
+    )
     reader.start()
     # Both bases are in the middle, one on each host.
     pattern = "*/*/*/base?/*/checkpoint.npz"
@@ -152,7 +154,7 @@ def test_a_node_cut_off_changes_no_bit_and_nobody_waits_in_the_dark(
     wait_for(lambda: study.poll() is not None or WAITING in said, lambda: None)
     assert not study.poll(), "".join(said)
     study.kill()
-    reader.join()
+    reader.join(30)  # what Ray has started may keep the pipe open
     text = "".join(said)
     # Lines of ours alone: no dump of a node's state, no name of Ray's parts.
     for word in ("raylet", "state-dump", "rpc", "Traceback"):
