@@ -55,8 +55,6 @@ def open_model(options: Options) -> Asked:
     Raises:
         UserError: If it cannot be loaded, cut, or fed with images.
     """
-    # The layers of our own networks, which a file may name.
-    import keras_transfer.models.layers  # noqa: F401
     from keras_transfer.models.image_size import with_image_size
     from keras_transfer.models.sources import load_source
 
@@ -155,16 +153,14 @@ def moment_gap(model, images: np.ndarray) -> float | None:
         distance between the mean it sees and the one it keeps, in deviations
         it keeps; `None` without one.
     """
-    import keras
-
-    from keras_transfer.models.layer_costs import unwrap
+    from keras_transfer.models.layer_costs import keeps_moments, unwrap
     from keras_transfer.models.model_graph import read_graph
     from keras_transfer.models.parts import build_part
 
     graph = read_graph(model)
     for place, call in enumerate(graph.leaves()):
-        norm = unwrap(call.operation)
-        if isinstance(norm, keras.layers.BatchNormalization):
+        if keeps_moments(call.operation):
+            norm = unwrap(call.operation)
             part = build_part(graph, graph.inputs, call.inputs, 0, place)
             seen = np.asarray(part(images, training=False))
             means = seen.reshape(-1, seen.shape[-1]).mean(0)

@@ -9,7 +9,7 @@ from keras_transfer.models.archives import ANY_MODEL, check_archive
 from keras_transfer.models.fresh_weights import draw_anew
 from keras_transfer.models.heads import new_head
 from keras_transfer.models.image_size import with_image_size
-from keras_transfer.models.layer_costs import unwrap
+from keras_transfer.models.layer_costs import keeps_moments, unwrap
 from keras_transfer.models.model_graph import leaf_layers
 from keras_transfer.models.random_state import leave_out_dropout, seed_draws
 from keras_transfer.models.stages import stages
@@ -54,9 +54,6 @@ def build_pair(
         UserError: If the file holds more than a model, or the model does not
             take images of this size.
     """
-    # The layers of our own networks, which a file may name.
-    import keras_transfer.models.layers  # noqa: F401
-
     check_archive(path, ANY_MODEL)
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
     source = with_image_size(model, (spec.data.crop, spec.data.crop))
@@ -77,6 +74,5 @@ def _set_momentum(model: keras.Model, momentum: float | None) -> None:
     if momentum is None:
         return
     for _, layer in leaf_layers(model):
-        inner = unwrap(layer)
-        if isinstance(inner, keras.layers.BatchNormalization):
-            inner.momentum = momentum
+        if keeps_moments(layer):
+            unwrap(layer).momentum = momentum

@@ -39,6 +39,18 @@ def unwrap(layer):
     return layer
 
 
+def keeps_moments(layer) -> bool:
+    """Says whether a layer is batch normalisation, wrapped or not.
+
+    Args:
+        layer: Keras layer.
+
+    Returns:
+        Boolean.
+    """
+    return isinstance(unwrap(layer), keras.layers.BatchNormalization)
+
+
 def starts_stage(layer) -> bool:
     """Whether a layer starts a stage, or counts as one of the paper's layers.
 

@@ -45,9 +45,6 @@ def register_model(
     Raises:
         UserError: If it cannot be loaded, cut, or fed with images.
     """
-    # The layers of our own networks, which a file may name.
-    import keras_transfer.models.layers  # noqa: F401
-
     # A random start is the same whoever draws it.
     keras.utils.set_random_seed(0)
     source = load_source(text, image_size)

@@ -9,7 +9,7 @@ import numpy as np
 from keras_transfer.datasets.batches import steps_per_pass
 from keras_transfer.models.fresh_weights import draw_anew
 from keras_transfer.models.heads import new_head
-from keras_transfer.models.layer_costs import unwrap
+from keras_transfer.models.layer_costs import keeps_moments
 from keras_transfer.models.model_graph import leaf_layers
 from keras_transfer.models.parts import prefix
 from keras_transfer.models.stages import Stages
@@ -98,7 +98,7 @@ def keep_moments(target: keras.Model) -> None:
         target: Keras model, not compiled yet.
     """
     for _, layer in leaf_layers(target):
-        if isinstance(unwrap(layer), keras.layers.BatchNormalization):
+        if keeps_moments(layer):
             layer.trainable = False
 
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras_transfer.datasets.batches import row_source
 from keras_transfer.models.fresh_weights import draw_anew
 from keras_transfer.models.heads import head_form
-from keras_transfer.models.layer_costs import unwrap
+from keras_transfer.models.layer_costs import keeps_moments, unwrap
 from keras_transfer.models.model_graph import leaf_layers, read_graph
 from keras_transfer.models.parts import suffix
 from keras_transfer.models.stages import Stages
@@ -115,8 +115,7 @@ class Candidate:
             self.part = suffix(self.target, frozen)
         for _, layer in leaf_layers(self.part):
             norm = unwrap(layer)
-            kind = keras.layers.BatchNormalization
-            if isinstance(norm, kind) and norm.trainable:
+            if keeps_moments(layer) and norm.trainable:
                 norm.momentum = min(norm.momentum, MOST_MOMENTUM)
         # Copies: what TensorFlow hands out changes with its variable.
         self.start = [np.array(value) for value in self.part.get_weights()]

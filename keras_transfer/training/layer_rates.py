@@ -32,6 +32,8 @@ def step_rates(
         - [Howard and Ruder, 2018](https://arxiv.org/abs/1801.06146), section
           3.2, discriminative fine-tuning.
     """
+    if solver.copied_rate is None and solver.rate_decay is None:
+        return ()
     usual = solver.copied_rate or 1.0
     decay = solver.rate_decay or 1.0
     last = max((int(t.stage or 0) for t in proof.tensors), default=0)

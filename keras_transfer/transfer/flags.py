@@ -2,8 +2,12 @@
 
 import keras
 
-from keras_transfer.models.layer_costs import starts_stage, unwrap
-from keras_transfer.transfer.layer_identity import keeps_moments, parts_of
+from keras_transfer.models.layer_costs import (
+    keeps_moments,
+    starts_stage,
+    unwrap,
+)
+from keras_transfer.transfer.layer_identity import parts_of
 
 KEPT = "batch normalisation stays frozen, as it was"
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import keras
 
-from keras_transfer.models.layer_costs import unwrap
+from keras_transfer.models.layer_costs import keeps_moments, unwrap
 from keras_transfer.models.model_graph import leaf_layers
 from keras_transfer.models.text_tables import text_table
 
@@ -132,7 +132,7 @@ def _size(weight) -> int:
 
 def _in_training(layer) -> str:
     inner = unwrap(layer)
-    if isinstance(inner, keras.layers.BatchNormalization):
+    if keeps_moments(layer):
         frozen = not (layer.trainable and inner.trainable)
         return (
             "inference mode, statistics stay"

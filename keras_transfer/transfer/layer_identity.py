@@ -3,8 +3,6 @@
 import keras
 import numpy as np
 
-from keras_transfer.models.layer_costs import unwrap
-
 # Settings of names, of the start and of training; none changes what a layer
 # computes in inference mode from given weights.
 _FREE = {
@@ -29,18 +27,6 @@ _FREE_OF_CLASS = {
 }
 _MODELS = {"Sequential", "Functional", "Model"}
 _MISSING = object()
-
-
-def keeps_moments(layer: keras.layers.Layer) -> bool:
-    """Says whether a layer is batch normalisation, wrapped or not.
-
-    Args:
-        layer: Keras layer.
-
-    Returns:
-        Boolean.
-    """
-    return isinstance(unwrap(layer), keras.layers.BatchNormalization)
 
 
 def children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
