@@ -288,7 +288,7 @@ def rows_of(log_dir):
     rows = {}
     for path in log_dir.rglob("trials/*.json"):
         row = json.loads(path.read_text())
-        seconds = row.pop("seconds")
+        seconds = row.pop("seconds"), row.pop("build")
         rows[path.name] = row, seconds, path.stat().st_mtime_ns
     return rows
 
