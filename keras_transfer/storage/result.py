@@ -10,6 +10,7 @@ import json
 from numbers import Real
 
 from keras_transfer.specs.network import NetworkSpec, from_dict
+from keras_transfer.specs.origins import LAYER_NAMES
 
 # Looks at the validation images from which on `val_best10` is a peak.
 LEAST_LOOKS = 100
@@ -116,6 +117,9 @@ class Result:
         for name, is_right in _CHECKS.items():
             if not is_right(getattr(self, name)):
                 return name
+        own = not _is_registered(self.settings)
+        if own and len(self.layers) not in (0, len(LAYER_NAMES)):
+            return "layers"
         return None
 
 
@@ -194,6 +198,12 @@ def _is_layer(row) -> bool:
         for name, value in row.items()
         if name != "layer"
     )
+
+
+def _is_registered(settings) -> bool:
+    """Whether settings are of a registered model, which has any layers."""
+    model = settings.get("model") if isinstance(settings, dict) else None
+    return isinstance(model, dict) and model.get("content") is not None
 
 
 _NUMBER, _TEXT = _of(Real), _of(str)
