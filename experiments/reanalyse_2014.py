@@ -21,6 +21,7 @@ from rich.console import Console
 from experiments.common.terminal import plain_main
 from keras_transfer.analysis import pairs, published_2014, results, verdicts
 from keras_transfer.analysis.results import RANGES, Row
+from keras_transfer.analysis.rounding import rounded
 from keras_transfer.errors import UserError
 from keras_transfer.reports import summary
 from keras_transfer.specs.paths import user_path
@@ -95,7 +96,7 @@ def boost_table(rows: list[Row]) -> list[str]:
             _mean(own[name], low, high) for name in ("AnB+", "BnB+")
         )
         values = (over_base, over_selffer, transfer, selffer)
-        cells = " | ".join(f"{100 * value:+.2f}" for value in values)
+        cells = " | ".join(rounded(100 * value, 2) for value in values)
         lines.append(f"| {low}-{high} | {cells} |")
     return lines
 

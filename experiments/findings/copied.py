@@ -4,6 +4,7 @@ import csv
 from functools import cache
 
 from experiments.findings.committed import PUBLISHED
+from keras_transfer.analysis.rounding import rounded
 
 FOLDER = "efficientnet_lite0"
 SETS = ("sign_digits", "clothing", "cyrillic", "omniglot")
@@ -29,7 +30,7 @@ def gains(first: tuple[str, int], second: tuple[str, int]) -> str:
     found = [
         _accuracies(name)[first] - _accuracies(name)[second] for name in SETS
     ]
-    return f"{min(found):+.1f} to {max(found):+.1f}"
+    return f"{rounded(min(found))} to {rounded(max(found))}"
 
 
 def networks() -> int:

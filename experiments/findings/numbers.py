@@ -22,6 +22,7 @@ from keras_transfer.analysis.comparisons import (
 )
 from keras_transfer.analysis.contrasts import ModelEstimate
 from keras_transfer.analysis.intervals import estimate
+from keras_transfer.analysis.rounding import rounded
 from keras_transfer.reports import distance_data
 
 NARROW = {"width": 16, "precision": "bfloat16"}
@@ -176,7 +177,7 @@ def normalization(name: str) -> str:
         name: String, `"batch"`, `"lrn"` or `"none"`.
     """
     rows = committed_rows("cifar100-normalization", f"{name}.csv")
-    return f"{100 * np.mean([row.accuracy for row in rows]):.1f}"
+    return rounded(100 * np.mean([row.accuracy for row in rows]), signed=False)
 
 
 def base_accuracy(data: Evidence) -> str:
@@ -186,7 +187,7 @@ def base_accuracy(data: Evidence) -> str:
         data: `Evidence`.
     """
     values = [o.value for o in data.accuracies if o.treatment == "base"]
-    return f"{100 * np.mean(values):.1f}"
+    return rounded(100 * np.mean(values), signed=False)
 
 
 def over_splits_2014(first: str, second: str, low: int, high: int) -> str:
@@ -212,7 +213,8 @@ def boost_2014() -> str:
     means = sorted(100 * e.mean for e in found)
     most = 100 * max(e.high for e in found)
     return (
-        f"{means[0]:+.2f} to {means[-1]:+.2f} by yardstick, at most {most:.2f}"
+        f"{rounded(means[0], 2)} to {rounded(means[-1], 2)} by yardstick, "
+        f"at most {rounded(most, 2, signed=False)}"
     )
 
 
@@ -220,7 +222,7 @@ def pooled_boost_2014() -> str:
     """Says the boost as the paper computed it, in points."""
     rows = of_2014.published_rows()
     value = results.pooled_difference(rows, TUNED, "BnB+", 3, 7)
-    return f"{100 * value:+.1f}"
+    return rounded(100 * value)
 
 
 def recipe(name: str) -> tuple[str, str]:
@@ -233,7 +235,7 @@ def recipe(name: str) -> tuple[str, str]:
     with path.open(newline="") as table:
         rows = [r for r in csv.DictReader(table) if r["name"].startswith(name)]
     mean = np.mean([float(row["test_accuracy"]) for row in rows])
-    return f"{100 * mean:.1f}", rows[0]["steps"]
+    return rounded(100 * mean, signed=False), rows[0]["steps"]
 
 
 def coverage() -> tuple[str, str, str]:
@@ -244,7 +246,7 @@ def coverage() -> tuple[str, str, str]:
     cells = [line.split(",") for line in lines[1:]]
     values = [float(c[place]) for c in cells if c[0] == "every treatment"]
     low, mean, high = min(values), np.mean(values), max(values)
-    return f"{low:.1f}", f"{mean:.1f}", f"{high:.1f}"
+    return tuple(rounded(v, signed=False) for v in (low, mean, high))
 
 
 def kills() -> tuple[int, int]:

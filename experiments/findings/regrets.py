@@ -11,6 +11,7 @@ from experiments.recommend.regret_tables import (
     regret_table,
     score_table,
 )
+from keras_transfer.analysis.rounding import rounded
 
 _FOLDER = PUBLISHED / "regret"
 PAGE = _FOLDER / "regret.md"
@@ -37,7 +38,10 @@ def lost(pick: str) -> tuple[str, str]:
         Tuple `(mean, worst)` of strings.
     """
     gaps = [losses(found)[pick] for found in settings()]
-    return f"{statistics.fmean(gaps):.1f}", f"{max(gaps):.1f}"
+    return tuple(
+        rounded(gap, signed=False)
+        for gap in (statistics.fmean(gaps), max(gaps))
+    )
 
 
 def cost() -> str:
@@ -57,7 +61,8 @@ def tau(way: str, score: str = "linear_probe") -> str:
         score: String, key of a score.
     """
     values = [correlations(found, way) for found in settings()]
-    return f"{statistics.fmean(v[score] for v in values if score in v):+.2f}"
+    found = [v[score] for v in values if score in v]
+    return rounded(statistics.fmean(found), 2)
 
 
 def findings() -> list[tuple[str, str, str]]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_transfer.analysis.rounding import rounded
+
 LEVEL = 0.95
 FEWEST_SPLITS = 3  # below, nothing is said about other splits
 THESE = "these halves only"
@@ -104,18 +106,13 @@ class ModelEstimate:
             factor: Float, such as 100 for percent. Defaults to `1`.
             digits: Integer, digits after the point. Defaults to `2`.
         """
-        text = f"{_rounded(factor * self.mean, digits)}"
+        text = rounded(factor * self.mean, digits)
         if self.low is None:
             return f"{text} (too few networks for an interval)"
         low, high = (
-            _rounded(factor * end, digits) for end in (self.low, self.high)
+            rounded(factor * end, digits) for end in (self.low, self.high)
         )
         return f"{text} [{low}, {high}]"
-
-
-def _rounded(value: float, digits: int) -> str:
-    # Adding 0 turns a rounded -0.0 into +0.0.
-    return f"{round(value, digits) + 0:+.{digits}f}"
 
 
 def t_quantile(share: float, df: float) -> float:

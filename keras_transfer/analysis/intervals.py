@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from keras_transfer.analysis.rounding import rounded
+
 LEVEL = 0.95
 
 
@@ -38,11 +40,13 @@ class Estimate:
         Args:
             digits: Integer, digits after the point. Defaults to `1`.
         """
-        text = f"{100 * self.mean:+.{digits}f}"
+        text = rounded(100 * self.mean, digits)
         if self.t_low is None:
             return f"{text} ({self.lacks}, no interval)"
-        low, high = 100 * self.t_low, 100 * self.t_high
-        return f"{text} [{low:+.{digits}f}, {high:+.{digits}f}]"
+        low, high = (
+            rounded(100 * end, digits) for end in (self.t_low, self.t_high)
+        )
+        return f"{text} [{low}, {high}]"
 
 
 def t_interval(values: np.ndarray) -> tuple[float, float] | None:

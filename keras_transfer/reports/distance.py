@@ -6,6 +6,7 @@ from keras_transfer.analysis import pairs, results
 from keras_transfer.analysis.chance import did_not_learn
 from keras_transfer.analysis.curves import changes
 from keras_transfer.analysis.results import Row
+from keras_transfer.analysis.rounding import rounded
 from keras_transfer.reports import markdown
 from keras_transfer.reports.cautions import absent_classes
 from keras_transfer.reports.distance_data import (
@@ -73,7 +74,7 @@ def _network_table(rows: list[Row]) -> list[str]:
                 f"{row.spec.label}, seed {row.spec.seed}",
                 row.spec.division,
                 f"{100 * row.accuracy:.1f} %",
-                "" if gain is None else f"{100 * gain:+.1f}",
+                "" if gain is None else rounded(100 * gain),
                 f"{100 * row.result.train_accuracy:.1f} %",
                 f"{row.result.train_loss:.3f}",
             ]

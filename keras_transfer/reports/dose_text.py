@@ -9,6 +9,7 @@ from keras_transfer.analysis.comparisons import Evidence
 from keras_transfer.analysis.contrasts import THESE, ModelEstimate
 from keras_transfer.analysis.dose_response import Answer, Dose
 from keras_transfer.analysis.pairs import n_in_words
+from keras_transfer.analysis.rounding import rounded
 from keras_transfer.reports import markdown
 from keras_transfer.specs.treatments import BASE
 
@@ -110,7 +111,7 @@ def _trained(found: dict[Dose, Evidence]) -> str:
     parts = []
     for regime in dict.fromkeys(name for name, _ in own):
         reached = [
-            f"{100 * np.mean(values):.1f} % at {epochs}"
+            f"{rounded(100 * np.mean(values), signed=False)} % at {epochs}"
             for (name, epochs), networks in own.items()
             if name == regime
             and (values := [o.value for o in networks if o.treatment == BASE])
@@ -191,12 +192,12 @@ def _of_2014() -> list[str]:
         f"had twice the steps of a base, is {cut.in_points(2)} points. Their "
         "boost AnB+ - BnB+, n 1 to 7, once halves are adjusted, is "
         f"{_span(boosts)} by yardstick, its intervals from "
-        f"{100 * min(e.low for e in boosts):+.2f} to "
-        f"{100 * max(e.high for e in boosts):+.2f}; AnB+ - base is "
+        f"{rounded(100 * min(e.low for e in boosts), 2)} to "
+        f"{rounded(100 * max(e.high for e in boosts), 2)}; AnB+ - base is "
         f"{target.in_points(2)} and BnB+ - base {longer.in_points(2)}.",
     ]
 
 
 def _span(estimates: list[ModelEstimate]) -> str:
     means = sorted(100 * e.mean for e in estimates)
-    return f"{means[0]:+.2f} to {means[-1]:+.2f} points"
+    return f"{rounded(means[0], 2)} to {rounded(means[-1], 2)} points"

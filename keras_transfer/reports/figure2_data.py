@@ -10,6 +10,7 @@ import dataclasses
 from keras_transfer.analysis import curves, pairs, results
 from keras_transfer.analysis.intervals import Estimate
 from keras_transfer.analysis.results import Row
+from keras_transfer.analysis.rounding import rounded
 from keras_transfer.reports.style import (
     LAYERS_LABEL,
     STAGES_LABEL,
@@ -272,8 +273,8 @@ def _network_text(row: Row, gains: dict) -> str:
     spec = row.spec
     text = f"{network_name(spec)}: {100 * row.accuracy:.1f} %"
     if not spec.is_base and spec in gains:
-        gain = round(100 * gains[spec], 1) + 0
-        text += f", {gain:+.1f} points from its own base"
+        gain = rounded(100 * gains[spec])
+        text += f", {gain} points from its own base"
     return text
 
 
@@ -283,9 +284,10 @@ def _mean_text(rows, treatment, n, mean, low, high) -> str:
     text = f"{treatment}, mean of {count} network{plural}"
     if treatment != BASE:
         text += f", n = {n}"
-    text += f": {100 * mean:.1f} %"
+    text += f": {rounded(100 * mean, signed=False)} %"
     if low is not None:
-        text += f" [{100 * low:.1f}, {100 * high:.1f}]"
+        ends = (rounded(100 * end, signed=False) for end in (low, high))
+        text += f" [{', '.join(ends)}]"
     return text
 
 

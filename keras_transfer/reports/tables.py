@@ -5,6 +5,7 @@ from keras_transfer.analysis.comparisons import Evidence
 from keras_transfer.analysis.differences import estimate_difference
 from keras_transfer.analysis.pairs import layers_in_words
 from keras_transfer.analysis.results import RANGES, Row
+from keras_transfer.analysis.rounding import rounded
 from keras_transfer.reports.markdown import Cells
 from keras_transfer.specs.treatments import (
     BASE,
@@ -42,10 +43,16 @@ def accuracy_cells(rows: list[Row]) -> Cells:
         cells = []
         for n in layers:
             value = results.mean_accuracy(rows, treatment, n)
-            cells.append("" if value is None else f"{100 * value.mean:.1f}")
+            cells.append(
+                "" if value is None else rounded(100 * value.mean, signed=False)
+            )
         if any(cells):
             body.append([treatment, *cells])
     return ["mean of networks", *(f"n = {n}" for n in layers)], body
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else rounded(100 * share, signed=False)
 
 
 def balanced_cells(rows: list[Row]) -> Cells:
@@ -66,7 +73,9 @@ def balanced_cells(rows: list[Row]) -> Cells:
     for treatment in (BASE, *CHOICES):
         places = [0] * len(layers) if treatment == BASE else layers
         values = [results.mean_balanced(rows, treatment, n) for n in places]
-        cells = ["" if v is None else f"{100 * v:.1f}" for v in values]
+        cells = [
+            "" if v is None else rounded(100 * v, signed=False) for v in values
+        ]
         if any(cells):
             body.append([treatment, *cells])
     return header, body
@@ -121,4 +130,4 @@ def _both_forms(rows, evidence, first, second, low, high) -> list[str]:
     if paired is None or pooled is None:
         return []
     scope = "" if paired.low is None else paired.scope
-    return [paired.in_points(), scope, f"{100 * pooled:+.1f}"]
+    return [paired.in_points(), scope, rounded(100 * pooled)]

@@ -8,6 +8,7 @@ from html import escape
 
 from keras_transfer.analysis.inventory import Group, Survey
 from keras_transfer.analysis.results import Row
+from keras_transfer.analysis.rounding import rounded
 from keras_transfer.datasets.class_kinds import NAMES_FOLDER, read_names
 from keras_transfer.reports.markdown import Cells
 
@@ -138,8 +139,7 @@ def points(difference: float) -> str:
     Args:
         difference: Float, of accuracies in 0..1.
     """
-    # Adding 0 turns a rounded -0.0 into +0.0.
-    return f"{round(100 * difference, 1) + 0:+.1f}"
+    return rounded(100 * difference)
 
 
 def distinct(values: Iterable) -> str:
