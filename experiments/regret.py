@@ -225,7 +225,7 @@ def _recommended(prepared, budget: float, console: Console) -> dict:
         final = race.choose_final(
             runners,
             plan,
-            budget * FINALS_SHARE,
+            budget * FINALS_SHARE + plan.seconds_left,
             options.seeds,
             task.epochs,
             twins=0,  # they tell whether copying helps, and choose nothing

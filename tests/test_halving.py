@@ -3,10 +3,9 @@ import math
 import pytest
 
 from keras_transfer.errors import UserError
+from keras_transfer.recommendation.entrants import Entrant, Result, Step
 from keras_transfer.recommendation.halving import (
-    Entrant,
-    Result,
-    Step,
+    noise,
     plan_race,
     rungs_of,
     worst_cost,
@@ -141,6 +140,35 @@ def test_slower_than_expected_fewer_go_on():
     assert plan.steps == () and plan.ranking[0] == "c8"
 
 
+def test_if_the_first_take_longer_fewer_begin():
+    def left(results, budget):
+        plan = plan_race(NINE[:4], results, budget, 9, least=9)
+        return [step.name for step in plan.steps]
+
+    assert left([], 36) == ["c0", "c1", "c2", "c3"]
+    # 12 s instead of 9: three more need 36 s, and two fit 24 s.
+    assert left([Result("c0", 9, 0.5, 12.0)], 36) == ["c1", "c2"]
+    plan = plan_race(NINE[:4], [Result("c0", 9, 0.5, 12.0)], 36, 9, least=9)
+    assert plan.left_out == ("c3",)
+    # Sooner than expected, no more begin than were planned to.
+    assert left([Result("c0", 9, 0.5, 1.0)], 27) == ["c1", "c2"]
+    # Building took twice as long too, and need not be paid again.
+    shared = [
+        Entrant(name, 1.0, network=network, build=9.0)
+        for name, network in (("a", "n"), ("b", "n"), ("c", "m"))
+    ]
+    slow = [Result("a", 9, 0.5, 18.0, build=18.0)]
+    plan = plan_race(shared, slow, 54, 9, least=9)
+    assert [step.name for step in plan.steps] == ["b"]
+    assert plan.left_out == ("c",)
+    # 6 s instead of 3 in the first rung: a second takes 6 s more, and the
+    # winner 18 s afterwards.
+    late = [Result("c0", 3, 0.5, 6.0)]
+    plan = plan_race(NINE[:3], late, 30, 9)
+    assert plan.rungs == (3, 9)
+    assert [step.name for step in plan.steps] == ["c1"]
+
+
 def test_failures_do_not_go_on_and_equals_do_in_the_order_given():
     def accuracy(name):
         return math.nan if name in ("c0", "c8") else 0.5
@@ -151,6 +179,26 @@ def test_failures_do_not_go_on_and_equals_do_in_the_order_given():
     assert plan.ranking[-2:] == ("c0", "c8")
     all_failed = train(plan_race(NINE, [], 81, 27), lambda name: math.nan)
     assert plan_race(NINE, all_failed, 81, 27).steps == ()
+
+
+def test_nobody_is_dropped_who_is_behind_by_noise_alone():
+    # Two standard errors of 0.9 - 0.6 on 100 images: 2 x sqrt(0.0033).
+    assert noise(0.9, 0.6, 100) == pytest.approx(0.1149, abs=1e-4)
+    # On 18 images that of 0.8 (c8) and 0.5 is 0.30, of 0.8 and 0.4 as well.
+    results = train(plan_race(NINE, [], 1000, 27), number)
+    strict = plan_race(NINE, results, 1000, 27)
+    assert [step.name for step in strict.steps] == ["c6", "c7", "c8"]
+    few = plan_race(NINE, results, 1000, 27, images=18)
+    assert [step.name for step in few.steps] == ["c5", "c6", "c7", "c8"]
+    # With many images the best third goes on as before.
+    many = plan_race(NINE, results, 1000, 27, images=100_000)
+    assert many == strict
+    # What the budget has no room for does not: 27 s are spent; four need
+    # 4 x 9 + 2 x 27 = 90 s, three 3 x 9 + 27 = 54 s.
+    dear = plan_race(NINE, results, 116, 27, images=18)
+    assert [step.name for step in dear.steps] == ["c6", "c7", "c8"]
+    fits = plan_race(NINE, results, 117, 27, images=18)
+    assert [step.name for step in fits.steps] == ["c5", "c6", "c7", "c8"]
 
 
 @pytest.mark.parametrize(

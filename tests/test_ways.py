@@ -1,6 +1,7 @@
 """Ways, the race's order and final, trials, settings: plain numbers."""
 
 import math
+import types
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from experiments.recommend.race import (
     Runner,
     choose_final,
+    least_epochs,
     plan_of,
 )
 from experiments.recommend.settings import Options, epochs_of
@@ -62,20 +64,27 @@ def test_what_to_do_is_said_with_the_layer():
     assert backbone(3) == Choice("truncated", 2)
 
 
-def test_the_race_starts_at_the_best_probe_and_below_it():
-    order = starting_order(choices(5), [0.1, 0.9, 0.5, 0.2])
+def test_the_race_starts_with_fine_tuning_then_the_middle_then_the_scores():
+    order = starting_order(choices(6), [0.1, 0.3, 0.2, 0.9, 0.5])
     assert names(order) == [
+        "finetuned",
+        "kept@3",
+        "redrawn@3",
+        "lp_ft",
+        "kept@4",
+        "redrawn@4",
         "kept@2",
         "redrawn@2",
         "kept@1",
         "redrawn@1",
-        "lp_ft",
-        "kept@3",
-        "redrawn@3",
-        "finetuned",
         "decayed",
         "redrawn@0",
     ]
+    # Of two stages only everything can be trained; of three the middle one.
+    two = starting_order(choices(2), [0.5])
+    assert names(two) == ["finetuned", "lp_ft", "decayed", "redrawn@0"]
+    three = names(starting_order(choices(3), [0.1, 0.2]))
+    assert three[:3] == ["finetuned", "kept@1", "redrawn@1"]
     # What starts as a linear head is to stay near it.
     assert rates_of(Choice("lp_ft"), (0.1, 0.3)) == [0.1, 0.3]
     assert rates_of(Choice("kept", 1), (0.1, 0.3)) == [0.3, 0.1]
@@ -94,6 +103,42 @@ RUNNERS = [
     Runner(Choice("kept", 1), 0.2, seconds=1.0, start=0.0),
     Runner(Choice("kept", 2), 0.1, seconds=1.0, start=0.0),
 ]
+
+
+@pytest.mark.parametrize(
+    "steps, epochs, least",
+    # Trainings of 90, 180 and 200 steps are whole; of 400, half at least.
+    [(6, 15, 15), (12, 15, 15), (20, 10, 10), (10, 40, 20), (100, 10, 2)],
+)
+def test_no_training_of_the_race_is_shorter_than_200_steps(
+    steps, epochs, least
+):
+    task = types.SimpleNamespace(steps=steps, epochs=epochs)
+    assert least_epochs(task) == least
+
+
+def test_a_small_budget_trains_whole_networks_in_the_order_given():
+    plan = plan_of(RUNNERS, [], 30.0, 9, least=9)
+    assert plan.rungs == (9,)
+    # 18 s of fine-tuning and 9 s of the next.
+    names = [step.name for step in plan.steps]
+    assert names == ["finetuned at 0.1", "kept@1 at 0.1"]
+
+
+def test_the_race_knows_how_many_images_its_accuracies_are_of():
+    trials = raced([0.5, 0.9, 0.8, 0.7], 3)
+    plan = plan_of(RUNNERS, trials, 1000.0, 9, least=3)
+    assert [step.name for step in plan.steps] == [
+        "kept@1 at 0.1",
+        "kept@1 at 0.2",
+    ]
+    # Of 20 images 0.9 - 0.7 is two standard errors: 2 x sqrt(0.3 / 20).
+    plan = plan_of(RUNNERS, trials, 1000.0, 9, least=3, images=20)
+    assert [step.name for step in plan.steps] == [
+        "kept@1 at 0.1",
+        "kept@1 at 0.2",
+        "kept@2 at 0.1",
+    ]
 
 
 def raced(accuracies, epochs):
@@ -123,16 +168,18 @@ def test_the_final_has_the_winner_and_fine_tuning_within_the_budget():
     whole = raced([1.0, 1.0, 1.0, 1.0], 9)
     others = [whole[0], *whole[2:]]
     assert plan_of(RUNNERS, trials + others, 100.0, 9) == plan
-    # 3 twins and 3 seeds of 9 s, 3 of fine-tuning's 18 s, 3 of 9 s: 135 s.
+    # 3 twins and 2 more seeds of 9 s, 3 of fine-tuning's 18 s, 3 of 9 s.
     args = RUNNERS, plan
-    final = choose_final(*args, 135.0, 3, 9)
+    final = choose_final(*args, 126.0, 3, 9)
     chosen = [(r.choice.name, r.rate) for r in final.runners]
     assert chosen == [("kept@1", 0.1), ("finetuned", 0.1), ("kept@2", 0.1)]
     assert (final.seeds, final.left_out) == (3, ())
-    less = choose_final(*args, 134.0, 3, 9)
+    less = choose_final(*args, 125.0, 3, 9)
     assert (less.seeds, less.left_out) == (3, ("kept@2",))
-    # 27 s of twins and 27 s a seed of both: two seeds in 81 s.
-    assert choose_final(*args, 81.0, 3, 9).seeds == 2
+    # 27 s of twins and 27 s a seed of both, one of 9 s done: two in 72 s.
+    assert choose_final(*args, 72.0, 3, 9).seeds == 2
+    # One of fine-tuning with its twins takes 72 s.
+    assert "finetuned" in choose_final(*args, 71.0, 3, 9).left_out
     assert choose_final(*args, 1.0, 3, 9).seeds == 1
 
 

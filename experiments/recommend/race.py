@@ -1,19 +1,15 @@
 """The race of what must be trained, and who goes on to the final."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 
 from experiments.recommend.costs import cost_of
 from experiments.recommend.trials import Trial, entrant_name
 from experiments.recommend.workshop import Workshop
-from keras_transfer.recommendation.halving import (
-    Entrant,
-    Plan,
-    Result,
-    plan_race,
-    worst_cost,
-)
+from keras_transfer.recommendation.entrants import Entrant, Plan, Result
+from keras_transfer.recommendation.halving import plan_race, worst_cost
 from keras_transfer.recommendation.ways import (
     FINE_TUNE,
     Choice,
@@ -24,7 +20,9 @@ from keras_transfer.training.candidate_networks import Task
 
 FINALISTS = 3  # trained ones, beside fine-tuning everything
 TWINS = 3  # networks drawn anew at least, for their spread
-_LEAST_STEPS = 30  # of a training that a choice is judged by
+# Of a training that a choice is judged by: with 30 steps instead of 90 or 180
+# the best of nine settings were ranked too low to be trained on.
+_LEAST_STEPS = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +96,7 @@ def plan_of(
     budget: float,
     epochs: int,
     least: int = 1,
+    images: int | None = None,
 ) -> Plan:
     """Says where the race stands; see `plan_race`.
 
@@ -107,19 +106,29 @@ def plan_of(
         budget: Float, seconds.
         epochs: Integer, of a whole training.
         least: Integer, epochs of the first rung at least. Defaults to `1`.
+        images: Integer, validation images; see `plan_race`. Defaults to
+            `None`.
 
     Raises:
         UserError: If the budget does not suffice for one entrant.
     """
     entrants = [runner.entrant for runner in runners]
-    rungs = plan_race(entrants, [], budget, epochs, least=least).rungs
+    planned = functools.partial(
+        plan_race,
+        entrants,
+        budget=budget,
+        epochs=epochs,
+        least=least,
+        images=images,
+    )
+    rungs = planned(results=[]).rungs
     names = {entrant.name for entrant in entrants}
     results = [
         Result(t.entrant, t.epochs, t.accuracy, t.seconds, t.build)
         for t in trials
         if t.entrant in names and t.epochs in rungs
     ]
-    return plan_race(entrants, results, budget, epochs, least=least)
+    return planned(results=results)
 
 
 def most_seconds(plan: Plan, runners: list[Runner]) -> float:
@@ -156,18 +165,26 @@ def run_race(
     def planned():
         done = workshop.trials.of_seed(0)
         task = workshop.task
-        return plan_of(runners, done, budget, task.epochs, least_epochs(task))
+        return plan_of(
+            runners,
+            done,
+            budget,
+            task.epochs,
+            least_epochs(task),
+            len(task.labels["validation"]),
+        )
 
+    networks = [runner.entrant.network for runner in runners]
     plan = planned()
     while plan.steps:
         # Those that share a network follow each other.
-        networks = [by_name[step.name].network for step in plan.steps]
-        for step in sorted(
-            plan.steps, key=lambda s: networks.index(by_name[s.name].network)
-        ):
-            runner = by_name[step.name]
-            trial = workshop.train(runner.choice, runner.rate, 0, step.epochs)
-            report(trial, plan)
+        step = min(
+            plan.steps,
+            key=lambda s: networks.index(by_name[s.name].entrant.network),
+        )
+        runner = by_name[step.name]
+        trial = workshop.train(runner.choice, runner.rate, 0, step.epochs)
+        report(trial, plan)
         plan = planned()
     return plan
 
@@ -198,7 +215,8 @@ def choose_final(
     """Chooses who is trained with several seeds.
 
     The winner and fine-tuning everything first, at as many seeds as fit the
-    budget; then the next of the ranking, while there is room.
+    budget; then the next of the ranking, while there is room. What the race
+    trained wholly is a seed that is done.
 
     Args:
         runners: List of `Runner`.
@@ -221,8 +239,14 @@ def choose_final(
     whole = {r: _whole_seconds(r, plan, epochs) for r in best.values()}
     if not whole:
         return Final((), seeds, ())
+    ended = {r.name for r in plan.results if r.epochs == epochs}
+
+    def cost(runner: Runner, count: int, more: int) -> float:
+        done = runner.entrant.name in ended
+        return (count - done + more) * whole[runner]
+
     # One seed and the twins drawn anew, which tell whether copying helps.
-    able = [r for r in whole if (1 + twins) * whole[r] <= budget]
+    able = [r for r in whole if cost(r, 1, twins) <= budget]
     ranked = able or sorted(whole, key=whole.get)[:1]
     wanted = ranked[:1]
     wanted += [r for r in ranked[1:] if r.choice == FINE_TUNE]
@@ -230,14 +254,15 @@ def choose_final(
     wanted += [r for r in ranked if r not in wanted]
     count = seeds
     while count > 1:
-        cost = count * sum(whole[r] for r in wanted[:must])
-        if cost + twins_of(count, twins) * whole[wanted[0]] <= budget:
+        needed = cost(wanted[0], count, twins_of(count, twins))
+        needed += sum(cost(r, count, 0) for r in wanted[1:must])
+        if needed <= budget:
             break
         count -= 1
     chosen, left = [], budget
     for place, runner in enumerate(wanted[: FINALISTS + 1]):
         more = 0 if place else twins_of(count, twins)
-        needed = (count + more) * whole[runner]
+        needed = cost(runner, count, more)
         if place == 0 or needed <= left:
             chosen.append(runner)
             left -= needed

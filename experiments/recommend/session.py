@@ -143,14 +143,18 @@ def _show_plan(prepared, runners, plan, workshop, display: Display) -> None:
     display.say(text_table([*header, "memory"], lines))
     filed = len(workshop.trials.found)
     share = prepared.options.seconds() * RACE_SHARE
-    most = min(share, race.most_seconds(plan, runners))
+    # Whoever is within noise goes on as well, while the budget lasts.
+    most = share
+    if len(plan.rungs) == 1:
+        most = min(share, race.most_seconds(plan, runners))
     display.say(
         f"race: {len(starters)} entrants, trained for "
-        f"{', then a third for '.join(map(str, plan.rungs))} epochs; "
+        f"{', then a third or more for '.join(map(str, plan.rungs))} epochs; "
         f"at most {readable_time(most)}, "
         f"then up to {race.FINALISTS} finalists and fine-tuning everything "
         f"with {prepared.options.seeds} seeds, at most "
-        f"{readable_time(prepared.options.seconds() * FINALS_SHARE)}. "
+        f"{readable_time(prepared.options.seconds() * FINALS_SHARE)} and what "
+        "the race leaves. "
         f"Batches of {task.batch_size}, {task.epochs} epochs, stored outputs "
         f"{readable_size(task.outputs.stored_bytes)}."
         + (f" {filed:,} trainings are done already." if filed else "")
@@ -164,22 +168,21 @@ def _work(prepared, workshop, runners, budget, display: Display):
     estimate = {r.entrant.name: r.entrant for r in runners}
 
     def raced(trial, plan):
-        rest = [s for s in plan.steps]
-        names = [s.name for s in rest]
-        place = names.index(trial.entrant) + 1 if trial.entrant in names else 0
-        left = sum(estimate[s.name].cost(s.epochs) for s in rest[place:])
+        rest = [s for s in plan.steps if s.name != trial.entrant]
+        left = sum(estimate[s.name].cost(s.epochs) for s in rest)
+        done = 1 + sum(r.epochs == trial.epochs for r in plan.results)
         text = (
             f"race, {trial.epochs} epochs: {trial.entrant} "
             f"{100 * trial.accuracy:.1f} % on validation"
         )
-        display.step(text, place / max(1, len(rest)), left)
+        display.step(text, done / (done + len(rest)), left)
 
     plan = race.run_race(workshop, runners, budget, raced)
     epochs = prepared.task.epochs
     final = race.choose_final(
         runners,
         plan,
-        prepared.options.seconds() * FINALS_SHARE,
+        prepared.options.seconds() * FINALS_SHARE + plan.seconds_left,
         prepared.options.seeds,
         epochs,
     )

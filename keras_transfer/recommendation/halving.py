@@ -7,106 +7,15 @@ counts its budget in epochs, and stops before any halving where there are
 fewer candidates than its first bracket has places.
 """
 
-import dataclasses
 import math
 
 from keras_transfer.errors import UserError
-
-
-@dataclasses.dataclass(frozen=True)
-class Entrant:
-    """A candidate of the race.
-
-    Args:
-        name: String.
-        seconds: Float, expected seconds an epoch.
-        start: Float, expected seconds of every step of it beside its epochs,
-            for telling its accuracy. Defaults to `0.0`.
-        network: String, of those that are built once for all of them.
-            Defaults to `""`.
-        build: Float, expected seconds until that network is built. Defaults
-            to `0.0`.
-    """
-
-    name: str
-    seconds: float
-    start: float = 0.0
-    network: str = ""
-    build: float = 0.0
-
-    def cost(self, epochs: int) -> float:
-        """Returns the seconds of one step, its network being built.
-
-        Args:
-            epochs: Integer, that it trains for.
-        """
-        return self.start + self.seconds * epochs
-
-    def whole_cost(self, epochs: int) -> float:
-        """Returns the seconds of one step, building its network first.
-
-        Args:
-            epochs: Integer, that it trains for.
-        """
-        return self.build + self.cost(epochs)
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What one step of training gave.
-
-    Args:
-        name: String, of the entrant.
-        epochs: Integer, that it was trained for.
-        accuracy: Float, on validation images; `nan` if training failed.
-        seconds: Float, that this step took.
-        build: Float, that building its network took before, 0 if that was
-            there. Defaults to `0.0`.
-    """
-
-    name: str
-    epochs: int
-    accuracy: float
-    seconds: float
-    build: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """What to train next: an entrant, from its start, for some epochs.
-
-    Args:
-        name: String, of the entrant.
-        epochs: Integer, over which its learning rate falls to zero.
-    """
-
-    name: str
-    epochs: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """Where the race stands.
-
-    Args:
-        steps: Tuple of `Step`, what is left of this rung; empty when the
-            race is over.
-        rung: Integer, from 0.
-        rungs: Tuple of integers, epochs of a training of each rung.
-        ranking: Tuple of strings, every entrant with a result: those that
-            got furthest first, then by accuracy.
-        left_out: Tuple of strings, never begun for want of budget.
-        seconds_left: Float, of the budget.
-        results: Tuple of `Result`, those that the race is made of.
-    """
-
-    steps: tuple[Step, ...]
-    rung: int
-    rungs: tuple[int, ...]
-    ranking: tuple[str, ...]
-    left_out: tuple[str, ...]
-    seconds_left: float
-    results: tuple[Result, ...]
+from keras_transfer.recommendation.entrants import (
+    Entrant,
+    Plan,
+    Result,
+    Step,
+)
 
 
 def rungs_of(
@@ -163,14 +72,17 @@ def plan_race(
     epochs: int,
     factor: int = 3,
     least: int = 1,
+    images: int | None = None,
 ) -> Plan:
     """Says what to train next.
 
     As many entrants start, in the order given, as fit the budget with a
-    winner that is the dearest of them. After each rung the best third goes
-    on, or as many of it as fit what is left by the seconds measured; equals
-    in the order given. Each rung trains from the start, with a learning rate
-    that falls to zero: where a long training stands early says too little.
+    winner that is the dearest of them; fewer, if the first take longer than
+    expected. After each rung the best third goes
+    on, and whoever is behind the best by no more than noise, or as many of
+    them as fit what is left by the seconds measured; equals in the order
+    given. Each rung trains from the start, with a learning rate that falls
+    to zero: where a long training stands early says too little.
 
     Args:
         entrants: List of `Entrant`, the most promising first.
@@ -179,6 +91,8 @@ def plan_race(
         epochs: Integer, that the winner trains for.
         factor: Integer, at least 2. Defaults to `3`.
         least: Integer, epochs of the first rung at least. Defaults to `1`.
+        images: Integer, validation images, which accuracies have their noise
+            from; `None` for none. Defaults to `None`.
 
     Returns:
         `Plan`.
@@ -193,8 +107,9 @@ def plan_race(
     _check(entrants, results, budget, epochs, factor)
     least = min(least, epochs)
     field, rungs = _starters(entrants, budget, epochs, factor, least)
-    left_out = tuple(e.name for e in entrants if e not in field)
     at = {(result.name, result.epochs): result for result in results}
+    field = _affordable(field, at, rungs, budget)
+    left_out = tuple(e.name for e in entrants if e not in field)
     spent, done = 0.0, []
     for rung, goal in enumerate(rungs):
         names = [entrant.name for entrant in field]
@@ -218,7 +133,7 @@ def plan_race(
         )
         if open_ones or goal == rungs[-1]:
             return last
-        field = _survivors(field, at, goal, factor)
+        field = _survivors(field, at, goal, factor, images)
         # Later results must not change what was decided before them.
         measured = _measured(field, [r for r in results if r.epochs <= goal])
         rest = rungs[rung + 1 :]
@@ -275,12 +190,39 @@ def _starters(entrants, budget, epochs, factor, least):
         rungs = rungs_of(count, epochs, factor, least)
         field = able[:count]
         # One of the dearest goes through all that is left of the rungs.
-        dearest = max(e.cost(epochs) for e in field)
-        later = [max(e.cost(rung) for e in field) for rung in rungs[1:-1]]
+        later = [max(e.cost(rung) for e in field) for rung in rungs[1:]]
         first = worst_cost(field, rungs[:1], factor)
-        if first + math.fsum(later) + dearest <= budget:
+        if first + math.fsum(later) <= budget:
             return field, rungs
     return able[:1], (epochs,)
+
+
+def _affordable(field, at, rungs, budget):
+    """Drops from the first rung who has not begun and fits no longer."""
+    goal, later = rungs[0], rungs[1:]
+    kept = [e for e in field if (e.name, goal) in at]
+    if not kept:
+        return field
+    builds = {e.network or e.name: e.build for e in kept}
+    expected = math.fsum([*builds.values(), *(e.cost(goal) for e in kept)])
+    spent = math.fsum(
+        at[e.name, goal].seconds + at[e.name, goal].build for e in kept
+    )
+    ratio = spent / expected
+    for entrant in field:
+        if entrant in kept:
+            continue
+        network = entrant.network or entrant.name
+        cost = entrant.cost(goal)
+        cost += 0.0 if network in builds else entrant.build
+        rest = math.fsum(
+            max(e.cost(rung) for e in [*kept, entrant]) for rung in later
+        )
+        if spent + ratio * (cost + rest) <= budget:
+            kept.append(entrant)
+            builds[network] = entrant.build
+            spent += ratio * cost
+    return [entrant for entrant in field if entrant in kept]
 
 
 def _measured(field, results) -> dict[str, Entrant]:
@@ -296,12 +238,35 @@ def _measured(field, results) -> dict[str, Entrant]:
     return found
 
 
-def _survivors(field, at, goal, factor):
+def _survivors(field, at, goal, factor, images):
     """Returns the best of a rung, best first; failures never go on."""
-    alive = [e for e in field if not math.isnan(at[e.name, goal].accuracy)]
+    reached = {e: at[e.name, goal].accuracy for e in field}
+    alive = [e for e in field if not math.isnan(reached[e])]
     # `sorted` is stable: equals stay in the order given.
-    ranked = sorted(alive, key=lambda e: -at[e.name, goal].accuracy)
-    return ranked[: math.ceil(len(field) / factor)]
+    ranked = sorted(alive, key=lambda e: -reached[e])
+    count = math.ceil(len(field) / factor)
+    if images is None:
+        return ranked[:count]
+    best = max(reached[e] for e in alive) if alive else 0.0
+    return [
+        entrant
+        for place, entrant in enumerate(ranked)
+        if place < count
+        or best - reached[entrant] <= noise(best, reached[entrant], images)
+    ]
+
+
+def noise(first: float, second: float, images: int) -> float:
+    """Returns the difference that two accuracies may have by chance.
+
+    Two standard errors, as if the errors of the two were independent.
+
+    Args:
+        first, second: Floats, accuracies.
+        images: Integer, that both were measured on.
+    """
+    variance = first * (1 - first) + second * (1 - second)
+    return 2.0 * math.sqrt(variance / images)
 
 
 def _ranking(done, entrants) -> tuple[str, ...]:

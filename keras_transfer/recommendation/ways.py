@@ -238,12 +238,12 @@ def starting_order(
 ) -> list[Choice]:
     """Puts the choices that are to be trained in order, best guess first.
 
-    What is trained above a stage can mend what the stages above it spoil, not
-    what the frozen ones lose: so the stage of the best linear probe comes
-    first, then the one below it, then the others by their distance from it.
-    At each stage the layers above are kept, then drawn anew, which is the same
-    network. Fine-tuning from a linear head comes after two stages, the other
-    ways of training everything after all of them; nothing copied comes last.
+    Fine-tuning everything comes first, since it lost least of all rules over
+    settings of few images, then the middle stage, whose layers above are kept,
+    then drawn anew, which is the same network. Fine-tuning from a linear head
+    is next. The scores order the other stages: that of the best linear probe
+    first, then by their distance from it, those below before those above.
+    Rates that fall by stage and nothing copied come last.
 
     Args:
         wanted: List of `Choice`.
@@ -254,15 +254,17 @@ def starting_order(
         List of `Choice`, without those that need no training.
     """
     best = 1 + max(range(len(accuracies)), key=accuracies.__getitem__)
+    middle = (len(accuracies) + 1) // 2
 
-    def distance(choice: Choice):
-        return abs(choice.stage - best), choice.stage
+    def place(choice: Choice):
+        if choice == FINE_TUNE:
+            return 0, 0, 0
+        if choice.stage == middle:
+            return 1, 0, 0
+        if choice.row.probe_first:
+            return 2, 0, 0
+        if choice.stage:
+            return 3, abs(choice.stage - best), choice.stage
+        return 5 if choice == NOTHING else 4, 0, 0
 
-    trained = [choice for choice in wanted if choice.row.trained]
-    staged = sorted((c for c in trained if c.stage), key=distance)
-    first = [c for c in staged if c.stage in {c.stage for c in staged[:3]}]
-    probed = [c for c in trained if c.row.probe_first]
-    front = [*first, *probed]
-    rest = [c for c in staged if c not in front]
-    whole = [c for c in trained if not c.row.every_stage and c not in front]
-    return front + rest + whole + [c for c in trained if c == NOTHING]
+    return sorted((c for c in wanted if c.row.trained), key=place)
