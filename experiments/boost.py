@@ -8,8 +8,8 @@ in both directions, beside a base trained as long.
     python -m experiments.boost --dataset cifar100
 
 Cost: 64 networks, 87 minutes of one core with `--preset earlier --width 16
---precision bfloat16`. Expected there: AnB+ - BnB+ between -0.6 and +0.5
-points, AnB+ - base between +3.2 and +4.3.
+--precision bfloat16`. Expected there: AnB+ - BnB+ between -0.8 and +0.7
+points, AnB+ - base between +3.3 and +4.2.
 """
 
 import dataclasses

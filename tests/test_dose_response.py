@@ -126,7 +126,8 @@ def test_effects_are_the_differences_of_their_treatments(tmp_path):
     assert cut.loss.mean == pytest.approx(1.1 - 1.3)
     assert cut.layers == (4, 5) and cut.accuracy.splits == 3
     verdicts = [answer.verdict.name for answer in found.values()]
-    assert verdicts == ["present", "absent", "present", "present"]
+    # 0.0 +- 0.7 over three splits: half a point is not ruled out.
+    assert verdicts == ["present", "undecided", "present", "present"]
 
 
 @pytest.mark.parametrize(
@@ -149,10 +150,10 @@ def test_the_page_says_what_was_found_and_what_was_not(tmp_path):
     assert "60 networks on random halves of the classes, of 3 splits" in text
     assert "recipe: 42.0 % at 12, 44.0 % at 24 epochs" in text
     assert "| boost, equal steps in all | AnB+ - BnB+, n = 5 |" in text
-    assert "these halves only" not in text
+    assert "Rows of fewer than 3 splits" not in text
     assert "in points. 2014-like, 12 epochs: +2.0 [" in text
     few = dose_text.text(made_up(tmp_path / "few.csv", splits=1), "T", "c")
-    assert "With fewer than 3 splits" in few
+    assert "Rows of fewer than 3 splits" in few
 
 
 def test_of_2014_stand_the_values_of_its_reanalysis():

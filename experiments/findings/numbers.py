@@ -6,16 +6,22 @@ from functools import cache
 
 import numpy as np
 
+from experiments.coverage import judged_range
 from experiments.findings.committed import (
     PUBLISHED,
     committed_rows,
     evidence,
 )
-from keras_transfer.analysis import contrasts, mixed_model, results
+from keras_transfer.analysis import (
+    claims,
+    contrasts,
+    primary,
+    results,
+    verdicts,
+)
 from keras_transfer.analysis import published_2014 as of_2014
 from keras_transfer.analysis.comparisons import (
     TRAIN_LOSS,
-    TWICE,
     Comparison,
     Evidence,
     slope,
@@ -44,7 +50,7 @@ def boost() -> Evidence:
 def points(
     data: Evidence, first: str, second: str, low=1, high=7, digits=1
 ) -> str:
-    """Says a difference of test accuracy by the mixed model, in points.
+    """Says a difference of test accuracy by the rule of `primary`, in points.
 
     Args:
         data: `Evidence`.
@@ -56,14 +62,32 @@ def points(
     return estimate.in_points(digits)
 
 
-def verdict(data: Evidence, comparison: Comparison) -> str:
-    """Says a difference and the verdict on it alone.
+def verdict(data: Evidence, comparison: Comparison, digits: int = 1) -> str:
+    """Says a difference, the verdict on it alone and what would decide it.
 
     Args:
         data: `Evidence`.
         comparison: `Comparison`.
+        digits: Integer, of points. Defaults to `1`.
     """
-    return data.describe(comparison).rpartition(": ")[2].replace("] ", "]: ")
+    part = data.part(comparison)
+    found = verdicts.judge_one(part)
+    remark = f" ({found.remark})" if found.remark else ""
+    value = comparison.in_unit(part.estimate, digits)
+    return f"{value}: {found.name}{remark}"
+
+
+def gate(data: Evidence) -> str:
+    """Says whether bases are trained out, and how that is known.
+
+    Args:
+        data: `Evidence`.
+    """
+    done, words = claims.trained_out(data)
+    if done is None:
+        return words
+    said = "bases trained out" if done else claims.NOT_TRAINED_OUT
+    return f"{said}: {words}"
 
 
 def layer_slope(data: Evidence, first: str, second: str) -> str:
@@ -78,7 +102,7 @@ def layer_slope(data: Evidence, first: str, second: str) -> str:
 
 
 def loss(data: Evidence, first: str, second: str, low: int, high: int) -> str:
-    """Says a difference of training loss by the mixed model, in nats.
+    """Says a difference of training loss by the rule of `primary`, in nats.
 
     Args:
         data: `Evidence`.
@@ -89,15 +113,10 @@ def loss(data: Evidence, first: str, second: str, low: int, high: int) -> str:
     return data.estimate(comparison).in_words()
 
 
-def doubling() -> str:
-    """Says what twice the epochs add to a base network, in points."""
-    return points(boost(), TWICE, "base")
-
-
 @cache
 def _sizes():
     path = PUBLISHED / "cifar100-target-size" / "results.csv"
-    return mixed_model.fit_model(contrasts.read_observations(path))
+    return contrasts.read_observations(path)
 
 
 def count(folder: str) -> int:
@@ -120,8 +139,8 @@ def by_size(first: str, second: str, n: int, images: int | None) -> str:
     one, two = (
         [(name, 0 if name == "base" else n, images)] for name in (first, second)
     )
-    estimate = _sizes().estimate(contrasts.difference(one, two))
-    return estimate.in_points()
+    weights = contrasts.difference(one, two)
+    return primary.estimate(_sizes(), weights).in_points()
 
 
 @cache
@@ -190,14 +209,14 @@ def base_accuracy(data: Evidence) -> str:
     return rounded(100 * np.mean(values), signed=False)
 
 
-def over_splits_2014(first: str, second: str, low: int, high: int) -> str:
-    """Says an effect of 2014 by Student's t over its splits, in points.
+def effect_2014(first: str, second: str, low: int, high: int) -> str:
+    """Says an effect of 2014 by the rule of `primary`, in points.
 
     Args:
         first, second: Strings, treatments.
         low, high: Integers, range of n, both included.
     """
-    found = of_2014.published_over_splits(Comparison(first, second, low, high))
+    found = of_2014.published_effect(Comparison(first, second, low, high))
     return found.in_points(2)
 
 
@@ -238,15 +257,21 @@ def recipe(name: str) -> tuple[str, str]:
     return rounded(100 * mean, signed=False), rows[0]["steps"]
 
 
-def coverage() -> tuple[str, str, str]:
-    """Returns lowest, mean and highest coverage of the mixed model, %."""
+@cache
+def _simulated() -> list[dict]:
     path = PUBLISHED / "coverage" / "coverage.csv"
-    lines = path.read_text().splitlines()
-    place = lines[0].split(",").index("model")
-    cells = [line.split(",") for line in lines[1:]]
-    values = [float(c[place]) for c in cells if c[0] == "every treatment"]
-    low, mean, high = min(values), np.mean(values), max(values)
-    return tuple(rounded(v, signed=False) for v in (low, mean, high))
+    with path.open(newline="") as table:
+        return list(csv.DictReader(table))
+
+
+def coverage() -> tuple[str, str, str]:
+    """Returns lowest, mean and highest coverage of what is judged by, %."""
+    return judged_range(_simulated())
+
+
+def coverage_lines() -> int:
+    """Counts the kinds of study and effect of the coverage table."""
+    return len(_simulated())
 
 
 def kills() -> tuple[int, int]:

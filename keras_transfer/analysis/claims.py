@@ -18,6 +18,7 @@ from keras_transfer.analysis.comparisons import (
 )
 from keras_transfer.analysis.contrasts import THESE
 from keras_transfer.analysis.results import MARGIN, Claim, Row
+from keras_transfer.specs.treatments import FINETUNED_SELFFER
 
 NOT_TRAINED_OUT = "bases not trained out"
 NOTHING_LOST = "no loss to recover from"
@@ -100,22 +101,35 @@ CLAIMS = (
 )
 
 
+# What tells whether bases are trained out, the best first: one schedule of
+# twice the epochs; else two schedules, both on the target.
+_DOUBLINGS = (
+    (Comparison(TWICE, "base"), "twice the epochs add {} to a base"),
+    (
+        Comparison(FINETUNED_SELFFER, "base"),
+        "BnB+, which has had twice the epochs on the target, is {} from a base",
+    ),
+)
+
+
 def trained_out(evidence: Evidence) -> tuple[bool | None, str]:
     """Says whether twice the epochs would still add to a base network.
+
+    Where no base was trained for twice the epochs, fine-tuned selffers stand
+    in: they have had as many on the same target, in two schedules.
 
     Args:
         evidence: `Evidence`.
 
     Returns:
-        Tuple of a boolean, `None` if no base was trained for twice the
-        epochs, and of the same in words.
+        Tuple of a boolean, `None` if neither was trained, and of the same in
+        words.
     """
-    comparison = Comparison(TWICE, "base")
-    gain = evidence.estimate(comparison)
-    if gain is None:
-        return None, "not known whether the bases are trained out"
-    text = f"twice the epochs add {gain.in_points()} to a base"
-    return gain.mean <= DOUBLING, text
+    for comparison, words in _DOUBLINGS:
+        gain = evidence.estimate(comparison)
+        if gain is not None:
+            return gain.mean <= DOUBLING, words.format(gain.in_points())
+    return None, "not known whether the bases are trained out"
 
 
 def judge_rows(rows: Iterable[Row]) -> list[Claim]:
@@ -123,7 +137,7 @@ def judge_rows(rows: Iterable[Row]) -> list[Claim]:
 
     Args:
         rows: Iterable of `Row`, of one recipe; bases of twice its epochs
-            tell whether the others are trained out.
+            tell whether the others are trained out; see `trained_out`.
 
     Returns:
         List of five `Claim`; see `judge_claims`.

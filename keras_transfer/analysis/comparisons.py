@@ -2,11 +2,10 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from functools import cached_property
 
 import numpy as np
 
-from keras_transfer.analysis import contrasts, mixed_model, verdicts
+from keras_transfer.analysis import contrasts, primary, verdicts
 from keras_transfer.analysis.chance import above_chance
 from keras_transfer.analysis.contrasts import (
     Cell,
@@ -14,7 +13,6 @@ from keras_transfer.analysis.contrasts import (
     Observation,
     Weights,
 )
-from keras_transfer.analysis.mixed_model import MixedModel
 from keras_transfer.analysis.pairs import n_in_words
 from keras_transfer.analysis.results import Row
 from keras_transfer.analysis.verdicts import Part
@@ -84,11 +82,13 @@ class Comparison:
             difference = f"training loss of {difference}"
         return f"{difference}, {n_in_words(layers)}" if layers else difference
 
-    def in_unit(self, estimate: ModelEstimate) -> str:
+    def in_unit(self, estimate: ModelEstimate, digits: int = 1) -> str:
         """Says an estimate in the unit of the outcome.
 
         Args:
             estimate: `ModelEstimate` of this comparison.
+            digits: Integer, digits after the point, of percentage points.
+                Defaults to `1`.
 
         Returns:
             String: percentage points, a layer for a slope; a training loss as
@@ -97,7 +97,7 @@ class Comparison:
         if self.outcome == TRAIN_LOSS:
             return estimate.in_words()
         unit = " points a layer" if self.weigh is slope else ""
-        return estimate.in_points() + unit
+        return estimate.in_points(digits) + unit
 
 
 _WITHOUT_N = (*BASES, TWICE)
@@ -179,16 +179,10 @@ class Evidence:
     chance: float = 0.0
     halves: str = "random"
 
-    @cached_property
-    def _models(self) -> dict[str, MixedModel | None]:
-        outcomes = {ACCURACY: self.accuracies, TRAIN_LOSS: self.losses}
-        found: dict[str, MixedModel | None] = {}
-        for outcome, values in outcomes.items():
-            data = [o for o in values if o.treatment != "baseAll"]
-            found[outcome] = (
-                mixed_model.fit_model(data, self.halves) if data else None
-            )
-        return found
+    def _outcomes(self, comparison: Comparison) -> tuple[Observation, ...]:
+        if comparison.outcome == TRAIN_LOSS:
+            return self.losses
+        return self.accuracies
 
     def layers(self, comparison: Comparison) -> Layers:
         """Returns the n that a comparison can be made at.
@@ -199,29 +193,28 @@ class Evidence:
         Returns:
             Tuple of integers, ascending.
         """
-        model = self._models[comparison.outcome]
-        return comparison.layers(model.cells) if model else ()
+        return comparison.layers({o.cell for o in self._outcomes(comparison)})
 
     def estimate(self, comparison: Comparison) -> ModelEstimate | None:
-        """Estimates a comparison; `None` if it was not measured.
+        """Estimates a comparison by the rule of `primary`.
 
         Args:
             comparison: `Comparison`.
 
         Returns:
-            `ModelEstimate` in the outcome's own unit (accuracy from 0 to 1), or
-            `None`.
+            `ModelEstimate` in the outcome's own unit (accuracy from 0 to 1);
+            `None` if it was not measured.
         """
         if comparison.second == "baseAll":
             return halves_against_all(self.accuracies)
-        model, layers = (
-            self._models[comparison.outcome],
-            self.layers(comparison),
-        )
+        layers = self.layers(comparison)
         of_bases = {comparison.first, comparison.second} <= set(_WITHOUT_N)
-        if model is None or not (layers or of_bases):
+        if not (layers or of_bases):
             return None
-        return model.estimate(comparison.weigh(comparison, layers))
+        weights = comparison.weigh(comparison, layers)
+        data = self._outcomes(comparison)
+        halves = (o for o in data if o.treatment != "baseAll")
+        return primary.estimate(halves, weights, self.halves)
 
     def part(self, comparison: Comparison) -> Part:
         """Returns what a verdict is given on.

@@ -1,6 +1,6 @@
 """Contrasts of treatments: what is estimated, of which networks, how surely.
 
-Below, the fallback of the mixed model and its check: Student's t over splits.
+Below, Student's t over splits; which estimate is taken says `primary`.
 """
 
 import csv
@@ -191,14 +191,46 @@ def trend(first: str, second: str, layers: Iterable[int]) -> Weights:
     return weights
 
 
+def by_split(
+    observations: Iterable[Observation], weights: Weights
+) -> dict[int | str, float]:
+    """Forms a contrast within pairs and averages it over each split.
+
+    A pair is a half and seed that has all cells of the contrast. Seeds, then
+    halves of a split are averaged.
+
+    Args:
+        observations: Iterable of `Observation`.
+        weights: Dict from `Cell` to number.
+
+    Returns:
+        Dict from split to number; splits without a pair are left out.
+    """
+    values = _averaged(_averaged(_pairs(observations, weights)))
+    return {split: value for (split,), value in values.items()}
+
+
+def _pairs(observations, weights: Weights) -> dict[tuple, float]:
+    """Returns the contrast of each split, half and seed with all cells."""
+    found: dict[tuple, dict[Cell, list[float]]] = {}
+    for o in observations:
+        cells = found.setdefault((o.split, o.half, o.seed), {})
+        cells.setdefault(o.cell, []).append(o.value)
+    needed = {cell for cell, weight in weights.items() if weight}
+    return {
+        key: sum(weights[c] * float(np.mean(cells[c])) for c in needed)
+        for key, cells in found.items()
+        if needed and needed <= set(cells)
+    }
+
+
 def estimate_over_splits(
     observations: Iterable[Observation], weights: Weights
 ) -> ModelEstimate | None:
-    """Estimates a contrast by Student's t over splits; a check of the model.
+    """Estimates a contrast by Student's t over splits.
 
-    The contrast is formed within each half and seed that has all of its
-    cells; seeds, then halves of a split are averaged, and what is left, a
-    number a split, is independent from split to split.
+    What `by_split` returns, a number a split, is independent from split to
+    split, whatever seeds and halves of one share.
 
     Args:
         observations: Iterable of `Observation`.
@@ -209,22 +241,15 @@ def estimate_over_splits(
         half has all cells.
     """
     data = list(observations)
-    found: dict[tuple, dict[Cell, list[float]]] = {}
-    for o in data:
-        cells = found.setdefault((o.split, o.half, o.seed), {})
-        cells.setdefault(o.cell, []).append(o.value)
-    needed = {cell for cell, weight in weights.items() if weight}
-    pairs = {
-        key: sum(weights[c] * float(np.mean(cells[c])) for c in needed)
-        for key, cells in found.items()
-        if needed <= set(cells)
-    }
-    if not needed or not pairs:
+    numbers = np.array(list(by_split(data, weights).values()))
+    if not numbers.size:
         return None
-    values = _averaged(_averaged(pairs))
-    numbers = np.array(list(values.values()))
     splits = len(numbers)
-    counts = {"splits": splits, "count": len(pairs), "networks": len(data)}
+    counts = {
+        "splits": splits,
+        "count": len(_pairs(data, weights)),
+        "networks": len(data),
+    }
     mean = float(numbers.mean())
     if splits < FEWEST_SPLITS:
         return ModelEstimate(mean, None, None, None, None, THESE, **counts)

@@ -1,10 +1,7 @@
 """Differences of two treatments, with the interval that the splits allow."""
 
 from keras_transfer.analysis.comparisons import Comparison, Evidence
-from keras_transfer.analysis.contrasts import (
-    ModelEstimate,
-    estimate_over_splits,
-)
+from keras_transfer.analysis.contrasts import ModelEstimate
 
 
 def estimate_difference(
@@ -12,9 +9,7 @@ def estimate_difference(
 ) -> ModelEstimate | None:
     """Estimates a difference of treatments, the mean over a range of `n`.
 
-    From three splits on it is Student's t over splits, which takes halves
-    and seeds of a split as one. With fewer nothing is said about other
-    splits: the interval is then the mixed model's, of these halves only.
+    The rule is that of `primary`.
 
     Args:
         evidence: `Evidence`.
@@ -26,10 +21,4 @@ def estimate_difference(
         `ModelEstimate`, whose `scope` says what it holds for; `None` if it
         was not measured.
     """
-    comparison = Comparison(first, second, low, high)
-    layers = comparison.layers({o.cell for o in evidence.accuracies})
-    weights = comparison.weigh(comparison, layers)
-    found = estimate_over_splits(evidence.accuracies, weights)
-    if found is None or found.low is not None:
-        return found
-    return evidence.estimate(comparison) or found
+    return evidence.estimate(Comparison(first, second, low, high))

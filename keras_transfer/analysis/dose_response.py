@@ -199,15 +199,12 @@ def effects_of_2014() -> dict[str, list[ModelEstimate]]:
         Dict from the name of an `Effect` to a list of `ModelEstimate`, of
         accuracy from 0 to 1.
     """
-    everything = of_2014.published_evidence()
     return {
-        CUT.name: [
-            of_2014.published_over_splits(Comparison(BASE, "BnB", 4, 5))
-        ],
+        CUT.name: [of_2014.published_effect(Comparison(BASE, "BnB", 4, 5))],
         BOOST.name: list(of_2014.boost_by_yardstick().values()),
         **{
             effect.name: [
-                everything.estimate(
+                of_2014.published_effect(
                     dataclasses.replace(effect.comparison, low=1, high=7)
                 )
             ]

@@ -11,7 +11,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from keras_transfer.analysis import reml
-from keras_transfer.analysis.contrasts import LEVEL, Observation, Weights
+from keras_transfer.analysis.contrasts import (
+    LEVEL,
+    OTHERS,
+    Observation,
+    Weights,
+)
 from keras_transfer.analysis.mixed_model import MixedModel, fit_model
 from keras_transfer.specs.treatments import BASE
 
@@ -118,6 +123,10 @@ def plan_model(
 def expect(model: MixedModel, weights: Weights) -> Expected | None:
     """Says how well a planned study will know a contrast.
 
+    All pairs are planned alike, so that the mean over splits, which studies
+    take from three splits on, has the error of the model that knows its
+    variances.
+
     Args:
         model: `MixedModel` of `plan_model`.
         weights: Dict from `Cell` to number.
@@ -131,6 +140,9 @@ def expect(model: MixedModel, weights: Weights) -> Expected | None:
     if estimate is None or estimate.error is None:
         return None
     error, df = estimate.error, estimate.df
+    if model.scope == OTHERS:
+        # The rule of `primary`: Student's t over splits.
+        df = estimate.splits - 1
     upper, one_sided, power, both = stats.t.ppf(
         [(1 + LEVEL) / 2, LEVEL, POWER, (1 + POWER) / 2], df
     )

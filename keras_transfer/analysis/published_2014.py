@@ -15,10 +15,8 @@ from keras_transfer.analysis.comparisons import (
     observe,
     slope,
 )
-from keras_transfer.analysis.contrasts import (
-    ModelEstimate,
-    estimate_over_splits,
-)
+from keras_transfer.analysis.contrasts import ModelEstimate
+from keras_transfer.analysis.mixed_model import MixedModel, fit_model
 from keras_transfer.analysis.results import Row, pooled_difference
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.presets import find_recipe
@@ -180,17 +178,22 @@ def published_evidence(
     return Evidence(tuple(data), chance=2 / CLASSES, halves=halves)
 
 
-def published_over_splits(comparison: Comparison) -> ModelEstimate | None:
-    """Estimates a comparison by Student's t over the splits of 2014.
+def published_effect(comparison: Comparison) -> ModelEstimate | None:
+    """Estimates a comparison of 2014 by the rule of `primary`.
 
-    Each network against the base of its own target; a number a split.
+    Each network against others of its own target; a number a split, where
+    three or more splits have logs of both treatments.
 
     Args:
         comparison: `Comparison`.
     """
+    return published_evidence().estimate(comparison)
+
+
+def published_model() -> MixedModel:
+    """Fits the mixed model of all networks of 2014, to check effects by."""
     evidence = published_evidence()
-    weights = comparison.weigh(comparison, evidence.layers(comparison))
-    return estimate_over_splits(evidence.accuracies, weights)
+    return fit_model(evidence.accuracies, evidence.halves)
 
 
 def boost_by_yardstick() -> dict[str, ModelEstimate]:
@@ -200,7 +203,8 @@ def boost_by_yardstick() -> dict[str, ModelEstimate]:
     them are believed is the yardstick.
 
     Returns:
-        Dict from the yardstick in words to `ModelEstimate`.
+        Dict from the yardstick in words to `ModelEstimate`, of the mixed
+        model: no half was the target of both.
     """
     yardsticks = {
         "all networks of section 4.1": (TREATMENTS, "fixed"),

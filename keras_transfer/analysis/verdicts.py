@@ -9,7 +9,12 @@ import dataclasses
 from collections.abc import Sequence
 
 from keras_transfer.analysis import power
-from keras_transfer.analysis.contrasts import LEVEL, OTHERS, ModelEstimate
+from keras_transfer.analysis.contrasts import (
+    FEWEST_SPLITS,
+    LEVEL,
+    OTHERS,
+    ModelEstimate,
+)
 
 PRESENT, ABSENT = "present", "absent"
 REVERSED, UNDECIDED = "reversed", "undecided"
@@ -202,8 +207,10 @@ def more_splits(part: Part, factor: float = 1.0) -> int:
     """Counts the splits to add until an effect is decided.
 
     The estimate is taken as it stands and its variance as falling with the
-    number of splits. Below three splits the variance between them is not in
-    the estimate; that of committed results is added.
+    number of splits. What is asked for is an interval about other halves than
+    these: three splits at least, and by the rule of `primary` Student's t over
+    them. An interval about the halves at hand has nothing of the variance
+    between splits in it; that of committed results is added.
 
     Args:
         part: `Part`, with an interval.
@@ -213,24 +220,24 @@ def more_splits(part: Part, factor: float = 1.0) -> int:
     Returns:
         Integer; 0 if it is decided, `MOST_SPLITS` at most.
     """
-    estimate = part.estimate
     if min(part.p_values().values()) * factor <= _ALPHA:
         return 0
+    least = max(1, FEWEST_SPLITS - part.estimate.splits)
+    for more in range(least, MOST_SPLITS):
+        grown = _grown(part.estimate, more)
+        values = dataclasses.replace(part, estimate=grown).p_values()
+        if min(values.values()) * factor <= _ALPHA:
+            return more
+    return MOST_SPLITS
+
+
+def _grown(estimate: ModelEstimate, more: int) -> ModelEstimate:
+    """Returns an estimate as it would be with more splits like its own."""
+    splits = estimate.splits + more
     variance = estimate.error**2 * estimate.splits
     if estimate.scope != OTHERS:
         # A difference of two treatments, of which halves are averaged.
         variance += 2 * power.COMPONENTS["split x treatment"] ** 2
         variance += power.COMPONENTS["half x treatment"] ** 2
-    for more in range(1, MOST_SPLITS):
-        splits = estimate.splits + more
-        grown = dataclasses.replace(
-            estimate,
-            error=(variance / splits) ** 0.5,
-            df=max(splits - 1, estimate.df * splits / estimate.splits)
-            if estimate.scope == OTHERS
-            else splits - 1,
-        )
-        values = dataclasses.replace(part, estimate=grown).p_values()
-        if min(values.values()) * factor <= _ALPHA:
-            return more
-    return MOST_SPLITS
+    error = (variance / splits) ** 0.5
+    return dataclasses.replace(estimate, error=error, df=splits - 1)

@@ -9,13 +9,14 @@ from keras_transfer.analysis.comparisons import Evidence
 from keras_transfer.analysis.contrasts import THESE, ModelEstimate
 from keras_transfer.analysis.dose_response import Answer, Dose
 from keras_transfer.analysis.pairs import n_in_words
+from keras_transfer.analysis.primary import RULE
 from keras_transfer.analysis.rounding import rounded
 from keras_transfer.reports import markdown
 from keras_transfer.specs.treatments import BASE
 
 _ABOUT = (
-    "An interval is the mixed model's, at 95 %; the verdict is present above "
-    "0, reversed below, absent if shown to be within half a point of 0, with "
+    f"Intervals are of 95 %: {RULE}. The verdict is present above 0, "
+    "reversed below, absent if shown to be within half a point of 0, with "
     "Holm's correction for all rows of the table but those of doubling, and "
     "else undecided. A negative difference of training loss says that the "
     "first fits its training images better."
@@ -179,7 +180,7 @@ def _line(answer: Answer) -> list[str]:
 def _scope(measured: list[Answer]) -> list[str]:
     if all(a.accuracy.scope != THESE for a in measured):
         return []
-    return ["", f"With fewer than 3 splits an interval is about {THESE}."]
+    return ["", f"Rows of fewer than 3 splits are about {THESE}."]
 
 
 def _of_2014() -> list[str]:

@@ -70,6 +70,7 @@ def _lines(rows: list[Row]) -> list[str]:
         "",
         *markdown.table(*tables.difference_cells(rows, evidence)),
         "",
+        *_image_lines(rows),
         "## Table 1: what fine-tuned transfer adds, in points",
         "",
         *markdown.table(*tables.boost_cells(rows, evidence)),
@@ -81,6 +82,21 @@ def _lines(rows: list[Row]) -> list[str]:
             for claim in claims.judge_claims(evidence)
         ),
         *drift_section(rows),
+    ]
+
+
+def _image_lines(rows: list[Row]) -> list[str]:
+    """Returns the paired test by images, of a single split."""
+    header, body = tables.image_cells(rows)
+    if not body:
+        return []
+    return [
+        "## The same differences, image by image",
+        "",
+        tables.BY_IMAGE,
+        "",
+        *markdown.table(header, body),
+        "",
     ]
 
 

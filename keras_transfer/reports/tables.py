@@ -3,7 +3,9 @@
 from keras_transfer.analysis import results
 from keras_transfer.analysis.comparisons import Evidence
 from keras_transfer.analysis.differences import estimate_difference
+from keras_transfer.analysis.paired_images import compare_images
 from keras_transfer.analysis.pairs import layers_in_words
+from keras_transfer.analysis.primary import RULE
 from keras_transfer.analysis.results import RANGES, Row
 from keras_transfer.analysis.rounding import rounded
 from keras_transfer.reports.markdown import Cells
@@ -18,12 +20,18 @@ from keras_transfer.specs.treatments import (
 
 MEANING = (
     "Differences of one split, seed and target: halves are as hard for both. "
-    "[low, high] is a 95 % interval: over splits from three splits on; with "
-    "fewer of the mixed model, for these halves only."
+    f"[low, high] is a 95 % interval: {RULE}."
 )
 BALANCED = (
     "The test classes are of unequal size: here each class counts alike, "
     "however many images it has."
+)
+BY_IMAGE = (
+    "Of one split: both networks of a pair on the same test images, seeds of "
+    "an image averaged. p is McNemar's, in its form for clusters. It is about "
+    "these networks on other images of these classes, not about other training "
+    "runs or halves, nor corrected for the number of rows; no claim is judged "
+    "by it."
 )
 _HEADER = ("estimate", "interval holds for")
 
@@ -99,6 +107,38 @@ def difference_cells(rows: list[Row], evidence: Evidence) -> Cells:
             if found:
                 body.append([str(question), str(n), *found])
     return ["difference", "n", *_HEADER, "pooled"], body
+
+
+def image_cells(rows: list[Row]) -> Cells:
+    """Returns each difference of a single split by its test images.
+
+    Args:
+        rows: List of `Row`.
+
+    Returns:
+        Tuple of header and body, which is empty for several splits and for
+        results that do not say which images are right.
+    """
+    body = []
+    for question in QUESTIONS:
+        for n in results.layers_of(rows):
+            found = compare_images(rows, question.first, question.second, n)
+            if found is not None:
+                ends = (found.mean, found.low, found.high)
+                mean, low, high = (rounded(100 * end) for end in ends)
+                body.append(
+                    [
+                        str(question),
+                        str(n),
+                        str(found.images),
+                        rounded(100 * found.first_alone, signed=False),
+                        rounded(100 * found.second_alone, signed=False),
+                        f"{mean} [{low}, {high}]",
+                        f"{found.p:.2g}",
+                    ]
+                )
+    header = ["difference", "n", "images", "first alone right, %"]
+    return [*header, "second alone, %", "points", "p"], body
 
 
 def boost_cells(rows: list[Row], evidence: Evidence) -> Cells:

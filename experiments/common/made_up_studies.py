@@ -1,0 +1,255 @@
+"""Studies made up to see how often an interval covers the true effect."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+
+from keras_transfer.analysis import contrasts, mixed_model
+from keras_transfer.analysis.contrasts import FEWEST_SPLITS, Observation
+from keras_transfer.specs.treatments import OWN, TREATMENTS, find_treatment
+
+LAYERS = (3, 5, 7)
+NOISE = 0.47  # points, of a network; see `keras_transfer.analysis.power`
+HALF = 2.0  # points, of the difficulty of a half
+SOURCE = 0.2  # points, that networks copied from one base share
+TAU = 0.5  # points, by which an effect varies between splits
+CHEAP = 10  # t over splits costs next to nothing: so many times the studies
+BESIDE = 5  # the mixed model beside it, a check: one study in so many ...
+BESIDE_SEEDS = 2  # ... with so many seeds at most
+COLUMNS = (
+    "scenario",
+    "splits",
+    "seeds",
+    "tau",
+    "effect",
+    "about",
+    "method",
+    "studies",
+    "judged_by",
+    "width",
+    "model",
+    "model_width",
+    "model_studies",
+    "over_pairs",
+)
+EVERY, ONE, BASES = "every treatment", "AnB+ alone", "source bases"
+SCENARIOS = (EVERY, ONE, BASES)
+OVER_SPLITS, MODEL = "t over splits", "mixed model"
+EFFECTS = {
+    "AnB+ - base": contrasts.difference(
+        [("AnB+", n, None) for n in LAYERS], [("base", 0, None)]
+    ),
+    "AnB+ - BnB+": contrasts.difference(
+        [("AnB+", n, None) for n in LAYERS],
+        [("BnB+", n, None) for n in LAYERS],
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One kind of study.
+
+    Args:
+        splits, seeds: Integers.
+        tau: Float, points: how much an effect varies between splits.
+        scenario: String, what varies: `EVERY` treatment, so that each
+            difference of two does by `tau`; `ONE` alone, which the model's
+            single variance does not foresee; or `BASES`, as `EVERY`, and
+            networks that copy from one base share `SOURCE`.
+    """
+
+    splits: int
+    seeds: int
+    tau: float
+    scenario: str = EVERY
+
+    @property
+    def few(self) -> bool:
+        """Whether there are too few splits to say something of others."""
+        return self.splits < FEWEST_SPLITS
+
+
+def networks(case: Case) -> list[Observation]:
+    """Lists the networks of a study, without values.
+
+    Args:
+        case: `Case`, gives the numbers of splits and seeds.
+
+    Returns:
+        List of `Observation`, each with the value 0.
+    """
+    found = []
+    for split, seed, half in itertools.product(
+        range(case.splits), range(case.seeds), "AB"
+    ):
+        other = "B" if half == "A" else "A"
+        place = split, half, seed
+        found.append(Observation(*place, "base", 0, "", 0.0))
+        for treatment, n in itertools.product(TREATMENTS, LAYERS):
+            own = find_treatment(treatment).source == OWN
+            source = half if own else other
+            found.append(Observation(*place, treatment, n, source, 0.0))
+    return found
+
+
+def _levels(keys: list) -> np.ndarray:
+    known = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    return np.array([known[key] for key in keys])
+
+
+@dataclasses.dataclass(frozen=True)
+class Simulation:
+    """Draws values for the networks of a case; effects are truly zero.
+
+    Args:
+        case: `Case`, says how much is drawn for what.
+        data: Tuple of `Observation`, the networks; their values are not read.
+    """
+
+    case: Case
+    data: tuple[Observation, ...]
+
+    def draw(
+        self, rng: np.random.Generator, studies: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns values, and the part of them that varies by split.
+
+        Args:
+            rng: `numpy.random.Generator`.
+            studies: Integer.
+
+        Returns:
+            Tuple of two float arrays of shape `(studies, networks)`, in
+            points.
+        """
+        case, data = self.case, self.data
+
+        def shared(deviation: float, keys: list) -> np.ndarray:
+            levels = _levels(keys)
+            return rng.normal(0, deviation, (studies, levels.max() + 1))[
+                :, levels
+            ]
+
+        alone = np.array([o.treatment == "AnB+" for o in data])
+        deviation = case.tau if case.scenario == ONE else case.tau / 2**0.5
+        varied = shared(deviation, [(o.split, o.treatment) for o in data])
+        if case.scenario == ONE:
+            varied = varied * alone
+        values = varied + shared(HALF, [(o.split, o.half) for o in data])
+        values += rng.normal(0, NOISE, values.shape)
+        if case.scenario == BASES:
+            copied = np.array([bool(o.source) for o in data])
+            bases = [(o.split, o.seed, o.source) for o in data]
+            values += copied * shared(SOURCE, bases)
+        return values, varied
+
+
+def simulate(case: Case, repetitions: int, seed: int) -> list[dict]:
+    """Counts how often each interval covers the true effect.
+
+    Args:
+        case: `Case`.
+        repetitions: Integer, studies made up below three splits.
+        seed: Integer.
+
+    Returns:
+        List of dicts with the keys `COLUMNS`, one for each of `EFFECTS`.
+    """
+    rng = np.random.default_rng(
+        [
+            seed,
+            case.splits,
+            case.seeds,
+            int(100 * case.tau),
+            SCENARIOS.index(case.scenario),
+        ]
+    )
+    model = mixed_model.fit_model(networks(case))
+    simulation = Simulation(case, model.observations)
+    # Batches, so that memory holds a thousand studies at a time.
+    batches = 1 if case.few else CHEAP
+    beside = repetitions if case.few else -(-repetitions // BESIDE)
+    if not case.few and case.seeds > BESIDE_SEEDS:
+        beside = 0
+    found: dict[str, dict[str, list]] = {
+        name: {"pairs": [], "splits": [], "model": []} for name in EFFECTS
+    }
+    for batch in range(batches):
+        values, varied = simulation.draw(rng, repetitions)
+        fits = [model.refit(v) for v in values[: 0 if batch else beside]]
+        for name, weights in EFFECTS.items():
+            rows = pair_weights(model.observations, weights)
+            pairs = values @ rows.T
+            # Below three splits: the effect in these halves.
+            truth = (varied @ rows.T).mean(1) if case.few else 0.0
+            own = found[name]
+            own["pairs"].append(over(pairs, truth))
+            if not case.few:
+                splits = pairs.reshape(repetitions, case.splits, -1).mean(2)
+                own["splits"].append(over(splits, truth))
+            if fits:
+                ends = [fit.estimate(weights).interval() for fit in fits]
+                truths = truth[:beside] if case.few else truth
+                own["model"].append(_held(*np.array(ends).T, truths))
+    return [_line(case, name, own) for name, own in found.items()]
+
+
+def over(numbers: np.ndarray, truth: np.ndarray | float) -> np.ndarray:
+    """Says of each study whether Student's 95 % interval holds the truth.
+
+    Args:
+        numbers: Float array `(studies, values)`, values taken as independent;
+            at least two.
+        truth: Float, or an array with one for each study.
+
+    Returns:
+        Float array `(studies, 2)`: 1 where it does, else 0, and its width.
+    """
+    count = numbers.shape[1]
+    error = numbers.std(1, ddof=1) / count**0.5
+    reach = contrasts.t_quantile((1 + contrasts.LEVEL) / 2, count - 1) * error
+    mean = numbers.mean(1)
+    return _held(mean - reach, mean + reach, truth)
+
+
+def _held(low: np.ndarray, high: np.ndarray, truth) -> np.ndarray:
+    return np.stack([(low <= truth) & (truth <= high), high - low], 1)
+
+
+def pair_weights(data, weights) -> np.ndarray:
+    """Returns a row for each pair, which turns values into its difference.
+
+    Args:
+        data: Sequence of `Observation`.
+        weights: Dict from `Cell` to number.
+    """
+    pairs = _levels([(o.split, o.seed, o.half) for o in data])
+    value = np.array([weights.get(o.cell, 0.0) for o in data])
+    return (pairs[None] == np.arange(pairs.max() + 1)[:, None]) * value
+
+
+def _line(case: Case, name: str, found: dict[str, list]) -> dict:
+    means = {
+        key: np.concatenate(parts).mean(0) if parts else None
+        for key, parts in found.items()
+    }
+    judged = "model" if case.few else "splits"
+    model = means["model"]
+    return {
+        "scenario": case.scenario,
+        "splits": case.splits,
+        "seeds": case.seeds,
+        "tau": case.tau,
+        "effect": name,
+        "about": contrasts.THESE if case.few else contrasts.OTHERS,
+        "method": MODEL if case.few else OVER_SPLITS,
+        "studies": sum(map(len, found[judged])),
+        "judged_by": f"{100 * means[judged][0]:.1f}",
+        "width": f"{means[judged][1]:.2f}",
+        "model": "" if model is None else f"{100 * model[0]:.1f}",
+        "model_width": "" if model is None else f"{model[1]:.2f}",
+        "model_studies": sum(map(len, found["model"])) or "",
+        "over_pairs": f"{100 * means['pairs'][0]:.1f}",
+    }

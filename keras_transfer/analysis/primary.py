@@ -1,0 +1,77 @@
+"""The one rule by which an effect is estimated, wherever it is judged.
+
+From three splits on: Student's t over splits, directions and seeds averaged
+first. Splits are what is drawn at random, so that nothing need be known of how
+treatments vary between them. Below three splits: the mixed model of all
+networks, about these halves only. A model from three splits on has one
+variance for all treatments, which is too small for a treatment that varies
+more than the others; `experiments.coverage` shows both.
+"""
+
+import functools
+from collections.abc import Iterable
+
+from keras_transfer.analysis import mixed_model
+from keras_transfer.analysis.contrasts import (
+    FEWEST_SPLITS,
+    THESE,
+    ModelEstimate,
+    Observation,
+    Weights,
+    by_split,
+    estimate_over_splits,
+)
+from keras_transfer.analysis.mixed_model import MixedModel
+
+RULE = (
+    f"Student's t over splits from {FEWEST_SPLITS} splits on; with fewer, the "
+    f"mixed model of all networks, about {THESE}"
+)
+
+
+def estimate(
+    observations: Iterable[Observation],
+    weights: Weights,
+    halves: str = "random",
+) -> ModelEstimate | None:
+    """Estimates a contrast by the rule of this module.
+
+    A split counts if a half and seed of it has all cells of the contrast. If
+    fewer than three do, the model has the networks of those splits, and of
+    others with each treatment, as long as they are fewer than three too. If
+    none does, as where two treatments share no half, other networks have to
+    tell how difficult halves are: the model has those of all splits.
+
+    Args:
+        observations: Iterable of `Observation`, of one recipe and outcome.
+        weights: Dict from `Cell` to number.
+        halves: String, as of `mixed_model.fit_model`. Defaults to `"random"`.
+
+    Returns:
+        `ModelEstimate`, or `None` if it was not measured.
+    """
+    data = tuple(observations)
+    values = by_split(data, weights)
+    if len(values) >= FEWEST_SPLITS:
+        return estimate_over_splits(data, weights)
+    kept = _splits_of(data, weights, set(values))
+    few = tuple(o for o in data if o.split in kept)
+    return _model(few, halves).estimate(weights) if few else None
+
+
+def _splits_of(data, weights: Weights, whole: set) -> set:
+    """Returns the splits whose networks the model has."""
+    if not whole:
+        return {o.split for o in data}
+    needed = {cell[0] for cell, weight in weights.items() if weight}
+    found: dict[int | str, set[str]] = {}
+    for o in data:
+        if weights.get(o.cell):
+            found.setdefault(o.split, set()).add(o.treatment)
+    kept = {split for split, names in found.items() if names == needed}
+    return kept if len(kept) < FEWEST_SPLITS else whole
+
+
+@functools.lru_cache(maxsize=64)
+def _model(data: tuple[Observation, ...], halves: str) -> MixedModel:
+    return mixed_model.fit_model(data, halves)

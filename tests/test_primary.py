@@ -1,0 +1,77 @@
+"""The rule by which effects are judged: over splits, or about these halves."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from experiments.common import made_up_studies
+from experiments.common.made_up_studies import EFFECTS, Case, Simulation
+from keras_transfer.analysis import contrasts, primary
+from keras_transfer.analysis.contrasts import OTHERS, THESE
+from keras_transfer.analysis.mixed_model import fit_model
+
+BOOST = EFFECTS["AnB+ - BnB+"]
+
+
+def study(splits, seeds=2, noise=0):
+    """A made-up study of networks, each with a value drawn."""
+    case = Case(splits, seeds, 0.5)
+    data = made_up_studies.networks(case)
+    rng = np.random.default_rng(noise)
+    (values,), _ = Simulation(case, tuple(data)).draw(rng, 1)
+    return [
+        dataclasses.replace(o, value=float(value))
+        for o, value in zip(data, values, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("splits", [3, 4, 8])
+def test_from_three_splits_on_it_is_t_over_splits(splits):
+    data = study(splits)
+    found = primary.estimate(data, BOOST)
+    assert found == contrasts.estimate_over_splits(data, BOOST)
+    assert (found.df, found.scope) == (splits - 1, OTHERS)
+
+
+@pytest.mark.parametrize("splits", [1, 2])
+def test_below_it_is_the_mixed_model_of_these_halves(splits):
+    data = study(splits)
+    found = primary.estimate(data, BOOST)
+    assert found == fit_model(data).estimate(BOOST)
+    assert (found.splits, found.scope) == (splits, THESE)
+
+
+def test_splits_without_the_contrast_do_not_count():
+    # AnB+ in two of four splits: their networks alone are modelled.
+    data = [o for o in study(4) if o.treatment != "AnB+" or o.split in (0, 3)]
+    found = primary.estimate(data, BOOST)
+    two = [o for o in data if o.split in (0, 3)]
+    assert found == fit_model(two).estimate(BOOST)
+    assert (found.splits, found.scope) == (2, THESE)
+
+
+def test_a_split_with_some_n_only_is_in_the_model():
+    data = [o for o in study(4) if o.treatment != "AnB+" or o.split in (0, 3)]
+    data = [o for o in data if o.split != 3 or o.treatment != "AnB+" or o.n < 7]
+    found = primary.estimate(data, BOOST)
+    assert (found.splits, found.scope) == (2, THESE)
+    # Not where there are three such: then the one whole split.
+    data = [o for o in study(4) if o.split == 0 or o.cell != ("AnB+", 7, None)]
+    assert primary.estimate(data, BOOST).splits == 1
+
+
+def test_where_no_half_has_both_other_networks_link_them():
+    data = [
+        o
+        for o in study(4)
+        if o.treatment not in ("AnB+", "BnB+")
+        or (o.half == "A") == (o.treatment == "AnB+")
+    ]
+    assert contrasts.estimate_over_splits(data, BOOST) is None
+    assert primary.estimate(data, BOOST).splits == 4
+
+
+def test_nothing_is_estimated_from_nothing():
+    assert primary.estimate([], BOOST) is None
+    assert primary.estimate(study(3), {}) is None
