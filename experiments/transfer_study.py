@@ -18,6 +18,7 @@ is best; all stages frozen are 5 to 22 points worse.
 
 import dataclasses
 import functools
+import math
 import sys
 from typing import Annotated
 
@@ -32,8 +33,13 @@ from keras_transfer.errors import UserError
 from keras_transfer.reports.copied_stages import study_report
 from keras_transfer.specs.costs import network_costs
 from keras_transfer.specs.identity import spec_hash
+from keras_transfer.specs.image_shapes import (
+    parse_size,
+    scaled_size,
+    shown_size,
+)
 from keras_transfer.specs.network import NetworkSpec
-from keras_transfer.specs.registered import RegisteredModel
+from keras_transfer.specs.registered import AskedModel, RegisteredModel
 from keras_transfer.specs.settings import (
     DataSpec,
     ModelSpec,
@@ -57,11 +63,15 @@ class TransferSettings(RunSettings):
     """What this study can be told."""
 
     model: str | None = None
-    """FILE.keras, applications:NAME[@weights|@random] or hub:PRESET."""
+    """FILE.keras, applications:NAME[@weights|@random], hub:PRESET or
+    cnn8@random."""
     images: str | None = None
     """Folder of images, a folder for each class, in place of a data set."""
-    image_size: int | None = None
-    """Side in pixels that the model sees (its own, or 96, if not given)."""
+    image_size: str | None = None
+    """Side in pixels that the model sees, or HEIGHTxWIDTH (its own, or 96, if
+    not given)."""
+    pixel_range: tuple[float, float] | None = None
+    """What the model takes for black and white, if it does not say so."""
     cuts: tuple[str, ...] = ()
     """Names of layers that end the stages (the blocks' ends if not given)."""
     most_stages: int = 12
@@ -118,13 +128,13 @@ class TransferSettings(RunSettings):
             replicas=choose_replicas(self.strategy, self.gpus_per_network),
         )
         self.check_counts(solver)
-        check_at_least_one(views=self.views, image_size=self.image_size)
+        check_at_least_one(views=self.views)
         self._check_rates()
         model = _registered(self)
         data = DataSpec(
             self.dataset,
             split=0,
-            image_size=round(model.image_size * _MARGIN),
+            image_size=scaled_size(model.image_size, _MARGIN),
             crop=model.image_size,
             mirror=self.mirror,
             views=self.views,
@@ -181,16 +191,22 @@ class TransferSettings(RunSettings):
 def _registered(settings: TransferSettings) -> RegisteredModel:
     if settings.model is None:
         raise UserError(
-            "Expected a `model`: FILE.keras, applications:NAME[@weights] or "
-            "hub:PRESET. Received: none."
+            "Expected a `model`: FILE.keras, applications:NAME[@weights], "
+            "hub:PRESET or cnn8@random. Received: none."
+        )
+    size = settings.image_size and parse_size(settings.image_size)
+    limits = settings.pixel_range
+    if limits is not None and not -math.inf < limits[0] < limits[1] < math.inf:
+        raise UserError(
+            "Expected `pixel_range` as black and white, rising. Received: "
+            f"{limits[0]:g} {limits[1]:g}."
         )
     store = RunStore(settings.log_dir, _NAME)
     if not settings.plan:
         store.check_writable()
+    wanted = settings.cuts or settings.most_stages
     return prepare_model(
-        settings.model,
-        settings.image_size,
-        list(settings.cuts) or settings.most_stages,
+        AskedModel(settings.model, size, wanted, limits),
         RegisteredModels(store.cache_dir),
         keep=not settings.plan,
     )
@@ -230,7 +246,9 @@ def _run(command, settings: TransferSettings, console: Console) -> int:
 def _print_stages(settings: TransferSettings, console: Console) -> None:
     base, model = settings.base(), _registered(settings)
     costs = network_costs(base, 2)[:-1]  # the classifier is always new
-    table = Table(title=f"Stages of {model.name} at {model.image_size} px")
+    table = Table(
+        title=f"Stages of {model.name} at {shown_size(model.image_size)} px"
+    )
     for name in ("n", "last layer", "parameters", "computation"):
         table.add_column(name, justify="left" if "last" in name else "right")
     total = sum(cost.flops for cost in costs) or 1

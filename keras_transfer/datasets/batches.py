@@ -14,8 +14,8 @@ from keras_transfer.specs.settings import DataSpec
 
 # A half larger than this share of the free memory is read from its map.
 MEMORY_SHARE = 0.4
-# Crops of this side in pixels or more are cut from the map one by one; the
-# system's file cache keeps what fits, once for all networks.
+# Crops whose shorter side has so many pixels or more are cut from the map one
+# by one; the system's file cache keeps what fits, once for all networks.
 LARGE_CROP = 64
 _MOST_READERS = 8  # batches of ImageNet that are cut at the same time
 
@@ -107,18 +107,18 @@ def train_batches(
 
     Args:
         part: `Part`.
-        mean: `float32` array `(size, size, 3)`, subtracted before the crop.
+        mean: `float32` array `(height, width, 3)`, subtracted before the crop.
         spec: `DataSpec`.
         course: `Course`.
         readers: Integer or `None`, see `evaluation_batches`.
 
     Returns:
         `tf.data.Dataset` of `(images, labels)`, images `float32` of shape
-        `(batch_size, crop, crop, 3)`.
+        `(batch_size, *crop, 3)`.
     """
     labels = tf.constant(part.labels)
     identities = tf.constant(part.indices, tf.int64)
-    if spec.crop >= LARGE_CROP:
+    if min(spec.crop_shape) >= LARGE_CROP:
         cut = _crop_source(part, mean, spec)
 
         def shown(places, view):
@@ -149,7 +149,7 @@ def evaluation_batches(
 
     Args:
         part: `Part`.
-        mean: `float32` array `(size, size, 3)`.
+        mean: `float32` array `(height, width, 3)`.
         spec: `DataSpec`.
         batch_size: Integer; the last batch may be smaller.
         replicas: Integer, devices that share a batch; see `in_order`.
@@ -161,16 +161,16 @@ def evaluation_batches(
     """
     labels = tf.constant(part.labels)
     # About 64 MiB of float32 a batch, whatever the size of the crop.
-    largest = max(1, 2**26 // (spec.crop * spec.crop * 3 * 4))
-    if spec.crop >= LARGE_CROP:
+    height, width = spec.crop_shape
+    largest = max(1, 2**26 // (height * width * 3 * 4))
+    if min(spec.crop_shape) >= LARGE_CROP:
         cut = _crop_source(part, mean, spec)
-        first = (spec.image_size - spec.crop) // 2
+        first = tf.constant([views.centre_offset(spec)])
 
         def shown(places):
             count = tf.size(places)
-            return cut(
-                places, tf.fill((count, 2), first), tf.fill([count], False)
-            )
+            offsets = tf.tile(first, (count, 1))
+            return cut(places, offsets, tf.fill([count], False))
     else:
         fetch = row_source(part.images, part.indices)
 
@@ -195,13 +195,13 @@ def _crop_source(part: Part, mean: np.ndarray, spec: DataSpec):
     def cut(places, offsets, mirrored):
         inputs = [places, offsets, mirrored]
         crops = tf.numpy_function(read, inputs, tf.float32, stateful=False)
-        return tf.ensure_shape(crops, (None, spec.crop, spec.crop, 3))
+        return tf.ensure_shape(crops, (None, *spec.crop_shape, 3))
 
     return cut
 
 
 def _readers(spec: DataSpec) -> int:
-    if spec.crop < LARGE_CROP:
+    if min(spec.crop_shape) < LARGE_CROP:
         return 2
     threads = tf.config.threading.get_intra_op_parallelism_threads()
     return max(2, min(_MOST_READERS, threads or os.cpu_count() or 1))

@@ -22,27 +22,28 @@ def cut_crops(
     """Returns one crop of each image, the mean at its own place subtracted.
 
     Args:
-        images: `uint8` array or memory map `(all, size, size, 3)`.
+        images: `uint8` array or memory map `(all, height, width, 3)`.
         rows: Integer array `(n,)`, the images wanted.
         offsets: Integer array `(n, 2)`, first row and column of each crop.
         mirrored: Boolean array `(n,)`.
-        mean: `float32` array `(size, size, 3)`.
+        mean: `float32` array `(height, width, 3)`.
         spec: `DataSpec`.
 
     Returns:
-        `float32` array `(n, crop, crop, 3)`.
+        `float32` array `(n, *crop, 3)`.
     """
-    size, crop = spec.image_size, spec.crop
-    flat, flat_mean = images.reshape(-1, size, 3 * size), mean.reshape(size, -1)
-    batch = _aligned((len(rows), crop, crop, 3))
-    spare = np.empty((crop, crop, 3), np.float32)
+    (height, width), (tall, wide) = spec.image_shape, spec.crop_shape
+    flat = images.reshape(-1, height, 3 * width)
+    flat_mean = mean.reshape(height, -1)
+    batch = _aligned((len(rows), tall, wide, 3))
+    spare = np.empty((tall, wide, 3), np.float32)
     scale = np.float32(spec.scale)
     for place in np.argsort(rows):  # a map is read with fewer seeks so
         top, left = offsets[place]
-        part = np.s_[top : top + crop, 3 * left : 3 * (left + crop)]
+        part = np.s_[top : top + tall, 3 * left : 3 * (left + wide)]
         moved = mirrored[place] or spec.channels == "bgr"
         whole = spare if moved else batch[place]
-        pixels = whole.reshape(crop, 3 * crop)
+        pixels = whole.reshape(tall, 3 * wide)
         np.copyto(pixels, flat[rows[place]][part])
         np.subtract(pixels, flat_mean[part], out=pixels)
         if scale != 1:

@@ -19,6 +19,7 @@ from keras_transfer.datasets.image_folder import ImageFolder
 from keras_transfer.datasets.sources import FOLDER, Source
 from keras_transfer.datasets.tfds_source import TfdsSource
 from keras_transfer.errors import UserError
+from keras_transfer.specs.image_shapes import ImageSize, pair_of, shown_size
 from keras_transfer.specs.paths import user_path
 from keras_transfer.storage import locks
 from keras_transfer.storage.files import (
@@ -173,9 +174,6 @@ class ImagePool:
         return mean
 
 
-ImageSize = int | tuple[int, int]
-
-
 def find_pool(
     cache_dir: Path, name: str, image_size: ImageSize
 ) -> ImagePool | None:
@@ -197,16 +195,8 @@ def find_pool(
 
 
 def _pool_folder(cache_dir: Path, name: str, image_size: ImageSize) -> Path:
-    height, width = _shape_of(image_size)
-    size = f"{height}" if height == width else f"{height}x{width}"
+    size = shown_size(image_size)
     return Path(cache_dir) / f"{name.replace('/', '-')}-{size}px"
-
-
-def _shape_of(image_size: ImageSize) -> tuple[int, int]:
-    if isinstance(image_size, int):
-        return image_size, image_size
-    height, width = image_size
-    return height, width
 
 
 def open_source(name: str, data_dir: str | None = None) -> Source:
@@ -302,7 +292,7 @@ def prepare_pool(
         temporary = temporary_beside(folder)
         temporary.mkdir()
         try:
-            shape = _shape_of(image_size)
+            shape = pair_of(image_size)
             meta = _write_pool(source, shape, temporary, progress)
             text = json.dumps(checksums.seal(meta), indent=1)
             (temporary / "pool.json").write_text(text)

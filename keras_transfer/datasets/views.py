@@ -4,6 +4,7 @@ View `v` of an image is the same for every network, seed and epoch, so what
 frozen layers make of it can be computed once and used again.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from keras_transfer.specs.seeds import derive_seed
@@ -78,14 +79,16 @@ def draw_crops(identities, view, spec: DataSpec) -> tuple[tf.Tensor, tf.Tensor]:
         crops, and a boolean tensor `(n,)`.
     """
     draws = hash64(hash64(view) + tf.cast(identities, tf.uint64))
-    margin = spec.image_size - spec.crop + 1
+    (height, width), (rows, columns) = spec.image_shape, spec.crop_shape
 
     def bits(first, count):
         part = tf.bitwise.right_shift(draws, tf.constant(first, tf.uint64))
         return tf.cast(part % 2**count, tf.int32)
 
     # 24 bits for each offset make the bias of the remainder immeasurable.
-    offsets = tf.stack([bits(0, 24) % margin, bits(24, 24) % margin], axis=1)
+    top = bits(0, 24) % (height - rows + 1)
+    left = bits(24, 24) % (width - columns + 1)
+    offsets = tf.stack([top, left], axis=1)
     return offsets, (bits(48, 1) == 1) & spec.mirror
 
 
@@ -93,14 +96,14 @@ def random_view(images, identities, view, mean, spec: DataSpec) -> tf.Tensor:
     """Returns one view of each image of a batch, its mean subtracted.
 
     Args:
-        images: `uint8` tensor `(n, size, size, 3)`.
+        images: `uint8` tensor `(n, height, width, 3)`.
         identities: `int64` tensor `(n,)`, places of the images in the pool.
         view: `int64` scalar or `(n,)` tensor, number of the view.
-        mean: `float32` array `(size, size, 3)`.
+        mean: `float32` array `(height, width, 3)`.
         spec: `DataSpec`.
 
     Returns:
-        `float32` tensor `(n, crop, crop, 3)`.
+        `float32` tensor `(n, *crop, 3)`.
     """
     offsets, mirrored = draw_crops(identities, view, spec)
     return _crop(images, mean, spec, offsets, mirrored)
@@ -110,31 +113,41 @@ def centre_view(images, mean, spec: DataSpec) -> tf.Tensor:
     """Returns the centre crop of each image, its mean subtracted.
 
     Args:
-        images: `uint8` tensor `(n, size, size, 3)`.
-        mean: `float32` array `(size, size, 3)`.
+        images: `uint8` tensor `(n, height, width, 3)`.
+        mean: `float32` array `(height, width, 3)`.
         spec: `DataSpec`.
 
     Returns:
-        `float32` tensor `(n, crop, crop, 3)`.
+        `float32` tensor `(n, *crop, 3)`.
     """
-    first = (spec.image_size - spec.crop) // 2
-    stop = first + spec.crop
-    pixels = tf.cast(images[:, first:stop, first:stop], tf.float32)
-    return _ordered((pixels - mean[first:stop, first:stop]) * spec.scale, spec)
+    (rows, columns), (top, left) = spec.crop_shape, centre_offset(spec)
+    place = np.s_[top : top + rows, left : left + columns]
+    pixels = tf.cast(images[(slice(None), *place)], tf.float32)
+    return _ordered((pixels - mean[place]) * spec.scale, spec)
+
+
+def centre_offset(spec: DataSpec) -> tuple[int, int]:
+    """Returns the first row and column of the centre crop.
+
+    Args:
+        spec: `DataSpec`.
+    """
+    (height, width), (rows, columns) = spec.image_shape, spec.crop_shape
+    return (height - rows) // 2, (width - columns) // 2
 
 
 def _crop(images, mean, spec: DataSpec, offsets, mirrored) -> tf.Tensor:
     """Subtracts the mean, then crops and mirrors each image of a batch."""
-    size, crop = spec.image_size, spec.crop
-    span = tf.range(crop)
+    (height, width), (tall, wide) = spec.image_shape, spec.crop_shape
+    span = tf.range(wide)
     columns = tf.where(mirrored[:, None], span[::-1], span)
     columns = columns + offsets[:, 1:]
-    rows = offsets[:, :1] + span
-    places = rows[:, :, None] * size + columns[:, None, :]
-    flat = tf.reshape(images, (-1, size * size, 3))
+    rows = offsets[:, :1] + tf.range(tall)
+    places = rows[:, :, None] * width + columns[:, None, :]
+    flat = tf.reshape(images, (-1, height * width, 3))
     pixels = tf.cast(tf.gather(flat, places, batch_dims=1), tf.float32)
     # As in Caffe, each pixel loses the mean at its own place in the image.
-    subtracted = tf.gather(tf.constant(mean.reshape(size * size, 3)), places)
+    subtracted = tf.gather(tf.constant(mean.reshape(-1, 3)), places)
     return _ordered((pixels - subtracted) * spec.scale, spec)
 
 

@@ -56,7 +56,7 @@ def build_pair(
     """
     check_archive(path, ANY_MODEL)
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    source = with_image_size(model, (spec.data.crop, spec.data.crop))
+    source = with_image_size(model, spec.data.crop_shape)
     target = new_head(
         source, num_classes, seed=derive_seed(seed, "head"), logits=True
     )

@@ -16,8 +16,13 @@ from keras_transfer.models.model_graph import read_graph
 from keras_transfer.models.random_state import draws_numbers, is_dropout
 from keras_transfer.models.sources import Source, load_source
 from keras_transfer.models.stages import Stages, stages
+from keras_transfer.specs.image_shapes import pair_of, size_of
 from keras_transfer.specs.paths import user_path
-from keras_transfer.specs.registered import LayerCost, RegisteredModel
+from keras_transfer.specs.registered import (
+    AskedModel,
+    LayerCost,
+    RegisteredModel,
+)
 from keras_transfer.storage.files import file_sha256, temporary_beside
 from keras_transfer.storage.registered_models import RegisteredModels
 
@@ -25,18 +30,12 @@ OPEN_SIZE = 96  # px, where neither the model nor the user says one
 
 
 def register_model(
-    text: str,
-    image_size: int | None,
-    wanted: list[str] | int,
-    models: RegisteredModels,
+    asked: AskedModel, models: RegisteredModels
 ) -> RegisteredModel:
     """Loads a model, keeps it, and writes down its stages.
 
     Args:
-        text: String, as of `load_source`.
-        image_size: Integer, side in pixels, or `None` for the model's own.
-        wanted: List of strings, names of layers that end stages, or an
-            integer, at most so many stages.
+        asked: `AskedModel`.
         models: `RegisteredModels`.
 
     Returns:
@@ -47,14 +46,16 @@ def register_model(
     """
     # A random start is the same whoever draws it.
     keras.utils.set_random_seed(0)
-    source = load_source(text, image_size)
-    size = image_size or _own_size(source, text)
-    scaled, channels, told = _with_scaling(source)
+    source = load_source(asked.text, asked.image_size)
+    size = asked.image_size or size_of(
+        *(source.image_size or (OPEN_SIZE, OPEN_SIZE))
+    )
+    scaled, channels, told = _with_scaling(source, asked.pixel_range)
     models.folder.mkdir(parents=True, exist_ok=True)
-    content = _keep(text, image_size, source.model, scaled, models)
-    network = new_head(with_image_size(scaled, (size, size)), 2)
-    named = None if isinstance(wanted, int) else wanted
-    table = stages(network, named, wanted if named is None else None)
+    content = _keep(asked, source.model, scaled, models)
+    network = new_head(with_image_size(scaled, pair_of(size)), 2)
+    most = asked.wanted if isinstance(asked.wanted, int) else None
+    table = stages(network, None if most else list(asked.wanted), most)
     if len(table) < 2:
         raise UserError(
             f"Model '{network.name}' has a single stage, so nothing can be "
@@ -63,23 +64,12 @@ def register_model(
     registered = _describe(
         network, table, source.model.name, content, size, channels, told
     )
-    models.file(registered, wanted, image_size)
+    models.file(registered, asked.wanted, asked.image_size)
     return registered
 
 
-def _own_size(source: Source, text: str) -> int:
-    if source.image_size is None:
-        return OPEN_SIZE
-    height, width = source.image_size
-    if height != width:
-        raise UserError(
-            f"{text} takes images of {width} x {height} px. Expected a model "
-            "of square images, or of any size."
-        )
-    return height
-
-
-def _keep(text: str, image_size: int | None, original, scaled, models) -> str:
+def _keep(asked: AskedModel, original, scaled, models) -> str:
+    text = asked.text
     path = user_path(text) if text.endswith(".keras") else None
     plain = path is not None and path.is_file() and scaled is original
     content = file_sha256(path) if plain else _digest(scaled)
@@ -95,7 +85,7 @@ def _keep(text: str, image_size: int | None, original, scaled, models) -> str:
         finally:
             temporary.unlink(missing_ok=True)
     if not plain:
-        models.keep_text(text, image_size, content)
+        models.keep_text(asked, content)
     return content
 
 
@@ -110,8 +100,15 @@ def _digest(model: keras.Model) -> str:
     return digest.hexdigest()
 
 
-def _with_scaling(source: Source) -> tuple[keras.Model, str | None, str]:
+def _with_scaling(
+    source: Source, pixel_range: tuple[float, float] | None
+) -> tuple[keras.Model, str | None, str]:
     """Puts the scaling of pixels that a model expects outside into it."""
+    if pixel_range is not None:
+        low, high = pixel_range
+        layer = keras.layers.Rescaling((high - low) / 255, low, name="scaling")
+        told = f"pixels of {low:g} to {high:g}, put into the model"
+        return _behind(layer, source.model), None, told
     _, found, path = source.preprocessing.partition("keras.applications.")
     if not source.preprocessing.startswith("outside") or not found:
         return source.model, None, source.preprocessing
@@ -119,14 +116,16 @@ def _with_scaling(source: Source) -> tuple[keras.Model, str | None, str]:
     application = getattr(sys.modules["keras"].applications, module)
     kept, mean, variance = _as_normalization(getattr(application, function))
     told = f"keras.applications.{path}, put into the model"
-    inputs = keras.Input(source.model.inputs[0].shape[1:], name="pixels")
     layer = keras.layers.Normalization(
         axis=-1, mean=mean, variance=variance, name="scaling"
     )
-    model = keras.Model(
-        inputs, source.model(layer(inputs)), name=source.model.name
-    )
+    model = _behind(layer, source.model)
     return model, None if kept else "bgr", told
+
+
+def _behind(layer: keras.layers.Layer, model: keras.Model) -> keras.Model:
+    inputs = keras.Input(model.inputs[0].shape[1:], name="pixels")
+    return keras.Model(inputs, model(layer(inputs)), name=model.name)
 
 
 def _as_normalization(preprocess) -> tuple[bool, list[float], list[float]]:

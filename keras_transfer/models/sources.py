@@ -9,11 +9,20 @@ import keras
 
 from keras_transfer.errors import UserError, first_line
 from keras_transfer.models.archives import ANY_MODEL, check_archive
+from keras_transfer.models.cnn import build_network
 from keras_transfer.models.layer_costs import unwrap
 from keras_transfer.models.model_graph import has_graph, read_graph
+from keras_transfer.specs.architectures import ARCHITECTURES
+from keras_transfer.specs.image_shapes import ImageSize, pair_of, shown_size
 from keras_transfer.specs.paths import user_path
+from keras_transfer.specs.settings import ModelSpec
 
-_FORMS = "FILE.keras, applications:NAME[@weights], hub:PRESET[@random]"
+_OWN = [f"{name}@random" for name in ARCHITECTURES]
+_FORMS = (
+    "FILE.keras, applications:NAME[@weights], hub:PRESET[@random], "
+    + ", ".join(_OWN)
+)
+_SMALL = 32  # px, of a network of ours if nobody says a size and it fits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +40,7 @@ class Source:
     preprocessing: str
 
 
-def load_source(text: str, image_size: int | None = None) -> Source:
+def load_source(text: str, image_size: ImageSize | None = None) -> Source:
     """Loads or builds the model that a text names.
 
     Args:
@@ -39,9 +48,11 @@ def load_source(text: str, image_size: int | None = None) -> Source:
             weights `imagenet` (the default), `random` or a `.weights.h5` or
             `.h5` file, or `hub:PRESET[@random]`, a KerasHub backbone by name
             or folder. `FILE.keras@random` draws the file's weights anew.
-        image_size: Integer, side of the images in pixels. Defaults to the
-            model's own. With ImageNet weights and another size than theirs, a
-            `keras.applications` model comes without its classifier.
+            `cnn8@random`, likewise `caffenet`, is a network of ours.
+        image_size: Integer, side of the images in pixels, or a pair of height
+            and width. Defaults to the model's own. With ImageNet weights and
+            another size than theirs, a `keras.applications` model comes
+            without its classifier.
 
     Returns:
         `Source`.
@@ -65,14 +76,22 @@ def load_source(text: str, image_size: int | None = None) -> Source:
         source = _load_hub(rest, image_size)
     elif text.removesuffix("@random").endswith(".keras"):
         source = _load_file(text)
+    elif text in _OWN:
+        source = _load_own(text.removesuffix("@random"), image_size)
+    elif text in ARCHITECTURES:
+        raise UserError(
+            f"{text} comes without trained weights. Expected {text}@random, or "
+            "FILE.keras, such as the model.keras of a network trained here. "
+            f"Received: {text!r}."
+        )
     else:
         raise UserError(f"Expected one of {_FORMS}. Received: {text!r}.")
     wanted = source.image_size
-    if image_size and wanted and wanted != (image_size, image_size):
+    if image_size and wanted and wanted != pair_of(image_size):
         raise UserError(
             f"{text} needs images of {wanted[0]} x {wanted[1]} px. Received: "
-            f"image_size={image_size}. Leave `image_size` out or give a model "
-            "of another size."
+            f"image_size={shown_size(image_size)}. Leave `image_size` out or "
+            "give a model of another size."
         )
     return source
 
@@ -129,12 +148,29 @@ def _load_file(text: str) -> Source:
     return _describe(model)
 
 
+def _load_own(name: str, image_size: ImageSize | None) -> Source:
+    """Builds a network of ours, at its random start, for pixels as they are."""
+    smallest = ARCHITECTURES[name].smallest_crop
+    height, width = pair_of(image_size or max(_SMALL, smallest))
+    if height != width:
+        raise UserError(
+            f"{name} takes square images. Received: image_size="
+            f"{height}x{width}."
+        )
+    network = build_network(ModelSpec(name), height, num_classes=2)
+    scaling = keras.layers.Rescaling(1 / 64, -2.0, name="rescaling")
+    inputs = keras.Input((height, width, 3), name="images")
+    return _describe(
+        keras.Sequential([inputs, scaling, *network.layers], name=name)
+    )
+
+
 def _application_names() -> list[str]:
     found = vars(keras.applications).items()
     return [name for name, value in found if inspect.isfunction(value)]
 
 
-def _load_application(text: str, image_size: int | None) -> Source:
+def _load_application(text: str, image_size: ImageSize | None) -> Source:
     name, _, weights = text.partition("@")
     names = _application_names()
     if name not in names:
@@ -147,7 +183,7 @@ def _load_application(text: str, image_size: int | None) -> Source:
     loaded = known[weights] if weights in known else _weights_file(weights)
     options: dict = {"weights": loaded}
     if image_size is not None:
-        options["input_shape"] = (image_size, image_size, 3)
+        options["input_shape"] = (*pair_of(image_size), 3)
         if loaded == "imagenet":
             # Keras has the classifier's weights for its own size only.
             options |= {"include_top": False, "pooling": "avg"}
@@ -181,7 +217,7 @@ def _cannot_build(name: str, options: dict, error: Exception) -> str:
     return f"Cannot build {name} with {options}: {reason}"
 
 
-def _load_hub(text: str, image_size: int | None) -> Source:
+def _load_hub(text: str, image_size: ImageSize | None) -> Source:
     try:
         import keras_hub
     except ImportError as error:
@@ -196,7 +232,7 @@ def _load_hub(text: str, image_size: int | None) -> Source:
         )
     options: dict = {"load_weights": not weights}
     if image_size is not None:
-        options["image_shape"] = (image_size, image_size, 3)
+        options["image_shape"] = (*pair_of(image_size), 3)
     try:
         model = keras_hub.models.Backbone.from_preset(preset, **options)
     except Exception as error:  # Each host of presets has errors of its own.

@@ -12,6 +12,7 @@ from keras_transfer.analysis.results import Row
 from keras_transfer.reports import markdown
 from keras_transfer.reports.cautions import absent_classes, did_not_learn_text
 from keras_transfer.reports.summary import rates_text
+from keras_transfer.specs.image_shapes import shown_size
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.treatments import FROM_MODEL, find_treatment
 
@@ -46,7 +47,7 @@ def _lines(rows: list[Row]) -> list[str]:
     images = result.images
     return [
         f"{len(rows)} networks of `{spec.model.name}` on images of "
-        f"{spec.data.crop} px, {len(result.classes)} classes; "
+        f"{shown_size(spec.data.crop)} px, {len(result.classes)} classes; "
         f"{images['train']} training, {images['validation']} validation and "
         f"{images['test']} test images; {spec.solver.epochs} epochs each"
         f"{rates_text(spec.solver)}; "

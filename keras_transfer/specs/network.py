@@ -196,6 +196,8 @@ def _check_model(spec: NetworkSpec) -> None:
     if spec.model.content is None:
         fits = registered == (None, None, registered[2])
         fits = fits and registered[2] != "model"
+        square = isinstance(spec.data.crop, int)
+        fits = fits and square and isinstance(spec.data.image_size, int)
         fits = fits and not isinstance(spec.origin, Pretrained)
     else:
         fits = bool(spec.model.cuts) and spec.data.mean == "model"
@@ -205,7 +207,8 @@ def _check_model(spec: NetworkSpec) -> None:
         raise UserError(
             "Expected `content`, `cuts` and `mean` 'model' of a registered "
             "model, whose networks copy `n` of its stages below the last or "
-            "none, and none of these of an 8-layer network. Received: "
+            "none, and none of these of an 8-layer network, which takes square "
+            f"images. Received: crop={spec.data.crop}, "
             f"content={spec.model.content!r}, cuts={spec.model.cuts!r}, "
             f"mean={spec.data.mean!r}, base={spec.base!r}, n={spec.n}."
         )
@@ -284,6 +287,9 @@ def from_dict(values: dict) -> NetworkSpec:
         data = dict(values["data"])
         if data.get("halves") is not None:
             data["halves"] = tuple(map(tuple, data["halves"]))
+        for name in ("image_size", "crop"):
+            if isinstance(data.get(name), list):
+                data[name] = tuple(data[name])
         if rest.get("base_solver") is not None:
             rest["base_solver"] = SolverSpec(**rest["base_solver"])
         model = dict(values["model"])

@@ -7,6 +7,7 @@ then on plans need numbers alone.
 import dataclasses
 
 from keras_transfer.errors import UserError
+from keras_transfer.specs.image_shapes import ImageSize, shown_size
 from keras_transfer.specs.settings import ModelSpec
 
 
@@ -31,13 +32,34 @@ class LayerCost:
 
 
 @dataclasses.dataclass(frozen=True)
+class AskedModel:
+    """Which model is asked for, and how it is to be fed and cut.
+
+    Args:
+        text: String, as of `models.sources.load_source`.
+        image_size: Integer, side in pixels, pair of height and width, or
+            `None` for the model's own.
+        wanted: Tuple of strings, names of layers that end stages, or an
+            integer, at most so many stages.
+        pixel_range: Pair of floats, what it takes for black and white, or
+            `None` for what the model says itself.
+    """
+
+    text: str
+    image_size: ImageSize | None
+    wanted: tuple[str, ...] | int
+    pixel_range: tuple[float, float] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class RegisteredModel:
     """A Keras model of one image size, as a table of its stages.
 
     Args:
         name: String, the model's own.
         content: String, SHA-256; see `ModelSpec`.
-        image_size: Integer, side in pixels of the images that it sees.
+        image_size: Integer, side in pixels of the images that it sees, or a
+            pair of height and width.
         cuts: Tuple of strings, see `ModelSpec`.
         costs: Tuple of `LayerCost`, of the stages below the classifier.
         features: Integer, values that the classifier sees.
@@ -47,7 +69,7 @@ class RegisteredModel:
 
     name: str
     content: str
-    image_size: int
+    image_size: ImageSize
     cuts: tuple[str, ...]
     costs: tuple[LayerCost, ...]
     features: int
@@ -76,8 +98,11 @@ class RegisteredModel:
             content: Dict, as JSON gives it back.
         """
         costs = tuple(LayerCost(**cost) for cost in content["costs"])
-        cuts = tuple(content["cuts"])
-        return cls(**{**content, "costs": costs, "cuts": cuts})
+        size = content["image_size"]
+        if isinstance(size, list):
+            size = tuple(size)
+        sequences = {"costs": costs, "cuts": tuple(content["cuts"])}
+        return cls(**{**content, **sequences, "image_size": size})
 
 
 _KNOWN: dict[tuple, RegisteredModel] = {}
@@ -92,12 +117,13 @@ def remember(model: RegisteredModel) -> None:
     _KNOWN[model.content, model.cuts, model.image_size] = model
 
 
-def recall(model: ModelSpec, image_size: int) -> RegisteredModel:
+def recall(model: ModelSpec, image_size: ImageSize) -> RegisteredModel:
     """Returns what is known of a registered model.
 
     Args:
         model: `ModelSpec` with `content`.
-        image_size: Integer, side in pixels of the images that it sees.
+        image_size: Integer, side in pixels of the images that it sees, or a
+            pair of height and width.
 
     Returns:
         `RegisteredModel`.
@@ -109,7 +135,7 @@ def recall(model: ModelSpec, image_size: int) -> RegisteredModel:
     if found is None:
         raise UserError(
             f"Model '{model.name}' ({str(model.content)[:10]}) is not known "
-            f"for images of {image_size} px. Run the study that trained it "
-            "again, with its `model`."
+            f"for images of {shown_size(image_size)} px. Run the study that "
+            "trained it again, with its `model`."
         )
     return found

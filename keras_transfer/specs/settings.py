@@ -5,6 +5,7 @@ import math
 import re
 
 from keras_transfer.errors import UserError
+from keras_transfer.specs.image_shapes import ImageSize, pair_of
 
 PRECISIONS = ("float32", "bfloat16")
 CLASS_WEIGHTS = ("balanced",)
@@ -19,8 +20,10 @@ class DataSpec:
     Args:
         name: String, name of a TFDS image-classification data set.
         split: Integer, number of the random split of the classes.
-        image_size: Integer, side in pixels that images are stored at.
-        crop: Integer, side in pixels of the crop that the network sees.
+        image_size: Integer, side in pixels that images are stored at, or a
+            pair of height and width.
+        crop: Integer, side in pixels of the crop that the network sees, or a
+            pair of height and width.
         mirror: Boolean, whether training images are mirrored at random.
         validation_fraction: Float, share of each class cut from the training
             images for validation.
@@ -40,8 +43,8 @@ class DataSpec:
 
     name: str
     split: int
-    image_size: int
-    crop: int
+    image_size: ImageSize
+    crop: ImageSize
     mirror: bool = True
     views: int | None = None
     images_per_class: int | None = None
@@ -50,6 +53,16 @@ class DataSpec:
     mean: str = "base"
     scale: float = 1.0
     channels: str | None = None
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Height and width in pixels of stored images."""
+        return pair_of(self.image_size)
+
+    @property
+    def crop_shape(self) -> tuple[int, int]:
+        """Height and width in pixels of what the network sees."""
+        return pair_of(self.crop)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,9 +13,19 @@ from pathlib import Path
 
 from keras_transfer.errors import NetworkFailed
 from keras_transfer.specs.identity import spec_hash
-from keras_transfer.specs.registered import RegisteredModel, remember
+from keras_transfer.specs.image_shapes import ImageSize, shown_size
+from keras_transfer.specs.paths import user_path
+from keras_transfer.specs.registered import (
+    AskedModel,
+    RegisteredModel,
+    remember,
+)
 from keras_transfer.specs.settings import ModelSpec
-from keras_transfer.storage.files import read_json, write_atomically
+from keras_transfer.storage.files import (
+    file_sha256,
+    read_json,
+    write_atomically,
+)
 
 
 class RegisteredModels:
@@ -36,29 +46,25 @@ class RegisteredModels:
         """
         return self.folder / f"{content}.keras"
 
-    def content_of(self, text: str, image_size: int | None) -> str | None:
-        """Returns the content that a name without a file stood for.
+    def content_of(self, asked: AskedModel) -> str | None:
+        """Returns the content that a model stood for which is no plain file.
 
         Args:
-            text: String, such as `"applications:MobileNetV2"`.
-            image_size: Integer, the side in pixels that was asked for, or
-                `None`: an application is built for one size.
+            asked: `AskedModel`. Its size counts: an application is built for
+                one.
         """
-        found = self._texts().get(_named(text, image_size))
+        found = self._texts().get(_named(asked))
         known = isinstance(found, str) and self.model_path(found).is_file()
         return found if known else None
 
-    def keep_text(
-        self, text: str, image_size: int | None, content: str
-    ) -> None:
-        """Notes which content a name stands for.
+    def keep_text(self, asked: AskedModel, content: str) -> None:
+        """Notes which content a model stands for that is no plain file.
 
         Args:
-            text: String.
-            image_size: Integer or `None`, as of `content_of`.
+            asked: `AskedModel`.
             content: String.
         """
-        texts = {**self._texts(), _named(text, image_size): content}
+        texts = {**self._texts(), _named(asked): content}
         path = self.folder / "texts.json"
         write_atomically(path, json.dumps(texts, indent=1))
 
@@ -67,15 +73,18 @@ class RegisteredModels:
         return found if isinstance(found, dict) else {}
 
     def find(
-        self, content: str, image_size: int | None, wanted: list[str] | int
+        self,
+        content: str,
+        image_size: ImageSize | None,
+        wanted: tuple[str, ...] | int,
     ) -> RegisteredModel | None:
         """Reads the stages of a model, without Keras.
 
         Args:
             content: String, its SHA-256.
-            image_size: Integer, side in pixels, or `None` for the model's
-                own.
-            wanted: List of strings, its cuts, or an integer, at most how many
+            image_size: Integer, side in pixels, pair of height and width, or
+                `None` for the model's own.
+            wanted: Tuple of strings, its cuts, or an integer, at most how many
                 stages were asked for.
 
         Returns:
@@ -94,19 +103,19 @@ class RegisteredModels:
     def file(
         self,
         model: RegisteredModel,
-        wanted: list[str] | int,
-        image_size: int | None,
+        wanted: tuple[str, ...] | int,
+        image_size: ImageSize | None,
     ) -> None:
         """Keeps the stages of a model.
 
         Args:
             model: `RegisteredModel`.
-            wanted: List of strings or integer, what was asked for; its cuts
+            wanted: Tuple of strings or integer, what was asked for; its cuts
                 find it too.
-            image_size: Integer or `None`, likewise; its size finds it too.
+            image_size: As of `find`, likewise; its size finds it too.
         """
         text = json.dumps(model.to_json(), indent=1)
-        for asked in (list(model.cuts), wanted):
+        for asked in (model.cuts, wanted):
             for size in {model.image_size, image_size}:
                 path = self._stages_path(model.content, size, asked)
                 write_atomically(path, text)
@@ -115,12 +124,12 @@ class RegisteredModels:
         key = spec_hash({"image_size": image_size, "wanted": wanted})
         return self.folder / f"{content}-{key}.json"
 
-    def open(self, model: ModelSpec, image_size: int) -> Path:
+    def open(self, model: ModelSpec, image_size: ImageSize) -> Path:
         """Returns the file of a network's model; its stages are known then.
 
         Args:
             model: `ModelSpec` with `content`.
-            image_size: Integer, side in pixels.
+            image_size: Integer, side in pixels, or pair of height and width.
 
         Returns:
             Path.
@@ -128,7 +137,7 @@ class RegisteredModels:
         Raises:
             NetworkFailed: If it is not there any more.
         """
-        found = self.find(model.content, image_size, list(model.cuts))
+        found = self.find(model.content, image_size, model.cuts)
         if found is None:
             raise NetworkFailed(
                 f"The model '{model.name}' is not in {self.folder} any more. "
@@ -137,5 +146,12 @@ class RegisteredModels:
         return self.model_path(model.content)
 
 
-def _named(text: str, image_size: int | None) -> str:
-    return text if image_size is None else f"{text} at {image_size} px"
+def _named(asked: AskedModel) -> str:
+    text = asked.text
+    if text.endswith(".keras"):  # the file may be another next time
+        text = f"{text} {file_sha256(user_path(text))}"
+    if asked.image_size is not None:
+        text += f" at {shown_size(asked.image_size)} px"
+    if asked.pixel_range is not None:
+        text += f" from {asked.pixel_range[0]} to {asked.pixel_range[1]}"
+    return text

@@ -4,6 +4,7 @@ Without TensorFlow, so that a plan is printed at once.
 """
 
 import dataclasses
+import math
 import statistics
 
 from keras_transfer.specs.costs import (
@@ -204,6 +205,6 @@ def _disk_bytes(spec: NetworkSpec, facts: DatasetFacts, networks: int) -> int:
     costs = network_costs(spec, _classes_of(spec, facts))
     parameters = sum(cost.parameters for cost in costs)
     # Weights in float32, event files and rows; a pool of all images.
-    pixels = spec.data.image_size**2 * 3
+    pixels = math.prod(spec.data.image_shape) * 3
     images = facts.train_images + facts.test_images
     return networks * (4 * parameters + 100_000) + pixels * images

@@ -60,12 +60,12 @@ def probe_batch(
 
     Args:
         part: `Part`, of the validation images.
-        mean: `float32` array `(size, size, 3)`, subtracted before the crop.
+        mean: `float32` array `(height, width, 3)`, subtracted before the crop.
         spec: `DataSpec`.
         images: Integer, at most so many. Defaults to `128`.
 
     Returns:
-        Tuple of images, a `float32` tensor `(n, crop, crop, 3)`, and labels.
+        Tuple of images, a `float32` tensor `(n, *crop, 3)`, and labels.
     """
     count = min(images, len(part))
     places = np.arange(count) * len(part) // count

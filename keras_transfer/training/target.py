@@ -42,7 +42,7 @@ class LearningData:
         pool: `ImagePool`.
         half: `HalfData`, the images of its classes.
         mean_half: String, the half whose mean image is subtracted.
-        mean: `float32` array `(size, size, 3)`, that image.
+        mean: `float32` array `(height, width, 3)`, that image.
     """
 
     pool: ImagePool
@@ -98,8 +98,8 @@ def load_data(spec: NetworkSpec, pool: ImagePool) -> LearningData:
     )
     name, part = spec.target, half
     if spec.data.mean == "model":
-        size = spec.data.image_size
-        return LearningData(pool, half, name, np.zeros((size, size, 3), "f4"))
+        nothing = np.zeros((*spec.data.image_shape, 3), "f4")
+        return LearningData(pool, half, name, nothing)
     if isinstance(spec.origin, Copied) and spec.data.mean == "base":
         name = spec.origin.half
     if name != spec.target:

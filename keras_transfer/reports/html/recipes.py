@@ -26,6 +26,7 @@ from keras_transfer.reports.html.parts import (
     table,
 )
 from keras_transfer.specs.identity import COMPUTATION, to_dict
+from keras_transfer.specs.image_shapes import shown_size
 from keras_transfer.specs.treatments import BASE
 from keras_transfer.training.versions import PACKAGES
 
@@ -162,7 +163,10 @@ def recipe_section(
     told = " ".join(flags) or "default preset"
     if recipe.model.content is not None:
         # Its recipe is no preset; each network keeps the command it had.
-        told, unset = f"{recipe.model.name}, {recipe.data.crop} px", []
+        told, unset = (
+            f"{recipe.model.name}, {shown_size(recipe.data.crop)} px",
+            [],
+        )
     parts = [
         f'<section id="recipe-{index}"><h2>Recipe {index}: '
         f"{escape(recipe.data.name)}</h2>"
