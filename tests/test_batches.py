@@ -102,11 +102,16 @@ def test_streaming_gives_the_same_bits_as_memory(
         np.testing.assert_array_equal(y, v)
 
 
-@pytest.mark.parametrize("channels, scale", [(None, 1 / 64), ("bgr", 1.0)])
+@pytest.mark.parametrize(
+    "channels, scale, crop",
+    [(None, 1 / 64, 18), ("bgr", 1.0, 18), (None, 1.0, (13, 18))],
+)
 def test_crops_cut_one_by_one_have_the_same_bits(
-    half, tiny_pool, tiny_spec, monkeypatch, channels, scale
+    half, tiny_pool, tiny_spec, monkeypatch, channels, scale, crop
 ):
-    spec = dataclasses.replace(tiny_spec.data, channels=channels, scale=scale)
+    spec = dataclasses.replace(
+        tiny_spec.data, channels=channels, scale=scale, crop=crop
+    )
     mean = tiny_pool.mean_image(half.train.indices)
     together = streamed_batches(half.train, mean, spec, 0, 6)
     shown = list(batches.evaluation_batches(half.test, mean, spec))

@@ -77,3 +77,26 @@ def test_centre_view_minus_the_mean(spec):
     assert view.shape == (1, 18, 18, 3)
     assert view[0, 0, 0].tolist() == [-0.5, -0.5, -0.5]  # (1 - 2) / 2
     assert view[0, 17, 3].tolist() == [8.0, 1.0, 8.0]
+
+
+def test_views_of_images_that_are_no_squares(spec):
+    y, x = np.mgrid[0:12, 0:20]
+    images = tf.constant(np.stack([y, x, y], -1)[None].astype(np.uint8))
+    mean = np.zeros((12, 20, 3), np.float32)
+    spec = dataclasses.replace(spec, image_size=(12, 20), crop=(8, 18))
+    centre = views.centre_view(images, mean, spec).numpy()
+    assert centre.shape == (1, 8, 18, 3)
+    assert centre[0, 0, 0].tolist() == [2, 1, 2]
+    assert centre[0, 7, 17].tolist() == [9, 18, 9]
+    corners = set()
+    for number in range(200):
+        view = tf.constant(number, tf.int64)
+        one = tf.constant([5], tf.int64)
+        shown = views.random_view(images, one, view, mean, spec).numpy()[0]
+        if shown[0, 0, 1] > shown[0, 1, 1]:
+            shown = shown[:, ::-1]
+        top, left = shown[0, 0, :2].astype(int)
+        expected = images.numpy()[0, top : top + 8, left : left + 18]
+        np.testing.assert_array_equal(shown, expected)
+        corners.add((top, left))
+    assert corners == {(i, j) for i in range(5) for j in range(3)}
