@@ -29,6 +29,7 @@ _PLACES = {
     "stages": "models.stages",
     "suffix": "models.parts",
     "trainable_summary": "transfer.freezing",
+    "write_images": "datasets.image_writing",
 }
 __all__ = sorted(_PLACES)
 
