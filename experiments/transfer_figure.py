@@ -39,11 +39,17 @@ class Options:
     """Last layers of all stages, to name them in the figure."""
 
 
-def read_panels(paths: list[Path]) -> dict[str, CopiedStages]:
+_BALANCED = "test_balanced_accuracy"
+
+
+def read_panels(
+    paths: list[Path], outcome: str = "test_accuracy"
+) -> dict[str, CopiedStages]:
     """Reads the networks of each data set.
 
     Args:
         paths: List of paths of `results.csv` files.
+        outcome: String, a column. Defaults to `"test_accuracy"`.
 
     Returns:
         Dict from a data set's name to `CopiedStages`.
@@ -63,7 +69,7 @@ def read_panels(paths: list[Path]) -> dict[str, CopiedStages]:
                 names = {row["dataset"] for row in csv.DictReader(file)}
             (dataset,) = names
             name = shown_name(dataset)
-            panels[name] = CopiedStages(tuple(read_observations(path)))
+            panels[name] = CopiedStages(tuple(read_observations(path, outcome)))
         except (OSError, KeyError, ValueError) as error:
             raise UserError(
                 f"Expected {path} to be a results.csv of one data set "
@@ -77,8 +83,32 @@ def read_panels(paths: list[Path]) -> dict[str, CopiedStages]:
     return panels
 
 
+def read_balanced(paths: list[Path]) -> dict[str, CopiedStages]:
+    """Reads balanced accuracies, of the data sets where they are others.
+
+    Args:
+        paths: List of paths, as of `read_panels`.
+
+    Returns:
+        Dict from a data set's name to `CopiedStages`. Data sets with test
+        classes of one size are not in it, nor tables of earlier versions.
+    """
+    wanted = []
+    for path in paths:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        if all(row.get(_BALANCED) for row in rows) and any(
+            row[_BALANCED] != row["test_accuracy"] for row in rows
+        ):
+            wanted.append(path)
+    return read_panels(wanted, _BALANCED) if wanted else {}
+
+
 def summary(
-    panels: dict[str, CopiedStages], title: str, command: str = ""
+    panels: dict[str, CopiedStages],
+    title: str,
+    command: str = "",
+    balanced: dict[str, CopiedStages] | None = None,
 ) -> str:
     """Returns the tables of all data sets in Markdown.
 
@@ -86,21 +116,24 @@ def summary(
         panels: Dict of `read_panels`.
         title: String.
         command: String, what made the tables. Defaults to none.
+        balanced: Dict of `read_balanced`, or `None` to leave them out.
     """
     lines = markdown.heading(title, command) if command else [f"# {title}", ""]
     for name, found in panels.items():
         lines += [f"# {name}", "", f"Seeds {found.seeds}.", ""]
-        lines += [*result_lines(found), ""]
+        lines += [*result_lines(found, (balanced or {}).get(name)), ""]
     return markdown.document(lines[:-1])
 
 
 def _run_script(options: Options, console: Console) -> int:
-    panels = read_panels([user_path(path) for path in options.tables])
+    tables = [user_path(path) for path in options.tables]
+    panels = read_panels(tables)
     folder = user_path(options.folder)
     folder.mkdir(parents=True, exist_ok=True)
     cuts = options.cuts or None
     paths = plot_stages(panels, options.title, folder / "stages", cuts)
-    write_atomically(folder / "summary.md", summary(panels, options.title))
+    text = summary(panels, options.title, balanced=read_balanced(tables))
+    write_atomically(folder / "summary.md", text)
     name_files([*paths, folder / "summary.md"], console)
     return 0
 

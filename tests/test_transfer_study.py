@@ -89,13 +89,14 @@ def test_a_panel_for_each_data_set(tmp_path):
     assert png.stat().st_size > 10_000
 
 
-def write_table(path, dataset):
+def write_table(path, dataset, balanced=None):
     lines = ["dataset,split,seed,treatment,base,target,n,target_images,"]
-    lines[0] += "test_accuracy"
+    lines[0] += "test_accuracy,test_balanced_accuracy"
     for (name, n), seeds in VALUES.items():
         for seed, value in enumerate(seeds):
             base = "pretrained" if n else ""
-            lines.append(f"{dataset},0,{seed},{name},{base},all,{n},,{value}")
+            line = f"{dataset},0,{seed},{name},{base},all,{n},,{value},"
+            lines.append(line + (f"{value + balanced}" if balanced else ""))
     path.write_text("\n".join(lines) + "\n")
     return str(path)
 
@@ -115,6 +116,22 @@ def test_tables_of_several_sets_become_one_figure(capsys, tmp_path):
     # What a table gives is what the networks themselves would.
     panels = transfer_figure.read_panels([tmp_path / "hats.csv"])
     assert panels["hats"].answers() == observations(VALUES).answers()
+
+
+def test_balanced_accuracy_stands_beside_where_classes_are_unequal(
+    capsys, tmp_path
+):
+    given = ["--folder", str(tmp_path), "--tables"]
+    given.append(write_table(tmp_path / "equal.csv", "folder:equal-0123abcd"))
+    unequal = write_table(tmp_path / "less.csv", "folder:less-0123abcd", -0.05)
+    assert transfer_figure.main([*given, unequal]) == 0
+    equal, less = (tmp_path / "summary.md").read_text().split("# less")
+    assert "each class counts alike" not in equal
+    # Of 52, 62 and 73 % in the mean, 5 points are off.
+    assert (
+        "counts alike, however many images it has. From scratch: 47.0" in less
+    )
+    assert "| SnT | 57.0 |  |" in less and "| SnT | 62.0 |  |" in less
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ The networks of one data set and recipe, told apart by treatment, n and seed.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from keras_transfer.analysis.contrasts import (
@@ -14,7 +14,7 @@ from keras_transfer.analysis.contrasts import (
     difference,
 )
 from keras_transfer.analysis.mixed_model import MixedModel, fit_model
-from keras_transfer.analysis.results import Row
+from keras_transfer.analysis.results import Row, unequal_classes
 from keras_transfer.specs.treatments import (
     FROM_MODEL,
     WHOLE_BASE,
@@ -119,11 +119,34 @@ class CopiedStages:
         return found
 
 
-def stages_of(rows: Iterable[Row]) -> CopiedStages:
+def _accuracy(row: Row) -> float:
+    return row.accuracy
+
+
+def balanced_stages(rows: list[Row]) -> CopiedStages | None:
+    """Collects balanced accuracies, where they say something of their own.
+
+    Args:
+        rows: List of `Row`, as of `stages_of`.
+
+    Returns:
+        `CopiedStages`; `None` where all test classes are of one size, or a
+        network was filed before it was measured.
+    """
+    known = all(r.result.test_balanced_accuracy is not None for r in rows)
+    if not known or not unequal_classes(rows):
+        return None
+    return stages_of(rows, lambda row: row.result.test_balanced_accuracy)
+
+
+def stages_of(
+    rows: Iterable[Row], value: Callable[[Row], float] = _accuracy
+) -> CopiedStages:
     """Collects the networks of copied stages and those from scratch.
 
     Args:
         rows: Iterable of `Row`, of one data set and recipe.
+        value: Callable of a `Row`, the outcome. Defaults to its accuracy.
 
     Returns:
         `CopiedStages`.
@@ -137,7 +160,7 @@ def stages_of(rows: Iterable[Row]) -> CopiedStages:
                 treatment=row.spec.treatment,
                 n=row.spec.n,
                 source="",
-                value=row.accuracy,
+                value=value(row),
                 target_images=None,
             )
             for row in rows

@@ -6,12 +6,14 @@ from pathlib import Path
 from keras_transfer.analysis.copied_stages import (
     SCRATCH,
     CopiedStages,
+    balanced_stages,
     stages_of,
 )
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import markdown
 from keras_transfer.reports.cautions import absent_classes, did_not_learn_text
 from keras_transfer.reports.summary import rates_text
+from keras_transfer.reports.tables import BALANCED
 from keras_transfer.specs.image_shapes import shown_size
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.treatments import FROM_MODEL, find_treatment
@@ -63,28 +65,40 @@ def _lines(rows: list[Row]) -> list[str]:
             [[str(n), cut] for n, cut in enumerate(spec.model.cuts, 1)],
         ),
         "",
-        *result_lines(found),
+        *result_lines(found, balanced_stages(rows)),
     ]
 
 
-def result_lines(found: CopiedStages) -> list[str]:
+def result_lines(
+    found: CopiedStages, balanced: CopiedStages | None = None
+) -> list[str]:
     """Returns the tables of accuracies and of differences.
 
     Args:
         found: `CopiedStages`.
+        balanced: `CopiedStages` of balanced accuracies, or `None` if they say
+            the same. Defaults to `None`.
 
     Returns:
         List of lines of Markdown.
     """
-    scratch = found.mean(SCRATCH)
-    level = "not trained" if scratch is None else f"{100 * scratch:.1f} %"
-    return [
+    lines = [
         "## Test accuracy, mean over seeds, in percent",
         "",
-        f"From scratch (baseAll): {level}.",
+        f"From scratch (baseAll): {_level(found)}.",
         "",
         *markdown.table(*accuracy_cells(found)),
         "",
+    ]
+    if balanced is not None:
+        lines += [
+            f"{BALANCED} From scratch: {_level(balanced)}.",
+            "",
+            *markdown.table(*accuracy_cells(balanced)),
+            "",
+        ]
+    return [
+        *lines,
         *(f"- {name}: {_meaning(name)}." for name in found.treatments),
         "",
         "## Differences, in points of accuracy",
@@ -93,6 +107,11 @@ def result_lines(found: CopiedStages) -> list[str]:
         "",
         *markdown.table(*difference_cells(found)),
     ]
+
+
+def _level(found: CopiedStages) -> str:
+    scratch = found.mean(SCRATCH)
+    return "not trained" if scratch is None else f"{100 * scratch:.1f} %"
 
 
 def accuracy_cells(found: CopiedStages) -> markdown.Cells:

@@ -198,9 +198,15 @@ def recipe_section(
 
 def _stage_parts(rows: list[Row]) -> list[str]:
     found = copied_stages.stages_of(rows)
+    balanced = copied_stages.balanced_stages(rows)
+    parts = []
+    if balanced is not None:
+        cells = stage_tables.accuracy_cells(balanced)
+        parts = [f"<p>{tables.BALANCED}</p>", plain_table(cells)]
     return [
         "<h3>Mean test accuracy, %</h3>",
         plain_table(stage_tables.accuracy_cells(found)),
+        *parts,
         f"<h3>Differences, in points of accuracy</h3>"
         f"<p>{stage_tables.MEANING}</p>",
         plain_table(stage_tables.difference_cells(found)),
