@@ -1,6 +1,7 @@
 """The ways in which a study can go wrong."""
 
 import errno
+import re
 
 
 class UserError(ValueError):
@@ -75,7 +76,9 @@ def disk_fault(error: BaseException, place: str) -> str | None:
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's text, or its kind if it has none.
+    """Returns the first line that gives a reason, or an error's kind.
+
+    Keras says first which layer it was in, in bold type the reason follows.
 
     Args:
         error: Exception.
@@ -83,4 +86,10 @@ def first_line(error: BaseException) -> str:
     Returns:
         String.
     """
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    if lines[0].startswith("Exception encountered when calling") and lines[1:]:
+        lines = lines[1:]
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1])

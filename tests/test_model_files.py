@@ -1,6 +1,7 @@
 """Models from files, keras.applications and KerasHub, and what is refused."""
 
 import json
+import sys
 import zipfile
 
 import keras
@@ -124,6 +125,13 @@ def test_keras_hub_backbone_from_a_folder(hub_backbone, tmp_path):
         np.testing.assert_allclose(found, model(images), atol=1e-5)
     with pytest.raises(UserError, match="KerasHub cannot load"):
         load_source(f"hub:{tmp_path / 'none'}")
+
+
+def test_keras_hub_that_is_absent(monkeypatch):
+    # As an import of a package that is not installed.
+    monkeypatch.setitem(sys.modules, "keras_hub", None)
+    with pytest.raises(UserError, match=r"needs KerasHub.*pip install"):
+        load_source("hub:resnet")
 
 
 def test_published_weights(shared_data):

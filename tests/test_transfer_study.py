@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -198,6 +199,8 @@ def test_plan_of_a_known_model_names_its_stages(
     assert not (tmp_path / "logs" / "transfer_study").exists()
 
 
+PAGE = (Path(__file__).parent / "README.md").read_text()
+FLAGS = PAGE.split("## Flags of `transfer_study` that")[1].split("\n## ")[0]
 MISTAKES = {
     "--stages 0": "`--stages` among 1 to 2. Received: 0",
     "--stages 3": "`--stages` among 1 to 2. Received: 3",
@@ -231,6 +234,10 @@ def test_a_mistake_is_one_line(
     assert code == 2
     assert told.startswith("error: ") and len(told.splitlines()) == 1
     assert MISTAKES[arguments] in told
+    # `...` in the table stands for a path.
+    (row,) = [x for x in FLAGS.splitlines() if x.startswith(f"| `{arguments}")]
+    parts = row.split(" | ")[1].split("...")
+    assert all(part.strip() in told for part in parts), (row, told)
 
 
 def test_no_model_is_a_mistake(capsys, tmp_path, pictures):

@@ -111,7 +111,11 @@ def check_archive(path: Path, rules: Rules = OWN_NETWORK) -> None:
             names = archive.namelist()
             config = json.loads(archive.read("config.json"))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise rules.error(f"{path} is not a `.keras` file: {error}.") from error
+        reason = f"{error}".strip("\"'.")
+        raise rules.error(
+            f"{path} is not a `.keras` file: {reason}. Expected what "
+            "`model.save('FILE.keras')` of Keras 3 writes."
+        ) from error
     strange = [
         name
         for name in names

@@ -25,7 +25,8 @@ def with_image_size(model: keras.Model, size: tuple[int, int]) -> keras.Model:
     if shape[-1] != 3:
         raise UserError(
             f"Model '{model.name}' takes images of shape {shape[1:]}. "
-            "Expected 3 channels, red, green and blue, last."
+            "Expected 3 channels, red, green and blue, last: give a model of "
+            "colour images."
         )
     if None not in shape[1:]:
         return model

@@ -85,7 +85,7 @@ def load_source(text: str, image_size: ImageSize | None = None) -> Source:
             f"Received: {text!r}."
         )
     else:
-        raise UserError(f"Expected one of {_FORMS}. Received: {text!r}.")
+        raise UserError(_no_source(text))
     wanted = source.image_size
     if image_size and wanted and wanted != pair_of(image_size):
         raise UserError(
@@ -108,6 +108,8 @@ def needed_image_size(model: keras.Model) -> tuple[int, int] | None:
     Raises:
         UserError: If the model has no single input of images.
     """
+    if not getattr(model, "inputs", None):
+        read_graph(model)  # says what it lacks
     shapes = [tensor.shape for tensor in getattr(model, "inputs", None) or ()]
     if len(shapes) != 1 or len(shapes[0]) != 4:
         raise UserError(
@@ -146,6 +148,27 @@ def _load_file(text: str) -> Source:
     if text.endswith("@random"):
         model = keras.models.clone_model(model)
     return _describe(model)
+
+
+def _no_source(text: str) -> str:
+    told = f"Expected one of {_FORMS}. Received: {text!r}"
+    if text.endswith((".weights.h5", ".weights.json", ".npz", ".ckpt")):
+        return (
+            f"{told}, which holds weights without a model. Load them into the "
+            "model and save that as FILE.keras; for a model of "
+            "`keras.applications`: applications:NAME@FILE.weights.h5."
+        )
+    if text.endswith((".h5", ".hdf5")):
+        return (
+            f"{told}, a model as Keras 2 wrote it. Load it with Keras and save "
+            "it as FILE.keras."
+        )
+    if user_path(text).is_dir():
+        return (
+            f"{told}, which is a folder. Save the model as FILE.keras; a "
+            "folder of KerasHub is hub:FOLDER."
+        )
+    return f"{told}."
 
 
 def _load_own(name: str, image_size: ImageSize | None) -> Source:

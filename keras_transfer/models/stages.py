@@ -170,8 +170,9 @@ def _named_ends(
     for before, end in zip([0, *ends], ends, strict=False):
         calls = leaves[before:end]
         if not any(getattr(c.operation, "weights", ()) for c in calls):
+            start = f"'{leaves[before - 1].path}'" if before else "the input"
             raise UserError(
-                f"No layer between '{leaves[before].path}' and "
+                f"No layer between {start} and "
                 f"'{leaves[end - 1].path}' has weights, so they are no stage. "
                 f"Leave one of these names out of `cuts`: {names}."
             )
