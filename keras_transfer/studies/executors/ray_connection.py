@@ -175,6 +175,9 @@ def _join(address: str, attempt: Try):
 
 
 def _import_ray():
+    # Else Ray keeps what it would say twice, and says it as it leaves, in the
+    # main thread, where `only_python_output` takes it for ours.
+    os.environ["RAY_DEDUP_LOGS"] = "0"
     try:
         import ray
     except ImportError as error:
