@@ -18,7 +18,8 @@ from keras_transfer.training.candidate_networks import (
     probe_network,
     takes_probe,
 )
-from keras_transfer.training.candidates import Candidate, RatedAdam
+from keras_transfer.training.candidates import Candidate
+from keras_transfer.training.rated import RatedAdam
 from keras_transfer.transfer import stage_outputs
 from keras_transfer.transfer.stage_outputs import Request, find_or_compute
 
@@ -210,17 +211,20 @@ def test_the_rate_is_zero_at_the_end_of_a_short_training(task):
     assert rate == pytest.approx(left, rel=1e-5)
 
 
-@pytest.mark.parametrize("amsgrad", [False, True])
-def test_adam_in_one_operation_is_keras_adam(amsgrad):
+def test_adam_in_one_operation_is_keras_adam():
     ends = []
     for kind in (keras.optimizers.Adam, RatedAdam):
         variable = keras.Variable([1.0, -2.0, 3.0])
-        optimizer = kind(learning_rate=0.1, amsgrad=amsgrad)
+        optimizer = kind(learning_rate=0.1)
         for gradient in ([1.0, 0.0, -2.0], [0.5, 3.0, -2.0], [0, 0, 1.0]):
             gradient = keras.ops.convert_to_tensor(gradient, "float32")
             optimizer.apply([gradient], [variable])
         ends.append(np.array(variable))
     np.testing.assert_allclose(ends[0], ends[1], rtol=1e-5)
+    with pytest.raises(UserError, match="amsgrad=True. Use `AdamW`"):
+        RatedAdam(amsgrad=True)
+    with pytest.raises(UserError, match="kernel_decay=0.1"):
+        RatedAdam(kernel_decay=0.1)
 
 
 def test_nothing_is_copied_at_stage_none_and_rates_fall_by_stage(task):
@@ -230,10 +234,14 @@ def test_nothing_is_copied_at_stage_none_and_rates_fall_by_stage(task):
     source = kernels(task.model)
     assert not np.array_equal(kernels(scratch.target)["conv1"], source["conv1"])
     decayed = Candidate(task, Choice("decayed"))
+    trained = decayed.part.trainable_variables
     rates = {
-        path.split("/")[-2]: factor
-        for path, factor in decayed.part.optimizer.factors.items()
+        variable.path.split("/")[-2]: rate
+        for variable, rate in zip(
+            trained, decayed.part.optimizer.rates, strict=True
+        )
     }
+    assert scratch.part.optimizer.rates == ()
     assert rates == pytest.approx(
         {
             "conv1": 0.343,

@@ -107,9 +107,7 @@ def snippet(outcome: dict, choice: Choice, rate: float) -> str:
             "from keras_transfer.models.image_size import with_image_size"
         )
     if choice.row.rate_decay != 1:
-        imports.append(
-            "from keras_transfer.training.candidates import RatedAdam"
-        )
+        imports.append("from keras_transfer.training.rated import RatedAdam")
     if choice.row.trained and choice.row.probe_first:
         imports.append(
             "from keras_transfer.training.candidate_networks import "
@@ -135,7 +133,7 @@ def snippet(outcome: dict, choice: Choice, rate: float) -> str:
                 rate=rate,
                 epochs=outcome["epochs"],
                 batch_size=outcome["batch_size"],
-                optimizer="RatedAdam(factors, learning_rate=rate)"
+                optimizer="RatedAdam(rate, rates=rates)"
                 if choice.row.rate_decay != 1
                 else "keras.optimizers.Adam(rate)",
             )
@@ -202,10 +200,11 @@ def _network(choice: Choice, last: str, outcome: dict) -> list[str]:
         parts.append(
             f"stages = kt.stages(network, {cuts!r})\n"
             "factors = {\n"
-            f"    weight.path: {RATE_DECAY:g} ** (len(stages) - stage.index)\n"
+            f"    id(weight): {RATE_DECAY:g} ** (len(stages) - stage.index)\n"
             "    for stage in stages\n"
             "    for layer in stage.layers\n"
             "    for weight in layer.weights\n"
             "}\n"
+            "rates = [factors[id(v)] for v in network.trainable_variables]\n"
         )
     return parts

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from keras_transfer.errors import UserError
 from keras_transfer.recommendation.score_inputs import (
@@ -261,6 +262,9 @@ def _choose_strength(features, codes, seed) -> tuple[float, float]:
     return STRENGTHS[best], float(right[best] / len(codes))
 
 
+# Its products are small: threads that wait for each other take several times
+# as long as one does, above all on a busy machine.
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def fit_linear_probe(features, labels, seed=0) -> Probe:
     """Fits a linear probe and chooses its penalty by cross-validation.
 

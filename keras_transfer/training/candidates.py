@@ -23,62 +23,12 @@ from keras_transfer.recommendation.score_accuracy import Probe
 from keras_transfer.recommendation.ways import Choice, network_of
 from keras_transfer.specs.seeds import derive_seed
 from keras_transfer.training.candidate_networks import Task, build, set_head
+from keras_transfer.training.rated import RatedAdam
 
 # Keras's 0.99 lags behind in runs of a few hundred steps, 0.9 in those of a
 # few dozen; this one is a mean of about nine batches.
 MOST_MOMENTUM = 0.8
 _BATCH = 64  # images of a prediction
-
-
-@keras.saving.register_keras_serializable("keras_transfer")
-class RatedAdam(keras.optimizers.Adam):
-    """Adam with a factor of the rate for each variable.
-
-    Args:
-        factors: Dict from the path of a variable to its factor; 1 for others.
-        **kwargs: Of `keras.optimizers.Adam`.
-    """
-
-    def __init__(self, factors=None, name="rated_adam", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.factors = dict(factors or {})
-
-    def build(self, variables):
-        if self.built:
-            return
-        super().build(variables)
-        self._rates = [self.factors.get(v.path, 1.0) for v in variables]
-
-    def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
-        rate = tf.cast(learning_rate * self._rates[index], variable.dtype)
-        if self.amsgrad:
-            super().update_step(gradient, variable, rate)
-            return
-        # One operation instead of Keras's twenty, which take longer to trace
-        # than a short training takes.
-        step = tf.cast(self.iterations + 1, variable.dtype)
-        tf.raw_ops.ResourceApplyAdam(
-            var=_handle(variable),
-            m=_handle(self._momentums[index]),
-            v=_handle(self._velocities[index]),
-            beta1_power=tf.pow(tf.cast(self.beta_1, step.dtype), step),
-            beta2_power=tf.pow(tf.cast(self.beta_2, step.dtype), step),
-            lr=rate,
-            beta1=tf.cast(self.beta_1, step.dtype),
-            beta2=tf.cast(self.beta_2, step.dtype),
-            epsilon=tf.cast(self.epsilon, step.dtype),
-            grad=tf.convert_to_tensor(gradient),
-        )
-
-    def get_config(self):
-        return {**super().get_config(), "factors": self.factors}
-
-
-def _handle(variable):
-    # Keras hands TensorFlow's own variable to `update_step`.
-    own = isinstance(variable, keras.Variable)
-    return variable.value.handle if own else variable.handle
 
 
 class _Cosine(keras.callbacks.Callback):
@@ -121,7 +71,7 @@ class Candidate:
         self.start = [np.array(value) for value in self.part.get_weights()]
         logits = head_form(self.target) == "logits"
         self.part.compile(
-            RatedAdam(_factors(self.target, task.stages, choice)),
+            RatedAdam(rates=self._rates()),
             keras.losses.SparseCategoricalCrossentropy(from_logits=logits),
             jit_compile=False,
         )
@@ -136,6 +86,18 @@ class Candidate:
         """The `Proof` of its copying, `None` where nothing is copied."""
         copies = self.choice.stage or self.choice.row.above == "kept"
         return self._proof if copies else None
+
+    def _rates(self) -> tuple[float, ...]:
+        """Multipliers of the learning rate; the classifier's is 1."""
+        decay, stages = self.choice.row.rate_decay, self.task.stages
+        if decay == 1:
+            return ()
+        found = {}
+        layers = _layers_of(self.target, stages)
+        for stage, own in zip(stages, layers, strict=True):
+            for weight in (w for layer in own for w in layer.weights):
+                found[id(weight)] = decay ** (len(stages) - stage.index)
+        return tuple(found[id(v)] for v in self.part.trainable_variables)
 
     def turn_to(self, choice: Choice) -> None:
         """Goes on with another choice of the same network.
@@ -295,19 +257,6 @@ class Candidate:
         if not np.isfinite(values).all():
             return None
         return values.argmax(1) == labels
-
-
-def _factors(target, stages: Stages, choice: Choice) -> dict[str, float]:
-    """Factors of the learning rate by path; the classifier's is 1."""
-    decay = choice.row.rate_decay
-    if decay == 1:
-        return {}
-    number = {}
-    for stage, own in zip(stages, _layers_of(target, stages), strict=True):
-        for layer in own:
-            for weight in layer.weights:
-                number[weight.path] = decay ** (len(stages) - stage.index)
-    return number
 
 
 def _layers_of(target: keras.Model, stages: Stages) -> list[list]:

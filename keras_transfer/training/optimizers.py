@@ -6,6 +6,7 @@ from keras import ops
 from keras_transfer.errors import UserError
 from keras_transfer.specs.origins import LAYER_NAMES
 from keras_transfer.specs.settings import SCHEDULES, SolverSpec
+from keras_transfer.training.rated import WithRates
 
 # Muon's quintic iteration: steep at zero, so that few rounds bring singular
 # values near 1.
@@ -13,56 +14,8 @@ _QUINTIC = (3.4445, -4.7750, 2.0315)
 _ROUNDS = 3
 
 
-class _WithRates(keras.optimizers.Optimizer):
-    """What our optimizers share: a learning rate for each trained weight.
-
-    A step is scaled, not its gradient: Adam and Muon would divide a scaled
-    gradient by its own size. Biases have a rate of their own, and only
-    kernels decay. Rates are given in the order of the weights, so paths,
-    which Keras changes when it loads a model, do not matter.
-
-    Args:
-        kernel_decay: Float.
-        bias_rate: Float.
-        rates: Sequence of floats, or empty for 1.
-        **kwargs: Of the Keras optimizer.
-    """
-
-    def __init__(self, kernel_decay, bias_rate, rates, **kwargs):
-        super().__init__(**kwargs)
-        self.kernel_decay = kernel_decay
-        self.bias_rate = bias_rate
-        self.rates = tuple(rates)
-
-    def build(self, variables):
-        if self.built:
-            return
-        super().build(variables)
-        given = self.rates or (1.0,) * len(variables)
-        if len(given) != len(variables):
-            raise UserError(
-                f"Expected one of `rates` for each of {len(variables)} "
-                f"trained weights. Received: {len(given)}."
-            )
-        # A path ends in the names of the layer and of the weight.
-        parts = [("", *v.path.split("/"))[-2:] for v in variables]
-        self._decays = [end == "kernel" for _, end in parts]
-        self._rates = [
-            (self.bias_rate if end == "bias" else 1.0) * rate
-            for (_, end), rate in zip(parts, given, strict=True)
-        ]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "kernel_decay": self.kernel_decay,
-            "bias_rate": self.bias_rate,
-            "rates": self.rates,
-        }
-
-
 @keras.saving.register_keras_serializable("keras_transfer")
-class CaffeSGD(_WithRates, keras.optimizers.SGD):
+class CaffeSGD(WithRates, keras.optimizers.SGD):
     """Gradient descent with momentum and Caffe's rules for biases.
 
     `v = momentum * v - rate * (gradient + decay * w)`, `w += v`, where the
@@ -203,7 +156,7 @@ class Muon(CaffeSGD):
 
 
 @keras.saving.register_keras_serializable("keras_transfer")
-class AdamW(_WithRates, keras.optimizers.Adam):
+class AdamW(WithRates, keras.optimizers.Adam):
     """Adam with decoupled decay of kernels, and rates of each weight's own.
 
     `w -= rate * decay * w`, then Adam's step at that rate. Keras's own
