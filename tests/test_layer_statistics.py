@@ -56,6 +56,35 @@ def test_distance_and_angle_from_the_start(network, statistics):
     assert row["angle"] == 90
 
 
+def test_layers_of_one_name_in_two_models_are_told_apart():
+    def part(width, name):
+        inputs = keras.Input((width,))
+        x = keras.layers.Dense(2, name="dense")(inputs)
+        return keras.Model(inputs, x, name=name)
+
+    network = keras.Sequential(
+        [
+            keras.Input((3,)),
+            part(3, "first"),
+            part(2, "second"),
+            keras.layers.Dense(2, name="head"),
+        ]
+    )
+    paths = [weight.path for weight in network.weights]
+    assert paths[0] == paths[2]  # what makes them hard to tell
+    found = LayerStatistics(network, tf.ones((2, 3)), tf.constant([0, 1]))
+    kernel = network.get_layer("second").get_layer("dense").kernel
+    kernel.assign(kernel + 1.0)  # four entries: a distance of 2
+    rows = found.table(copied=["first/dense"])
+    assert [row["layer"] for row in rows] == [
+        *("first/dense", "second/dense", "head")
+    ]
+    assert [row["copied"] for row in rows] == [True, False, False]
+    assert [row["distance"] for row in rows] == pytest.approx([0, 2, 0])
+    assert len(found.kernels) == 3
+    assert found.name_of(kernel) == "second/dense/kernel"
+
+
 def test_a_longer_vector_has_moved_but_not_turned(network, statistics):
     hidden = network.get_layer("hidden")
     hidden.kernel.assign(2 * hidden.kernel)

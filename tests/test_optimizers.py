@@ -114,6 +114,27 @@ def test_copied_stages_have_rates_of_their_own():
     assert step_rates(still, still, proof, solver) == ()
 
 
+def test_rates_of_layers_of_one_name_in_two_models():
+    def network():
+        parts = []
+        for name in ("first", "second"):
+            inputs = keras.Input((2,))
+            x = keras.layers.Dense(2, name="dense")(inputs)
+            parts.append(keras.Model(inputs, x, name=name))
+        head = keras.layers.Dense(2, name="head")
+        return keras.Sequential([keras.Input((2,)), *parts, head])
+
+    source, target = network(), network()
+    proof = copy_first_layers(source, target, 1, mode="finetuned")
+    rates = step_rates(target, target, proof, paper(copied_rate=0.5))
+    assert rates == (0.5, 0.5, 1, 1, 1, 1)
+    proof = copy_first_layers(source, target, 2, mode="finetuned")
+    solver = paper(copied_rate=0.5, rate_decay=0.1)
+    # Of three stages the first lies two below the last.
+    rates = step_rates(target, target, proof, solver)
+    assert rates == pytest.approx((5e-3, 5e-3, 5e-2, 5e-2, 1, 1))
+
+
 def steps_of(solver, rates, gradient):
     """Returns how far one step moves kernel and bias of each layer."""
     network = dense("fc7", "fc8")

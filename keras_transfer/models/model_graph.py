@@ -1,5 +1,6 @@
 """A model as a list of layer calls; models inside it are looked into."""
 
+import collections
 import dataclasses
 from collections.abc import Callable, Iterator
 
@@ -152,6 +153,34 @@ def leaf_layers(model: keras.Model) -> list[tuple[str, keras.layers.Layer]]:
         if isinstance(call.operation, keras.layers.Layer):
             found.setdefault(id(call.operation), (call.path, call.operation))
     return list(found.values())
+
+
+def weight_names(model: keras.Model) -> dict[int, str]:
+    """Returns a name for each weight that no other has.
+
+    It is the weight's path. Layers of two models inside a model may have one
+    name, and their weights one path: the models' names come before it then.
+
+    Args:
+        model: As of `leaf_layers`.
+
+    Returns:
+        Dict from the `id` of a weight to its name.
+    """
+    found = [(p, w) for p, layer in leaf_layers(model) for w in layer.weights]
+    times = collections.Counter(w.path for _, w in found)
+    names: dict[int, str] = {}
+    taken: set[str] = set()
+    for path, weight in found:
+        name = weight.path
+        if times[name] > 1:
+            outer, _, own = path.rpartition("/")
+            name = f"{outer or own}/{name}"
+        while name in taken:
+            name += "'"
+        taken.add(name)
+        names[id(weight)] = name
+    return names
 
 
 def read_graph(

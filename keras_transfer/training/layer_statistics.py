@@ -16,7 +16,11 @@ import tensorflow as tf
 from keras_transfer.datasets import views
 from keras_transfer.datasets.halves import Part
 from keras_transfer.models.layer_costs import starts_stage
-from keras_transfer.models.model_graph import leaf_layers, read_graph
+from keras_transfer.models.model_graph import (
+    leaf_layers,
+    read_graph,
+    weight_names,
+)
 from keras_transfer.specs.settings import DataSpec
 from keras_transfer.training.strategies import first_replica
 from keras_transfer.transfer.frozen_features import reusable_layers
@@ -39,10 +43,11 @@ class Measurement:
     """The statistics of a network at one moment.
 
     Args:
-        weights: Dict from `weight.path` to a dict of floats: `norm`,
-            `distance` and `angle` (degrees) from the start, and of trained
-            weights `gradient_norm`.
-        layers: Dict from the name of a numbered layer to a dict of floats:
+        weights: Dict from the name of a weight, see `weight_names`, to a dict
+            of floats: `norm`, `distance` and `angle` (degrees) from the
+            start, and of trained weights `gradient_norm`.
+        layers: Dict from the name of a numbered layer, below those of the
+            models that it is in, to a dict of floats:
             `activation_mean`, `activation_sd`, `zeros`, `dead_units`, and
             with batch normalisation `mean_drift` and `variance_drift`.
         loss: Float, cross-entropy on the probe batch in training mode.
@@ -111,7 +116,9 @@ class LayerStatistics:
         }
         self.weights = [w for _, x in leaf_layers(network) for w in x.weights]
         self._trained = [w for w in self.weights if w.trainable]
-        self._start = {w.path: w.numpy().copy() for w in self.weights}
+        self._names = weight_names(network)
+        self._paths = {id(x): path for path, x in leaf_layers(network)}
+        self._start = {id(w): w.numpy().copy() for w in self.weights}
         self._below = {}
         self._compiled = None
         if runs:
@@ -125,8 +132,16 @@ class LayerStatistics:
 
     @property
     def kernels(self) -> set[str]:
-        """Paths of the numbered layers' kernels."""
-        return {kernel.path for _, kernel in self._kernels.values()}
+        """Names of the numbered layers' kernels."""
+        return {self.name_of(kernel) for _, kernel in self._kernels.values()}
+
+    def name_of(self, weight) -> str:
+        """Returns the name that a weight's measurements stand under.
+
+        Args:
+            weight: One of `weights`.
+        """
+        return self._names[id(weight)]
 
     @property
     def first_kernel(self):
@@ -139,21 +154,20 @@ class LayerStatistics:
         if self._compiled is not None:
             outputs, gradient_norms, loss = self._compiled()
         weights = {
-            weight.path: _compare(weight.numpy(), self._start[weight.path])
-            for weight in self.weights
+            self.name_of(w): _compare(w.numpy(), self._start[id(w)])
+            for w in self.weights
         }
         if gradient_norms is not None:
             for weight, norm in zip(self._trained, gradient_norms, strict=True):
-                weights[weight.path]["gradient_norm"] = float(norm)
+                weights[self.name_of(weight)]["gradient_norm"] = float(norm)
         layers: dict[str, dict[str, float]] = {}
-        described = {**self._below, **outputs}
+        known = {**self._below, **outputs}
         for number, (layer, _) in self._kernels.items():
-            values = described[number].numpy() if described else ()
-            layers[layer.name] = dict(
-                zip(_OUTPUTS, map(float, values), strict=False)
-            )
+            values = known[number].numpy() if known else ()
+            described = dict(zip(_OUTPUTS, map(float, values), strict=False))
             if number in self._norms:
-                layers[layer.name] |= self._drift(self._norms[number])
+                described |= self._drift(self._norms[number])
+            layers[self._paths[id(layer)]] = described
         return Measurement(weights, layers, float(loss))
 
     def table(self, copied: list[str] | tuple[str, ...] = ()) -> list[dict]:
@@ -171,7 +185,8 @@ class LayerStatistics:
         of the logarithm of the moving variance's ratio.
 
         Args:
-            copied: Sequence of strings, names of copied Keras layers.
+            copied: Sequence of strings, names of copied Keras layers, below
+                those of the models that they are in.
 
         Returns:
             List of dicts of JSON values, one for each numbered layer.
@@ -179,9 +194,10 @@ class LayerStatistics:
         now = self.measure()
         rows = []
         for number, (layer, kernel) in self._kernels.items():
-            weight, first = now.weights[kernel.path], self.start.weights
-            start = first[kernel.path]["norm"]
-            gradient = first[kernel.path].get("gradient_norm", 0.0)
+            path, name = self._paths[id(layer)], self.name_of(kernel)
+            weight, first = now.weights[name], self.start.weights[name]
+            start = first["norm"]
+            gradient = first.get("gradient_norm", 0.0)
             values = {
                 "weight_norm": weight["norm"],
                 "start_norm": start,
@@ -190,13 +206,13 @@ class LayerStatistics:
                 "angle": weight["angle"],
                 "start_gradient_norm": gradient,
                 "start_relative_gradient_norm": _ratio(gradient, start),
-                **now.layers[layer.name],
+                **now.layers[path],
             }
             rows.append(
                 {
-                    "layer": layer.name,
+                    "layer": path,
                     "number": number,
-                    "copied": layer.name in copied,
+                    "copied": path in copied,
                     "frozen": not layer.trainable,
                     "weights": int(np.prod(kernel.shape)),
                     **{name: _rounded(v) for name, v in values.items()},
@@ -238,9 +254,9 @@ class LayerStatistics:
         return outputs, tf.stack(norms) if norms else tf.zeros([0]), loss
 
     def _drift(self, norm: keras.layers.BatchNormalization) -> dict:
-        first = self._start[norm.moving_variance.path] + norm.epsilon
+        first = self._start[id(norm.moving_variance)] + norm.epsilon
         variance = norm.moving_variance.numpy() + norm.epsilon
-        moved = norm.moving_mean.numpy() - self._start[norm.moving_mean.path]
+        moved = norm.moving_mean.numpy() - self._start[id(norm.moving_mean)]
         return {
             "mean_drift": _root_mean_square(moved / np.sqrt(first)),
             "variance_drift": _root_mean_square(np.log(variance / first)),

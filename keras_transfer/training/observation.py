@@ -116,7 +116,7 @@ class Observer(keras.callbacks.Callback):
         chosen = [
             weight
             for weight in self.statistics.weights
-            if every_weight or weight.path in wanted
+            if every_weight or self.statistics.name_of(weight) in wanted
         ]
         values = {}
         for weight in chosen:
@@ -127,7 +127,7 @@ class Observer(keras.callbacks.Callback):
         return values
 
     def _weight_scalars(self, weight, now: Measurement) -> dict[str, float]:
-        path = weight.path
+        path = self.statistics.name_of(weight)
         measured, start = now.weights[path], self.statistics.start.weights[path]
         norm = measured["norm"]
         # A frozen weight has no gradient and no update: its zeros are shown.
@@ -147,12 +147,11 @@ class Observer(keras.callbacks.Callback):
 
     def _write_histograms(self, every_weight: bool, epoch: int) -> None:
         for weight in self.statistics.weights:
+            name = self.statistics.name_of(weight)
             if every_weight or (
-                weight.path in self.statistics.kernels and weight.trainable
+                name in self.statistics.kernels and weight.trainable
             ):
-                self.train.histogram(
-                    f"weight/{weight.path}", weight.numpy(), epoch
-                )
+                self.train.histogram(f"weight/{name}", weight.numpy(), epoch)
 
     def _write_filters(self, moment: str, step: int) -> None:
         kernel = self.statistics.first_kernel

@@ -61,7 +61,8 @@ class Target:
         model: `keras.Sequential` or Functional model.
         seed: Integer, of its start, order and views.
         steps: Integer, training steps an epoch.
-        copied: List of strings, the Keras layers that were copied.
+        copied: List of strings, the Keras layers that were copied, each below
+            the names of the models that it is in.
         proof: `Proof` that they were.
         statistics: `LayerStatistics`, with those of the start.
     """
@@ -150,8 +151,7 @@ def build_target(
         )
         # What a large model makes of a batch takes time and memory.
         probe = probe_batch(half.validation, data.mean, spec.data, FEW_IMAGES)
-    # By its own name, which a layer has inside another model too.
-    names = (t.layer.split("/")[-1] for t in copying.tensors if t.copied)
+    names = (t.layer for t in copying.tensors if t.copied)
     copied = list(dict.fromkeys(names))
     # Before a checkpoint is restored: the start is that of the first run.
     runs = spec.model.content is None or options.observe != "off"
