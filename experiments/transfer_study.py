@@ -89,7 +89,7 @@ class TransferSettings(RunSettings):
     """Epochs."""
     batch_size: int = 32
     """Images a training step."""
-    learning_rate: float = 0.05
+    learning_rate: float = 0.01
     """Highest learning rate of new layers; it falls to 0 in a cosine."""
     copied_rate: float = 0.2
     """Multiplier of that for copied layers that are fine-tuned."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from keras_transfer.specs.settings import DataSpec, ModelSpec, SolverSpec
 from keras_transfer.storage.files import file_sha256
 from keras_transfer.storage.registered_models import RegisteredModels
 from keras_transfer.studies import grids
+from keras_transfer.transfer.proof import sha256
 
 BASE = NetworkSpec(
     DataSpec("any", 0, 18, 16, views=2, mean="model"),
@@ -301,3 +303,49 @@ def test_a_study_of_a_residual_model(capsys, tmp_path, pictures):
     code, told, _ = run(capsys, tmp_path, *given)
     assert code == 0 and "0 of 8 networks to train" in told
     assert {file: file.stat().st_mtime_ns for file in results} == before
+
+
+@pytest.mark.slow
+def test_a_base_of_one_set_and_the_selffer_on_another(
+    capsys, tmp_path, pictures
+):
+    """Images that are no squares; a source that was trained here."""
+    import keras
+
+    inputs = keras.Input((None, None, 3))
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    for name in ("one", "two"):
+        x = keras.layers.Conv2D(4, 3, padding="same", name=name)(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    start = tmp_path / "start.keras"
+    keras.Model(inputs, keras.layers.Dense(2)(x), name="plain").save(start)
+    other = shutil.copytree(pictures, tmp_path / "other")
+    shutil.rmtree(other / "class 2")
+    shared = ["--epochs", 1, "--batch-size", 8, "--workers", 1, "--quiet"]
+    models = {}
+    for images in (pictures, other):
+        given = ["--model", start, "--images", images, "--treatments"]
+        given += ["--image-size", "12x16"]
+        code, _, wrong = run(capsys, tmp_path, *given, *shared)
+        assert code == 0, wrong
+    for file in (tmp_path / "logs").rglob("whole/baseAll/*/model.keras"):
+        models["pictures" in str(file)] = file
+        model = keras.saving.load_model(file, compile=False)
+        assert model.input_shape == (None, 12, 16, 3)
+    assert set(models) == {True, False}
+    # A base of the first set, and the target's own, on the target.
+    for model in models.values():
+        given = ["--model", model, "--images", other, "--stages", 1]
+        given += ["--treatments", "SnT"]
+        code, _, wrong = run(capsys, tmp_path, *given, *shared)
+        assert code == 0, wrong
+    hashes = set()
+    found = list((tmp_path / "logs").rglob("whole/S1T/*/result.json"))
+    for file in found:
+        proof = json.loads(file.read_text())["proof"]
+        hashes.add(next(r["source_sha256"] for r in proof if r["source_path"]))
+    kernels = set()
+    for file in models.values():
+        model = keras.saving.load_model(file, compile=False)
+        kernels.add(sha256(model.get_layer("one").weights[0]))
+    assert len(found) == 2 and hashes == kernels

@@ -59,7 +59,8 @@ def folders() -> list[tuple[str, str, str]]:
         (
             FOLDER,
             "transfer_study --model FILE.keras --images DIR --image-size 64 "
-            "--stages 3 7 11 --epochs 5 --steps-per-epoch 16",
+            "--stages 3 7 11 --epochs 5 --steps-per-epoch 16 "
+            "--learning-rate 0.05",
             f"{networks()} networks on {len(SETS)} folders, one seed, so no "
             "intervals. n = 7 - n = 11: frozen "
             f"{gains(('SnT', 7), ('SnT', 11))}, fine-tuned "
