@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from experiments.common.commands import recipe_flags
-from keras_transfer.analysis import results
+from keras_transfer.analysis.results_table import results_csv
 from keras_transfer.datasets.class_balance import (
     balanced_accuracy,
     class_weights,
@@ -90,7 +90,7 @@ def test_reports_say_both_accuracies_where_they_differ(tiny_spec):
     assert "alike" not in "\n".join(summary.accuracy_table(rows(0.8, 0.8)))
     # Filed before it was measured.
     assert tables.balanced_cells(rows(None, 0.75))[1] == [["AnB+", "75.0"]]
-    lines = results.results_csv(rows(None, 0.75)).splitlines()
+    lines = results_csv(rows(None, 0.75)).splitlines()
     column = lines[0].split(",").index("test_balanced_accuracy")
     assert [line.split(",")[column] for line in lines[1:]] == ["", "0.7500"]
 

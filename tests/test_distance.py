@@ -3,12 +3,22 @@ import dataclasses
 import pytest
 
 from experiments.common.distances import finished_beside
-from keras_transfer.analysis import intervals
+from keras_transfer.analysis import primary
+from keras_transfer.analysis.contrasts import (
+    OTHERS,
+    THESE,
+    ModelEstimate,
+    difference,
+    subtract,
+)
+from keras_transfer.analysis.observed import observe_all
 from keras_transfer.reports import distance, distance_data, figure3, style
 from keras_transfer.specs import recipes
 from keras_transfer.specs.rates import with_rates
 from keras_transfer.storage.store import RunStore
 from tests.helpers import made_up_row, made_up_study, summary_text, with_result
+
+BASE = ("base", 0, None)
 
 
 def study_of_distances(tiny_spec):
@@ -177,31 +187,37 @@ def test_a_recipe_is_what_is_left_when_what_varies_is_taken_away(tiny_spec):
 
 
 def test_claims_follow_the_numbers(tiny_spec):
-    claims = distance_data.claims(study_of_distances(tiny_spec))
-    assert [claim.number for claim in claims] == ["4.2", "4.3"]
-    assert [claim.verdict for claim in claims] == ["supported"] * 2
-    # Mean losses over n = 4 and 7: 4.55 points similar, 9.1 dissimilar. The
-    # variances of the means are 2.5e-7 and 1e-6: 1.47 degrees of freedom.
-    assert "similar: +4.6 [+3.9, +5.2]" in claims[0].effect
-    assert distance_data.claims([]) == []
-    # Another seed with n = 4 alone, where losses are low: no mean of it.
     rows = study_of_distances(tiny_spec)
-    more = [
-        dataclasses.replace(row, spec=dataclasses.replace(row.spec, seed=1))
-        for row in rows
-        if row.spec.n in (0, 4)
-    ]
-    assert distance_data.claims(rows + more) == claims
+    claims = distance_data.claims(rows)
+    assert [claim.number for claim in claims] == ["4.2", "4.3"]
+    assert [claim.verdict for claim in claims] == ["present"] * 2
+    # Mean losses over n = 4 and 7: 4.55 points similar, 9.1 dissimilar.
+    assert "similar: +4.6 [" in claims[0].effect
+    # One division of each kind.
+    assert f"about {THESE}" in claims[0].why
+    assert distance_data.claims([]) == []
+    # By hand: the changes of each sort by the rule, and their difference.
+    similar, kinds = (
+        primary.estimate(
+            observe_all(sort.compared),
+            difference([("AnB", n, None) for n in (4, 7)], [BASE]),
+        )
+        for sort in list(distance_data.sorts_of(rows).values())[:2]
+    )
+    assert subtract(similar, kinds).in_points() in claims[0].effect
 
 
-def test_welch_by_hand():
-    # Equal spreads of 1 and 3 values each: the pooled t interval with 4
-    # degrees of freedom, 2 +- 2.776 * sqrt(2 / 3).
-    value = intervals.welch_difference([3.0, 4.0, 5.0], [1.0, 2.0, 3.0])
-    assert value.mean == 2.0
-    assert value.t_high == pytest.approx(2 + 2.7764 * (2 / 3) ** 0.5, abs=1e-3)
-    alone = intervals.welch_difference([1.0], [0.5, 0.7])
-    assert alone.t_low is None and alone.mean == pytest.approx(0.4)
+def test_effects_that_share_no_network_are_subtracted_by_hand():
+    # Welch: errors 3 and 4 give 5; 5^4 / (3^4 / 2 + 4^4 / 8).
+    one, other = (
+        ModelEstimate(mean, error, df, mean, mean, scope, 3, 6, 9)
+        for mean, error, df, scope in ((7, 3, 2, THESE), (2, 4, 8, OTHERS))
+    )
+    found = subtract(one, other)
+    assert (found.mean, found.error, found.scope) == (5, 5, THESE)
+    assert found.df == pytest.approx(625 / (81 / 2 + 256 / 8))
+    bare = dataclasses.replace(other, low=None)
+    assert subtract(one, bare).low is None
 
 
 def test_report_names_every_network_and_what_did_not_learn(tiny_spec, tmp_path):

@@ -66,7 +66,8 @@ def test_numbers_that_an_audit_recomputed_by_other_code():
     points = numbers.points
     assert points(similar, "base", "BnB", 3, 6) == "-0.6 [-1.3, +0.1]"
     assert points(boost, "AnB+", "BnB+").startswith("+0.0 [-0.")
-    assert numbers.further("random (he)") == "+17.7 [+15.3, +20.2]"
+    # 17.7 of pairs of one seed each; here bases of both seeds count.
+    assert numbers.further("random (he)").startswith("+17.6 [")
     # Not +3.4: 3.348 was rounded twice.
     assert points(boost, "AnB+", "base", 3, 3).startswith("+3.3 [")
     # Freezing costs something at 10 and 25 images a class.

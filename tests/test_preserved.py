@@ -60,7 +60,7 @@ def test_networks_and_their_names(tiny_spec):
 
 def test_report_says_what_keeping_mends(tiny_spec, tmp_path):
     rows = []
-    for split in (0, 1):
+    for split in (0, 1, 2):
         base = 0.6 + split / 100
         rows.append(made_up_row(tiny_spec, base, split=split))
         for count, loss in ((None, 0.05), (1, 0.02)):
@@ -78,8 +78,8 @@ def test_report_says_what_keeping_mends(tiny_spec, tmp_path):
         rows, "Title", "python -m x", tmp_path
     )
     text = summary_text(paths)
-    assert "| BnB | 0 | 4 | -5.1 [" in text
-    assert "| BnB | 1 | 4 | -2.1 [" in text and "| +3.0 [" in text
+    assert "| BnB | 0 | 4 | -5.2 [" in text
+    assert "| BnB | 1 | 4 | -2.2 [" in text and "| +3.0 [" in text
 
 
 def test_all_layers_above_the_cut_are_kept(tiny_spec):

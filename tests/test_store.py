@@ -7,7 +7,7 @@ import pytest
 from experiments import report, similar_datasets
 from experiments.common.settings import GridSettings, parse
 from keras_transfer.analysis.inventory import group_rows, take_survey
-from keras_transfer.analysis.results import results_csv
+from keras_transfer.analysis.results_table import results_csv
 from keras_transfer.errors import UserError
 from keras_transfer.specs.identity import to_dict
 from keras_transfer.specs.network import NetworkSpec, from_dict

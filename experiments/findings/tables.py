@@ -76,14 +76,15 @@ def findings() -> list[tuple[str, str, str]]:
         (
             "Freezing loses more between natural and man-made classes than "
             "between random halves (mean of n = 5 and 7)",
-            f"{numbers.further('kinds')} more, not paired; {man_made} classes "
-            f"stand against {natural}, so number and kind are mixed",
+            f"{numbers.further('kinds')} more, of this one division; "
+            f"{man_made} classes stand against {natural}, so kind, number and "
+            "steps are mixed",
             "cifar100-dissimilar",
         ),
         (
             "Features of the other kind beat random ones (He; mean of n = 5 "
             "and 7; one seed)",
-            f"{numbers.further('random (he)')}",
+            f"{numbers.further('random (he)')}, these halves only",
             "cifar100-dissimilar",
         ),
         (
@@ -192,12 +193,15 @@ def folders() -> list[tuple[str, str, str]]:
             "AnB --seeds 0 1",
             f"Two seeds of one division into {man_made} man-made and "
             f"{natural} natural classes; random layers one seed. Loss beyond "
-            f"random halves, n = 5 and 7: {further('kinds')}. Beyond that, "
+            f"random halves, n = 5 and 7: {further('kinds')}; as epochs are "
+            "equal, steps go with the number of classes, so kind, number and "
+            "steps are mixed (`--balanced` was not used). Beyond that, "
             "random layers lose: "
             f"He {further('random (he)')}, moments of the trained layer "
             f"{further('random (mean-var)')}, Gaussian "
             f"{further('random (gaussian)')}. From n = 5 on the Gaussian "
-            "ones stay at chance: an optimisation failure",
+            "ones stay at chance: an optimisation failure. All about these "
+            "halves only",
         ),
         (
             "cifar100-target-size",

@@ -156,6 +156,36 @@ def read_observations(
         ]
 
 
+def subtract(one: ModelEstimate, other: ModelEstimate) -> ModelEstimate:
+    """Subtracts an effect from another that shares no network with it.
+
+    Args:
+        one, other: `ModelEstimate`.
+
+    Returns:
+        `ModelEstimate`, with Satterthwaite's degrees of freedom; without an
+        interval if either has none. It is about the halves at hand if either
+        is.
+    """
+    parts = (one, other)
+    scope = THESE if THESE in {e.scope for e in parts} else OTHERS
+    counts = (
+        scope,
+        min(e.splits for e in parts),
+        min(e.count for e in parts),
+        sum(e.networks for e in parts),
+    )
+    mean = one.mean - other.mean
+    if any(e.low is None for e in parts):
+        return ModelEstimate(mean, None, None, None, None, *counts)
+    squares = [e.error**2 for e in parts]
+    error = sum(squares) ** 0.5
+    spread = sum(v**2 / e.df for v, e in zip(squares, parts, strict=True))
+    df = sum(squares) ** 2 / spread if spread else float("inf")
+    reach = t_quantile((1 + LEVEL) / 2, df) * error
+    return ModelEstimate(mean, error, df, mean - reach, mean + reach, *counts)
+
+
 def difference(first: Iterable[Cell], second: Iterable[Cell]) -> Weights:
     """Weighs the mean of some cells against the mean of others.
 

@@ -72,37 +72,6 @@ def t_interval(values: np.ndarray) -> tuple[float, float] | None:
     return mean - float(reach), mean + float(reach)
 
 
-def welch_difference(
-    first: list[float], second: list[float], of: str = "network"
-) -> Estimate:
-    """Subtracts two means of values that are not paired.
-
-    Args:
-        first, second: Lists of floats, neither empty.
-        of: String, what a value is one of. Defaults to `"network"`.
-
-    Returns:
-        `Estimate` with Welch's 95 % t interval, which allows for unequal
-        spread; without one, and saying why, if either side has fewer than
-        two values or nothing varies.
-
-    Reference:
-        - [Welch, 1947](https://doi.org/10.1093/biomet/34.1-2.28).
-    """
-    mean = float(np.mean(first) - np.mean(second))
-    count = min(len(first), len(second))
-    if count < 2:
-        lacks = f"{len(first)} {of}{'s' * (len(first) > 1)} against "
-        return Estimate(mean, count, lacks=f"{lacks}{len(second)}")
-    if np.ptp(first) + np.ptp(second) == 0:
-        return Estimate(mean, count, lacks="equal values on each side")
-    from scipy import stats
-
-    test = stats.ttest_ind(first, second, equal_var=False)
-    interval = test.confidence_interval(LEVEL)
-    return Estimate(mean, count, float(interval.low), float(interval.high))
-
-
 def estimate(values: list[float]) -> Estimate | None:
     """Summarises values by their mean and Student's interval.
 

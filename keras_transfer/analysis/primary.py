@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from keras_transfer.analysis import mixed_model
 from keras_transfer.analysis.contrasts import (
     FEWEST_SPLITS,
+    OTHERS,
     THESE,
     ModelEstimate,
     Observation,
@@ -27,6 +28,15 @@ RULE = (
     f"Student's t over splits from {FEWEST_SPLITS} splits on; with fewer, the "
     f"mixed model of all networks, about {THESE}"
 )
+
+
+def scope_of(splits: int) -> str:
+    """Says what intervals of so many splits are about.
+
+    Args:
+        splits: Integer, splits with networks of both sides.
+    """
+    return THESE if splits < FEWEST_SPLITS else OTHERS
 
 
 def estimate(

@@ -4,43 +4,17 @@ A pair shares split, target and seed, so the difficulty of a half cancels;
 pooling, as the paper does, leaves it in.
 """
 
-import csv
 import dataclasses
-import io
 import math
 
-from keras_transfer.analysis import pairs
+from keras_transfer.analysis import contrasts, pairs, primary
 from keras_transfer.analysis.intervals import Estimate, estimate, t_interval
+from keras_transfer.analysis.observed import observe_all
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.treatments import BASE, BASES
 from keras_transfer.storage.log_folder import LogFolder
-from keras_transfer.storage.result import LEAST_LOOKS, Result
+from keras_transfer.storage.result import Result
 
-COLUMNS = (
-    "name",
-    "network_id",
-    "dataset",
-    "split",
-    "seed",
-    "label",
-    "treatment",
-    "base",
-    "target",
-    "n",
-    "target_images",
-    "draw",
-    "test_accuracy",
-    "test_balanced_accuracy",
-    "minus_own_base",
-    "val_accuracy",
-    "val_best10",
-    "train_accuracy",
-    "train_loss",
-    "test_loss",
-    "frozen_tensors",
-    "copied_tensors",
-    "seconds",
-)
 RANGES = ((1, 7), (3, 7), (5, 7))  # Table 1
 
 
@@ -142,27 +116,44 @@ def pooled_difference(
 def paired_difference(
     rows: list[Row], first: str, second: str, low: int, high: int
 ) -> Estimate | None:
-    """Averages differences within pairs of one split, target and seed.
-
-    Over a range of `n`, the differences of one pair are averaged first, so
-    that a pair counts once.
+    """Estimates a difference of two treatments by the rule of `primary`.
 
     Args:
-        rows: List of `Row`.
+        rows: List of `Row`, of one recipe; all of them tell the noise.
         first, second: Strings, treatments; `second` may be `"base"`.
         low, high: Integers, range of `n`, both included.
 
     Returns:
-        `Estimate`, or `None` without a pair.
+        `Estimate`, whose count is that of pairs; `None` without a pair.
     """
     values = paired_values(rows, first, second, low, high)
-    return estimate([values[group] for group in sorted(values)])
+    if not values:
+        return None
+    data = observe_all(rows)
+    sides = [
+        {o.cell for o in data if o.treatment == name and low <= o.n <= high}
+        for name in (first, second)
+        if name != BASE
+    ]
+    # The n and images at which both were trained.
+    places = set.intersection(*({cell[1:] for cell in side} for side in sides))
+    cells = [
+        {o.cell for o in data if o.treatment == BASE}
+        if name == BASE
+        else {(name, *place) for place in places}
+        for name in (first, second)
+    ]
+    found = primary.estimate(data, contrasts.difference(*cells))
+    if found is None:
+        return estimate(list(values.values()))
+    lacks = "too few networks"
+    return Estimate(found.mean, len(values), found.low, found.high, lacks)
 
 
 def paired_values(
     rows: list[Row], first: str, second: str, low: int, high: int
 ) -> dict[tuple, float]:
-    """Returns the difference of each pair; see `paired_difference`.
+    """Returns the difference of each pair of split, target and seed.
 
     Args:
         rows: List of `Row`.
@@ -265,69 +256,6 @@ def unequal_classes(rows: list[Row]) -> bool:
     """
     pairs_of = ((r.accuracy, r.result.test_balanced_accuracy) for r in rows)
     return any(b is not None and abs(a - b) > 1e-9 for a, b in pairs_of)
-
-
-def results_csv(rows: list[Row]) -> str:
-    """Writes one line a network, every seed kept.
-
-    Args:
-        rows: List of `Row`, bases among them, or the column `minus_own_base`
-            stays empty.
-
-    Returns:
-        String, the content of a CSV file with the columns `COLUMNS`.
-    """
-    gains = pairs.own_gains(rows)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        spec, result = row.spec, row.result
-        proof = result.proof
-        gain = gains.get(spec)
-        writer.writerow(
-            {
-                "name": spec.name,
-                "network_id": spec.network_id,
-                "dataset": spec.data.name,
-                "split": spec.data.split,
-                "seed": spec.seed,
-                "label": spec.label,
-                "treatment": spec.treatment,
-                "base": spec.base or "",
-                "target": spec.target,
-                "n": spec.n,
-                "target_images": spec.target_images or "",
-                "draw": "" if spec.draw is None else spec.draw,
-                "test_accuracy": f"{row.accuracy:.4f}",
-                "test_balanced_accuracy": _number(
-                    result.test_balanced_accuracy
-                ),
-                "minus_own_base": "" if gain is None else f"{gain:+.4f}",
-                "val_accuracy": f"{result.val_accuracy:.4f}",
-                "val_best10": _best10(row),
-                "train_accuracy": f"{result.train_accuracy:.4f}",
-                "train_loss": f"{result.train_loss:.4f}",
-                "test_loss": f"{result.test_loss:.4f}",
-                "frozen_tensors": sum(t["frozen"] for t in proof),
-                "copied_tensors": sum(
-                    t["source_path"] is not None for t in proof
-                ),
-                "seconds": f"{result.seconds:.1f}",
-            }
-        )
-    return text.getvalue()
-
-
-def _best10(row: Row) -> str:
-    # Results of earlier versions hold it for any number of looks.
-    value = row.result.val_best10
-    few = row.spec.solver.epochs < LEAST_LOOKS
-    return _number(None if few else value)
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
 
 
 @dataclasses.dataclass(frozen=True)

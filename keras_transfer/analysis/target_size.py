@@ -6,9 +6,12 @@ to fine-tune (a large one), but draws no curve of it.
 """
 
 import dataclasses
+import math
+from collections import Counter
 
-from keras_transfer.analysis import pairs, results
-from keras_transfer.analysis.intervals import Estimate, estimate
+from keras_transfer.analysis import contrasts, pairs, primary, results
+from keras_transfer.analysis.intervals import Estimate
+from keras_transfer.analysis.observed import observe_all
 from keras_transfer.analysis.results import Row
 from keras_transfer.specs.treatments import (
     BASE,
@@ -53,16 +56,8 @@ def _values(rows: list[Row]) -> dict[tuple, float]:
     }
 
 
-def _by_size(values: dict[tuple, float]) -> dict[int, Estimate]:
-    found = {}
-    for size in sorted({key[0] for key in values}):
-        keys = sorted(key for key in values if key[0] == size)
-        found[size] = estimate([values[key] for key in keys])
-    return found
-
-
 def accuracies(rows: list[Row], start: str, n: int) -> dict[int, Estimate]:
-    """Averages networks by the number of images.
+    """Averages networks by the number of images; halves differ, so no interval.
 
     Args:
         rows: List of `Row`.
@@ -72,13 +67,22 @@ def accuracies(rows: list[Row], start: str, n: int) -> dict[int, Estimate]:
     Returns:
         Dict from images a class to `Estimate`, in order.
     """
-    return _by_size(_values(results.select(rows, start, n, n)))
+    values = _values(results.select(rows, start, n, n))
+    found: dict[int, list[float]] = {}
+    for size, *_ in sorted(values):
+        found[size] = [v for key, v in values.items() if key[0] == size]
+    return {
+        size: Estimate(math.fsum(own) / len(own), len(own))
+        for size, own in found.items()
+    }
 
 
 def differences(
     rows: list[Row], first: str, second: str, n: int
 ) -> dict[int, Estimate]:
-    """Subtracts two starts within pairs of split, seed, draw and target.
+    """Subtracts two starts, by the rule of `primary`.
+
+    Draws of the images are no splits: they repeat a network of the same base.
 
     Args:
         rows: List of `Row`.
@@ -86,20 +90,26 @@ def differences(
         n: Integer, layers copied.
 
     Returns:
-        Dict from images a class to `Estimate`, in order.
+        Dict from images a class to `Estimate`, in order, whose counts are
+        those of pairs of split, seed, draw and target.
     """
     found = pairs.differences(
         results.select(rows, first, n, n),
         results.select(rows, second, n, n),
         images_a_class,
     )
-    return _by_size(
-        {
-            (size, *pair): value
-            for pair, sizes in found.items()
-            for size, value in sizes.items()
-        }
-    )
+    counts = Counter(size for sizes in found.values() for size in sizes)
+    kept = [row for row in rows if row.spec.treatment in STARTS]
+    data = observe_all(kept, images_a_class)
+    estimates = {}
+    for size in sorted(counts):
+        cells = [
+            [(name, 0 if name == BASE else n, size)] for name in (first, second)
+        ]
+        one = primary.estimate(data, contrasts.difference(*cells))
+        ends = one.mean, counts[size], one.low, one.high
+        estimates[size] = Estimate(*ends, "too few networks")
+    return estimates
 
 
 @dataclasses.dataclass(frozen=True)

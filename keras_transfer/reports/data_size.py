@@ -10,6 +10,7 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 from keras_transfer.analysis import results
+from keras_transfer.analysis.primary import RULE, scope_of
 from keras_transfer.analysis.results import Row
 from keras_transfer.analysis.target_size import (
     RIVALS,
@@ -33,8 +34,9 @@ from keras_transfer.reports.style import (
 from keras_transfer.specs.treatments import BASE, FINETUNED_TRANSFER, TRANSFER
 
 _CAVEAT = (
-    "Draws of few images of one half share its base, and halves of one split "
-    "share images, so read intervals as approximate."
+    "Draws of few images of one half share its base, which the interval takes "
+    "as it is: how much the two halves differ, and another base, it does not "
+    "show."
 )
 
 
@@ -55,8 +57,8 @@ def _plot_target_size(rows: list[Row], title: str, path: Path) -> list[Path]:
             layout="constrained",
         )
         figure.suptitle(
-            f"{title}\nbars, cut at the frame: 95 % t interval over halves and "
-            "draws; all images: two halves, one draw"
+            f"{title}\nbars of differences: 95 % interval for "
+            f"{scope_of(len({row.spec.division for row in rows}))}"
         )
         for n, above, below in zip(layers, *panels, strict=True):
             _plot_sizes(above, _levels(rows, n))
@@ -128,7 +130,7 @@ def _target_size_lines(rows: list[Row]) -> list[str]:
         f"{len(rows)} networks, {len(draws)} draws of the small sets, both "
         "directions; every network takes as many steps. Frozen and fine-tuned "
         "layers come from a base on the other half with all its images. "
-        f"[low, high] is the 95 % t interval over pairs. {_CAVEAT}",
+        f"[low, high] is a 95 % interval: {RULE}. {_CAVEAT}",
         "",
         "## Where do the curves cross?",
         "",

@@ -5,6 +5,7 @@ from pathlib import Path
 from keras_transfer.analysis import pairs, results
 from keras_transfer.analysis.chance import did_not_learn
 from keras_transfer.analysis.curves import changes
+from keras_transfer.analysis.primary import RULE
 from keras_transfer.analysis.results import Row
 from keras_transfer.analysis.rounding import rounded
 from keras_transfer.reports import markdown
@@ -21,9 +22,9 @@ from keras_transfer.specs.treatments import BASE
 
 def _lines(rows: list[Row], names: Names | None) -> list[str]:
     lines = [
-        "Change of top-1 accuracy from the own base (same division, target "
-        "and seed), in points, with the 95 % t interval over pairs where "
-        "there are two or more.",
+        "Change of top-1 accuracy from bases of the same division and target, "
+        f"in points, with 95 % intervals: {RULE}. The model has the networks "
+        "of a row and their bases.",
         "",
         *markdown.table(*_change_cells(rows, names)),
         "",
@@ -56,7 +57,7 @@ def _change_cells(rows: list[Row], names: Names | None) -> markdown.Cells:
     )
     body = []
     for name, sort in sorts.items():
-        values = dict(changes(sort.rows, sort.treatment, BASE))
+        values = dict(changes(sort.compared, sort.treatment, BASE))
         count = max((value.count for value in values.values()), default=0)
         cells = [values[n].in_points() if n in values else "" for n in layers]
         body.append([name, str(count), *cells])

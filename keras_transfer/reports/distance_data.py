@@ -8,13 +8,19 @@ base: same division, target and seed.
 
 import dataclasses
 
-from keras_transfer.analysis import results
+from keras_transfer.analysis import contrasts, primary, results, verdicts
+from keras_transfer.analysis.contrasts import ModelEstimate
 from keras_transfer.analysis.curves import changes
-from keras_transfer.analysis.intervals import welch_difference
+from keras_transfer.analysis.observed import observe_all
 from keras_transfer.analysis.results import Claim, Row
 from keras_transfer.datasets.class_kinds import name_sides
 from keras_transfer.specs.origins import HALVES, INITIALIZATIONS
-from keras_transfer.specs.treatments import BASE, RANDOM_LAYERS, TRANSFER
+from keras_transfer.specs.treatments import (
+    BASE,
+    BASES,
+    RANDOM_LAYERS,
+    TRANSFER,
+)
 
 SIMILAR = "random halves"
 # From halves, a pair of tuples of class indices, to the names of A and B.
@@ -35,6 +41,12 @@ class Sort:
     rows: list[Row]
     treatment: str
     sides: tuple[str, str] | None = None
+
+    @property
+    def compared(self) -> list[Row]:
+        """Its networks and the bases, without those of other treatments."""
+        kept = (self.treatment, *BASES)
+        return [row for row in self.rows if row.spec.treatment in kept]
 
     @property
     def untrained(self) -> bool:
@@ -113,7 +125,7 @@ def figure3_data(
     for name, sort in sorts_of(rows, names).items():
         change[name] = [(0, 0.0)] + [
             (n, value.mean, value.t_low, value.t_high)
-            for n, value in changes(sort.rows, sort.treatment, BASE)
+            for n, value in changes(sort.compared, sort.treatment, BASE)
         ]
         if sort.sides is not None:
             for side, kind in zip(HALVES, sort.sides, strict=True):
@@ -184,29 +196,21 @@ def claims(rows: list[Row], names: Names | None = None) -> list[Claim]:
 
 def _claim(section, text, name, better: Sort, worse: Sort) -> Claim:
     layers = sorted(_upper_layers(better) & _upper_layers(worse))
-    changes = [
-        _mean_changes(sort.rows, sort.treatment, layers)
-        for sort in (better, worse)
-    ]
+    changes = [_mean_change(sort, layers) for sort in (better, worse)]
     where = ", ".join(map(str, layers))
     name = f"loss at n = {where}, {name}:" if layers else f"loss, {name}:"
-    if not all(changes):
+    if None in changes:
         return Claim(section, text, f"{name} not measured", "undecided", "")
-    effect = welch_difference(*changes, of="pair")
-    verdict = "undecided"
-    if effect.t_low is not None:
-        if effect.t_low > 0:
-            verdict = "supported"
-        elif effect.t_high < 0:
-            verdict = "not supported"
-    counts = " and ".join(str(len(values)) for values in changes)
+    effect = contrasts.subtract(*changes)
+    counts = " and of ".join(str(change.splits) for change in changes)
     return Claim(
         section,
         text,
         f"{name} {effect.in_points()}",
-        verdict,
-        f"{counts} pairs, not paired with each other: Welch's interval; "
-        "supported if it lies above 0",
+        verdicts.judge_one(verdicts.Part(effect)).name,
+        f"of {counts} divisions of the classes, not paired with each other; "
+        f"the interval is about {effect.scope}; present above 0, absent "
+        "within 0.5 point",
     )
 
 
@@ -216,19 +220,10 @@ def _upper_layers(sort: Sort) -> set[int]:
     return {n for n in results.layers_of(chosen) if n >= 4}
 
 
-def _mean_changes(rows: list[Row], treatment: str, layers) -> list[float]:
-    """Returns each pair's change from its base, the mean over `layers`.
-
-    A pair that lacks one of them is left out: losses grow with n, so its mean
-    would be another thing.
-    """
-    changes = [
-        results.paired_values(rows, treatment, BASE, n, n) for n in layers
-    ]
-    if not changes:
-        return []
-    whole = set(changes[0]).intersection(*changes[1:])
-    return [
-        sum(change[pair] for change in changes) / len(layers)
-        for pair in sorted(whole)
-    ]
+def _mean_change(sort: Sort, layers: list[int]) -> ModelEstimate | None:
+    """Estimates the change from the own base, the mean over `layers`."""
+    if not layers:
+        return None
+    cells = [(sort.treatment, n, None) for n in layers]
+    weights = contrasts.difference(cells, [(BASE, 0, None)])
+    return primary.estimate(observe_all(sort.compared), weights)

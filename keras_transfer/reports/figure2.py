@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib import pyplot as plt
 
+from keras_transfer.analysis import primary
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import figure2_data
 from keras_transfer.reports.figure2_data import Curve, Figure
@@ -56,8 +57,8 @@ def plot_figure2(
         draw(bottom, figure2_data.means_data(rows))
         count = len({row.group for row in rows})
         bottom.set_title(
-            "means; bars: 95 % t interval of the difference from the own "
-            f"base ({count} pairs of split, seed, target)",
+            "means; bars: 95 % interval of the difference from the own base "
+            f"({count} pairs of split, seed, target), for\n{_scope(rows)}",
             fontsize=10,
         )
         for axes in third:
@@ -86,11 +87,23 @@ def plot_losses(rows: list[Row], title: str, path: Path) -> list[Path]:
         figure, axes = plt.subplots(figsize=(8.5, 5), layout="constrained")
         draw(axes, losses)
         axes.set_title(
-            f"{title}\npaired by split, seed and target; bars: 95 % t interval",
+            f"{title}\npaired by split, seed and target; bars: 95 % interval "
+            f"for {_scope(rows)}",
             fontsize=11,
         )
         axes.legend()
         return save(figure, path)
+
+
+def _scope(rows: list[Row]) -> str:
+    """Says what the intervals are about; treatments may have other splits."""
+    splits: dict[str, set[str]] = {}
+    for row in rows:
+        if not row.spec.is_base:
+            own = splits.setdefault(row.spec.treatment, set())
+            own.add(row.spec.division)
+    scopes = [primary.scope_of(len(found)) for found in splits.values()]
+    return " or ".join(dict.fromkeys(sorted(scopes)))
 
 
 def draw(axes, figure: Figure) -> None:

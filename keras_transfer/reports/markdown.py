@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from keras_transfer.analysis import results
 from keras_transfer.analysis.results import Claim, Row
+from keras_transfer.analysis.results_table import results_csv
 from keras_transfer.storage.files import write_atomically
 
 Cells = tuple[list[str], list[list[str]]]  # the header and the lines below
@@ -89,7 +89,7 @@ def write_texts(rows: list[Row], text: str, folder: Path) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     csv_path, summary = folder / "results.csv", folder / "summary.md"
-    write_atomically(csv_path, results.results_csv(rows))
+    write_atomically(csv_path, results_csv(rows))
     write_atomically(summary, text)
     return [csv_path, summary]
 

@@ -6,6 +6,7 @@ from matplotlib import pyplot as plt
 
 from keras_transfer.analysis import results
 from keras_transfer.analysis.curves import changes
+from keras_transfer.analysis.primary import RULE
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import markdown
 from keras_transfer.reports.style import (
@@ -44,7 +45,7 @@ def _plot(rows: list[Row], title: str, path: Path) -> list[Path]:
             1, 2, figsize=(12, 5), sharey=True, layout="constrained"
         )
         figure.suptitle(
-            f"{title}\npaired by split, seed and target; bars: 95 % t interval"
+            f"{title}\npaired by split, seed and target; bars: 95 % interval"
         )
         for axes, treatment in zip(panels, FROZEN, strict=True):
             _plot_panel(axes, rows, treatment)
@@ -80,7 +81,7 @@ def _lines(rows: list[Row]) -> list[str]:
     header = ["frozen", "kept", "n", "minus own base", "mended"]
     return [
         "Points of top-1 accuracy, paired by split, seed and target, with the "
-        "95 % t interval over pairs; pairs of one split share networks. "
+        f"95 % interval: {RULE}. "
         "*Mended* is what keeping layers adds to none kept.",
         "",
         *markdown.table(header, body),

@@ -135,7 +135,7 @@ def plot_curve(
 
 
 def plot_estimates(axes, points: list[tuple], look: Look, label: str) -> None:
-    """Plots means in points, with their 95 % t intervals as bars.
+    """Plots means in points, with their 95 % intervals as bars.
 
     Args:
         axes: Matplotlib axes.

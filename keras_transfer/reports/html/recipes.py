@@ -218,7 +218,7 @@ def _transfer_parts(rows: list[Row]) -> list[str]:
     pairs = len({row.group for row in rows if row.spec.target != "all"})
     parts = [
         figure(
-            "Means. Bars, cut at the frame: 95 % t interval of the difference "
+            "Means. Bars, cut at the frame: 95 % interval of the difference "
             f"from the own base ({count(pairs, 'pair')} of split, seed and "
             "target)",
             figures.means_figure(rows),
@@ -229,7 +229,7 @@ def _transfer_parts(rows: list[Row]) -> list[str]:
         parts.append(
             figure(
                 "Losses, paired by split, seed and target. Bars, cut at "
-                "the frame: 95 % t interval",
+                "the frame: 95 % interval",
                 losses,
             )
         )

@@ -1,0 +1,38 @@
+"""Networks of any treatment as observations, for the rule of `primary`."""
+
+from collections.abc import Callable, Iterable
+
+from keras_transfer.analysis.contrasts import Observation
+from keras_transfer.specs.treatments import BASE, BASES
+
+
+def observe_all(
+    rows: Iterable, images: Callable = lambda row: row.spec.target_images
+) -> tuple[Observation, ...]:
+    """Turns networks into observations of test accuracy.
+
+    Args:
+        rows: Iterable of `Row`, of one recipe; bases on halves and on all
+            classes are all of the treatment `"base"`.
+        images: Callable of a `Row` that returns its target images, by which
+            cells are told apart. Defaults to those of its settings.
+
+    Returns:
+        Tuple of `Observation`. Draws of few images share their seed, and so
+        the base: they repeat a cell.
+    """
+    return tuple(
+        Observation(
+            split=row.spec.division,
+            half=row.spec.target,
+            seed=row.spec.seed,
+            treatment=BASE
+            if row.spec.treatment in BASES
+            else row.spec.treatment,
+            n=row.spec.n,
+            source=row.spec.base or "",
+            value=row.accuracy,
+            target_images=images(row),
+        )
+        for row in rows
+    )

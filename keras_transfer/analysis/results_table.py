@@ -1,0 +1,97 @@
+"""`results.csv`: a line for each network of a study."""
+
+import csv
+import io
+
+from keras_transfer.analysis import pairs
+from keras_transfer.analysis.results import Row
+from keras_transfer.storage.result import LEAST_LOOKS
+
+COLUMNS = (
+    "name",
+    "network_id",
+    "dataset",
+    "split",
+    "seed",
+    "label",
+    "treatment",
+    "base",
+    "target",
+    "n",
+    "target_images",
+    "draw",
+    "test_accuracy",
+    "test_balanced_accuracy",
+    "minus_own_base",
+    "val_accuracy",
+    "val_best10",
+    "train_accuracy",
+    "train_loss",
+    "test_loss",
+    "frozen_tensors",
+    "copied_tensors",
+    "seconds",
+)
+
+
+def results_csv(rows: list[Row]) -> str:
+    """Writes one line a network, every seed kept.
+
+    Args:
+        rows: List of `Row`, bases among them, or the column `minus_own_base`
+            stays empty.
+
+    Returns:
+        String, the content of a CSV file with the columns `COLUMNS`.
+    """
+    gains = pairs.own_gains(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        spec, result = row.spec, row.result
+        proof = result.proof
+        gain = gains.get(spec)
+        writer.writerow(
+            {
+                "name": spec.name,
+                "network_id": spec.network_id,
+                "dataset": spec.data.name,
+                "split": spec.data.split,
+                "seed": spec.seed,
+                "label": spec.label,
+                "treatment": spec.treatment,
+                "base": spec.base or "",
+                "target": spec.target,
+                "n": spec.n,
+                "target_images": spec.target_images or "",
+                "draw": "" if spec.draw is None else spec.draw,
+                "test_accuracy": f"{row.accuracy:.4f}",
+                "test_balanced_accuracy": _number(
+                    result.test_balanced_accuracy
+                ),
+                "minus_own_base": "" if gain is None else f"{gain:+.4f}",
+                "val_accuracy": f"{result.val_accuracy:.4f}",
+                "val_best10": _best10(row),
+                "train_accuracy": f"{result.train_accuracy:.4f}",
+                "train_loss": f"{result.train_loss:.4f}",
+                "test_loss": f"{result.test_loss:.4f}",
+                "frozen_tensors": sum(t["frozen"] for t in proof),
+                "copied_tensors": sum(
+                    t["source_path"] is not None for t in proof
+                ),
+                "seconds": f"{result.seconds:.1f}",
+            }
+        )
+    return text.getvalue()
+
+
+def _best10(row: Row) -> str:
+    # Results of earlier versions hold it for any number of looks.
+    value = row.result.val_best10
+    few = row.spec.solver.epochs < LEAST_LOOKS
+    return _number(None if few else value)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
