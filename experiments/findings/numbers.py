@@ -220,6 +220,11 @@ def effect_2014(first: str, second: str, low: int, high: int) -> str:
     return found.in_points(2)
 
 
+def all_2014() -> Evidence:
+    """Section 4.1's networks of 2014."""
+    return of_2014.published_evidence()
+
+
 @cache
 def yardsticks() -> dict[str, ModelEstimate]:
     """The boost of 2014, by who tells how difficult a half is."""
