@@ -79,22 +79,28 @@ def test_a_loss_at_the_tolerance_is_never_decided():
     found = decide(STAGES[:2], correct_shares([0.9, 0.875]), 0.025)
     assert found.chosen == "up to conv3" and not found.can_tell
     assert found.images_needed is None
-    assert found.sentences[-1].startswith("No number of images would decide")
+    assert found.sentences[-1].startswith(
+        "More than 20,000 validation images or 100 seeds would be needed"
+    )
 
 
 def test_seeds_that_differ_ask_for_more_seeds():
-    # Two seeds of the second: 92 and 82 %, of the first 90 and 90 %: more
+    # Two seeds of the second: 85 and 82 %, of the first 90 and 90 %: more
     # images cannot say what a third seed would give.
-    correct = np.stack(
-        [
-            correct_shares([0.9, 0.9], 20_000, 1)[:, 0],
-            correct_shares([0.92, 0.82], 20_000, 1)[:, 0],
-        ]
-    )
-    found = decide(STAGES[:2], correct, 0.01)
+    def run(*second):
+        shares = [[0.9, 0.9], second]
+        rows = [correct_shares(pair, 5000, 1)[:, 0] for pair in shares]
+        return decide(STAGES[:2], np.stack(rows), 0.03)
+
+    found = run(0.85, 0.82)
     assert found.chosen == "fine-tune all" and not found.can_tell
     assert found.images_needed is None and found.seeds_needed > 2
     assert "More images would not decide" in found.sentences[-1]
+    # Of 92 and 80 % nobody has as many seeds as that takes.
+    found = run(0.92, 0.8)
+    assert not found.can_tell
+    assert found.images_needed is None and found.seeds_needed is None
+    assert "images cannot decide it" in found.sentences[-1]
 
 
 def test_one_candidate_is_chosen_for_certain():

@@ -245,7 +245,14 @@ OUTCOME = {
         "high": 0.9,
         "accuracies": {"kept@1": 0.8, "finetuned": 0.75},
         "differences": {"finetuned": [0.05, -0.01, 0.11]},
-        "copying": {"fresh": 0.3, "mean": 0.5, "low": 0.4, "high": 0.6},
+        "copying": {
+            "fresh": 0.3,
+            "mean": 0.5,
+            "low": 0.4,
+            "high": 0.6,
+            "draws": 3,
+            "freedom": 7.6,
+        },
     },
     "proof": "6 tensors: 6 copied",
     "code": "import keras",
@@ -262,6 +269,7 @@ def test_the_page_needs_nothing_from_outside_and_escapes(tmp_path):
     assert "Freeze &lt;all&gt;." in html and "<all>" not in html
     assert "a &lt;b&gt; note" in html
     assert "+5.0 [-1.0, +11.0]" in html and "+50.0 [+40.0, +60.0]" in html
+    assert "3 draws, 8 degrees of freedom" in html
     assert "<strong>kept@1</strong>" in html and "failed" in html
     assert not re.search(r'(src|href)="(?!data:|#)', html)
     assert "img-src data:" in html

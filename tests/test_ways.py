@@ -237,6 +237,27 @@ def test_copying_helps_beyond_the_spread_of_draws():
     assert "which 2 networks drawn anew do not prove" in copying_text(found)
 
 
+def test_networks_of_several_seeds_help_few_draws_to_tell_the_spread():
+    copied, drawn = shares([0.75, 0.75]), shares([0.5, 0.6, 0.55])
+    alone = compare_with_fresh(copied, drawn)
+    # 33 squared points of draws, 25 (1 + 1/3) of two degrees, and 7 of images.
+    assert alone.freedom == pytest.approx(2.98, abs=0.01)
+    pooled = compare_with_fresh(copied, drawn, [[0.7, 0.8], [0.6, 0.5, 0.55]])
+    # (2 x 25 + 50 + 2 x 25) / 5 = 30 squared points, of 5 degrees.
+    assert 5 < pooled.freedom < 8
+    assert pooled.high - pooled.low < 0.8 * (alone.high - alone.low)
+    same = compare_with_fresh(drawn[2:], drawn, [[0.7, 0.8], [0.6, 0.5]])
+    assert f"3 networks drawn anew, {same.freedom:.0f} degrees of freedom" in (
+        copying_text(same)
+    )
+    # Draws that spread by far more than seeds are not pooled with them.
+    still = [[0.701, 0.7], [0.6, 0.601, 0.6]]
+    assert compare_with_fresh(copied, drawn, still) == alone
+    # One draw beside networks of several seeds; their spread alone counts.
+    one = compare_with_fresh(copied, drawn[:1], [[0.7, 0.71], [0.6, 0.61]])
+    assert one.draws == 1 and one.high - one.low < 1
+
+
 def test_one_more_random_draw_is_rarely_said_to_help():
     rng = np.random.default_rng(0)
     wrong = 0

@@ -91,6 +91,7 @@ def outcome_of(
                 "helps": copying.helps,
                 "seems": copying.seems,
                 "draws": copying.draws,
+                "freedom": copying.freedom,
                 "copied": float(copying.copied),
                 "fresh": float(copying.fresh),
                 "mean": copying.mean,

@@ -15,6 +15,8 @@ from keras_transfer.recommendation.told import Told, tell
 from keras_transfer.recommendation.ways import FINE_TUNE, Choice, backbone
 from keras_transfer.storage.files import read_json, write_atomically
 
+_SOLVED_TWINS = 6  # networks drawn anew, if only their head is fitted
+
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
@@ -85,18 +87,25 @@ def tell_once(
     copying = None
     if own.choice != Choice("redrawn"):
         drawn = []
-        for seed in range(max(seeds, TWINS)):
+        # A linear head needs no training, and has no spread of it to pool.
+        trained = own.choice.row.trained
+        for seed in range(max(seeds, TWINS if trained else _SOLVED_TWINS)):
             name = FRESH + chosen
             key = f"{name}|{own.rate:g}|{seed}"
             twin = workshop
             if key not in rows:
                 report(f"{name}, draw {seed}")
                 twin = _fresh_workshop(prepared, workshop, seed)
-                if own.choice.row.trained:
+                if trained:
                     epochs = prepared.task.epochs
                     twin.train(own.choice, own.rate, seed, epochs)
             drawn.append(right(name, seed, twin, own.choice, own.rate))
-        copying = compare_with_fresh(correct[0], drawn)
+        like = [
+            [trial.accuracy for trial in finalist.trials]
+            for finalist in finalists
+            if trained and finalist.choice.row.trained
+        ]
+        copying = compare_with_fresh(correct[0], drawn, like)
     told = [*before, chosen] if chosen not in before else list(before)
     write_atomically(path, json.dumps({"told": told, "rows": rows}))
     means = correct.mean((1, 2)).tolist()

@@ -18,7 +18,9 @@ from keras_transfer.recommendation.simultaneous import (
     with_level,
 )
 
-MOST_IMAGES = 1_000_000  # Beyond, no folder of images would decide.
+# Beyond, nobody has as many validation images, or the time for the seeds, and
+# the extrapolation from a few hundred means little.
+MOST_IMAGES, MOST_SEEDS = 20_000, 100
 ROUNDING = 1e-9  # Of shares: 0.9 - 0.875 is more than 0.025.
 
 
@@ -72,9 +74,11 @@ class Recommendation:
         can_tell: Boolean, whether the chosen one certainly loses no more
             than the tolerance and every deeper one certainly more.
         images_needed: Integer or `None`, about how many validation images
-            would decide; `None` if it is decided, or if no number would.
+            would decide; `None` if it is decided, or if more than
+            `MOST_IMAGES` would be needed.
         seeds_needed: Integer or `None`, about how many seeds would, where
-            the spread over seeds alone leaves it open.
+            the spread over seeds alone leaves it open; `None` also if more
+            than `MOST_SEEDS` would be needed.
         tolerance: Float, as a share.
         images, seeds: Integers, that this was decided on.
         sentences: Tuple of strings, what was chosen, how sure, what next.
@@ -231,7 +235,8 @@ def _needed(open_ones, best, losses, spreads, factors, tolerance, shape):
             most_seeds = max(most_seeds, needed)
         else:
             most_images = math.inf
-    if not open_ones or max(most_images, most_seeds) > MOST_IMAGES:
+    beyond = most_images > MOST_IMAGES or most_seeds > MOST_SEEDS
+    if not open_ones or beyond:
         return None, None
     if most_seeds:
         return None, math.ceil(most_seeds)
@@ -295,6 +300,7 @@ def _advice(found: Recommendation) -> str:
             "seeds would."
         )
     return (
-        "No number of images would decide, since a loss is too close to the "
-        "tolerance; another tolerance may."
+        f"More than {MOST_IMAGES:,} validation images or {MOST_SEEDS} seeds "
+        "would be needed, since a loss is too close to the tolerance, so "
+        "images cannot decide it; another tolerance may."
     )

@@ -1,7 +1,11 @@
 """The one sentence that a recommendation ends with."""
 
 from keras_transfer.recommendation.copying import Copying
-from keras_transfer.recommendation.decision import Recommendation, points
+from keras_transfer.recommendation.decision import (
+    MOST_IMAGES,
+    Recommendation,
+    points,
+)
 from keras_transfer.recommendation.told import Told
 from keras_transfer.recommendation.ways import FINE_TUNE, Choice, backbone
 
@@ -70,7 +74,10 @@ def _open(found: Recommendation) -> str:
         return f"{text}, about {found.images_needed:,} would"
     if found.seeds_needed is not None:
         return f"{text}, about {found.seeds_needed:,} seeds would"
-    return f"{text}, and no number of them would at this tolerance"
+    return (
+        f"{text}, and as more than {MOST_IMAGES:,} would be needed, images "
+        "cannot decide it at this tolerance"
+    )
 
 
 def _lower(text: str) -> str:
@@ -99,4 +106,8 @@ def copying_text(copying: Copying | None) -> str:
             f"Copying seems to be worth {gap}, which {copying.draws} networks "
             f"drawn anew do not prove: {against}"
         )
-    return f"Copying does not help: {against}, copied weights {gap}"
+    return (
+        f"Copying does not help: {against}, copied weights {gap} (by "
+        f"{copying.draws} networks drawn anew, {copying.freedom:.0f} degrees "
+        "of freedom)"
+    )

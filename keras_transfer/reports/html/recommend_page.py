@@ -137,7 +137,13 @@ def _test(outcome: dict) -> str:
             interval = f"{_percent(test['low'])} to {_percent(test['high'])}"
         lines.append([escape(name), _percent(accuracy), interval, gap])
     copying = test["copying"]
+    allowed = ""
     if copying is not None:
+        allowed = (
+            " That against weights drawn anew allows for the spread of one "
+            f"more draw: {copying['draws']} draws, {copying['freedom']:.0f} "
+            "degrees of freedom."
+        )
         gap = (
             f"{100 * copying['mean']:+.1f} [{100 * copying['low']:+.1f}, "
             f"{100 * copying['high']:+.1f}]"
@@ -154,9 +160,8 @@ def _test(outcome: dict) -> str:
     header += ["recommended minus this, points"]
     return (
         "<section><h2>Told on test images, once</h2><p>They led to nothing "
-        "before. Intervals of differences hold for all rules at once; that "
-        "against weights drawn anew allows for the spread of one more "
-        f"draw.</p>{table(header, lines, 'nums', (1, 2, 3))}</section>"
+        f"before. Intervals of differences hold for all rules at once.{allowed}"
+        f"</p>{table(header, lines, 'nums', (1, 2, 3))}</section>"
     )
 
 
