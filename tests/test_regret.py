@@ -1,9 +1,12 @@
 """Tables of regret and of rank correlations, by hand."""
 
+import json
+
 import pytest
 
 from experiments.recommend import regret_tables
-from experiments.regret import main
+from experiments.regret import main, same_setting
+from keras_transfer.errors import UserError
 
 
 def rows(name, rate, validation, test):
@@ -72,6 +75,32 @@ def test_the_table_has_mean_worst_and_cost():
     assert "| finetuned | 20 % |" in text
     assert "| **mean** | +4.5 | +25.0 |" in text
     assert "| **worst** | +13.0 | +25.0 |" in text
+
+
+def test_the_order_before_is_compared_by_setting_and_source():
+    other = {**FOUND, "model": "far", "setting": "hands"}
+    before = [
+        {**FOUND, "recommended": {"name": "finetuned", "rate": 0.1}},
+        {**other, "recommended": {"name": "kept@1", "rate": 0.1}},
+    ]
+    text = regret_tables.order_table([FOUND, other], before)
+    row = "| base, letters, 10 images a class | +13.0 | finetuned | -4.0 |"
+    assert f"{row} kept@2 |" in text
+    assert "| far, hands | +0.0 | kept@1 | -4.0 | kept@2 |" in text
+    assert "| **mean of far** | +0.0 |  | -4.0 |  |" in text
+    # It gained 17 and 4 points, so each setting speaks for it alone.
+    assert "the others speak for the new order (2 of 2 times)" in text
+
+
+def test_a_grid_is_taken_of_the_very_setting(tmp_path):
+    path = tmp_path / "regret.json"
+    path.write_text(json.dumps([{"model": "a"}, FOUND]))
+    asked = {"model": "base", "stages": 4}
+    assert same_setting(asked, path)["grid"] == FOUND["grid"]
+    with pytest.raises(UserError, match="Expected `grids`, a regret.json"):
+        same_setting({**asked, "stages": 5}, path)
+    with pytest.raises(UserError, match="which has none"):
+        same_setting(asked, tmp_path / "absent.json")
 
 
 def test_scores_are_ranked_against_trained_stages():
