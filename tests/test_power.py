@@ -6,6 +6,7 @@ import pytest
 
 from keras_transfer.analysis import power
 from keras_transfer.analysis.contrasts import (
+    OTHERS,
     THESE,
     difference,
     read_observations,
@@ -42,6 +43,9 @@ def test_widths_by_hand():
     variance = (2 * split + half + noise * (1 + 1 / 2) / 2) / 4
     assert model.estimate(weights).error == pytest.approx(variance**0.5)
     found = power.expect(model, weights)
+    # Judged over splits: Student's quantile of 3 degrees of freedom.
+    assert found.width == pytest.approx(3.182446 * variance**0.5)
+    assert found.scope == OTHERS
     assert found.width < found.seen
     assert found.excluded > found.width
 
