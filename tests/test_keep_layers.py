@@ -1,7 +1,8 @@
 import pytest
 
 from experiments import keep_layers
-from keras_transfer.reports.questions import kept_question
+from keras_transfer.analysis.contrasts import THESE
+from keras_transfer.reports.questions import answer, kept_question
 from tests.helpers import made_up_row
 
 
@@ -25,24 +26,25 @@ def study(tiny_spec, splits):
 
 
 def test_the_interval_is_students_over_splits(tiny_spec):
-    answer = kept_question("BnB").answer(study(tiny_spec, (0, 1, 2)))
+    found = answer(study(tiny_spec, (0, 1, 2)), kept_question("BnB"))
     # 1, 2 and 3 points: the mean of 2 with 4.303 * 1 / sqrt(3) either way.
-    assert list(answer) == [3] and answer[3].count == 3
-    assert 100 * answer[3].mean == pytest.approx(2)
-    assert 100 * answer[3].t_high == pytest.approx(2 + 4.303 / 3**0.5, 1e-3)
+    assert list(found) == [3] and found[3].splits == 3
+    assert 100 * found[3].mean == pytest.approx(2)
+    assert 100 * found[3].high == pytest.approx(2 + 4.303 / 3**0.5, 1e-3)
 
 
-def test_below_three_splits_there_is_no_interval(tiny_spec):
-    answer = kept_question("BnB").answer(study(tiny_spec, (0, 1)))
-    assert answer[3].in_points() == "+1.5 (2 splits, no interval)"
+def test_below_three_splits_it_is_about_these_halves(tiny_spec):
+    found = answer(study(tiny_spec, (0, 1)), kept_question("BnB"))
+    assert found[3].mean == pytest.approx(0.015)
+    assert (found[3].splits, found[3].scope) == (2, THESE)
 
 
 def test_layers_between_are_no_answer(tiny_spec):
     rows = study(tiny_spec, (0,))
     fewer = made_up_row(tiny_spec, 0.1, base="A", n=3, preserved=2)
     question = kept_question("BnB")
-    assert question.answer([*rows, fewer]) == question.answer(rows)
-    assert kept_question("AnB").answer(rows) == {}
+    assert answer([*rows, fewer], question) == answer(rows, question)
+    assert answer(rows, kept_question("AnB")) == {}
 
 
 def test_report_has_figure_and_table(tiny_spec, tmp_path):
@@ -51,7 +53,7 @@ def test_report_has_figure_and_table(tiny_spec, tmp_path):
     paths, _ = keep_layers.STUDY.report(settings, rows, "python -m x", tmp_path)
     names = ["questions.svg", "questions.png", "results.csv", "summary.md"]
     assert [path.name for path in paths] == names
-    line = "| BnB-keep - BnB | 3 | 3 | +2.0 [-0.5, +4.5] |"
+    line = "| BnB-keep - BnB | 3 | 3 | +2.0 [-0.5, +4.5] | random"
     assert line in paths[-1].read_text()
 
 

@@ -91,6 +91,11 @@ class ModelEstimate:
         reach = t_quantile((1 + level) / 2, self.df) * self.error
         return self.mean - reach, self.mean + reach
 
+    def percent(self) -> tuple[float, float | None, float | None]:
+        """Returns mean, low and high in percent or points."""
+        ends = (self.mean, self.low, self.high)
+        return tuple(None if end is None else 100 * end for end in ends)
+
     def in_points(self, digits: int = 1) -> str:
         """Says the mean and interval in percentage points.
 

@@ -102,7 +102,7 @@ def _plot(rows: list[Row], title: str, path: Path) -> list[Path]:
                 for n in layers
             ]
             points = [
-                (n + 0.08 * (index - 1), *_percent(value))
+                (n + 0.08 * (index - 1), *value.percent())
                 for n, value in values
                 if value is not None
             ]
@@ -121,11 +121,6 @@ def _plot(rows: list[Row], title: str, path: Path) -> list[Path]:
         if axes.get_legend_handles_labels()[0]:
             axes.legend()
         return save(figure, path)
-
-
-def _percent(value: ModelEstimate) -> list[float | None]:
-    ends = (value.mean, value.low, value.high)
-    return [None if end is None else 100 * end for end in ends]
 
 
 def _lines(rows: list[Row]) -> list[str]:
