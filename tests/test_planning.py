@@ -122,6 +122,8 @@ def test_plan_counts_what_frozen_layers_store(tmp_path):
     images = 4 * 22_500 + 2_500
     assert reusing.stored_bytes == 4 * 4 * (1_024 + 256) * images
     assert reusing.seconds < plain.seconds
+    times = [sum(n.seconds for n in plan.networks) for plan in (plain, reusing)]
+    assert reusing.saved_seconds == pytest.approx(times[0] - times[1])
     small = planning.make_plan(specs, store, facts, reuse_bytes=1e8)
     assert small.stored_bytes == 4 * 4 * 256 * images
 

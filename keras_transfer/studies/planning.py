@@ -82,6 +82,7 @@ class PlannedNetwork:
         seconds: Float or `None`, estimated time.
         stored_bytes: Integer, output of its frozen layers that it stores.
         flops: Float, floating-point operations of its training.
+        saved_seconds: Float, estimated time that storing that output saves.
     """
 
     spec: NetworkSpec
@@ -89,6 +90,7 @@ class PlannedNetwork:
     seconds: float | None
     stored_bytes: int = 0
     flops: float = 0.0
+    saved_seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +139,11 @@ class Plan:
         """Size of all that frozen layers compute once, if none was dropped."""
         return sum(network.stored_bytes for network in self.pending)
 
+    @property
+    def saved_seconds(self) -> float:
+        """Time of all workers together that this saves."""
+        return sum(network.saved_seconds for network in self.pending)
+
 
 def make_plan(
     specs: list[NetworkSpec],
@@ -178,7 +185,10 @@ def make_plan(
         flops = training_cost(spec, facts, reused)
         seconds = START_SECONDS + flops / rate
         stored = reuse.bytes if reused else 0
-        planned.append(PlannedNetwork(spec, done, seconds, stored, flops))
+        saved = reuse.saved_flops / rate if reused else 0.0
+        planned.append(
+            PlannedNetwork(spec, done, seconds, stored, flops, saved)
+        )
     disk = None
     if facts is not None and planned:
         pending = sum(not network.finished for network in planned)
