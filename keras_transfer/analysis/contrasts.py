@@ -93,8 +93,9 @@ class ModelEstimate:
 
     def percent(self) -> tuple[float, float | None, float | None]:
         """Returns mean, low and high in percent or points."""
-        ends = (self.mean, self.low, self.high)
-        return tuple(None if end is None else 100 * end for end in ends)
+        if self.low is None or self.high is None:
+            return 100 * self.mean, None, None
+        return 100 * self.mean, 100 * self.low, 100 * self.high
 
     def in_points(self, digits: int = 1) -> str:
         """Says the mean and interval in percentage points.

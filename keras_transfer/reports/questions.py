@@ -92,7 +92,7 @@ def _plot(answers: dict, layers: list[int], title: str, path: Path):
         for index, (name, values) in enumerate(answers.items()):
             shift = 0.08 * (index - (len(answers) - 1) / 2)
             points = [
-                (n + shift, *(value.percent())) for n, value in values.items()
+                (n + shift, *value.percent()) for n, value in values.items()
             ]
             plot_curve(axes, points, series_look(index), name)
         zero_line(axes)
