@@ -218,7 +218,7 @@ def test_summary_warns_of_few_pairs_and_stuck_networks(tiny_spec):
     rows = made_up_study(tiny_spec, splits=(0,))
     rows[0] = with_result(rows[0], train_accuracy=0.26)
     text = summary.similar_report().text(rows, "Title", "python -m x")
-    assert "only 2 pairs" in text
+    assert "only 1 split: intervals are about these halves only" in text
     assert "one seed only" in text
     assert "1 networks did not learn at all" in text
     assert "    python -m x" in text

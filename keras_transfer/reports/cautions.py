@@ -1,7 +1,13 @@
 """What a reader of a study's numbers must be warned of."""
 
 from keras_transfer.analysis.chance import did_not_learn
+from keras_transfer.analysis.contrasts import FEWEST_SPLITS, THESE
 from keras_transfer.analysis.results import Row
+
+ONE_SEED = (
+    "one seed only: that a base network varies from run to run as much as the "
+    "others do is taken for granted."
+)
 
 
 def cautions(rows: list[Row]) -> list[str]:
@@ -13,19 +19,16 @@ def cautions(rows: list[Row]) -> list[str]:
     Returns:
         List of strings; empty if there is nothing.
     """
-    pairs = len({row.group for row in rows if row.spec.target != "all"})
+    splits = len({r.spec.division for r in rows if r.spec.target != "all"})
     texts = []
-    if pairs < 4:
-        plural = "" if pairs == 1 else "s"
+    if splits < FEWEST_SPLITS:
+        plural = "" if splits == 1 else "s"
         texts.append(
-            f"only {pairs} pair{plural}: intervals are wide or absent. More "
-            "splits narrow them."
+            f"only {splits} split{plural}: intervals are about {THESE}. "
+            f"{FEWEST_SPLITS} splits and more tell of others."
         )
     if len({row.spec.seed for row in rows}) == 1:
-        texts.append(
-            "one seed only: the intervals do not show how much a network "
-            "varies from run to run."
-        )
+        texts.append(ONE_SEED)
     return texts + did_not_learn_text(rows) + absent_classes(rows)
 
 

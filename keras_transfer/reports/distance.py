@@ -9,7 +9,7 @@ from keras_transfer.analysis.primary import RULE
 from keras_transfer.analysis.results import Row
 from keras_transfer.analysis.rounding import rounded
 from keras_transfer.reports import markdown
-from keras_transfer.reports.cautions import absent_classes
+from keras_transfer.reports.cautions import ONE_SEED, absent_classes
 from keras_transfer.reports.distance_data import (
     Names,
     claims,
@@ -42,11 +42,7 @@ def _lines(rows: list[Row], names: Names | None) -> list[str]:
     ]
     cautions = absent_classes(rows)
     if len({row.spec.seed for row in rows}) == 1:
-        cautions.insert(
-            0,
-            "one seed only: the intervals, where there are any, do not show "
-            "how much a network varies from run to run.",
-        )
+        cautions.insert(0, ONE_SEED)
     return [*lines, *markdown.warnings(cautions)]
 
 
