@@ -7,13 +7,13 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
+from keras_transfer.analysis import primary
 from keras_transfer.analysis.contrasts import (
     Cell,
     ModelEstimate,
     Observation,
     difference,
 )
-from keras_transfer.analysis.mixed_model import MixedModel, fit_model
 from keras_transfer.analysis.results import Row, unequal_classes
 from keras_transfer.specs.treatments import (
     FROM_MODEL,
@@ -28,9 +28,10 @@ SCRATCH: Cell = (WHOLE_BASE, 0, None)
 class CopiedStages:
     """The networks of one data set and what is estimated from them.
 
-    Seeds stand where a model of halves has splits: a seed shifts all its
-    networks (their views and order), and the networks of one treatment
-    further. Intervals are over seeds, on these training and test images.
+    Seeds stand where halves have splits: a seed shifts all its networks
+    (their views and order), and the networks of one treatment further.
+    Intervals are over seeds, on these training and test images, by the rule of
+    `primary`: networks from scratch vary more between seeds than frozen ones.
 
     Args:
         observations: Tuple of `Observation`, of test accuracy.
@@ -39,9 +40,9 @@ class CopiedStages:
     observations: tuple[Observation, ...]
 
     @cached_property
-    def _model(self) -> MixedModel:
+    def _by_seed(self) -> tuple[Observation, ...]:
         # One source for all: no effect of its own, unlike the base of a half.
-        return fit_model(
+        return tuple(
             dataclasses.replace(o, split=o.seed, source="")
             for o in self.observations
         )
@@ -97,7 +98,7 @@ class CopiedStages:
             `ModelEstimate`, without an interval for one seed; `None` if a
             cell has no network.
         """
-        return self._model.estimate(difference([first], [second]))
+        return primary.estimate(self._by_seed, difference([first], [second]))
 
     def answers(self) -> list[tuple[str, int, ModelEstimate]]:
         """Returns what the questions of the treatments' rows come to.

@@ -19,9 +19,10 @@ from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.treatments import FROM_MODEL, find_treatment
 
 MEANING = (
-    "[low, high] is a 95 % interval of the mixed model over seeds (from two "
-    "on): what other random numbers would change, on these training and test "
-    "images. Other images would change more."
+    "[low, high] is a 95 % interval: Student's t over seeds from three seeds "
+    "on, of the mixed model with two. It is about what other random numbers "
+    "would change, on these training and test images. Other images would "
+    "change more."
 )
 _COLUMNS = 2  # of panels
 _FEW_NAMES = 4  # of layers that fit under a panel
