@@ -53,6 +53,8 @@ def test_losses_are_those_put_in(tiny_spec):
     assert coadaptation.t_low < 0.03 < coadaptation.t_high
     specificity = results.paired_difference(rows, "BnB", "AnB", 7, 7)
     assert specificity.mean == pytest.approx(0.06)
+    same = results.paired_difference(rows, "base", "base", 0, 7)
+    assert same.mean == 0
     ranged = results.paired_difference(rows, "base", "BnB", 1, 7)
     assert ranged.mean == pytest.approx(0.01)  # (0 + 0.03 + 0) / 3
     assert ranged.count == 4  # a pair counts once, not once for each n

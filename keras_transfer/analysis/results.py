@@ -130,18 +130,19 @@ def paired_difference(
     if not values:
         return None
     data = observe_all(rows)
-    sides = [
-        {o.cell for o in data if o.treatment == name and low <= o.n <= high}
-        for name in (first, second)
+    names = [BASE if name in BASES else name for name in (first, second)]
+    # The n and images at which both were trained; a base stands beside all.
+    places = [
+        {o.cell[1:] for o in data if o.treatment == name and low <= o.n <= high}
+        for name in names
         if name != BASE
     ]
-    # The n and images at which both were trained.
-    places = set.intersection(*({cell[1:] for cell in side} for side in sides))
+    common = set.intersection(*places) if places else set()
     cells = [
         {o.cell for o in data if o.treatment == BASE}
         if name == BASE
-        else {(name, *place) for place in places}
-        for name in (first, second)
+        else {(name, *place) for place in common}
+        for name in names
     ]
     found = primary.estimate(data, contrasts.difference(*cells))
     if found is None:

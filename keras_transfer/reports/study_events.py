@@ -74,14 +74,16 @@ def _write_curves(group: Group, root: Path, place: Path) -> None:
             for n in [0, *layers] if bases else layers:
                 own = (rows, treatment, 0 if bases else n)
                 mean = results.mean_accuracy(*own)
-                difference = results.paired_difference(
-                    rows, treatment, BASE, n, n
+                difference = (
+                    None
+                    if bases
+                    else results.paired_difference(rows, treatment, BASE, n, n)
                 )
                 values = {
                     "study/test_accuracy": mean and mean.mean,
                     "study/test_balanced_accuracy": results.mean_balanced(*own),
                     "study/minus_own_base": (
-                        difference.mean if difference and not bases else None
+                        difference.mean if difference else None
                     ),
                 }
                 events.scalars(values, n)
