@@ -7,6 +7,7 @@ known away; a model of all networks uses every one of them.
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from functools import cached_property
 
 import numpy as np
 
@@ -79,6 +80,11 @@ class MixedModel:
         names = (*self.effects, "residual")
         return dict(zip(names, map(float, deviations), strict=True))
 
+    @cached_property
+    def _inverse(self) -> np.ndarray:
+        """The pseudo-inverse of `x`."""
+        return np.linalg.pinv(self.x)
+
     def refit(self, values: np.ndarray) -> "MixedModel":
         """Fits other values of the same networks.
 
@@ -108,7 +114,7 @@ class MixedModel:
         vector = np.zeros(self.x.shape[1])
         for cell, weight in weights.items():
             vector[self.cells.index(cell)] = weight
-        inverse = np.linalg.pinv(self.x)
+        inverse = self._inverse
         if not np.allclose(vector @ inverse @ self.x, vector, atol=1e-6):
             return None
         used = [o for o in self.observations if weights.get(o.cell)]

@@ -10,6 +10,7 @@ freedom; the tests compare both.
 """
 
 import dataclasses
+from functools import cached_property
 
 import numpy as np
 
@@ -81,12 +82,20 @@ class Fit:
             - [Giesbrecht and Burns, 1985](https://doi.org/10.2307/2530872).
         """
         square = float(weights @ self.covariance @ weights)
-        kept = self.variances > _ZERO * self.variances[-1]
-        gradient, information = _information(self, weights, kept)
-        spread = 2 * gradient @ np.linalg.pinv(information) @ gradient
+        single, uncertainty = self._information
+        moved = self.covariance @ weights
+        gradient = np.einsum("i,kij,j->k", moved, single, moved)
+        spread = 2 * gradient @ uncertainty @ gradient
         value = float(weights @ self.coefficients)
         freedom = 2 * square**2 / spread if spread > 0 else np.inf
         return value, square**0.5, float(freedom)
+
+    @cached_property
+    def _information(self) -> tuple[np.ndarray, np.ndarray]:
+        """What every contrast needs: see `_information`; it is inverted."""
+        kept = self.variances > _ZERO * self.variances[-1]
+        single, information = _information(self, kept)
+        return single, np.linalg.pinv(information)
 
 
 def fit(patterns: list[Pattern]) -> Fit:
@@ -193,8 +202,8 @@ def _evaluate(patterns, variances: np.ndarray) -> _State:
     return _State(deviance, gradient, coefficients, covariance, inverses)
 
 
-def _information(model: Fit, weights: np.ndarray, kept: np.ndarray):
-    """Returns the gradient of a squared standard error, and tr(P G P G').
+def _information(model: Fit, kept: np.ndarray):
+    """Returns X' V^-1 G V^-1 X of each component, and tr(P G P G').
 
     `P = V^-1 - V^-1 X C X' V^-1` of all groups at once, term by term, so that
     no matrix is larger than a group.
@@ -217,6 +226,4 @@ def _information(model: Fit, weights: np.ndarray, kept: np.ndarray):
     shared = covariance @ single
     information = trace + np.einsum("kij,lji->kl", shared, shared)
     information -= 2 * np.einsum("ij,klji->kl", covariance, double)
-    moved = covariance @ weights
-    gradient = np.einsum("i,kij,j->k", moved, single, moved)
-    return gradient, information
+    return single, information
