@@ -40,6 +40,9 @@ _SPREAD: dict[str, Callable[[Observation], tuple]] = {
 }
 
 
+_TINY = 1e-8  # of a norm: rounding, no dimension of its own
+
+
 @dataclasses.dataclass(frozen=True)
 class MixedModel:
     """A model of one outcome of a recipe's networks; made by `fit_model`.
@@ -53,7 +56,7 @@ class MixedModel:
         fitted: `reml.Fit` or `None`, if there is no noise to estimate.
         x: Float array `(networks, coefficients)`, fixed effects.
         slim: Float array, the columns of `x` that span all.
-        frames: Tuple, the splits by pattern; see `_frames`.
+        frames: Tuple, groups of networks by pattern; see `_frames`.
     """
 
     observations: tuple[Observation, ...]
@@ -216,28 +219,57 @@ def _kind(o: Observation) -> tuple:
     return o.treatment, o.target_images
 
 
-def _indicators(data, effect: str) -> np.ndarray:
-    """Returns a column for each level of a random effect."""
+def _levels(data, effect: str) -> np.ndarray:
+    """Returns the number of each network's level of a random effect, or -1."""
     keys = [_SPREAD[effect](o) for o in data]
     levels = sorted({key for key in keys if key}, key=str)
-    return np.array([[k == level for k in keys] for level in levels], float).T
+    numbers = {key: number for number, key in enumerate(levels)}
+    return np.array([numbers.get(key, -1) for key in keys])
+
+
+def _shared(levels: np.ndarray) -> np.ndarray:
+    """Returns which two networks share a level, 1 or 0: `Z Z'`."""
+    same = levels[:, None] == levels
+    return (same & (levels >= 0)).astype(float)
 
 
 def _estimable(data, x: np.ndarray, names: tuple[str, ...]) -> tuple[str, ...]:
     """Drops random effects that these networks cannot tell from others."""
-    kept, known = [], [np.eye(len(data))]
+    kept, known = [], [np.arange(len(data))]
+    rank = np.linalg.matrix_rank(x)
     for name in names:
-        z = _indicators(data, name)
-        if not z.size:
+        levels = _levels(data, name)
+        count = levels.max() + 1
+        if not count:
             continue
-        gram = z @ z.T
-        rank = np.linalg.matrix_rank(x)
-        added = np.linalg.matrix_rank(np.hstack([x, z])) - rank
-        same = any(np.array_equal(gram, other) for other in known)
+        # The rank of `[x z]`: each level's column, and what they leave of x.
+        within = x - _level_means(x, levels)
+        left = np.linalg.matrix_rank(within, tol=_TINY * np.linalg.norm(x))
+        added = count + left - rank
+        firsts = _firsts(levels)
+        same = any(np.array_equal(firsts, other) for other in known)
         if added >= 2 and len(data) - rank - added >= 1 and not same:
             kept.append(name)
-            known.append(gram)
+            known.append(firsts)
     return tuple(kept)
+
+
+def _level_means(x: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Returns the mean of each network's level; 0 for one without a level."""
+    sums = np.zeros((levels.max() + 2, x.shape[1]))
+    np.add.at(sums, levels, x)
+    sums[-1] = 0  # where level -1 is found
+    counts = np.bincount(levels + 1, minlength=len(sums))
+    counts = np.roll(counts, -1)
+    return (sums / np.maximum(counts, 1)[:, None])[levels]
+
+
+def _firsts(levels: np.ndarray) -> np.ndarray:
+    """Returns the first network of each one's level, -1 without a level."""
+    _, firsts, places = np.unique(
+        levels, return_index=True, return_inverse=True
+    )
+    return np.where(levels < 0, -1, firsts[places])
 
 
 def _independent(x: np.ndarray) -> list[int]:
@@ -254,20 +286,35 @@ def _independent(x: np.ndarray) -> list[int]:
 
 
 def _frames(data, x: np.ndarray, effects) -> tuple[tuple, ...]:
-    """Puts splits together whose networks have the same settings.
+    """Divides networks into groups that share no random effect.
+
+    A group is a split, or less: where only bases are random, a base and what
+    copies from it. Groups whose networks have the same settings stand
+    together. So no matrix is as large as a study.
 
     Returns:
         Tuple of `(x, grams, places)` as in `reml.Pattern`; `places` are the
-        networks of each split, an integer array `(m, splits)`.
+        networks of each group, an integer array `(m, groups)`.
     """
-    grams = [_indicators(data, name) for name in effects]
-    grams = [z @ z.T for z in grams] + [np.eye(len(data))]
-    splits = np.array([o.split for o in data])
+    levels = [_levels(data, name) for name in effects]
     groups: dict[bytes, list] = {}
-    for split in sorted(set(splits)):
-        places = np.flatnonzero(splits == split)
-        square = np.ix_(places, places)
-        parts = x[places], np.array([gram[square] for gram in grams])
+    for places in _apart(levels, len(data)):
+        grams = [_shared(each[places]) for each in levels]
+        parts = x[places], np.array([*grams, np.eye(len(places))])
         key = b"".join(part.tobytes() for part in parts)
         groups.setdefault(key, [*parts, []])[2].append(places)
     return tuple((one, g, np.array(p).T) for one, g, p in groups.values())
+
+
+def _apart(levels: list[np.ndarray], count: int) -> list[np.ndarray]:
+    """Returns the places of networks that no level links, group by group."""
+    group, before = np.arange(count), None
+    while before is None or not np.array_equal(group, before):
+        before = group.copy()
+        for each in levels:
+            linked = each >= 0
+            least = np.full(each.max() + 1, count)
+            np.minimum.at(least, each[linked], group[linked])
+            group[linked] = least[each[linked]]
+    order = np.argsort(group, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(group[order])) + 1)

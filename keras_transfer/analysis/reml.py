@@ -1,8 +1,9 @@
 """Restricted maximum likelihood for a linear mixed model of nested groups.
 
 `y = X b + sum_k Z_k u_k + e`, with `u_k ~ N(0, s_k)` and `e ~ N(0, s)`. All
-random effects lie within a group (here a split of the classes), so the
-covariance is block-diagonal, and groups of one pattern share its inverse.
+random effects lie within a group (here a split of the classes, or a base with
+what copies from it), so the covariance is block-diagonal, and groups of one
+pattern share its inverse.
 
 Statsmodels' MixedLM handles crossed effects within a group as well, but takes
 seconds for a fit of a hundred networks and gives no small-sample degrees of
