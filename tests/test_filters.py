@@ -73,6 +73,10 @@ def test_bases_of_a_split_and_seed_stand_side_by_side(
         "filters-split0-seed0": ["baseA", "baseB", "baseAll"],
         "filters-split0-seed1": ["baseA", "baseB"],
     }
+    # Of many pairs the first ones are drawn.
+    monkeypatch.setattr(filters, "MOST_FIGURES", 1)
+    paths = filters.write_filters(rows, store, tmp_path)
+    assert [path.name for path in paths] == ["filters-split0-seed0"]
     # What saw blue first is shown in red, green and blue all the same.
     path = store.network(rows[3].spec).model_path
     np.testing.assert_array_equal(

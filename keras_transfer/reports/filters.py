@@ -18,6 +18,7 @@ from keras_transfer.storage.store import RunStore
 
 # Keras files the weights of a layer by its class: the first convolution.
 _CONV1 = "layers/conv2d/vars/0"
+MOST_FIGURES = 8  # of a report; more tell nothing that these do not
 _CLIPPED = 0.001  # share of the values that one scale for all leaves out
 
 
@@ -118,7 +119,9 @@ def plot_filters(
 
 
 def write_filters(rows: list[Row], store: RunStore, folder: Path) -> list[Path]:
-    """Draws the base networks of each division and seed side by side.
+    """Draws the base networks of a division and a seed side by side.
+
+    There is a figure for each, up to `MOST_FIGURES`.
 
     Args:
         rows: List of `Row`; of these the bases on all their images.
@@ -144,21 +147,27 @@ def write_filters(rows: list[Row], store: RunStore, folder: Path) -> list[Path]:
         spec = row.spec
         key = spec.division, spec.seed
         titles[key] = f"{spec.data.name}, {spec.division}, seed {spec.seed}"
-        groups.setdefault(key, {})
+        if len(groups) < MOST_FIGURES:
+            groups.setdefault(key, {})
     for row in bases:
         spec = row.spec
         name = spec.label
         if len(lengths) > 1:
             name += f", {spec.solver.epochs} epochs"
+        # A network on all classes stands beside every pair of its seed.
+        drawn = [
+            key
+            for key in groups
+            if key == (spec.division, spec.seed)
+            or (spec.target == "all" and key[1] == spec.seed)
+        ]
+        if not drawn:
+            continue
         kernels = first_layer_kernels(store.network(spec).model_path)
         if spec.data.channels == "bgr":
             kernels = kernels[:, :, ::-1]
-        for key in groups:
-            # A network on all classes stands beside every pair of its seed.
-            if key == (spec.division, spec.seed) or (
-                spec.target == "all" and key[1] == spec.seed
-            ):
-                groups[key][name] = kernels
+        for key in drawn:
+            groups[key][name] = kernels
     paths = []
     for (division, seed), kernels in groups.items():
         name = f"filters-{division}-seed{seed}"

@@ -5,6 +5,7 @@ identity is a hash of that; nothing else (clock, process, folder) matters.
 """
 
 import dataclasses
+import functools
 
 from keras_transfer.errors import UserError
 from keras_transfer.specs import treatments
@@ -84,7 +85,7 @@ class NetworkSpec:
     def __post_init__(self):
         _check_spec(self)
 
-    @property
+    @functools.cached_property
     def origin(self) -> Origin:
         """Where the first layers come from."""
         return origin_of(
@@ -106,17 +107,17 @@ class NetworkSpec:
         """Whether nothing is copied and nothing left random."""
         return isinstance(self.origin, Scratch)
 
-    @property
+    @functools.cached_property
     def treatment_row(self) -> treatments.Treatment:
         """Row of the table of treatments."""
         return treatments.treatment_of(self.origin, self.target)
 
-    @property
+    @functools.cached_property
     def label(self) -> str:
         """Name in the paper's notation: `baseA`, `A3B`, `B3B+`."""
         return self._fill(self.treatment_row.label)
 
-    @property
+    @functools.cached_property
     def treatment(self) -> str:
         """Treatment that pools both directions: `base`, `BnB`, `AnB+`...
 
@@ -150,7 +151,7 @@ class NetworkSpec:
             return "kinds"
         return f"split{self.data.split}"
 
-    @property
+    @functools.cached_property
     def network_id(self) -> str:
         """Hash of everything that determines the result, 10 hex digits."""
         return hash_network(to_dict(self))
