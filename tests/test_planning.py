@@ -174,6 +174,10 @@ def test_a_plan_says_how_wide_the_intervals_will_be(tiny_spec):
     few, more = (expected_claims(specs(2, k), 10_000) for k in (1, 3))
     assert few[0].startswith("What 12 networks can tell of claims 1 to 5")
     assert width(more) < width(few)
+    assert few[-1].startswith("Claims 2, 3, 5 are judged of bases that are")
+    assert few[-1].endswith(
+        "(without such bases, BnB+) may add 0.5 points at most."
+    )
     # A quarter of the test images: twice the noise of a network.
     assert width(expected_claims(specs(2, 1), 2_500)) > width(few)
     # Nothing is said of networks that these claims are not about.

@@ -16,8 +16,9 @@ def expected_claims(
         test_images: Integer, of the whole data set; `None` if not known.
 
     Returns:
-        List of strings, one for each comparison that can be made; empty if
-        the networks are not those of random halves.
+        List of strings: a head, one for each comparison that can be made,
+        and what else must hold; empty if the networks are not those of random
+        halves.
     """
     if not all(map(_is_of_random_halves, specs)):
         return []
@@ -35,7 +36,13 @@ def expected_claims(
     if not lines:
         return []
     head = f"What {len(specs)} networks can tell of claims 1 to 5, at 95 %"
-    return [f"{head} ({power.SOURCE}):", *lines]
+    gated = ", ".join(str(row.number) for row in claims.CLAIMS if row.converged)
+    gate = (
+        f"Claims {gated} are judged of bases that are trained out alone: "
+        f"{claims.DOUBLINGS_IN_WORDS} may add {100 * claims.DOUBLING:.1f} "
+        "points at most."
+    )
+    return [f"{head} ({power.SOURCE}):", *lines, gate]
 
 
 def _is_of_random_halves(spec: NetworkSpec) -> bool:

@@ -24,6 +24,7 @@ NOT_TRAINED_OUT = "bases not trained out"
 NOTHING_LOST = "no loss to recover from"
 AT_CHANCE = "a base network is hardly better than chance"
 DOUBLING = verdicts.MARGIN  # what twice the epochs may still add
+DOUBLINGS_IN_WORDS = "twice the epochs (without such bases, BnB+)"
 
 
 @dataclasses.dataclass(frozen=True)
