@@ -178,9 +178,31 @@ def test_the_final_has_the_winner_and_fine_tuning_within_the_budget():
     assert (less.seeds, less.left_out) == (3, ("kept@2",))
     # 27 s of twins and 27 s a seed of both, one of 9 s done: two in 72 s.
     assert choose_final(*args, 72.0, 3, 9).seeds == 2
+    assert final.twins == 3
     # One of fine-tuning with its twins takes 72 s.
     assert "finetuned" in choose_final(*args, 71.0, 3, 9).left_out
     assert choose_final(*args, 1.0, 3, 9).seeds == 1
+
+
+def test_what_is_trained_already_is_in_the_final_whatever_its_twins_cost():
+    plan = plan_of(RUNNERS, raced([0.9, 0.8, 0.7, 0.6], 9), 100.0, 9, least=9)
+    assert plan.rungs == (9,)
+
+    def final(budget):
+        found = choose_final(RUNNERS, plan, budget, 3, 9)
+        names = [runner.entrant.name for runner in found.runners]
+        return names, found.seeds, found.twins
+
+    all_of_them = ["finetuned at 0.1", "kept@1 at 0.1", "kept@2 at 0.1"]
+    # Two more seeds and three twins of fine-tuning are 90 s, of others 18 s.
+    assert final(126.0) == (all_of_them, 3, 3)
+    assert final(90.0) == (all_of_them[:1], 3, 3)
+    # One seed of all is there; a twin of fine-tuning takes 18 s.
+    assert final(71.0) == (all_of_them, 1, 3)
+    assert final(53.0) == (all_of_them, 1, 2)
+    # No fewer than two, which show a spread.
+    assert final(0.0) == (all_of_them, 1, 2)
+    assert final(-9.0) == (all_of_them, 1, 2)
 
 
 def test_a_training_that_failed_is_not_in_the_final():

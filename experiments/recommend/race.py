@@ -19,7 +19,8 @@ from keras_transfer.recommendation.ways import (
 from keras_transfer.training.candidate_networks import Task
 
 FINALISTS = 3  # trained ones, beside fine-tuning everything
-TWINS = 3  # networks drawn anew at least, for their spread
+TWINS = 3  # networks drawn anew, for their spread
+_LEAST_TWINS = 2  # one alone shows no spread
 # Of a training that a choice is judged by: with 30 steps instead of 90 or 180
 # the best of nine settings were ranked too low to be trained on.
 _LEAST_STEPS = 200
@@ -197,11 +198,14 @@ class Final:
         runners: Tuple of `Runner`.
         seeds: Integer, at least 1.
         left_out: Tuple of strings, choices that the budget had no room for.
+        twins: Integer, networks drawn anew that the choice is compared with.
+            Defaults to `TWINS`.
     """
 
     runners: tuple[Runner, ...]
     seeds: int
     left_out: tuple[str, ...]
+    twins: int = TWINS
 
 
 def choose_final(
@@ -216,7 +220,8 @@ def choose_final(
 
     The winner and fine-tuning everything first, at as many seeds as fit the
     budget; then the next of the ranking, while there is room. What the race
-    trained wholly is a seed that is done.
+    trained wholly is a seed that is done, and never left out for want of room
+    for its twins, of which there are fewer then.
 
     Args:
         runners: List of `Runner`.
@@ -246,7 +251,11 @@ def choose_final(
         return (count - done + more) * whole[runner]
 
     # One seed and the twins drawn anew, which tell whether copying helps.
-    able = [r for r in whole if cost(r, 1, twins) <= budget]
+    able = [
+        r
+        for r in whole
+        if r.entrant.name in ended or cost(r, 1, twins) <= budget
+    ]
     ranked = able or sorted(whole, key=whole.get)[:1]
     wanted = ranked[:1]
     wanted += [r for r in ranked[1:] if r.choice == FINE_TUNE]
@@ -263,11 +272,13 @@ def choose_final(
     for place, runner in enumerate(wanted[: FINALISTS + 1]):
         more = 0 if place else twins_of(count, twins)
         needed = cost(runner, count, more)
-        if place == 0 or needed <= left:
+        if place == 0 or needed <= max(0.0, left):
             chosen.append(runner)
             left -= needed
     out = [r.choice.name for r in whole if r not in chosen]
-    return Final(tuple(chosen), count, tuple(out))
+    room = math.floor(left / whole[chosen[0]]) + twins_of(count, twins)
+    drawn = min(twins_of(count, twins), max(_LEAST_TWINS, room))
+    return Final(tuple(chosen), count, tuple(out), drawn)
 
 
 def twins_of(seeds: int, twins: int = TWINS) -> int:

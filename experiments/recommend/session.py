@@ -208,6 +208,7 @@ def _work(prepared, workshop, runners, budget, display: Display):
         workshop,
         finalists,
         found.chosen,
+        final.twins,
         lambda text: display.show(f"test images: {text}", 1.0),
     )
     outcome = outcome_of(prepared, workshop, final, finalists, found, verdict)

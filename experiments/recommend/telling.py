@@ -8,7 +8,6 @@ import numpy as np
 
 from experiments.recommend.deciding import Finalist
 from experiments.recommend.prepare import Prepared
-from experiments.recommend.race import TWINS
 from experiments.recommend.workshop import FRESH, Workshop
 from keras_transfer.recommendation.copying import Copying, compare_with_fresh
 from keras_transfer.recommendation.told import Told, tell
@@ -40,6 +39,7 @@ def tell_once(
     workshop: Workshop,
     finalists: list[Finalist],
     chosen: str,
+    twins: int,
     report: Callable[[str], None],
 ) -> Verdict:
     """Tells the choice, the rules and its twin drawn anew on test images.
@@ -51,6 +51,8 @@ def tell_once(
         workshop: `Workshop`.
         finalists: List of `Finalist`.
         chosen: String, name of the choice.
+        twins: Integer, networks drawn anew that it is compared with, if it is
+            trained.
         report: Callable of what is told next.
 
     Returns:
@@ -89,7 +91,7 @@ def tell_once(
         drawn = []
         # A linear head needs no training, and has no spread of it to pool.
         trained = own.choice.row.trained
-        for seed in range(max(seeds, TWINS if trained else _SOLVED_TWINS)):
+        for seed in range(twins if trained else _SOLVED_TWINS):
             name = FRESH + chosen
             key = f"{name}|{own.rate:g}|{seed}"
             twin = workshop

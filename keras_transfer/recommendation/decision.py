@@ -262,8 +262,17 @@ def points(low: float, high: float) -> str:
     return f"[{100 * low:.1f}, {100 * high:.1f}]"
 
 
+def points_of(number: float) -> str:
+    """Says a number of points: `1 point`, `0.5 points`.
+
+    Args:
+        number: Float, in points.
+    """
+    return f"{number:g} point" + ("" if number == 1 else "s")
+
+
 def _sentences(found: Recommendation) -> tuple[str, ...]:
-    loss, tolerance = found.loss, f"{100 * found.tolerance:g}"
+    loss, tolerance = found.loss, points_of(round(100 * found.tolerance, 9))
     if found.chosen == found.best:
         first = (
             f"{found.chosen} has the highest accuracy on {found.images} "
@@ -279,13 +288,13 @@ def _sentences(found: Recommendation) -> tuple[str, ...]:
     if found.can_tell:
         return (
             first,
-            f"No deeper candidate is within {tolerance} points of the best.",
+            f"No deeper candidate is within {tolerance} of the best.",
         )
     ties = ", ".join(found.tie_set)
     why = (
         f"{found.images} images and {found.seeds} "
         f"{'seed' if found.seeds == 1 else 'seeds'} cannot tell which "
-        f"candidates lose at most {tolerance} points: it may be any of "
+        f"candidates lose at most {tolerance}: it may be any of "
         f"{ties}. {found.chosen} is the deepest whose measured loss is."
     )
     return first, why, _advice(found)

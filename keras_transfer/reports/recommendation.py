@@ -211,6 +211,7 @@ def _cost(axes, outcome: dict) -> None:
         )
     _mark(axes, outcome, lambda row: max(row["seconds"], 1e-3))
     axes.set_yscale("log")
+    axes.margins(y=0.12)
     _plain_ticks(axes.yaxis)
     axes.set_ylabel("training, whole (seconds)")
     _stage_axis(axes, outcome)

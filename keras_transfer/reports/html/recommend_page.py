@@ -1,16 +1,21 @@
 """A recommendation as one page that needs nothing from outside."""
 
 import base64
+import re
 from html import escape
 from pathlib import Path
 
+from keras_transfer.recommendation.decision import points_of
 from keras_transfer.recommendation.scores import SCORES
 from keras_transfer.recommendation.ways import WAYS, Choice
 from keras_transfer.reports.html.frame import page
 from keras_transfer.reports.html.parts import table
 from keras_transfer.storage.files import write_atomically
 
-_PICTURE = ".picture { max-width: 100%; height: auto; background: #fff; }\n"
+_STYLE = """.picture { max-width: 100%; height: auto; background: #fff; }
+.nums thead th { white-space: normal; }
+"""
+_QUOTED = re.compile("`([^`]+)`")  # names of layers
 
 
 def write_page(outcome: dict, figure: Path, path: Path) -> Path:
@@ -41,7 +46,7 @@ def html_page(outcome: dict, svg: bytes) -> str:
     title = f"keras_transfer: what to copy and freeze of {outcome['model']}"
     body = [
         f"<h1>{escape(title)}</h1>",
-        f"<p><strong>{escape(outcome['sentence'])}</strong></p>",
+        f"<p><strong>{_text(outcome['sentence'])}</strong></p>",
         *_notes(outcome),
         _paragraphs(outcome["sentences"]),
         _figure(outcome, svg),
@@ -52,11 +57,17 @@ def html_page(outcome: dict, svg: bytes) -> str:
         _code(outcome),
         _made(outcome),
     ]
-    return page(title, body, _PICTURE, pictures=True)
+    return page(title, body, _STYLE, pictures=True)
 
 
 def _paragraphs(texts: list[str]) -> str:
-    return "".join(f"<p>{escape(text)}</p>" for text in texts)
+    return "".join(f"<p>{_text(text)}</p>" for text in texts)
+
+
+def _text(text: str) -> str:
+    """Names of layers as code; no line begins with a percent sign."""
+    marked = _QUOTED.sub(r"<code>\1</code>", escape(text))
+    return marked.replace(" %", "&nbsp;%")
 
 
 def _notes(outcome: dict) -> list[str]:
@@ -80,7 +91,7 @@ def _percent(value: float | None) -> str:
 
 
 def _candidates(outcome: dict) -> str:
-    header = ["candidate", "way", "stage", "rate", "validation %", "interval"]
+    header = ["candidate", "stage", "rate", "validation %", "interval"]
     header += ["loses at most", "seconds", "s an epoch", "trained parameters"]
     header += ["memory, MB", "stored, MB"]
     lines = []
@@ -91,7 +102,6 @@ def _candidates(outcome: dict) -> str:
         lines.append(
             [
                 f"<strong>{name}</strong>" if mark else name,
-                escape(row["title"]),
                 str(row["stage"]),
                 f"{row['rate']:g}" if row["rate"] else "",
                 _percent(row["accuracy"]),
@@ -111,7 +121,7 @@ def _candidates(outcome: dict) -> str:
     return (
         "<section><h2>Candidates of the decision</h2>"
         "<p>The deepest whose measured loss against the best is within "
-        f"{outcome['tolerance']:g} points is recommended. Accuracy is the "
+        f"{points_of(outcome['tolerance'])} is recommended. Accuracy is the "
         f"mean of {outcome['seeds']} seeds on validation images; intervals "
         "(95 %) hold for all candidates at once. Finalists were picked on "
         "the same validation images, so their accuracies are slightly too "
@@ -119,7 +129,7 @@ def _candidates(outcome: dict) -> str:
         "with its share of building, the one look at the images included. "
         "Memory is an estimate: weights, gradients, two moments and the "
         "activations of a batch.</p>"
-        f"{table(header, lines, 'nums', range(4, 12))}"
+        f"{table(header, lines, 'nums', range(3, 11))}"
         f"<ul>{ways}</ul></section>"
     )
 
@@ -209,9 +219,12 @@ def _race(outcome: dict) -> str:
     note = f" No room in the budget for: {', '.join(out)}." if out else ""
     header = ["candidate", "way", "rate", "epochs", "validation %"]
     return (
-        "<section><h2>The race</h2><p>One seed; after each rung a third goes "
-        f"on.{escape(note)}</p><details><summary>{len(rows)} entrants"
-        f"</summary>{table(header, lines, 'nums', (2, 3, 4))}</details>"
+        "<section><h2>The race</h2><p>One seed. Fine-tuning everything is "
+        "tried first, then the middle stage, then by the scores. After a rung "
+        "the best third goes on, and who is behind by no more than noise, as "
+        f"far as the budget lasts.{escape(note)}</p><details><summary>"
+        f"{len(rows)} entrants</summary>"
+        f"{table(header, lines, 'nums', (2, 3, 4))}</details>"
         "</section>"
     )
 
