@@ -132,6 +132,7 @@ def findings() -> list[tuple[str, str, str]]:
 _FILES = {
     "coverage": "coverage.md",
     "regret": "regret.md",
+    "recommend-coverage": "coverage.md",
     "random_kills": "kills.md",
     "benchmark": "benchmark.md",
     "cifar100-tuned": "tuned.md",
