@@ -174,8 +174,11 @@ def tell_devices(connection, gpus):
 
 
 def test_a_forked_process_still_chooses_its_devices():
-    workers = [Worker(tell_devices, (gpus,)) for gpus in (("2",), ("0", "1"))]
-    assert [worker.receive() for worker in workers] == [("2", 3), ("0,1", 3)]
+    with Worker() as first, Worker() as second:
+        first.give(tell_devices, (("2",),))
+        second.give(tell_devices, (("0", "1"),))
+        assert first.receive() == ("2", 3)
+        assert second.receive() == ("0,1", 3)
 
 
 @pytest.mark.slow(30)

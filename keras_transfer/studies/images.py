@@ -45,17 +45,18 @@ def prepare_data(
         reporter.notice(f"{pool.folder} {cause}; its images are decoded again.")
     bars = reporter.lively
     arguments = (store.cache_dir, name, image_size, data_dir, bars)
-    worker = Worker(prepare_images, arguments, shown=bars)
-    while (message := worker.receive()) is not None:
-        kind, *values = message
-        if kind == "progress":
-            reporter.preparing(*values)
-        elif kind == "user_error":
-            raise UserError(values[0])
-        elif kind == "failed":
-            raise UserError(
-                f"Data set {name!r} could not be prepared: {values[0]}"
-            )
+    with Worker(shown=bars) as worker:
+        worker.give(prepare_images, arguments)
+        while (message := worker.receive()) is not None:
+            kind, *values = message
+            if kind == "progress":
+                reporter.preparing(*values)
+            elif kind == "user_error":
+                raise UserError(values[0])
+            elif kind == "failed":
+                raise UserError(
+                    f"Data set {name!r} could not be prepared: {values[0]}"
+                )
     pool = find_pool(store.cache_dir, name, image_size)
     if pool is None:
         raise UserError(
@@ -103,7 +104,8 @@ def check_halves(pending: list[NetworkSpec], pool: ImagePool) -> None:
         needs[spec.data, spec.target, spec.target_images, spec.draw or 0] = None
         if isinstance(spec.origin, Copied):
             needs[spec.data, spec.origin.half] = None
-    worker = Worker(inspect_images, (pool.folder, list(needs)))
-    message = worker.next_message()
+    with Worker() as worker:
+        worker.give(inspect_images, (pool.folder, list(needs)))
+        message = worker.next_message()
     if message[0] == "user_error":
         raise UserError(message[1])

@@ -54,8 +54,9 @@ def prepare_model(
 
 
 def _register(asked: AskedModel, models: RegisteredModels) -> RegisteredModel:
-    worker = Worker(register, (asked, models))
-    kind, value = worker.next_message()
+    with Worker() as worker:
+        worker.give(register, (asked, models))
+        kind, value = worker.next_message()
     if kind != "registered":
         raise UserError(value)
     model = RegisteredModel.from_json(value)

@@ -1,7 +1,7 @@
 """Trains networks on a Ray cluster, each as a task on whichever node has room.
 
-A task starts the same clean `Worker` that is started on one machine, so
-a network has the same threads and the same bits, and its memory ends with it.
+A task is trained in the same `WarmWorker` as on one machine, so a network has
+the same threads and the same bits. Each process of Ray's has one of its own.
 All files are on a folder that every node shares: the run store, the decoded
 images (prepared once, where the study was started) and stored features. Ray
 decides where a task runs, and runs it again elsewhere if its process or node
@@ -18,7 +18,6 @@ from keras_transfer.errors import UserError, first_line
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.storage.network_folder import NetworkFolder
 from keras_transfer.studies.executors.executor import GOES_ON, Message, Task
-from keras_transfer.studies.executors.jobs import train_task
 from keras_transfer.studies.executors.resources import (
     Node,
     describe,
@@ -31,10 +30,13 @@ from keras_transfer.studies.executors.shared_folder import (
     folder_id,
     versions,
 )
-from keras_transfer.studies.executors.worker import Worker
+from keras_transfer.studies.executors.warm_worker import WarmWorker
 
 RETRIES = 3  # of a network whose process, and of a task whose node, died
 _LOOK_SECONDS = 1.0  # between looks at the epochs of running networks
+# Ray keeps idle processes, and does not count the memory of what they start.
+_REST_SECONDS = 30.0
+_WARM = WarmWorker()  # of a process of Ray's, which runs one task at a time
 
 
 class ClusterExecutor:
@@ -204,7 +206,7 @@ def _absolute(task: Task) -> Task:
 def _run_on_node(
     task: Task, threads: int, identity: ClusterIdentity
 ) -> list[tuple]:
-    """Trains a network in a clean process; runs in a worker of Ray's.
+    """Trains a network in a `WarmWorker`; runs in a worker of Ray's.
 
     Returns:
         List of kinds and contents of its messages, epochs left out: those
@@ -217,13 +219,14 @@ def _run_on_node(
     # Ray sets it for each task; the fork server keeps that of the first.
     gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     with _without_main():
-        worker = Worker(train_task, (task, threads, (gpus,) if gpus else ()))
+        _WARM.begin(task, threads, (gpus,) if gpus else ())
     messages = []
     while True:
-        kind, content = worker.next_message()
+        kind, content = _WARM.next_message()
         if kind != "epoch":
             messages.append((kind, content))
         if kind not in GOES_ON:
+            _WARM.rest(_REST_SECONDS)
             return messages
 
 

@@ -76,19 +76,32 @@ def train_task(
         gpus: Tuple of strings, GPUs that the process may use; empty for
             whatever there is. Defaults to `()`.
     """
+    # The claim has ended when the last message is sent: whoever hears it may
+    # go on with the network.
+    connection.send(_train_if_free(connection, task, threads, gpus))
+    forget_networks()
+
+
+def _train_if_free(connection, task: Task, threads, gpus) -> tuple:
     # The process that writes holds the claim, so that it ends with it.
     with task.network.claim() as network:
         if network is None:
-            holder = locks.holder(task.network.lock_path)
-            connection.send(("taken", holder))
-            return
+            return "taken", locks.holder(task.network.lock_path)
         result = network.whole_result()
         if result is not None:
-            connection.send(("found", result))
-            return
-        connection.send(
-            _train_claimed(connection, network, task, threads, gpus)
-        )
+            return "found", result
+        return _train_claimed(connection, network, task, threads, gpus)
+
+
+def forget_networks() -> None:
+    """Clears what Keras and TensorFlow keep of earlier networks.
+
+    Above all the counters that tell names of layers apart: the next network
+    is as in a new process.
+    """
+    import keras
+
+    keras.utils.clear_session()
 
 
 def _train_claimed(

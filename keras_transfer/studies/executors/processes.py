@@ -1,12 +1,11 @@
-"""Trains networks on this machine, each in a clean process of its own."""
+"""Trains networks on this machine, in processes that each train in turn."""
 
 from multiprocessing.connection import Connection, wait
 
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.studies.executors.executor import GOES_ON, Message, Task
-from keras_transfer.studies.executors.jobs import train_task
 from keras_transfer.studies.executors.resources import threads_of
-from keras_transfer.studies.executors.worker import Worker
+from keras_transfer.studies.executors.warm_worker import WarmWorker
 from keras_transfer.training import devices
 
 
@@ -25,9 +24,13 @@ class LocalExecutor:
 
     def __init__(self, workers: int, gpus_per_network: int = 1):
         self.threads = threads_of(workers)
-        self._free = devices.divide_gpus(gpus_per_network, workers)
+        # Each with the GPUs that its processes see.
+        self._free = [
+            (WarmWorker(), gpus)
+            for gpus in devices.divide_gpus(gpus_per_network, workers)
+        ]
         self._running: dict[
-            Connection, tuple[NetworkSpec, Worker, tuple[str, ...]]
+            Connection, tuple[NetworkSpec, WarmWorker, tuple[str, ...]]
         ] = {}
 
     def has_room(self) -> bool:
@@ -36,8 +39,8 @@ class LocalExecutor:
 
     def start(self, task: Task) -> None:
         """See `Executor`."""
-        gpus = self._free.pop(0)
-        worker = Worker(train_task, (task, self.threads, gpus))
+        worker, gpus = self._free.pop(0)
+        worker.begin(task, self.threads, gpus)
         self._running[worker.connection] = task.network.spec, worker, gpus
 
     def wait(self, timeout: float | None = None) -> list[Message]:
@@ -48,12 +51,15 @@ class LocalExecutor:
             message = worker.next_message()
             if message[0] not in GOES_ON:
                 del self._running[connection]
-                self._free.append(gpus)
+                # The last one first: it is warm.
+                self._free.insert(0, (worker, gpus))
             messages.append(Message(spec, *message))
         return messages
 
     def stop(self) -> None:
         """See `Executor`."""
-        for _, worker, _ in self._running.values():
-            worker.stop()
+        for _, worker, gpus in self._running.values():
+            self._free.append((worker, gpus))
         self._running.clear()
+        for worker, _ in self._free:
+            worker.stop()

@@ -1,55 +1,112 @@
-"""A clean process that runs one function and sends messages back.
+"""A clean process that runs functions and sends messages back.
 
 The parent imports no TensorFlow. A fork server imports it once, and each
 worker is a fresh fork of that, so it costs half a second of start-up, its
-memory ends with it, and a crash takes one network with it.
+memory ends with it, and a crash takes one function's work with it.
+
+Parent and worker talk through one pipe. The parent sends a `Job`; the worker
+sends what its function has to say, then `Ready`, and waits for the next.
 """
 
 import contextlib
+import dataclasses
+import gc
 import multiprocessing
 import os
+import queue
+import resource
 import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from keras_transfer.errors import UserError
-from keras_transfer.studies.executors.executor import GOES_ON
 from keras_transfer.training import process_settings
 
 PRELOAD = ["keras_transfer.studies.executors.preload"]
 START = "forkserver"
 # A socket's name has 104 bytes or more; the server adds 32 of its own.
 _LONGEST_TEMPORARY = 70
+# `ru_maxrss` counts kibibytes, on macOS bytes.
+_PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
-class Worker:
-    """A function in a clean process that sends messages back.
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What a worker is told to do.
 
     Args:
         function: Function of a module, called with the connection to send
-            to and the arguments. It is started in a fork of a process that
-            has imported `PRELOAD` and run nothing.
+            to and the arguments.
         arguments: Tuple of its other arguments.
+    """
+
+    function: Callable
+    arguments: tuple
+
+
+@dataclasses.dataclass(frozen=True)
+class Ready:
+    """What a worker says after a job, when it could do another.
+
+    Args:
+        peak_bytes: Integer, the most memory that the process ever held.
+    """
+
+    peak_bytes: int
+
+
+class Worker:
+    """A clean process that runs functions, one after another.
+
+    It is a fork of a process that has imported `PRELOAD` and run nothing, and
+    runs while the context is open, or from `start` to `stop`.
+
+    Args:
         shown: Boolean, whether what libraries print there reaches the
             terminal. Defaults to `False`: its last line is told if the
             process dies.
+
+    Attributes:
+        connection: `Connection` to the process, once it is started.
+        ready: `Ready` or `None`, once it has done all that it was given.
     """
 
-    def __init__(self, function, arguments: tuple, shown: bool = False):
+    def __init__(self, shown: bool = False):
+        self._shown = shown
+        self._output = None
+        self._read = 0  # of the output, that of jobs that are done
+        self.connection = None
+        self.process = None
+        self.ready: Ready | None = None
+
+    def __enter__(self) -> "Worker":
+        return self.start()
+
+    def __exit__(self, *error) -> None:
+        self.stop()
+
+    def start(self) -> "Worker":
+        """Starts the process.
+
+        Returns:
+            This worker.
+
+        Raises:
+            UserError: If there is no memory for it, or no place for its
+                socket.
+        """
         context = multiprocessing.get_context(START)
         context.set_forkserver_preload(PRELOAD)
         self.connection, theirs = context.Pipe()
-        self._output = None if shown else tempfile.TemporaryFile()
+        self._output = None if self._shown else tempfile.TemporaryFile()
         # Opened by whoever reads it: a fork server's child has other files.
         output = (
             self._output and f"/proc/{os.getpid()}/fd/{self._output.fileno()}"
         )
         self.process = context.Process(
-            target=_serve,
-            args=(theirs, function, arguments, output),
-            daemon=True,
+            target=_serve, args=(theirs, output), daemon=True
         )
         try:
             with _short_temporary_folder():
@@ -70,26 +127,49 @@ class Worker:
             ) from error
         finally:
             theirs.close()
+        return self
+
+    def give(self, function: Callable, arguments: tuple) -> None:
+        """Has a function run in the process.
+
+        Args:
+            function, arguments: See `Job`.
+
+        Raises:
+            OSError: If the process is gone.
+        """
+        self.ready = None
+        if self._output is not None:
+            self._read = os.fstat(self._output.fileno()).st_size
+        self.connection.send(Job(function, arguments))
 
     def receive(self) -> tuple | None:
-        """Returns the next message, or `None` once the process is gone."""
+        """Waits for the next message of the job.
+
+        Returns:
+            What the function sent, or `None` once it, or the process, has
+            ended; `ready` tells which.
+        """
         try:
-            return self.connection.recv()
+            message = self.connection.recv()
         except (EOFError, ConnectionError):
             return None
+        if isinstance(message, Ready):
+            self.ready = message
+            return None
+        return message
 
     def next_message(self) -> tuple[str, dict | str]:
-        """Waits for the next message of `jobs.train_task`, and for its end.
+        """Waits for the next message of a job whose last one is not `GOES_ON`.
 
         Returns:
             Tuple of kind and content, as in `Message`.
         """
         message = self.receive()
-        if message is not None and message[0] in GOES_ON:
+        if message is not None:
             return message
         self.process.join()
-        self.connection.close()
-        return message or ("died", self.cause_of_death())
+        return "died", self.cause_of_death()
 
     def cause_of_death(self) -> str:
         """Says how a process ended that sent nothing."""
@@ -106,15 +186,21 @@ class Worker:
     def _last_line(self) -> str:
         if self._output is None:
             return ""
-        self._output.seek(0)
+        self._output.seek(self._read)
         lines = self._output.read().decode(errors="replace").split("\n")
         found = [line.strip() for line in lines if line.strip()]
         return f": {found[-1]}" if found else ""
 
     def stop(self) -> None:
-        """Ends the process at once; its last epoch is kept."""
+        """Ends the process at once; what it has finished is kept."""
+        if self.process is None:
+            return
         self.process.terminate()
         self.process.join()
+        self.connection.close()
+        if self._output is not None:
+            self._output.close()
+        self.process = None
 
 
 @contextlib.contextmanager
@@ -151,23 +237,32 @@ def _redirect(path: str | None) -> None:
     os.close(file)
 
 
-def _serve(connection, function, arguments, output) -> None:
+def _serve(connection, output) -> None:
     _redirect(output)
     # Ctrl-C is the parent's to handle; and should the parent vanish, this
     # process must not go on writing into a folder that a new study may use.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
 
     def follow_parent():
-        try:
-            connection.recv()
-        except (EOFError, OSError):
-            os._exit(1)
+        while True:
+            try:
+                jobs.put(connection.recv())
+            except (EOFError, OSError):
+                os._exit(1)
 
     threading.Thread(target=follow_parent, daemon=True).start()
+    # What was imported stays: no search for garbage need look at it.
+    gc.freeze()
     try:
         process_settings.check_keras_file()
         process_settings.fix_environment()
-        function(connection, *arguments)
+        while True:
+            job = jobs.get()
+            job.function(connection, *job.arguments)
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            connection.send(Ready(peak * _PEAK_UNIT))
     except UserError as error:
         connection.send(("user_error", str(error)))
     except (ImportError, MemoryError) as error:
