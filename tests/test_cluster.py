@@ -334,7 +334,7 @@ def test_memory_grows_with_weights_and_batch(tiny_spec):
     paper = dataclasses.replace(
         tiny_spec, model=model, data=data, solver=solver
     )
-    assert GB < memory_of(tiny_spec) < 1.1 * GB
+    assert 1.5 * GB < memory_of(tiny_spec) < 1.6 * GB
     # 61 million weights, their gradients and momentum are a gigabyte alone.
     assert 2 * GB < memory_of(paper) < 16 * GB
 

@@ -1,13 +1,18 @@
 """Many networks in one process: as if each had been trained in its own."""
 
 import dataclasses
+import math
 import os
 import signal
 
 import pytest
 
 from keras_transfer.storage.store import RunStore
-from keras_transfer.studies.executors.executor import GOES_ON, Task
+from keras_transfer.studies.executors.executor import (
+    GOES_ON,
+    FeatureFolder,
+    Task,
+)
 from keras_transfer.studies.executors.warm_worker import WarmWorker
 from tests.conftest import TINY_SPEC, write_tiny_pool
 from tests.trained import assert_same_bits
@@ -20,27 +25,57 @@ MODEL = dataclasses.replace(TINY_SPEC.model, dropout=0.3)
 SOLVER = dataclasses.replace(
     TINY_SPEC.solver, label_smoothing=0.1, muon_rate=0.2, epochs=2
 )
-BASE = dataclasses.replace(TINY_SPEC, model=MODEL, solver=SOLVER)
-# In this order in one process; what is alike and what is not, side by side.
+BASE = dataclasses.replace(
+    TINY_SPEC,
+    data=dataclasses.replace(TINY_SPEC.data, views=2),
+    model=MODEL,
+    solver=SOLVER,
+)
+SECOND = dataclasses.replace(BASE, seed=1)
+OTHER = dataclasses.replace(BASE, target="B")
+
+
+def transfer(base, target, n, mode="frozen", **solver):
+    """Settings of a transfer of `base`, whose solver may differ."""
+    return dataclasses.replace(
+        base,
+        base=base.target,
+        target=target,
+        n=n,
+        mode=mode,
+        solver=dataclasses.replace(base.solver, **solver),
+        base_solver=base.solver if solver else None,
+    )
+
+
+# In this order in one process; what shares a program and what must not, in
+# turn: other seeds, sources, treatments, depths, rates, precision, optimizer.
 SPECS = [
     BASE,
-    dataclasses.replace(BASE, seed=1),
-    dataclasses.replace(BASE, base="A", target="B", n=3),
-    dataclasses.replace(BASE, base="A", n=3),
-    dataclasses.replace(BASE, base="A", target="B", n=5, mode="finetuned"),
+    SECOND,
+    OTHER,
+    transfer(BASE, "B", 3),
+    transfer(SECOND, "B", 3),
+    transfer(OTHER, "B", 3),
+    transfer(BASE, "B", 1),
+    transfer(BASE, "B", 5, "finetuned"),
+    transfer(BASE, "B", 5, "finetuned", copied_rate=0.2),
+    transfer(BASE, "B", 3, "finetuned", copied_rate=0.2),
     dataclasses.replace(
         BASE, model=dataclasses.replace(MODEL, precision="bfloat16")
     ),
     dataclasses.replace(
         BASE, solver=dataclasses.replace(TINY_SPEC.solver, optimizer="adamw")
     ),
-    dataclasses.replace(BASE, target="B"),
+    transfer(OTHER, "A", 3),
 ]
 
 
 def task_of(store, spec, pool):
     source = store.network(spec.source) if spec.source else None
-    return Task(store.network(spec), source, pool.folder, None, True)
+    # What frozen layers compute is stored whether it pays or not.
+    features = FeatureFolder(store.cache_dir / "features", 10**8, -math.inf)
+    return Task(store.network(spec), source, pool.folder, features, True)
 
 
 def train(worker, task, threads=THREADS):
@@ -128,7 +163,7 @@ def test_a_failed_network_leaves_its_process_to_no_other(
     assert result.resumed_at_epoch == [1]
 
 
-@pytest.mark.slow(60)
+@pytest.mark.slow(90)
 def test_networks_in_turn_are_bit_for_bit_those_of_new_processes(tmp_path):
     stores, processes = {}, {}
     for name, most in (("warm", len(SPECS)), ("new", 1)):
@@ -143,6 +178,8 @@ def test_networks_in_turn_are_bit_for_bit_those_of_new_processes(tmp_path):
         worker.stop()
     assert len(processes["warm"]) == 1
     assert len(processes["new"]) == len(SPECS)
+    reused = [stores["warm"].result(s).reused_keras_layers for s in SPECS]
+    assert sum(map(bool, reused)) == 5  # of those that are frozen
     for spec in SPECS:
         one, two = (stores[name].result(spec) for name in ("warm", "new"))
         assert {k: v for k, v in one.to_json().items() if k not in UNTOLD} == {

@@ -59,13 +59,13 @@ def build_network(
             "larger `image_size` or another network."
         )
     dtype = "mixed_bfloat16" if model.precision == "bfloat16" else "float32"
-    network = keras.Sequential(name=model.name)
-    network.add(keras.Input((crop, crop, 3), name="images"))
+    # All at once: `Sequential.add` builds everything anew for each layer.
+    layers = [keras.Input((crop, crop, 3), name="images")]
     for index, row in enumerate(rows):
         last = index == len(rows) - 1
         if not row.kernel and rows[index - 1].kernel:
-            network.add(keras.layers.Flatten(dtype=dtype, name="flatten"))
-        network.add(_weight_layer(row, seed, last, dtype))
+            layers.append(keras.layers.Flatten(dtype=dtype, name="flatten"))
+        layers.append(_weight_layer(row, seed, last, dtype))
         if last:
             break
         pooling = keras.layers.MaxPooling2D(
@@ -89,13 +89,12 @@ def build_network(
                 dtype=dtype,
                 name=f"{row.name}_norm",
             )
-            for layer in (pooling, norm) if row.pool else (norm,):
-                network.add(layer)
-        network.add(keras.layers.ReLU(dtype=dtype, name=f"{row.name}_relu"))
+            layers += [pooling, norm] if row.pool else [norm]
+        layers.append(keras.layers.ReLU(dtype=dtype, name=f"{row.name}_relu"))
         if row.pool and not row.batch_norm:
-            network.add(pooling)
+            layers.append(pooling)
         if row.lrn:
-            network.add(
+            layers.append(
                 LocalResponseNormalization(
                     alpha=(
                         LRN_ALPHA
@@ -107,7 +106,7 @@ def build_network(
                 )
             )
         if row.dropout:
-            network.add(
+            layers.append(
                 keras.layers.Dropout(
                     row.dropout,
                     seed=derive_seed(seed, row.name, "dropout"),
@@ -115,7 +114,7 @@ def build_network(
                     name=f"{row.name}_dropout",
                 )
             )
-    return network
+    return keras.Sequential(layers, name=model.name)
 
 
 def _weight_layer(

@@ -39,18 +39,35 @@ def save_model(
     write_atomically(network.folder / "mean.npy", content.getvalue())
 
 
-def load_model(network: NetworkFolder) -> keras.Sequential:
+def load_model(network: NetworkFolder) -> keras.Model:
     """Loads a finished network for copying, after checking its checksum.
 
     Args:
         network: `NetworkFolder`.
 
     Returns:
-        `keras.Sequential`, not compiled.
+        `keras.Sequential`, or the Functional model of a registered one; not
+        compiled.
 
     Raises:
         NetworkFailed: If the file is not the one that was filed, or names
             anything that could run code.
+    """
+    check_model(network)
+    return read_model(network)
+
+
+def check_model(network: NetworkFolder) -> str:
+    """Checks that the file of a finished network is the one that was filed.
+
+    Args:
+        network: `NetworkFolder`.
+
+    Returns:
+        String, the SHA-256 of the file.
+
+    Raises:
+        NetworkFailed: If it is not.
     """
     result = network.read_result()
     expected = None if result is None else result.model_sha256
@@ -59,6 +76,21 @@ def load_model(network: NetworkFolder) -> keras.Sequential:
             f"{network.model_path} is not the network that was trained: its "
             "checksum differs. Delete the folder to train it again."
         )
+    return expected
+
+
+def read_model(network: NetworkFolder) -> keras.Model:
+    """Reads the file of a finished network that `check_model` has checked.
+
+    Args:
+        network: `NetworkFolder`.
+
+    Returns:
+        As of `load_model`.
+
+    Raises:
+        NetworkFailed: If the file names anything that could run code.
+    """
     registered = network.spec.model.content is not None
     check_archive(network.model_path, ANY_MODEL if registered else OWN_NETWORK)
     return keras.saving.load_model(

@@ -30,7 +30,6 @@ from keras_transfer.transfer.frozen_features import (
     Features,
     FeatureStore,
     reusable_layers,
-    upper_part,
 )
 from keras_transfer.transfer.proof import Proof
 
@@ -94,7 +93,7 @@ def find_part(target: Target, store: FeatureStore | None) -> TrainedPart:
     )
     if features is None:
         return whole
-    return TrainedPart(upper_part(target.model, cut), cut, features)
+    return TrainedPart(target.program.part(cut), cut, features)
 
 
 def fit(
@@ -129,9 +128,13 @@ def fit(
         test=len(half.test),
     )
     rates = step_rates(part.model, target.model, target.proof, solver)
-    compile_network(
-        part.model, solver, target.steps, rates, options.build_optimizer
-    )
+
+    def compile_part(model: keras.Model) -> None:
+        compile_network(
+            model, solver, target.steps, rates, options.build_optimizer
+        )
+
+    target.program.prepare_training(part.cut, compile_part)
     fingerprint = target.data.pool.fingerprint
     rows = Checkpoint.restore(
         network.checkpoint_path, part.model, target.model, fingerprint, notice
@@ -155,7 +158,11 @@ def fit(
     _check_whole(target, part, rows)
     strategy.check_replicas(target.model)
     resumed_at = [first_epoch] if first_epoch else []
-    return Fitted(rows, resumed_at, target.proof.after(target.model))
+    proof = target.proof.after(target.model)
+    target.program.prepare_prediction(part.cut)
+    target.program.give(target.own, part.cut, compile_part)
+    proof.verify(target.own)  # what is saved is what was proved
+    return Fitted(rows, resumed_at, proof)
 
 
 def _class_weights(target: Target) -> dict[int, float] | None:

@@ -106,7 +106,6 @@ class LayerStatistics:
         self._graph = read_graph(network)
         layers = [call.operation for call in self._graph.leaves()]
         numbers = list(itertools.accumulate(map(starts_stage, layers)))
-        self._labels = labels
         self._watched = _watched_layers(layers, numbers)
         self._kernels = _first_weights(layers, numbers)
         self._norms = {
@@ -118,16 +117,26 @@ class LayerStatistics:
         self._trained = [w for w in self.weights if w.trainable]
         self._names = weight_names(network)
         self._paths = {id(x): path for path, x in leaf_layers(network)}
-        self._start = {id(w): w.numpy().copy() for w in self.weights}
-        self._below = {}
         self._compiled = None
         if runs:
             # What a frozen start of the network puts out never changes.
             cut = reusable_layers(network)
-            start = Walk(self._graph, 0, cut)
+            self._lower = Walk(self._graph, 0, cut)
             self._upper = Walk(self._graph, cut, len(layers))
-            self._entry = self._forward(start, images, False, self._below)
             self._compiled = tf.function(self._run, autograph=False)
+        self.begin(images, labels)
+
+    def begin(self, images, labels) -> None:
+        """Takes the network as it is now for the start.
+
+        Args:
+            images, labels: A probe batch, as of the class.
+        """
+        self._labels = labels
+        self._start = {id(w): w.numpy().copy() for w in self.weights}
+        self._below: dict[int, tf.Tensor] = {}
+        if self._compiled is not None:
+            self._entry = self._forward(self._lower, images, False, self._below)
         self.start = self.measure()
 
     @property
@@ -152,7 +161,9 @@ class LayerStatistics:
         """Measures the network as it is now."""
         outputs, gradient_norms, loss = {}, None, math.nan
         if self._compiled is not None:
-            outputs, gradient_norms, loss = self._compiled()
+            outputs, gradient_norms, loss = self._compiled(
+                self._entry, self._labels
+            )
         weights = {
             self.name_of(w): _compare(w.numpy(), self._start[id(w)])
             for w in self.weights
@@ -234,23 +245,23 @@ class LayerStatistics:
         walk.run(values, visit)
         return last
 
-    def _run(self):
+    def _run(self, entry, labels):
         """Describes outputs and gradients; the part that is compiled."""
         with tf.GradientTape() as tape:
             # What training mode would write, batch statistics and the state
             # of dropout, goes into the scope and is forgotten with it.
             with keras.StatelessScope():
-                logits = self._forward(self._upper, self._entry, True)
+                logits = self._forward(self._upper, entry, True)
             loss = tf.reduce_mean(
                 tf.nn.sparse_softmax_cross_entropy_with_logits(
-                    self._labels, tf.cast(logits, tf.float32)
+                    labels, tf.cast(logits, tf.float32)
                 )
             )
         sources = [first_replica(weight) for weight in self._trained]
         gradients = tape.gradient(loss, sources)
         norms = [tf.sqrt(2 * tf.nn.l2_loss(g)) for g in gradients]
         outputs = {}
-        self._forward(self._upper, self._entry, False, outputs)
+        self._forward(self._upper, entry, False, outputs)
         return outputs, tf.stack(norms) if norms else tf.zeros([0]), loss
 
     def _drift(self, norm: keras.layers.BatchNormalization) -> dict:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from keras_transfer.storage.registered_models import RegisteredModels
 from keras_transfer.training import optimizers
+from keras_transfer.training.kept import Kept
 from keras_transfer.training.strategies import Strategy
 from keras_transfer.transfer.frozen_features import FeatureStore
 
@@ -32,6 +33,8 @@ class Options:
         build_optimizer: Callable with the arguments of
             `optimizers.build_optimizer`, its default: a search may try
             another optimizer, of which the network's id knows nothing.
+        kept: `Kept` or `None`, what this process keeps for its next networks.
+            Defaults to `None` for nothing.
     """
 
     feature_store: FeatureStore | None = None
@@ -40,3 +43,4 @@ class Options:
     strategy: Strategy | None = None
     models: RegisteredModels | None = None
     build_optimizer: Callable = optimizers.build_optimizer
+    kept: Kept | None = None

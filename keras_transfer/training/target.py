@@ -18,6 +18,9 @@ from keras_transfer.specs.origins import ALL, Copied, Pretrained, Random
 from keras_transfer.specs.seeds import derive_seed
 from keras_transfer.storage.network_folder import NetworkFolder
 from keras_transfer.storage.registered_models import RegisteredModels
+from keras_transfer.training import optimizers
+from keras_transfer.training.kept import Program, ProgramKey
+from keras_transfer.training.layer_rates import step_rates
 from keras_transfer.training.layer_statistics import (
     LayerStatistics,
     probe_batch,
@@ -58,7 +61,9 @@ class Target:
     Args:
         network: `NetworkFolder`, its settings and folder.
         data: `LearningData`.
-        model: `keras.Sequential` or Functional model.
+        own: `keras.Sequential` or Functional model, which is saved.
+        program: `Program` in which it is trained.
+        program_key: `ProgramKey` or `None`, under which that may be kept.
         seed: Integer, of its start, order and views.
         steps: Integer, training steps an epoch.
         copied: List of strings, the Keras layers that were copied, each below
@@ -69,12 +74,19 @@ class Target:
 
     network: NetworkFolder
     data: LearningData
-    model: keras.Model
+    own: keras.Model
+    program: Program
+    program_key: ProgramKey | None
     seed: int
     steps: int
     copied: list[str]
     proof: Proof
     statistics: LayerStatistics
+
+    @property
+    def model(self) -> keras.Model:
+        """The network while it is trained; see `Program`."""
+        return self.program.model
 
     @property
     def spec(self) -> NetworkSpec:
@@ -153,14 +165,38 @@ def build_target(
         probe = probe_batch(half.validation, data.mean, spec.data, FEW_IMAGES)
     names = (t.layer for t in copying.tensors if t.copied)
     copied = list(dict.fromkeys(names))
-    # Before a checkpoint is restored: the start is that of the first run.
-    runs = spec.model.content is None or options.observe != "off"
-    statistics = LayerStatistics(model, *probe, runs=runs)
     steps = spec.solver.steps_per_epoch or steps_per_pass(
         len(half.train), spec.solver.batch_size
     )
+    program, key = Program(model), None
+    if _may_be_kept(spec, options):
+        rates = step_rates(model, model, copying, spec.solver)
+        key = ProgramKey.of(spec, half.num_classes, steps, model, rates)
+        program = options.kept.take_program(key, model)
+    # Before a checkpoint is restored: the start is that of the first run.
+    runs = spec.model.content is None or options.observe != "off"
+    statistics = program.statistics(*probe, runs=runs)
     return Target(
-        network, data, model, seed, steps, copied, copying, statistics
+        network,
+        data,
+        model,
+        program,
+        key,
+        seed,
+        steps,
+        copied,
+        copying,
+        statistics,
+    )
+
+
+def _may_be_kept(spec: NetworkSpec, options: Options) -> bool:
+    """Whether what is compiled of a network depends on its settings alone."""
+    return (
+        options.kept is not None
+        and spec.model.content is None
+        and (spec.solver.replicas or 1) == 1
+        and options.build_optimizer is optimizers.build_optimizer
     )
 
 

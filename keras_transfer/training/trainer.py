@@ -6,6 +6,7 @@ The steps are those of `target`, `fitting` and this file, in this order.
 import platform
 import time
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -23,6 +24,7 @@ from keras_transfer.training.fitting import (
     find_part,
     fit,
 )
+from keras_transfer.training.kept import Kept
 from keras_transfer.training.options import Notice, Options, Report
 from keras_transfer.training.process_settings import keras_values
 from keras_transfer.training.strategies import find_strategy
@@ -86,7 +88,7 @@ def train_network(
         strategy = find_strategy(network.spec.solver.replicas)
     with keras_values():
         # Outside of the scope: the base is only read, on one device.
-        base_model = load_model(source) if source is not None else None
+        base_model = _load_base(source, options.kept)
         started = time.monotonic()
         with strategy.scope():
             network.begin()
@@ -98,9 +100,11 @@ def train_network(
             fitted = fit(target, part, strategy, options, report, notice)
             logits = None
             if options.test:
-                logits = _predict(target, part, strategy.replicas)
-                save_model(network, target.model, data.mean)
+                logits = _predict(target, strategy.replicas)
+                save_model(network, target.own, data.mean)
             described = _describe(target, part, fitted)
+            if target.program_key is not None:
+                options.kept.put_back(target.program_key, target.program)
         # Outside of the scope, in which Keras divides a loss by the replicas.
         result = Result(
             **_score(data.half.test.labels, logits),
@@ -112,19 +116,23 @@ def train_network(
         return network.complete(result)
 
 
-def _predict(target: Target, part: TrainedPart, replicas: int) -> np.ndarray:
+def _load_base(
+    source: NetworkFolder | None, kept: Kept | None
+) -> keras.Model | None:
+    if source is None:
+        return None
+    return load_model(source) if kept is None else kept.load_base(source)
+
+
+def _predict(target: Target, replicas: int) -> np.ndarray:
     """Returns the logits of all test images, of the whole network."""
-    model = target.model
-    if part.model is not model:
-        # To be asked for its outputs; it is not trained.
-        model.compile(jit_compile=False)
     batches = evaluation_batches(
         target.data.half.test,
         target.data.mean,
         target.spec.data,
         replicas=replicas,
     )
-    return model.predict(batches, verbose=0)
+    return target.model.predict(batches, verbose=0)
 
 
 def _score(labels: np.ndarray, logits: np.ndarray | None) -> dict:

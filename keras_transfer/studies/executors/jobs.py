@@ -1,10 +1,13 @@
 """What is done in a `Worker`: preparing and inspecting images, training."""
 
+import functools
+import gc
 import time
 import traceback
 
 from keras_transfer.datasets import halves, pools
 from keras_transfer.errors import NetworkFailed, UserError, disk_fault
+from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.storage import locks
 from keras_transfer.storage.network_folder import NetworkFolder
 from keras_transfer.studies.executors.executor import Task
@@ -79,7 +82,7 @@ def train_task(
     # The claim has ended when the last message is sent: whoever hears it may
     # go on with the network.
     connection.send(_train_if_free(connection, task, threads, gpus))
-    forget_networks()
+    _tidy(task.network.spec)
 
 
 def _train_if_free(connection, task: Task, threads, gpus) -> tuple:
@@ -93,15 +96,28 @@ def _train_if_free(connection, task: Task, threads, gpus) -> tuple:
         return _train_claimed(connection, network, task, threads, gpus)
 
 
-def forget_networks() -> None:
-    """Clears what Keras and TensorFlow keep of earlier networks.
+def _tidy(spec: NetworkSpec) -> None:
+    """Makes the next network what it is in a new process.
 
-    Above all the counters that tell names of layers apart: the next network
-    is as in a new process.
+    Args:
+        spec: `NetworkSpec` of the last one.
     """
+    if spec.model.content is None:
+        gc.collect()  # all layers of our networks have names of their own
+        return
     import keras
 
+    # Keras counts layers of one kind to name them. It drops what TensorFlow
+    # has prepared of kept programs, so that is not for every network.
     keras.utils.clear_session()
+
+
+@functools.cache
+def _kept():
+    """Returns what this process keeps; see `kept.Kept`."""
+    from keras_transfer.training.kept import Kept
+
+    return Kept()
 
 
 def _train_claimed(
@@ -125,6 +141,7 @@ def _train_claimed(
                 test=task.test,
                 observe=task.observe,
                 models=task.models,
+                kept=_kept(),
             ),
             report=lambda row: connection.send(("epoch", row)),
             notice=lambda text: connection.send(("notice", text)),

@@ -10,7 +10,9 @@ from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.training.devices import gpus_per_network, visible_gpus
 
 MOST_WORKERS = 16  # on one machine, unless more are asked for
-_PROCESS_BYTES = 10**9  # TensorFlow, its threads and the images of a batch
+# TensorFlow, its threads, the images of a batch, and what is kept of networks
+# before (`training.kept`).
+_PROCESS_BYTES = 1_500_000_000
 
 
 def networks_at_a_time(cores: int, gpus: int, specs: list[NetworkSpec]) -> int:

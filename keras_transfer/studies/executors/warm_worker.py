@@ -14,8 +14,8 @@ from keras_transfer.studies.executors.jobs import train_task
 from keras_transfer.studies.executors.resources import memory_of
 from keras_transfer.studies.executors.worker import Worker
 
-# TensorFlow keeps a little of every network that it has traced.
-MOST_NETWORKS = 16
+# TensorFlow keeps a little of every network, and nobody knows what else.
+MOST_NETWORKS = 64
 _ENDED_WELL = ("finished", "found", "taken")
 
 
