@@ -8,6 +8,7 @@ from PIL import Image
 
 import keras_transfer as kt
 from keras_transfer.datasets.image_folder import ImageFolder
+from keras_transfer.datasets.image_writing import write_images
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 5, 4, 3), np.uint8)
 LABELS = np.array([1, 0, 2, 1, 0, 2])
@@ -46,7 +47,7 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_written_is_what_was_given(form, tmp_path):
     data, labels = FORMS[form]
-    assert kt.write_images(tmp_path / "set", data, labels, NAMES) == 6
+    assert write_images(tmp_path / "set", data, labels, NAMES) == 6
     folder = ImageFolder(tmp_path / "set")
     assert folder.class_names == NAMES
     found = {}
@@ -59,11 +60,15 @@ def test_what_is_written_is_what_was_given(form, tmp_path):
     assert len(found) == 6
 
 
+def test_the_front_door_leads_here():
+    assert kt.write_images is write_images
+
+
 def test_grey_images_and_numbers_as_names(tmp_path):
     grey = IMAGES[..., 0]
     for data in (grey, grey[..., None]):
         folder = tmp_path / str(data.ndim)
-        kt.write_images(folder, data, LABELS)
+        write_images(folder, data, LABELS)
         assert ImageFolder(folder).class_names == ["00000", "00001", "00002"]
         pixels = np.array(Image.open(folder / "00001" / "0000000.png"))
         np.testing.assert_array_equal(pixels, grey[0])
@@ -106,13 +111,13 @@ BAD = {
 def test_what_is_none_is_named_and_nothing_is_left(name, tmp_path):
     data, labels, message = BAD[name]
     with pytest.raises(kt.UserError, match=message):
-        kt.write_images(tmp_path / "set", data, labels, NAMES)
+        write_images(tmp_path / "set", data, labels, NAMES)
     assert not list(tmp_path.iterdir())
 
 
 def test_folders_and_names_that_will_not_do(tmp_path):
     with pytest.raises(kt.UserError, match="new one. Received: .*there"):
-        kt.write_images(tmp_path, IMAGES, LABELS)
+        write_images(tmp_path, IMAGES, LABELS)
     for name in ("", "..", "a/b", ".hidden"):
         with pytest.raises(kt.UserError, match="names of folders"):
-            kt.write_images(tmp_path / "set", IMAGES, LABELS, [name, "b", "c"])
+            write_images(tmp_path / "set", IMAGES, LABELS, [name, "b", "c"])
