@@ -15,6 +15,7 @@ from rich.console import Console
 from experiments.common.flags import as_flags
 from experiments.common.settings import Settings, parse
 from experiments.common.terminal import (
+    collect_seldom,
     name_files,
     open_console,
     print_accuracies,
@@ -176,6 +177,7 @@ def guarded_main(
         print(f"error: {error}", file=sys.stderr)
         return USER_MISTAKE
     settings = parse(script, description, arguments, kind)
+    collect_seldom()
     console = open_console()
     previous = signal.getsignal(signal.SIGTERM)
     # A scheduler's SIGTERM is treated as Ctrl-C is.

@@ -49,7 +49,13 @@ def to_dict(spec) -> dict:
     Returns:
         Dict.
     """
-    return dataclasses.asdict(spec)
+    # As `dataclasses.asdict`, which also copies what cannot change.
+    values = {}
+    for field in dataclasses.fields(spec):
+        value = getattr(spec, field.name)
+        part = dataclasses.is_dataclass(value)
+        values[field.name] = to_dict(value) if part else value
+    return values
 
 
 def hash_network(values: dict) -> str:
