@@ -88,7 +88,9 @@ def least_epochs(task: Task) -> int:
     Args:
         task: `Task`.
     """
-    return min(task.epochs, math.ceil(_LEAST_STEPS / task.steps))
+    least = math.ceil(_LEAST_STEPS / task.steps)
+    # A rung of nearly all epochs would save nothing.
+    return task.epochs if 2 * least > task.epochs else least
 
 
 def plan_of(
