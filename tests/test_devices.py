@@ -4,11 +4,13 @@
 """
 
 import dataclasses
+import functools
 import os
 
 import pytest
 
 from experiments import similar_datasets
+from experiments.common import training
 from keras_transfer.errors import UserError
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies.executors.processes import LocalExecutor
@@ -157,6 +159,44 @@ def test_a_plan_needs_no_gpus(gpus, capsys, tmp_path):
     assert similar_datasets.main([*arguments, str(tmp_path)]) == 0
     words = " ".join(capsys.readouterr().out.split())
     assert "1 at a time on 4 GPUs each" in words
+
+
+@pytest.mark.parametrize(
+    "flags, told",
+    [
+        ("flags\t\t: fpu avx512f avx512_bf16", False),
+        ("Features\t: fp asimd bf16", False),
+        ("flags\t\t: fpu avx512f", True),
+        ("model name\t: a processor that does not tell", False),
+    ],
+)
+def test_a_processor_that_is_slow_at_bfloat16_is_told_beforehand(
+    gpus, monkeypatch, capsys, tmp_path, flags, told
+):
+    gpus("-1")
+    processor = tmp_path / "cpuinfo"
+    processor.write_text(f"processor\t: 0\n{flags}\n")
+    find = functools.partial(devices.find_slow_precision, processor=processor)
+    monkeypatch.setattr(training, "find_slow_precision", find)
+    arguments = ["--plan", "--log-dir", str(tmp_path), "--precision"]
+    assert similar_datasets.main([*arguments, "bfloat16"]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert ("no instructions for bfloat16" in words) == told
+    assert "Use `--precision` float32" in words or not told
+    assert similar_datasets.main([*arguments, "float32"]) == 0
+    assert "bfloat16" not in capsys.readouterr().out
+
+
+def test_where_nothing_tells_nothing_is_said(gpus, tiny_spec, tmp_path):
+    model = dataclasses.replace(tiny_spec.model, precision="bfloat16")
+    specs = [dataclasses.replace(tiny_spec, model=model)]
+    gpus("-1")
+    assert devices.find_slow_precision(specs, tmp_path / "absent") is None
+    slow = tmp_path / "cpuinfo"
+    slow.write_text("flags\t: fpu")
+    assert devices.find_slow_precision(specs, slow)
+    gpus("0")  # which will train them
+    assert devices.find_slow_precision(specs, slow) is None
 
 
 def tell_devices(connection, gpus):

@@ -29,7 +29,10 @@ from keras_transfer.studies.executors.resources import (
 )
 from keras_transfer.studies.reporter import Outcome
 from keras_transfer.studies.scheduler import run_study
-from keras_transfer.training.devices import gpus_per_network
+from keras_transfer.training.devices import (
+    find_slow_precision,
+    gpus_per_network,
+)
 
 _LONG = 7 * 24 * 3600  # a plan of more seconds is no job for this machine
 
@@ -123,6 +126,11 @@ def _plan_and_train(
     for notice in store.notices:
         console.print(f"note: {notice}", soft_wrap=True, highlight=False)
     store.notices.clear()
+    slow = find_slow_precision([network.spec for network in plan.pending])
+    # What the nodes of a cluster can do is not known here.
+    if slow is not None and settings.cluster is None:
+        text = as_flags(f"note: {slow}", settings)
+        console.print(text, soft_wrap=True, highlight=False)
     if not settings.quiet or settings.plan:
         print_plan(plan, store, console, settings.reuse_gigabytes, title)
         if executor is not None:
