@@ -263,7 +263,15 @@ def test_copying_helps_beyond_the_spread_of_draws():
     # Two draws of 40 and 60 % do not prove 95 % to be another thing.
     found = compare_with_fresh(shares([0.95]), shares([0.4, 0.6]))
     assert found.seems and not found.helps
-    assert "which 2 networks drawn anew do not prove" in copying_text(found)
+    text = copying_text(found)
+    assert text.startswith("Copying seems to be worth +45.0 points, which 2 ")
+    assert "networks drawn anew do not prove, too few for an interval" in text
+    # One alone shows no spread.
+    text = copying_text(compare_with_fresh(shares([0.5]), shares([0.5])))
+    assert "(by 1 network drawn anew, too few for an interval)" in text
+    # Three do, of two degrees.
+    found = compare_with_fresh(shares([0.95]), shares([0.4, 0.5, 0.6]))
+    assert "points [" in copying_text(found) and found.freedom >= 2
 
 
 def test_networks_of_several_seeds_help_few_draws_to_tell_the_spread():

@@ -7,6 +7,8 @@ import numpy as np
 
 from keras_transfer.recommendation.simultaneous import LEVEL
 
+# Of fewer degrees Student's t reaches so far that an interval says nothing.
+LEAST_FREEDOM = 2
 _UNLIKE = 0.1  # level of the test whether draws spread by more than seeds
 
 
@@ -35,6 +37,11 @@ class Copying:
     def helps(self) -> bool:
         """Whether the interval lies above zero."""
         return self.low > 0
+
+    @property
+    def sized(self) -> bool:
+        """Whether the interval has degrees of freedom enough to say it."""
+        return self.freedom >= LEAST_FREEDOM
 
     @property
     def seems(self) -> bool:

@@ -96,18 +96,20 @@ def copying_text(copying: Copying | None) -> str:
         f"the same network with weights drawn anew reaches "
         f"{100 * copying.fresh:.1f} %"
     )
-    gap = (
-        f"{100 * copying.mean:+.1f} points {points(copying.low, copying.high)}"
-    )
+    gap = f"{100 * copying.mean:+.1f} points"
+    if copying.sized:
+        gap += f" {points(copying.low, copying.high)}"
+    drawn = f"{copying.draws} network{'s' * (copying.draws > 1)} drawn anew"
+    few = "" if copying.sized else ", too few for an interval"
     if copying.helps:
         return f"Copying is worth {gap}: {against}"
     if copying.seems:
         return (
-            f"Copying seems to be worth {gap}, which {copying.draws} networks "
-            f"drawn anew do not prove: {against}"
+            f"Copying seems to be worth {gap}, which {drawn} do not prove"
+            f"{few}: {against}"
         )
+    by = f"{copying.freedom:.0f} degrees of freedom" if copying.sized else ""
     return (
-        f"Copying does not help: {against}, copied weights {gap} (by "
-        f"{copying.draws} networks drawn anew, {copying.freedom:.0f} degrees "
-        "of freedom)"
+        f"Copying does not help: {against}, copied weights {gap} (by {drawn}"
+        f"{few}{', ' if by else ''}{by})"
     )

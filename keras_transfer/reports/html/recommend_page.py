@@ -5,6 +5,7 @@ import re
 from html import escape
 from pathlib import Path
 
+from keras_transfer.recommendation.copying import LEAST_FREEDOM
 from keras_transfer.recommendation.decision import points_of
 from keras_transfer.recommendation.scores import SCORES
 from keras_transfer.recommendation.ways import WAYS, Choice
@@ -154,10 +155,11 @@ def _test(outcome: dict) -> str:
             f"more draw: {copying['draws']} draws, {copying['freedom']:.0f} "
             "degrees of freedom."
         )
-        gap = (
-            f"{100 * copying['mean']:+.1f} [{100 * copying['low']:+.1f}, "
-            f"{100 * copying['high']:+.1f}]"
-        )
+        gap = f"{100 * copying['mean']:+.1f}"
+        if copying["freedom"] >= LEAST_FREEDOM:
+            gap += (
+                f" [{100 * copying['low']:+.1f}, {100 * copying['high']:+.1f}]"
+            )
         lines.append(
             [
                 "the same, weights drawn anew",
