@@ -189,7 +189,7 @@ OUTCOME = {
     "sentence": "Freeze <all>.",
     "sentences": ["kept@1 loses nothing."],
     "chosen": "kept@1",
-    "model": "a.keras",
+    "model": "models/a.keras",
     "model_path": "a.keras",
     "open_size": True,
     "scaling": "keras.applications.vgg16.preprocess_input",
@@ -268,6 +268,12 @@ def test_the_page_needs_nothing_from_outside_and_escapes(tmp_path):
     html = html_page(OUTCOME, paths[0].read_bytes())
     assert "Freeze &lt;all&gt;." in html and "<all>" not in html
     assert "a &lt;b&gt; note" in html
+    assert "what to copy and freeze of a.keras" in html
+    few = {**OUTCOME["test"]["copying"], "freedom": 1.2, "draws": 2}
+    test = {**OUTCOME["test"], "copying": few}
+    again = html_page({**OUTCOME, "test": test}, b"")
+    assert "2 draws, too few for an interval" in again
+    assert "+50.0 [" not in again
     assert "+5.0 [-1.0, +11.0]" in html and "+50.0 [+40.0, +60.0]" in html
     assert "3 draws, 8 degrees of freedom" in html
     assert "<strong>kept@1</strong>" in html and "failed" in html

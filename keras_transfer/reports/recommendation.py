@@ -51,6 +51,15 @@ def pareto_front(points: list[tuple[float, float]]) -> list[int]:
     return front
 
 
+def short_name(model: str) -> str:
+    """Returns how titles call a model: a file without its folder.
+
+    Args:
+        model: String, as it was named on the command line.
+    """
+    return Path(model).name
+
+
 def write_figure(outcome: dict, path: Path) -> list[Path]:
     """Draws accuracy, cost, and one against the other, as SVG and PNG.
 
@@ -166,7 +175,8 @@ def _accuracy(axes, outcome: dict) -> None:
     _mark(axes, outcome, lambda row: 100 * row["accuracy"])
     axes.set_ylabel("accuracy on validation images (%)")
     axes.set_title(
-        f"{outcome['model']}; bars: 95 % intervals, of all candidates at once",
+        f"{short_name(outcome['model'])}; bars: 95 % intervals, of all "
+        "candidates at once",
         fontsize=10,
         loc="left",
     )
@@ -244,14 +254,16 @@ def _pareto(axes, outcome: dict) -> None:
             rows[i]["name"],
             points[i],
             textcoords="offset points",
-            xytext=(7, -11),
+            # Above the dashed line there is no point.
+            xytext=(-8, 6),
+            ha="right",
             fontsize=8.5,
         )
     chosen = points[rows.index(_chosen(outcome))]
     axes.plot(*chosen, marker="o", ms=17, mfc="none", mec=INK, mew=1.6, ls="")
     axes.set_xscale("log")
     _plain_ticks(axes.xaxis)
-    axes.margins(x=0.12, y=0.15)
+    axes.margins(x=0.17, y=0.15)
     axes.set_xlabel(
         "training, whole (seconds); dashed: nothing is both cheaper and better"
     )

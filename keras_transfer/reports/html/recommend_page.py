@@ -11,6 +11,7 @@ from keras_transfer.recommendation.scores import SCORES
 from keras_transfer.recommendation.ways import WAYS, Choice
 from keras_transfer.reports.html.frame import page
 from keras_transfer.reports.html.parts import table
+from keras_transfer.reports.recommendation import short_name
 from keras_transfer.storage.files import write_atomically
 
 _STYLE = """.picture { max-width: 100%; height: auto; background: #fff; }
@@ -44,7 +45,8 @@ def html_page(outcome: dict, svg: bytes) -> str:
     Returns:
         String, HTML.
     """
-    title = f"keras_transfer: what to copy and freeze of {outcome['model']}"
+    model = short_name(outcome["model"])
+    title = f"keras_transfer: what to copy and freeze of {model}"
     body = [
         f"<h1>{escape(title)}</h1>",
         f"<p><strong>{_text(outcome['sentence'])}</strong></p>",
@@ -123,7 +125,8 @@ def _candidates(outcome: dict) -> str:
         "<section><h2>Candidates of the decision</h2>"
         "<p>The deepest whose measured loss against the best is within "
         f"{points_of(outcome['tolerance'])} is recommended. Accuracy is the "
-        f"mean of {outcome['seeds']} seeds on validation images; intervals "
+        f"mean of {outcome['seeds']} "
+        f"seed{'s' * (outcome['seeds'] != 1)} on validation images; intervals "
         "(95 %) hold for all candidates at once. Finalists were picked on "
         "the same validation images, so their accuracies are slightly too "
         "high; those on test images are not. Seconds are of a whole training "
@@ -152,9 +155,12 @@ def _test(outcome: dict) -> str:
     if copying is not None:
         allowed = (
             " That against weights drawn anew allows for the spread of one "
-            f"more draw: {copying['draws']} draws, {copying['freedom']:.0f} "
-            "degrees of freedom."
+            f"more draw: {copying['draws']} draws, "
         )
+        if copying["freedom"] >= LEAST_FREEDOM:
+            allowed += f"{copying['freedom']:.0f} degrees of freedom."
+        else:
+            allowed += "too few for an interval."
         gap = f"{100 * copying['mean']:+.1f}"
         if copying["freedom"] >= LEAST_FREEDOM:
             gap += (
