@@ -1,0 +1,42 @@
+"""A source with random weights: `recommend` must not say that copying helps."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from experiments.recommend.__main__ import main
+from keras_transfer.datasets.synthetic_shapes import MAN_MADE, draw
+
+
+@pytest.mark.slow
+def test_random_weights_of_a_published_network_do_not_help(tmp_path, capsys):
+    images = tmp_path / "images"
+    for name in list(MAN_MADE)[:3]:
+        (images / name).mkdir(parents=True)
+        for index, picture in enumerate(draw(name, 60, seed=0)):
+            Image.fromarray(picture).save(images / name / f"{index}.png")
+    logs = tmp_path / "logs"
+    arguments = ["--model", "applications:MobileNet@random", "--images", images]
+    arguments += ["--image-size", 32, "--most-stages", 3, "--rates", 0.003]
+    arguments += ["--epochs", 6, "--seeds", 2, "--budget", "1h"]
+    assert main([*map(str, arguments), "--log-dir", str(logs)]) == 0
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert last.startswith("Copying does not help: ")
+    # Everything was tried, and the control is the same network.
+    found = json.loads(next(logs.rglob("recommendation.json")).read_text())
+    assert found["left_out"] == [] or len(found["candidates"]) >= 5
+    assert {row["name"] for row in found["race"]} == {
+        *("kept@1", "redrawn@0", "redrawn@1"),
+        *("finetuned", "lp_ft", "decayed"),
+    }
+    copying = found["test"]["copying"]
+    if found["chosen"] == "redrawn@0":
+        assert copying is None and "from nothing is best" in last
+        return
+    assert "the same network with weights drawn anew reaches" in last
+    assert f"{copying['freedom']:.0f} degrees of freedom" in last
+    assert copying["draws"] >= 2 and copying["freedom"] > 2
+    # The interval is of use: not as wide as all accuracies are.
+    assert copying["high"] - copying["low"] < 0.6
+    assert copying["low"] <= 0 < copying["high"] + 0.1
