@@ -9,7 +9,7 @@ from experiments.recommend.__main__ import main
 from keras_transfer.datasets.synthetic_shapes import MAN_MADE, draw
 
 
-@pytest.mark.slow
+@pytest.mark.slow(45)
 def test_random_weights_of_a_published_network_do_not_help(tmp_path, capsys):
     images = tmp_path / "images"
     for name in list(MAN_MADE)[:3]:
