@@ -216,7 +216,8 @@ def plot_stages(
             marks, names, loc="outside lower center", ncols=columns, fontsize=9
         )
         several = any(len(found.seeds) > 1 for found in panels.values())
-        bars = "bars: 95 % interval over seeds" if several else "one seed"
+        bars = "bars: 95 % interval over seeds of what is gained over scratch"
+        bars = bars if several else "one seed"
         figure.suptitle(f"{title}\n{bars}")
         return save(figure, path)
 
