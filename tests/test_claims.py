@@ -210,6 +210,12 @@ def test_one_network_on_all_classes_has_no_interval(tiny_spec):
     claim = claims.judge_rows(rows)[0]
     assert claim.verdict == "undecided"
     assert "+8.5 (too few networks for an interval)" in claim.effect
+    # Nor have two splits: an interval would be about other halves.
+    two = all_and_halves(
+        tiny_spec, [(0.60, 0.66), (0.67, 0.61)], [0.55, 0.56, 0.57]
+    )
+    found = comparisons.halves_against_all(comparisons.observe(two))
+    assert (found.low, found.scope) == (None, THESE)
     # A split of which one half alone is trained is not compared.
     alone = [rows[0], rows[-1]]
     assert comparisons.halves_against_all(comparisons.observe(alone)) is None

@@ -8,6 +8,7 @@ import pytest
 from experiments.common import made_up_studies
 from experiments.common.made_up_studies import EFFECTS, Case, Simulation
 from keras_transfer.analysis import contrasts, primary
+from keras_transfer.analysis.comparisons import Comparison, Evidence
 from keras_transfer.analysis.contrasts import OTHERS, THESE
 from keras_transfer.analysis.mixed_model import fit_model
 
@@ -59,6 +60,21 @@ def test_a_split_with_some_n_only_is_in_the_model():
     # Not where there are three such: then the one whole split.
     data = [o for o in study(4) if o.split == 0 or o.cell != ("AnB+", 7, None)]
     assert primary.estimate(data, BOOST).splits == 1
+
+
+@pytest.mark.parametrize("second", ["BnB+", "base"])
+def test_n_of_a_few_splits_do_not_hide_the_others(second):
+    # n = 7 in split 0 alone: the four splits are compared at 3 and 5.
+    data = [o for o in study(4) if o.n < 7 or o.split == 0]
+    comparison = Comparison("AnB+", second, 1, 7)
+    found = Evidence(tuple(data))
+    assert found.layers(comparison) == (3, 5)
+    assert "n 3, 5:" in found.describe(comparison)
+    estimate = found.estimate(comparison)
+    assert (estimate.splits, estimate.scope) == (4, OTHERS)
+    # Two splits are about these halves anyway, and keep all.
+    few = Evidence(tuple(o for o in data if o.split < 2))
+    assert few.layers(comparison) == (3, 5, 7)
 
 
 def test_where_no_half_has_both_other_networks_link_them():

@@ -20,6 +20,11 @@ def test_digits_and_signs():
     assert rounded(np.float64(2.0), 0, signed=False) == "2"
 
 
+def test_what_has_no_digits_after_the_point_is_written_all_the_same():
+    said = [rounded(value) for value in (np.inf, -1e30, 1e25, np.nan)]
+    assert said == ["+inf", "-1e+30", "+1e+25", "+nan"]
+
+
 def test_what_is_farther_from_the_middle_than_noise_counts():
     assert rounded(3.55001) == "+3.6"
     assert rounded(3.54999) == "+3.5"

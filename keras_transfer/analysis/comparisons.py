@@ -185,7 +185,10 @@ class Evidence:
         return self.accuracies
 
     def layers(self, comparison: Comparison) -> Layers:
-        """Returns the n that a comparison can be made at.
+        """Returns the n that a comparison is made at.
+
+        All that were trained, unless three splits or more have some of them
+        in common: n of a few splits alone would leave the others out.
 
         Args:
             comparison: `Comparison`.
@@ -193,7 +196,19 @@ class Evidence:
         Returns:
             Tuple of integers, ascending.
         """
-        return comparison.layers({o.cell for o in self._outcomes(comparison)})
+        data = self._outcomes(comparison)
+        pairs: dict[tuple, set[Cell]] = {}
+        for o in data:
+            pairs.setdefault((o.split, o.half, o.seed), set()).add(o.cell)
+        bases = {comparison.first, comparison.second} & set(_WITHOUT_N)
+        needed = {(name, 0, None) for name in bases}
+        trained = [
+            (pair[0], comparison.layers(cells))
+            for pair, cells in pairs.items()
+            if needed <= cells
+        ]
+        every = comparison.layers({o.cell for o in data})
+        return _shared(every, trained)
 
     def estimate(self, comparison: Comparison) -> ModelEstimate | None:
         """Estimates a comparison by the rule of `primary`.
@@ -249,6 +264,20 @@ class Evidence:
         return above_chance(bases, self.chance)
 
 
+def _shared(every: Layers, trained: list[tuple[int | str, Layers]]) -> Layers:
+    """Drops the n that the fewest splits have, until three share the rest."""
+
+    def splits(layers: Layers) -> int:
+        whole = {split for split, own in trained if set(layers) <= set(own)}
+        return len(whole)
+
+    chosen = every
+    while chosen and splits(chosen) < contrasts.FEWEST_SPLITS:
+        rarest = min(chosen, key=lambda n: splits((n,)))
+        chosen = tuple(n for n in chosen if n != rarest)
+    return chosen or every
+
+
 def evidence_of(rows: Iterable[Row]) -> Evidence:
     """Collects what claims are judged by from a study's networks.
 
@@ -278,8 +307,9 @@ def halves_against_all(
         observations: Iterable of `Observation`, of accuracy.
 
     Returns:
-        `ModelEstimate` with Welch's interval; without one if either side has
-        fewer than two values. `None` without networks on a side.
+        `ModelEstimate` with Welch's interval; without one for fewer than
+        three splits, or fewer than two networks on all classes. `None`
+        without networks on a side.
 
     Reference:
         - [Welch, 1947](https://doi.org/10.1093/biomet/34.1-2.28).
@@ -301,8 +331,9 @@ def halves_against_all(
     if not means:
         return None
     mean = float(np.mean(means) - np.mean(whole))
-    counts = (contrasts.OTHERS, len(means), len(means), len(data))
-    if min(len(means), len(whole)) < 2 or np.ptp(means) + np.ptp(whole) == 0:
+    few = len(means) < contrasts.FEWEST_SPLITS
+    counts = (primary.scope_of(len(means)), len(means), len(means), len(data))
+    if few or len(whole) < 2 or np.ptp(means) + np.ptp(whole) == 0:
         return ModelEstimate(mean, None, None, None, None, *counts)
     from scipy import stats
 

@@ -4,6 +4,8 @@ import decimal
 
 # Sums differ between processors in digits far behind this one.
 _NOISE = 6
+# Beyond it no digit after the point is meant, and infinity has none.
+_MOST = 1e12
 
 
 def rounded(value: float, digits: int = 1, signed: bool = True) -> str:
@@ -27,6 +29,8 @@ def rounded(value: float, digits: int = 1, signed: bool = True) -> str:
         >>> rounded(3.55), rounded(3.55 - 1e-12), rounded(-0.04)
         ('+3.6', '+3.6', '+0.0')
     """
+    if not abs(value) < _MOST:
+        return f"{value:{'+' if signed else ''}.3g}"
     exact = decimal.Decimal(f"{value:.{_NOISE}f}")
     places = decimal.Decimal(1).scaleb(-digits)
     found = exact.quantize(places, rounding=decimal.ROUND_HALF_EVEN)
