@@ -1,5 +1,6 @@
 """The figure of a recommendation: accuracy and cost against the stage."""
 
+import math
 from pathlib import Path
 
 from keras_transfer.reports.style import (
@@ -249,7 +250,12 @@ def _pareto(axes, outcome: dict) -> None:
         lw=1,
         ls="--",
     )
-    for i in pareto_front(points):
+    heights = [y for _, y in points]
+    apart, below = 0.05 * (max(heights) - min(heights)), math.inf
+    for i in reversed(pareto_front(points)):
+        if below - points[i][1] < apart:
+            continue  # its name would lie on that of a better one
+        below = points[i][1]
         axes.annotate(
             rows[i]["name"],
             points[i],
