@@ -171,6 +171,16 @@ def test_checkpoint_goes_and_status_tells(store, tiny_spec):
     assert not network.checkpoint_path.exists()
 
 
+def test_a_result_is_read_once_unless_its_file_is_another(store, tiny_spec):
+    network = finish(store, tiny_spec)
+    first = store.result(tiny_spec)
+    assert first is not None and store.result(tiny_spec) is first
+    network.complete(dataclasses.replace(RESULT, test_accuracy=0.75))
+    assert store.result(tiny_spec).test_accuracy == 0.75
+    network.result_path.write_text("")
+    assert store.result(tiny_spec) is None
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -51,6 +51,8 @@ class LogFolder:
         self.cache_dir = user_path(cache_dir or self.log_dir / ".cache")
         self.notices: list[str] = []
         self._known: dict[str, Path] | None = None  # not looked yet
+        # A study asks for its results three times; each is read once.
+        self._results: dict[tuple[Path, str], tuple[tuple, Result]] = {}
 
     @property
     def locks_dir(self) -> Path:
@@ -111,7 +113,7 @@ class LogFolder:
         network = self.find(spec)
         if network is None:
             return None
-        result, damage = examine(network, check_model)
+        result, damage = self.examine(network, check_model)
         if damage:
             self.notice(
                 f"{network.result_path} {damage}; its network counts as not "
@@ -141,28 +143,45 @@ class LogFolder:
                 results.append(result)
         return results
 
+    def examine(
+        self, network: NetworkFolder, check_model: bool = False
+    ) -> tuple[Result | None, str]:
+        """Reads a network's result and looks whether it is sound.
 
-def examine(
-    network: NetworkFolder, check_model: bool = False
-) -> tuple[Result | None, str]:
-    """Reads a network's result and looks whether it is sound.
+        Args:
+            network: `NetworkFolder`.
+            check_model: Boolean, whether to compare the checksum of the model.
 
-    Args:
-        network: `NetworkFolder`.
-        check_model: Boolean, whether to compare the checksum of the model.
-
-    Returns:
-        Tuple of the `Result` or `None`, and of what is wrong in words, empty
-        if nothing is.
-    """
-    try:
-        result = network.read_result()
-    except DamagedResult:
-        return None, "was cut short or edited"
-    if result is None or result.model_sha256 is None:
+        Returns:
+            Tuple of the `Result` or `None`, and of what is wrong in words,
+            empty if nothing is.
+        """
+        try:
+            result = self._read(network)
+        except DamagedResult:
+            return None, "was cut short or edited"
+        if result is None or result.model_sha256 is None:
+            return result, ""
+        if not network.model_path.is_file():
+            return None, "has lost its model.keras"
+        if (
+            check_model
+            and file_sha256(network.model_path) != result.model_sha256
+        ):
+            return None, "does not fit its model.keras, which is damaged"
         return result, ""
-    if not network.model_path.is_file():
-        return None, "has lost its model.keras"
-    if check_model and file_sha256(network.model_path) != result.model_sha256:
-        return None, "does not fit its model.keras, which is damaged"
-    return result, ""
+
+    def _read(self, network: NetworkFolder) -> Result | None:
+        """Reads a network's result, unless its file is the one read before."""
+        try:
+            found = network.result_path.stat()
+        except OSError:
+            return network.read_result()
+        state = found.st_ino, found.st_mtime_ns, found.st_size
+        key = network.result_path, network.spec.network_id
+        before, result = self._results.get(key, (None, None))
+        if before != state:
+            result = network.read_result()
+            if result is not None:
+                self._results[key] = state, result
+        return result

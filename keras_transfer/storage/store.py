@@ -9,7 +9,7 @@ from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.storage import tree
 from keras_transfer.storage.files import remove_leftovers, temporary_beside
-from keras_transfer.storage.log_folder import LogFolder, examine
+from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.network_folder import NetworkFolder
 from keras_transfer.storage.result import Result
 from keras_transfer.storage.stored_command import StoredCommand
@@ -109,7 +109,7 @@ class RunStore(LogFolder):
             `Result` or `None`.
         """
         network = self.network(spec)
-        result, damage = examine(network, check_model)
+        result, damage = self.examine(network, check_model)
         if damage:
             path = network.result_path
             aside = path.with_name(path.name + ".damaged")
