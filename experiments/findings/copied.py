@@ -13,7 +13,9 @@ FOLDER = "efficientnet_lite0"
 SEEDS_FOLDER = "efficientnet_lite0_seeds"
 SETS = ("sign_digits", "clothing", "cyrillic", "omniglot")
 TOP = 11  # all stages but the classifier
+MIDDLE = 7
 FROZEN, FINETUNED = ("SnT", TOP, None), ("SnT+", TOP, None)
+HALF_FROZEN = ("SnT", MIDDLE, None)
 
 
 @cache
@@ -52,14 +54,19 @@ def over_seeds() -> dict[str, CopiedStages]:
 
 
 def contrast(first: Cell, second: Cell) -> str:
-    """Says a difference with its interval for each set.
+    """Says a difference with its interval for each set that has both.
 
     Args:
         first, second: `Cell`; the second is subtracted.
     """
-    return ", ".join(
-        f"{name} {found.compare(first, second).in_points()}"
+    estimates = {
+        name: found.compare(first, second)
         for name, found in over_seeds().items()
+    }
+    return ", ".join(
+        f"{name} {value.in_points()}"
+        for name, value in estimates.items()
+        if value is not None
     )
 
 
@@ -89,7 +96,9 @@ def findings() -> list[tuple[str, str, str]]:
             f"{contrast(FROZEN, SCRATCH)} (t over seeds, on these images). "
             f"Fine-tuned - frozen: {contrast(FINETUNED, FROZEN)}, at one rate "
             "for all; [with AdamW validation images of two turned it]"
-            "(logs/README.md#what-efficientnet_lite0_seeds-does-not-show)",
+            "(logs/README.md#what-efficientnet_lite0_seeds-does-not-show). "
+            f"Frozen to the middle - all frozen (n = {MIDDLE} - {TOP}): "
+            f"{contrast(HALF_FROZEN, FROZEN)}",
             SEEDS_FOLDER,
         )
     ]
@@ -111,8 +120,10 @@ def folders() -> list[tuple[str, str, str]]:
             f"scratch {levels(SCRATCH)} %. Frozen - scratch: "
             f"{contrast(FROZEN, SCRATCH)}. Fine-tuned - frozen: "
             f"{contrast(FINETUNED, FROZEN)}. Fine-tuned - scratch: "
-            f"{contrast(FINETUNED, SCRATCH)}. [How the rate was chosen, and "
-            "what the rows do not show]"
+            f"{contrast(FINETUNED, SCRATCH)}. Frozen to the middle, drawn anew "
+            f"above - all frozen (a second command with --stages {MIDDLE} "
+            f"{TOP} --treatments SnT): {contrast(HALF_FROZEN, FROZEN)}. "
+            "[How the rate was chosen, and what the rows do not show]"
             "(#what-efficientnet_lite0_seeds-does-not-show)",
         ),
         (
