@@ -70,6 +70,22 @@ def test_what_was_put_in_longest_ago_is_forgotten():
     assert found == [False, True, True]
 
 
+def test_no_more_bytes_are_kept_than_are_allowed(base):
+    model = network(0)
+    size = sum(weight.numpy().nbytes for weight in model.weights)
+    kept = Kept(weight_bytes=2 * size)
+    keys = [key_of(model, steps=steps) for steps in (3, 4, 5)]
+    for key in keys:
+        kept.put_back(key, Program(network(0)))
+    found = [kept.take_program(key, model).model is not model for key in keys]
+    assert found == [False, True, True]
+    # What is too large by itself is not kept at all.
+    small = Kept(weight_bytes=size - 1)
+    small.put_back(keys[0], Program(network(0)))
+    assert small.take_program(keys[0], model).model is model
+    assert small.load_base(base) is not small.load_base(base)
+
+
 def test_a_base_is_read_once_and_checked_each_time(base):
     kept = Kept()
     first = kept.load_base(base)

@@ -8,6 +8,7 @@ after the last. The same operations on the same numbers give the same bits.
 
 import collections
 import dataclasses
+import math
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
@@ -23,6 +24,10 @@ from keras_transfer.transfer.frozen_features import upper_part
 
 MOST_PROGRAMS = 8
 MOST_BASES = 4
+# Of weights that are kept, so that a process stays near the memory it is
+# counted with: as many again are the optimizer's and its start's. Large
+# networks gain nothing, as their steps take longer than compiling.
+MOST_WEIGHT_BYTES = 64_000_000
 _TRAIN, _PREDICT = "train", "predict"
 
 
@@ -195,11 +200,18 @@ class Kept:
     Args:
         programs, bases: Integers, at most so many are kept. Default to
             `MOST_PROGRAMS` and `MOST_BASES`.
+        weight_bytes: Integer, at most so many bytes of weights of each kind.
+            Defaults to `MOST_WEIGHT_BYTES`.
     """
 
-    def __init__(self, programs: int = MOST_PROGRAMS, bases: int = MOST_BASES):
-        self._programs: _Latest = _Latest(programs)
-        self._bases: _Latest = _Latest(bases)
+    def __init__(
+        self,
+        programs: int = MOST_PROGRAMS,
+        bases: int = MOST_BASES,
+        weight_bytes: int = MOST_WEIGHT_BYTES,
+    ):
+        self._programs: _Latest = _Latest(programs, weight_bytes)
+        self._bases: _Latest = _Latest(bases, weight_bytes)
 
     def take_program(self, key: ProgramKey, network: keras.Model) -> Program:
         """Returns a program that holds the values of a network.
@@ -227,7 +239,7 @@ class Kept:
             key: `ProgramKey`.
             program: `Program`.
         """
-        self._programs.put(key, program)
+        self._programs.put(key, program, _bytes_of(program.model))
 
     def load_base(self, network: NetworkFolder) -> keras.Model:
         """Loads a finished network for copying; its file is checked.
@@ -243,21 +255,28 @@ class Kept:
         """
         key: tuple[Path, str] = network.model_path, check_model(network)
         base = self._bases.pop(key) or read_model(network)
-        self._bases.put(key, base)
+        self._bases.put(key, base, _bytes_of(base))
         return base
+
+
+def _bytes_of(model: keras.Model) -> int:
+    return sum(4 * math.prod(weight.shape) for weight in model.weights)
 
 
 class _Latest:
     """A dict that forgets what was put in longest ago."""
 
-    def __init__(self, most: int):
-        self._most = most
+    def __init__(self, most: int, most_bytes: int):
+        self._most, self._most_bytes = most, most_bytes
         self._items: collections.OrderedDict = collections.OrderedDict()
 
     def pop(self, key: Hashable):
-        return self._items.pop(key, None)
+        return self._items.pop(key, (None, 0))[0]
 
-    def put(self, key: Hashable, item) -> None:
-        self._items[key] = item
-        while len(self._items) > self._most:
+    def put(self, key: Hashable, item, size: int) -> None:
+        self._items[key] = item, size
+        while len(self._items) > self._most or self._size() > self._most_bytes:
             self._items.popitem(last=False)
+
+    def _size(self) -> int:
+        return sum(size for _, size in self._items.values())
