@@ -27,6 +27,9 @@ from keras_transfer.training import trainer
 FIXTURES = Path(__file__).parent / "fixtures" / "e390b6d"
 GOLDEN = json.loads((FIXTURES / "golden.json").read_text())
 GOLDEN_PROCESSOR = (FIXTURES / "processor.txt").read_text().strip()
+# What the same commit reaches elsewhere: a moving variance near zero makes a
+# sum that is rounded otherwise into another loss.
+ELSEWHERE = json.loads((FIXTURES / "other_processors.json").read_text())
 
 
 # Each way to load one of our files, in a process that has loaded nothing else.
@@ -145,10 +148,15 @@ def test_networks_reach_the_same_values(tmp_path):
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         results = pool.submit(train_all, tmp_path / "logs").result()
-    for result, golden in zip(results, GOLDEN, strict=True):
-        assert_reached(result, golden)
-        if processor() == GOLDEN_PROCESSOR:
-            assert digest(result.proof) == golden["weights_sha256"]
+    if processor() == GOLDEN_PROCESSOR:
+        values = GOLDEN
+    elif processor() in ELSEWHERE:
+        values = ELSEWHERE[processor()]
+    else:
+        pytest.skip(f"nobody knows what e390b6d reaches on {processor()}")
+    for result, golden, own in zip(results, GOLDEN, values, strict=True):
+        assert_reached(result, golden | own)
+        assert digest(result.proof) == own["weights_sha256"]
 
 
 @pytest.mark.slow(20)
