@@ -92,6 +92,15 @@ def test_the_order_before_is_compared_by_setting_and_source():
     assert "the others speak for the new order (2 of 2 times)" in text
 
 
+def test_settings_that_led_to_no_choice_are_told_apart():
+    before = {"name": "finetuned", "rate": 0.1, "seconds": 40.0}
+    text = regret_tables.unseen_table([{**FOUND, "recommended_before": before}])
+    row = (
+        "| base, letters, 10 images a class | +13.0 | finetuned | 20 % | -4.0 |"
+    )
+    assert row in text and "| kept@2 | 9 % |" in text
+
+
 def test_a_grid_is_taken_of_the_very_setting(tmp_path):
     path = tmp_path / "regret.json"
     path.write_text(json.dumps([{"model": "a"}, FOUND]))

@@ -199,6 +199,46 @@ def order_table(done: list[dict], first: list[dict]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def unseen_table(done: list[dict]) -> str:
+    """Lays out settings that the order was not chosen on, as Markdown.
+
+    Args:
+        done: List of dicts, a setting each, with what the order before
+            `recommended_before`.
+    """
+    heads = list(losses(done[0]))
+    body = []
+    for found in done:
+        old = {**found, "recommended": found["recommended_before"]}
+        row = losses(found)
+        shares = (
+            run["recommended"]["seconds"] / found["grid_seconds"]
+            for run in (found, old)
+        )
+        now, before = (f"{100 * share:.0f} %" for share in shares)
+        body.append(
+            [
+                _title(found),
+                rounded(losses(old)["recommended"]),
+                found["recommended_before"]["name"],
+                before,
+                *(rounded(row[h]) for h in heads),
+                found["recommended"]["name"],
+                now,
+            ]
+        )
+    heads = ["before", "picked", "cost", *heads, "picked", "cost"]
+    lines = [
+        "# Not looked at before",
+        "",
+        "Grids that were trained after the order had been chosen, each told "
+        "once. They are too few for a mean.",
+        "",
+        *table(["setting", *heads], body),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def correlations(found: dict, way: str) -> dict[str, float]:
     """Kendall's tau of each score with trained accuracy over the stages.
 
