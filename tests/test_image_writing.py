@@ -74,6 +74,41 @@ def test_grey_images_and_numbers_as_names(tmp_path):
         np.testing.assert_array_equal(pixels, grey[0])
 
 
+@pytest.mark.parametrize("kind", [3, 1])
+def test_one_image_with_as_many_classes_as_rows(kind, tmp_path):
+    """No batch of ten grey images that are 3 or 1 pixels wide."""
+    images = np.random.default_rng(0).integers(0, 256, (4, 10, 7, kind))
+    labels = [9, 0, 4, 9]
+    data = zip(images, np.eye(10)[labels], strict=True)
+    assert write_images(tmp_path / "set", data) == 4
+    for number, label in enumerate(labels):
+        path = tmp_path / "set" / f"{label:05d}" / f"{number:07d}.png"
+        pixels = np.array(Image.open(path)).reshape(10, 7, kind)
+        np.testing.assert_array_equal(pixels, images[number])
+
+
+def test_a_grey_image_with_as_many_classes_as_rows(tmp_path):
+    data = [(IMAGES[0, :, :, 0], np.eye(5)[3])]
+    assert write_images(tmp_path / "set", data) == 1
+    pixels = np.array(Image.open(tmp_path / "set/00003/0000000.png"))
+    np.testing.assert_array_equal(pixels, IMAGES[0, :, :, 0])
+
+
+def test_batches_of_grey_images_with_numbers_as_labels(tmp_path):
+    data = [(IMAGES[..., 0], LABELS)]
+    assert write_images(tmp_path / "set", data) == 6
+
+
+def test_a_black_image_among_fractions_is_not_scaled(tmp_path):
+    """One by one it is a batch of its own, whose values end at 0."""
+    images = IMAGES.astype("float32")
+    images[2] = 0
+    data = zip(images, LABELS, strict=True)
+    assert write_images(tmp_path / "set", data) == 6
+    pixels = np.array(Image.open(tmp_path / "set/00002/0000002.png"))
+    assert not pixels.any()
+
+
 class Endless(keras.utils.PyDataset):
     num_batches = None
 
@@ -84,6 +119,11 @@ class Endless(keras.utils.PyDataset):
 BAD = {
     "labels missing": (IMAGES, None, "`labels` beside an array.*none"),
     "scaled": (IMAGES / 255, LABELS, "looks scaled to 1. Multiply"),
+    "scaled, one by one": (
+        list(zip(IMAGES / 255, LABELS, strict=True)),
+        None,
+        "at most 1, which looks scaled to 1. Multiply",
+    ),
     "centred": (IMAGES - 128.0, LABELS, "0 to 255. Received: -128 to 127"),
     "not a number": (IMAGES * np.nan, LABELS, "0 to 255. Received: nan"),
     "words": (IMAGES.astype(str), LABELS, "images of numbers"),
@@ -121,3 +161,6 @@ def test_folders_and_names_that_will_not_do(tmp_path):
     for name in ("", "..", "a/b", ".hidden"):
         with pytest.raises(kt.UserError, match="names of folders"):
             write_images(tmp_path / "set", IMAGES, LABELS, [name, "b", "c"])
+    with pytest.raises(kt.UserError, match="differ.*Received: a, b, a"):
+        write_images(tmp_path / "set", IMAGES, LABELS, ["a", "b", "a"])
+    assert not (tmp_path / "set").exists()

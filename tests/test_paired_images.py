@@ -95,6 +95,15 @@ def test_networks_of_one_split_are_compared(tiny_spec, tmp_path):
     assert "| 3 | 20 | 10.0 | 20.0 | -10.0 [-33.6, +13.6] | 0.41 |" in text
 
 
+def test_networks_on_all_classes_are_no_other_split(tiny_spec, tmp_path):
+    rows = study(tiny_spec)
+    alone = compare_images(rows, "BnB", "base", 3)
+    rows.append(made_up_row(tiny_spec, 0.5, target="all"))
+    assert compare_images(rows, "BnB", "base", 3) == alone
+    paths = summary.similar_report().write(rows, "T", "command", tmp_path)
+    assert "image by image" in summary_text(paths)
+
+
 def test_several_splits_and_older_results_are_not(tiny_spec, tmp_path):
     assert compare_images(study(tiny_spec, (0, 1)), "BnB", "base", 3) is None
     rows = study(tiny_spec, filed=False)

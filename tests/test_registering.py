@@ -1,6 +1,7 @@
 """A model as a study keeps it: its file, stages, size and scaling."""
 
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from keras import layers
 
 from keras_transfer.errors import UserError
+from keras_transfer.models.kept_settings import find_difference
 from keras_transfer.models.registering import register_model
 from keras_transfer.specs.identity import to_dict
 from keras_transfer.specs.image_shapes import parse_size, scaled_size
@@ -121,3 +123,95 @@ def test_a_range_of_pixels_is_put_into_the_model(models, tmp_path):
     assert models.content_of(asked) == found.content
     save(path, seed=1)
     assert models.content_of(asked) is None
+
+
+def test_two_ranges_of_pixels_are_two_models(models, tmp_path):
+    path = save(tmp_path / "own.keras")
+    ranges = [(0.0, 1.0), (-1.0, 1.0), None]
+    found = [register_model(AskedModel(path, 8, 2, r), models) for r in ranges]
+    assert len({model.content for model in found}) == 3
+    # Each is kept with its own scaling, and found again by its range.
+    for pixel_range, model in zip(ranges[:2], found, strict=False):
+        kept = keras.saving.load_model(models.model_path(model.content))
+        assert kept.get_layer("scaling").offset == pixel_range[0]
+        asked = AskedModel(path, 8, 2, pixel_range)
+        assert models.content_of(asked) == model.content
+        assert register_model(asked, models) == model
+
+
+def test_a_model_of_the_same_weights_and_other_settings(models, tmp_path):
+    def ask(stride, path=tmp_path / "own.keras"):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((8, 8, 3))
+        x = layers.Conv2D(4, 3, strides=stride, name="one")(inputs)
+        x = layers.GlobalAveragePooling2D(name="pool")(x)
+        x = layers.Dense(5, name="out")(x)
+        keras.Model(inputs, x, name="strided").save(path)
+        return AskedModel(f"{path}@random", None, 2)
+
+    first = register_model(ask(1), models)
+    assert register_model(ask(1), models) == first
+    with pytest.raises(
+        UserError, match=r"layer one, strides=\[2, 2\] and \[1, 1\].*log folder"
+    ):
+        register_model(ask(2), models)
+    # A file as it is has an id of all that is in it.
+    text = ask(2).text.removesuffix("@random")
+    found = register_model(AskedModel(text, None, 2), models)
+    assert found.costs != first.costs
+
+
+def test_layers_of_the_same_weights_that_are_wired_otherwise(tmp_path):
+    def build(swapped):
+        inputs = keras.Input((4,))
+        a = layers.Dense(4, name="a")(inputs)
+        b = layers.Dense(4, name="b")(inputs)
+        pair = [b, a] if swapped else [a, b]
+        x = layers.Subtract(name="minus")(pair) * 2.0
+        return keras.Model(inputs, x)
+
+    path = tmp_path / "kept.keras"
+    build(False).save(path)
+    kept = keras.saving.load_model(path)
+    assert find_difference(build(False), kept) is None
+    assert "layer minus, arguments" in find_difference(build(True), kept)
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["applications:MobileNet@{}", "{}@random", "hub:{}", "hub:{}@random"],
+)
+def test_what_a_text_names_may_change(models, tmp_path, form):
+    place = tmp_path / "weights.keras"
+    if form.startswith("hub"):
+        (place / "inner").mkdir(parents=True)
+        file = place / "inner" / "model.weights.h5"
+    else:
+        file = place
+    file.write_text("first")
+    asked = AskedModel(form.format(place), 32, 2)
+    content = "0" * 64
+    models.folder.mkdir(parents=True)
+    models.model_path(content).touch()
+    models.keep_text(asked, content)
+    assert models.content_of(asked) == content
+    file.write_text("other")
+    assert models.content_of(asked) is None
+    file.write_text("first")
+    assert models.content_of(asked) == content
+    if form.startswith("hub"):
+        file.rename(place / "model.weights.h5")
+        assert models.content_of(asked) is None
+        shutil.rmtree(place)
+    file.unlink(missing_ok=True)
+    assert models.content_of(asked) is None
+
+
+def test_a_text_that_names_no_file_is_found_as_before(models):
+    models.folder.mkdir(parents=True)
+    models.model_path("0" * 64).touch()
+    (models.folder / "texts.json").write_text(
+        json.dumps({"applications:MobileNet at 32 px": "0" * 64})
+    )
+    asked = AskedModel("applications:MobileNet", 32, 2)
+    assert models.content_of(asked) == "0" * 64

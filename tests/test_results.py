@@ -225,3 +225,10 @@ def test_summary_warns_of_few_pairs_and_stuck_networks(tiny_spec):
     assert "1 networks did not learn at all" in text
     assert "    python -m x" in text
     assert "were unchanged after" in text
+
+
+def test_networks_on_all_classes_belong_to_no_division(tiny_spec):
+    halves = [made_up_row(tiny_spec, 0.5, split=split) for split in (0, 2)]
+    whole = made_up_row(tiny_spec, 0.5, target="all")
+    assert results.divisions_of([*halves, whole]) == {"split0", "split2"}
+    assert results.divisions_of([whole]) == {"whole"}

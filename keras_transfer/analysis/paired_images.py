@@ -56,7 +56,7 @@ def compare_images(
         results that do not say which images are right.
     """
     halves: dict[str, list[np.ndarray]] = {}
-    if len({row.spec.division for row in rows}) != 1:
+    if len(results.divisions_of(rows)) != 1:
         return None
     seconds = [row for name in BASES for row in results.select(rows, name)]
     if second != BASE:

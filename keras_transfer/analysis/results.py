@@ -188,6 +188,22 @@ def layers_of(rows: list[Row]) -> list[int]:
     return sorted({row.spec.n for row in rows if not row.spec.is_base})
 
 
+def divisions_of(rows: list[Row]) -> set[str]:
+    """Returns how the classes of these networks were divided.
+
+    A network on all classes belongs to no division; where no other is there,
+    theirs is the one.
+
+    Args:
+        rows: List of `Row`.
+
+    Returns:
+        Set of strings, such as `{"split0", "split1"}`.
+    """
+    halves = {row.spec.division for row in rows if row.spec.target != "all"}
+    return halves or {row.spec.division for row in rows}
+
+
 def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
     """Averages a treatment's networks at one `n`, with intervals.
 

@@ -41,11 +41,12 @@ def write_images(
             `labels` beside it; or a `tf.data.Dataset`, a
             `keras.utils.PyDataset` or any other iterable of pairs of images
             and labels, batched or one by one. Values are 0 to 255; fractions
-            are rounded.
+            are rounded. With a one-hot row of h labels `(h, width, 1 or 3)`
+            is one image, no batch of h grey ones of 1 or 3 pixels' width.
         labels: Integers `(n,)`, or one-hot rows `(n, classes)`, if `data` is
             an array. Defaults to `None`.
         class_names: Sequence of strings, the name of each label. Defaults to
-            its number.
+            its number. No two may be alike.
 
     Returns:
         Integer, images written.
@@ -70,6 +71,11 @@ def write_images(
         )
     for name in class_names or ():
         _check_name(name)
+    if class_names and len(set(class_names)) < len(class_names):
+        raise UserError(
+            "Expected `class_names` that differ, as each is a folder. "
+            f"Received: {listed(list(class_names), 6)}."
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(folder)
     written = 0
@@ -107,20 +113,42 @@ def _class_name(number: int, names: Sequence[str] | None) -> str:
 
 
 def _batches(data, labels) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    most, fractions = 0.0, False
     for images, numbers in _pairs(data, labels):
         images, numbers = np.asarray(images), np.asarray(numbers)
-        if labels is None and images.ndim < 4 and numbers.ndim < 2:
-            # A batch of grey images has as many labels; else it is one image,
-            # whose label is a number or one one-hot row.
-            if numbers.ndim == 0 or len(images) != len(numbers):
-                images, numbers = images[None], numbers[None]
+        if labels is None and _is_one(images, numbers):
+            images, numbers = images[None], numbers[None]
         pixels, numbers = _as_pixels(images), _as_numbers(numbers)
+        if images.size:
+            most = max(most, float(images.max()))
+            fractions |= images.dtype.kind == "f"
         if len(pixels) != len(numbers):
             raise UserError(
                 "Expected a label for each image. Received: "
                 f"{len(pixels)} images and {len(numbers)} labels."
             )
         yield pixels, numbers
+    # Known at the end only: a batch may have nothing but black images.
+    if fractions and most <= 1:
+        raise UserError(
+            "Expected images with values of 0 to 255. Received: at most "
+            f"{most:g}, which looks scaled to 1. Multiply them by 255."
+        )
+
+
+def _is_one(images: np.ndarray, numbers: np.ndarray) -> bool:
+    """Whether this is one image, its label a number or one one-hot row."""
+    if images.ndim > 3 or numbers.ndim > 1:
+        return False
+    if images.ndim < 3 or numbers.ndim == 0 or len(images) != len(numbers):
+        return True
+    # As many labels as rows: an image with colours last has a one-hot row of
+    # as many classes; else it is a batch of grey images with their labels.
+    return images.shape[2] in (1, 3) and bool(_one_hot(numbers[None]).all())
+
+
+def _one_hot(rows: np.ndarray) -> np.ndarray:
+    return np.isin(rows, (0, 1)).all(1) & (rows.sum(1) == 1)
 
 
 def _pairs(data, labels) -> Iterable:
@@ -180,11 +208,6 @@ def _as_pixels(images: np.ndarray) -> np.ndarray:
             "Expected images with values of 0 to 255. Received: "
             f"{low:g} to {high:g}. Scale them first."
         )
-    if images.dtype.kind == "f" and high <= 1:
-        raise UserError(
-            "Expected images with values of 0 to 255. Received: at most "
-            f"{high:g}, which looks scaled to 1. Multiply them by 255."
-        )
     return np.round(images).astype(np.uint8)
 
 
@@ -192,8 +215,7 @@ def _as_numbers(labels: np.ndarray) -> np.ndarray:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim == 2:
-        one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(1) == 1).all()
-        if not one_hot:
+        if not _one_hot(labels).all():
             raise UserError(
                 "Expected one label an image, or one-hot rows. Received: "
                 f"rows such as {listed(list(map(str, labels[0])), 6)}."

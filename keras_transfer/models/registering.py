@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from keras_transfer.errors import UserError
 from keras_transfer.models.heads import new_head
 from keras_transfer.models.image_size import with_image_size
+from keras_transfer.models.kept_settings import find_difference
 from keras_transfer.models.layer_costs import call_flops, starts_stage
 from keras_transfer.models.model_graph import read_graph
 from keras_transfer.models.random_state import draws_numbers, is_dropout
@@ -42,7 +44,8 @@ def register_model(
         `RegisteredModel`.
 
     Raises:
-        UserError: If it cannot be loaded, cut, or fed with images.
+        UserError: If it cannot be loaded, cut, or fed with images, or if one
+            of its weights and other settings is kept.
     """
     # A random start is the same whoever draws it.
     keras.utils.set_random_seed(0)
@@ -72,8 +75,10 @@ def _keep(asked: AskedModel, original, scaled, models) -> str:
     text = asked.text
     path = user_path(text) if text.endswith(".keras") else None
     plain = path is not None and path.is_file() and scaled is original
-    content = file_sha256(path) if plain else _digest(scaled)
+    content = file_sha256(path) if plain else _digest(scaled, asked)
     kept = models.model_path(content)
+    if kept.is_file() and not plain:
+        _check_alike(asked.text, scaled, kept)
     if not kept.is_file():
         temporary = temporary_beside(kept)
         try:
@@ -89,8 +94,25 @@ def _keep(asked: AskedModel, original, scaled, models) -> str:
     return content
 
 
-def _digest(model: keras.Model) -> str:
+def _check_alike(text: str, model: keras.Model, kept: Path) -> None:
+    """Refuses a model that would be taken for another one of its weights."""
+    found = find_difference(model, keras.saving.load_model(kept, compile=False))
+    if found is not None:
+        raise UserError(
+            f"{text} has the weights of a model in {kept.parent}, and other "
+            f"settings: {found}. Expected a model that computes alike, as "
+            "networks of the two would be taken for one another. Choose "
+            "another log folder, or give a layer of it another name."
+        )
+
+
+def _digest(model: keras.Model, asked: AskedModel) -> str:
+    # Settings without weights are left to `_check_alike`, so that ids of
+    # models registered before stay.
     digest = hashlib.sha256(str(model.inputs[0].shape).encode())
+    if asked.pixel_range is not None:
+        low, high = map(float, asked.pixel_range)
+        digest.update(f"pixels of {low} to {high}".encode())
     for call in read_graph(model).leaves():
         digest.update(f"{type(call.operation).__name__} {call.path}".encode())
         for weight in getattr(call.operation, "weights", ()):

@@ -112,7 +112,7 @@ def _plot(rows: list[Row], title: str, path: Path) -> list[Path]:
         zero_line(axes)
         label_layers(axes, layers)
         axes.set_ylabel("difference of top-1 accuracy (points)")
-        splits = len({row.spec.division for row in rows})
+        splits = len(results.divisions_of(rows))
         axes.set_title(
             f"{title}\npaired by split, seed and target; bars: 95 % interval "
             f"({splits} split{'' if splits == 1 else 's'})",

@@ -58,7 +58,7 @@ def _plot_target_size(rows: list[Row], title: str, path: Path) -> list[Path]:
         )
         figure.suptitle(
             f"{title}\nbars of differences: 95 % interval for "
-            f"{scope_of(len({row.spec.division for row in rows}))}"
+            f"{scope_of(len(results.divisions_of(rows)))}"
         )
         for n, above, below in zip(layers, *panels, strict=True):
             _plot_sizes(above, _levels(rows, n))

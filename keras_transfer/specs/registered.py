@@ -5,9 +5,11 @@ then on plans need numbers alone.
 """
 
 import dataclasses
+from pathlib import Path
 
 from keras_transfer.errors import UserError
 from keras_transfer.specs.image_shapes import ImageSize, shown_size
+from keras_transfer.specs.paths import user_path
 from keras_transfer.specs.settings import ModelSpec
 
 
@@ -49,6 +51,22 @@ class AskedModel:
     image_size: ImageSize | None
     wanted: tuple[str, ...] | int
     pixel_range: tuple[float, float] | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """File or folder that the text names, or `None` where none is there.
+
+        It may hold something else the next time.
+        """
+        head, _, rest = self.text.partition(":")
+        if head == "applications":
+            name = rest.partition("@")[2]
+        elif head == "hub":
+            name = rest.partition("@")[0]
+        else:
+            name = self.text.removesuffix("@random")
+        path = user_path(name) if name else None
+        return path if path is not None and path.exists() else None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,13 +8,13 @@ Networks find their model by its content, so a log folder may move, and the
 file that a model came from may go.
 """
 
+import hashlib
 import json
 from pathlib import Path
 
 from keras_transfer.errors import NetworkFailed
 from keras_transfer.specs.identity import spec_hash
 from keras_transfer.specs.image_shapes import ImageSize, shown_size
-from keras_transfer.specs.paths import user_path
 from keras_transfer.specs.registered import (
     AskedModel,
     RegisteredModel,
@@ -147,11 +147,23 @@ class RegisteredModels:
 
 
 def _named(asked: AskedModel) -> str:
-    text = asked.text
-    if text.endswith(".keras"):  # the file may be another next time
-        text = f"{text} {file_sha256(user_path(text))}"
+    text, path = asked.text, asked.path
+    if path is not None:  # it may hold something else next time
+        text += f" {_sha256(path)}"
     if asked.image_size is not None:
         text += f" at {shown_size(asked.image_size)} px"
     if asked.pixel_range is not None:
-        text += f" from {asked.pixel_range[0]} to {asked.pixel_range[1]}"
+        text += f" of pixels {asked.pixel_range[0]} to {asked.pixel_range[1]}"
     return text
+
+
+def _sha256(path: Path) -> str:
+    """Hashes a file, or names and contents of all files in a folder."""
+    if path.is_file():
+        return file_sha256(path)
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            name = file.relative_to(path).as_posix()
+            digest.update(f"{name}\0{file_sha256(file)}\0".encode())
+    return digest.hexdigest()
