@@ -231,7 +231,7 @@ def unseen_table(done: list[dict]) -> str:
     lines = [
         "# Not looked at before",
         "",
-        "Grids that were trained after the order had been chosen, each told "
+        "Grids that were finished after the order had been chosen, each told "
         "once. They are too few for a mean.",
         "",
         *table(["setting", *heads], body),
