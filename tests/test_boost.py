@@ -102,6 +102,13 @@ def test_report(tiny_spec, tmp_path):
     assert "1. AnB+ - base, twice as long: +0.50 [" in text
 
 
+def test_networks_on_all_classes_are_no_split(tiny_spec, tmp_path):
+    rows = boosted_study(tiny_spec)
+    rows.append(made_up_row(tiny_spec, 0.5, target="all"))
+    picture, *_ = boost.write_report(rows, "Title", "python -m x", tmp_path)
+    assert "95 % interval (4 splits)" in picture.read_text()
+
+
 def test_plan_counts_64_networks(capsys, tmp_path):
     arguments = ["--dataset", "cifar100", "--plan", "--log-dir", str(tmp_path)]
     assert script.main(arguments) == 0

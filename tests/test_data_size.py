@@ -101,6 +101,15 @@ def test_report_of_target_size(tiny_spec, tmp_path):
     assert any(line in row for row in table)
 
 
+def test_networks_on_all_classes_are_no_split(tiny_spec, tmp_path):
+    rows = study_of_sizes(tiny_spec)
+    for split, target in ((1, "A"), (0, "all")):
+        own = {"split": split, "target": target}
+        rows.append(row(tiny_spec, 0.5, 100, target_images=100, draw=0, **own))
+    picture, *_ = data_size.write_target_size(rows, "Title", "x", tmp_path)
+    assert "interval for these halves" in picture.read_text()
+
+
 def test_few_images_of_the_target_and_all_of_the_base(tiny_spec):
     scratch = grids.limited_networks([tiny_spec], (5, 10), (0, 1))
     assert len(scratch) == len({s.network_id for s in scratch}) == 4
