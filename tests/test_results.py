@@ -169,7 +169,24 @@ def test_draws_and_divisions_are_pairs_of_their_own(tiny_spec):
 
 def test_a_missing_interval_says_why(tiny_spec):
     alone = results.mean_accuracy([made_up_row(tiny_spec, 0.6)], "base", 0)
-    assert alone.in_points() == "+60.0 (one network, no interval)"
+    assert alone.in_points() == "+60.0 (fewer than 3 splits, no interval)"
+
+
+def test_a_base_has_an_interval_over_splits_from_three_on(tiny_spec):
+    def base(split, target, accuracy):
+        return made_up_row(tiny_spec, accuracy, split=split, target=target)
+
+    rows = [base(s, t, 0.5 + 0.1 * s) for s in range(2) for t in "AB"]
+    two = results.mean_accuracy(rows, "base", 0)
+    # Four networks, yet two splits.
+    assert two.mean == pytest.approx(0.55) and two.count == 4
+    assert two.t_low is two.t_high is None
+    rows += [base(2, "A", 0.6), base(2, "B", 0.8)]
+    three = results.mean_accuracy(rows, "base", 0)
+    # Splits of 50, 60 and 70 %: 4.303 x 10 / sqrt(3) points.
+    assert three.mean == pytest.approx(0.6)
+    assert three.t_low == pytest.approx(0.6 - 0.2484, abs=1e-4)
+    assert three.t_high == pytest.approx(0.6 + 0.2484, abs=1e-4)
 
 
 def test_csv_has_a_line_a_network_and_its_own_difference(tiny_spec):

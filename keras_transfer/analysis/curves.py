@@ -21,7 +21,8 @@ def figure_data(rows: list[Row]) -> dict[str, list[tuple]]:
 
     Returns:
         Dict from treatment to `(n, mean, low, high)`, accuracies in 0..1;
-        `low` and `high` are `None` where there are fewer than two pairs.
+        `low` and `high` are `None` where there are fewer than two pairs, of
+        the base with fewer than three splits.
     """
     layers = results.layers_of(rows)
     data = {}

@@ -8,7 +8,7 @@ import dataclasses
 import math
 
 from keras_transfer.analysis import contrasts, pairs, primary
-from keras_transfer.analysis.intervals import Estimate, estimate, t_interval
+from keras_transfer.analysis.intervals import Estimate, estimate
 from keras_transfer.analysis.observed import observe_all
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.treatments import BASE, BASES
@@ -209,7 +209,8 @@ def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
 
     The interval is that of the paired difference from the own base, put
     around the mean: the difficulty of a half, common to all treatments, does
-    not widen it. The base's is its spread over halves.
+    not widen it. The base's, from three splits on, is Student's t over
+    splits, as `primary` has it.
 
     Args:
         rows: List of `Row`, bases among them.
@@ -224,12 +225,17 @@ def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
         return None
     mean = sum(row.accuracy for row in chosen) / len(chosen)
     if treatment in BASES:
-        import numpy as np
-
-        interval = t_interval(np.array([r.accuracy for r in chosen]))
-        if interval is None:
-            return Estimate(mean, len(chosen), lacks="one network")
-        return Estimate(mean, len(chosen), *interval)
+        data = observe_all(chosen)
+        cells = {o.cell for o in data}
+        weights = dict.fromkeys(cells, 1 / len(cells))
+        found = contrasts.estimate_over_splits(data, weights)
+        if found is None or found.low is None:
+            lacks = f"fewer than {contrasts.FEWEST_SPLITS} splits"
+            return Estimate(mean, len(chosen), lacks=lacks)
+        shift = mean - found.mean
+        return Estimate(
+            mean, len(chosen), found.low + shift, found.high + shift
+        )
     difference = paired_difference(rows, treatment, BASE, n, n)
     if difference is None or difference.t_low is None:
         return Estimate(mean, len(chosen), lacks="fewer than two pairs")

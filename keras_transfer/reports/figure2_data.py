@@ -165,7 +165,7 @@ def means_data(rows: list[Row]) -> Figure:
                 n + treatment_shift(treatment) / 3,
                 100 * mean,
                 _mean_text(rows, treatment, n, mean, low, high),
-                # The base's interval is the spread of halves, not of pairs.
+                # The base's interval is over splits, not of differences.
                 100 * low if transfer and low is not None else None,
                 100 * high if transfer and high is not None else None,
             )
