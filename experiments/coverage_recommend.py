@@ -2,12 +2,14 @@
 
 Claim: nominal 95 %, measured between 93 and 97 %. Correctness is drawn from a
 model whose true accuracies are known: images differ in difficulty, stages in
-what they find difficult, seeds in how well they train.
+what they find difficult, seeds in how well they train, networks drawn anew in
+what they start from.
 
     python -m experiments.coverage_recommend
 
-Cost: six minutes of one core; writes coverage.csv and coverage.md. Expected: 93
-to 98 %, see logs/published/recommend-coverage.
+Cost: eight minutes of one core; writes coverage.csv, copying.csv and
+coverage.md. Expected: 93 to 98 %, that of copying 93 to 99 %, see
+logs/published/recommend-coverage.
 """
 
 import dataclasses
@@ -20,6 +22,8 @@ from rich.console import Console
 from rich.progress import track
 
 from experiments.common.terminal import plain_main
+from experiments.recommend import copying_coverage
+from experiments.recommend.simulated import Setting, draw
 from keras_transfer.analysis.rounding import rounded
 from keras_transfer.errors import UserError
 from keras_transfer.recommendation.decision import Candidate, decide
@@ -27,29 +31,6 @@ from keras_transfer.recommendation.told import tell
 from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.files import write_atomically
 
-
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """One row of the table: a world in which the truth is known.
-
-    Args:
-        accuracies: Tuple of floats, of the candidates, shallowest first.
-        images, seeds: Integers.
-        seed_spread: Float, deviation of a network's accuracy over seeds, in
-            units of the probit scale (0.1 is about 3 points at 80 %).
-        seed_spread_last: Float or `None`, that of the deepest candidate if
-            it differs, as a probe's does. Defaults to `None`.
-    """
-
-    accuracies: tuple[float, ...]
-    images: int
-    seeds: int
-    seed_spread: float
-    seed_spread_last: float | None = None
-
-
-# Deviations of an image's difficulty, and of a stage's own difficulty.
-DIFFICULTY, OWN_DIFFICULTY = 1.5, 0.7
 _NEAR = (0.86, 0.865, 0.86, 0.85, 0.80)
 _ALIKE = (0.7,) * 5
 _HIGH = (0.985, 0.985, 0.98, 0.97, 0.95)
@@ -70,37 +51,6 @@ SETTINGS = tuple(
     Setting((0.7, 0.68, 0.6), 400, 3, 0.05),
     Setting(tuple(np.linspace(0.9, 0.7, 11)), 400, 3, 0.05),
 )
-
-
-def draw(setting: Setting, rng: np.random.Generator) -> np.ndarray:
-    """Draws whether each image is classified correctly.
-
-    Args:
-        setting: `Setting`.
-        rng: `numpy.random.Generator`.
-
-    Returns:
-        Boolean array of shape `(candidates, seeds, images)`.
-    """
-    count, seeds = len(setting.accuracies), setting.seeds
-    spread = np.full(count, setting.seed_spread)
-    if setting.seed_spread_last is not None:
-        spread[-1] = setting.seed_spread_last
-    shape = (count, seeds, setting.images)
-    # The sum's variance is known, hence the level that gives an accuracy.
-    total = 1 + DIFFICULTY**2 + OWN_DIFFICULTY**2 + spread**2
-    level = _probit(np.array(setting.accuracies)) * np.sqrt(total)
-    value = rng.standard_normal(shape) + level[:, None, None]
-    value += DIFFICULTY * rng.standard_normal(setting.images)
-    value += OWN_DIFFICULTY * rng.standard_normal((count, 1, shape[2]))
-    value += spread[:, None, None] * rng.standard_normal((count, seeds, 1))
-    return value > 0
-
-
-def _probit(shares: np.ndarray) -> np.ndarray:
-    from scipy import stats
-
-    return stats.norm.ppf(shares)
 
 
 def measure(setting: Setting, repetitions: int, seed: int = 0) -> dict:
@@ -149,7 +99,7 @@ class Options:
     """What this script can be told."""
 
     log_dir: str = "logs"
-    """Folder that recommend/coverage.csv and coverage.md are written to."""
+    """Folder whose recommend/ gets coverage.csv, copying.csv, coverage.md."""
     repetitions: int = 1000
     """Recommendations drawn a setting."""
 
@@ -237,9 +187,17 @@ def _run_script(options: Options, console: Console) -> int:
         (setting, measure(setting, options.repetitions))
         for setting in track(SETTINGS, "Settings", console=console)
     ]
+    copied = [
+        (setting, copying_coverage.measure(setting, options.repetitions))
+        for setting in track(
+            copying_coverage.SETTINGS, "Copying", console=console
+        )
+    ]
     folder = user_path(options.log_dir) / "recommend"
     folder.mkdir(parents=True, exist_ok=True)
     text = table(rows, options.repetitions)
+    text += "\n" + copying_coverage.table(copied, options.repetitions)
+    write_atomically(folder / "copying.csv", copying_coverage.csv_text(copied))
     write_atomically(folder / "coverage.csv", _csv(rows))
     write_atomically(folder / "coverage.md", text)
     console.print(text, soft_wrap=True)

@@ -90,6 +90,7 @@ def outcome_of(
             else {
                 "helps": copying.helps,
                 "seems": copying.seems,
+                "useless": copying.useless(found.tolerance),
                 "draws": copying.draws,
                 "freedom": copying.freedom,
                 "copied": float(copying.copied),

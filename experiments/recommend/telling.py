@@ -103,7 +103,7 @@ def tell_once(
                     twin.train(own.choice, own.rate, seed, epochs)
             drawn.append(right(name, seed, twin, own.choice, own.rate))
         like = [
-            [trial.accuracy for trial in finalist.trials]
+            [trial.correct() for trial in finalist.trials]
             for finalist in finalists
             if trained and finalist.choice.row.trained
         ]

@@ -5,11 +5,10 @@ import math
 
 import numpy as np
 
-from keras_transfer.recommendation.simultaneous import LEVEL
+from keras_transfer.recommendation.simultaneous import LEVEL, disagreement
 
 # Of fewer degrees Student's t reaches so far that an interval says nothing.
 LEAST_FREEDOM = 2
-_UNLIKE = 0.1  # level of the test whether draws spread by more than seeds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +51,14 @@ class Copying:
         """
         return self.mean > 2 * self.error
 
+    def useless(self, tolerance: float) -> bool:
+        """Whether copying certainly gains no more than does not count.
+
+        Args:
+            tolerance: Float, a gain that does not count, as a share.
+        """
+        return not (self.helps or self.seems) and self.high <= tolerance
+
 
 def compare_with_fresh(copied, fresh, like=()) -> Copying:
     """Compares a copied network with others of the same form drawn anew.
@@ -61,17 +68,26 @@ def compare_with_fresh(copied, fresh, like=()) -> Copying:
     `s^2 (1 + 1/m)` for `m` draws, besides the spread over images.
 
     Two or three draws tell `s` badly. Networks that were trained with several
-    seeds, each from its own start, tell what training alone spreads by: both
-    are pooled unless the draws spread by more (F test, 10 %), since what a
-    network starts from may matter as well. With one draw and no such networks
-    nothing is known of that spread, and the interval is the widest.
+    seeds, each from its own start, tell what training alone spreads by. Draws
+    can spread by more, since what a network starts from may matter as well,
+    and by chance show less. So `s^2` is the larger of the draws' own and that
+    of draws and seeds pooled, with the degrees of freedom of the one taken.
+    Fewer draws than three cannot tell that they spread as seeds do: pooling
+    raises their `s^2`, not its degrees of freedom. One draw shows no spread,
+    and its interval is the widest.
+
+    Spreads hold the chance of single images as well, so those of seeds are
+    brought to the number of images of the draws. That chance is in the part of
+    images too; without it in both, few images give intervals that are too
+    short (`experiments.coverage_recommend`).
 
     Args:
         copied: Boolean array `(seeds, images)`, correctness of the copied
             network.
         fresh: Boolean array `(draws, images)`, of networks drawn anew.
-        like: Sequence of sequences of floats, accuracies of trained networks
-            over their seeds. Defaults to `()`.
+        like: Sequence of boolean arrays `(seeds, images)`, correctness of
+            trained networks, each on the same images for all its seeds.
+            Defaults to `()`.
 
     Returns:
         `Copying`.
@@ -82,12 +98,12 @@ def compare_with_fresh(copied, fresh, like=()) -> Copying:
     draws, images = len(fresh), copied.shape[1]
     gain = copied.mean(0) - fresh.mean(0)
     mean = float(gain.mean())
-    of_images = float((gain**2).mean() - mean**2 + 2 / images) / images
-    spread, draw_freedom = _spread(fresh.mean(1), like)
-    if not draw_freedom:
+    if draws < 2:
         return Copying(
             float(copied.mean()), float(fresh.mean()), mean, -1.0, 1.0, 1.0, 1
         )
+    of_images = float((gain**2).mean() - mean**2 + 2 / images) / images
+    spread, draw_freedom = _spread(fresh, like)
     of_draws = spread * (1 + 1 / draws)
     variance = of_images + of_draws
     freedom = variance**2 / (of_images**2 / images + of_draws**2 / draw_freedom)
@@ -104,18 +120,27 @@ def compare_with_fresh(copied, fresh, like=()) -> Copying:
     )
 
 
-def _spread(drawn, like) -> tuple[float, int]:
-    """Returns the variance of a draw and its degrees of freedom."""
-    from scipy import stats
-
-    groups = [np.asarray(g, float) for g in (drawn, *like) if len(g) > 1]
+def _spread(fresh: np.ndarray, like) -> tuple[float, int]:
+    """Returns the variance of a draw's accuracy and its degrees of freedom."""
+    own = float(fresh.mean(1).var(ddof=1))
+    own_freedom = len(fresh) - 1
+    groups = [np.asarray(group, float) for group in like if len(group) > 1]
     if not groups:
-        return 0.0, 0
+        return own, own_freedom
     freedoms = [len(group) - 1 for group in groups]
-    squares = [((group - group.mean()) ** 2).sum() for group in groups]
-    if len(drawn) > 1 and len(groups) > 1:
-        own, trained = freedoms[0], sum(freedoms[1:])
-        largest = stats.f.isf(_UNLIKE, own, trained)
-        if squares[0] / own > largest * sum(squares[1:]) / trained:
-            return squares[0] / own, own
-    return sum(squares) / sum(freedoms), sum(freedoms)
+    squares = [
+        freedom * _variance_at(group, fresh.shape[1])
+        for group, freedom in zip(groups, freedoms, strict=True)
+    ]
+    freedom = own_freedom + sum(freedoms)
+    pooled = (own_freedom * own + max(0.0, math.fsum(squares))) / freedom
+    if own > pooled:
+        return own, own_freedom
+    return pooled, freedom if own_freedom >= LEAST_FREEDOM else own_freedom
+
+
+def _variance_at(correct: np.ndarray, images: int) -> float:
+    """Returns the variance of a seed's accuracy, were it of so many images."""
+    chance = float(disagreement(correct[None])[0])
+    variance = float(correct.mean(1).var(ddof=1))
+    return variance + chance * (1 / images - 1 / correct.shape[1])

@@ -58,9 +58,16 @@ def final_sentence(
     if not found.can_tell:
         parts.append(_open(found))
     text = "; ".join(parts)
-    help_text = copying_text(copying)
-    if copying is None or not (copying.helps or copying.seems):
-        return f"{help_text}. If you use it all the same: {_lower(text)}."
+    if copying is None:
+        help_text = _nothing_copied(found)
+        useless = found.loss.high <= found.tolerance
+        lead = text
+    else:
+        help_text = copying_text(copying, found.tolerance)
+        useless = copying.useless(found.tolerance)
+        lead = f"If you use it all the same: {_lower(text)}"
+    if useless:
+        return f"{help_text}. {lead}."
     return f"{text}; {_lower(help_text)}."
 
 
@@ -84,14 +91,34 @@ def _lower(text: str) -> str:
     return text[0].lower() + text[1:]
 
 
-def copying_text(copying: Copying | None) -> str:
-    """Says whether copying helps.
+def _nothing_copied(found: Recommendation) -> str:
+    """Says whether copying would help, where the choice copies nothing.
+
+    What the choice may lose against the truly best candidate is the most that
+    copying may gain.
+    """
+    most = f"{100 * found.loss.high:.1f} points"
+    if found.loss.high <= found.tolerance:
+        return (
+            "Copying does not help: the network trained from nothing loses at "
+            f"most {most} against the best"
+        )
+    return (
+        "These validation images cannot tell whether copying helps: the best "
+        f"may be up to {most} above the network trained from nothing"
+    )
+
+
+def copying_text(copying: Copying, tolerance: float) -> str:
+    """Says whether copying helps, or that the draws cannot tell.
 
     Args:
-        copying: `Copying`, or `None` where the best copies nothing.
+        copying: `Copying`.
+        tolerance: Float, a gain that does not count, as a share.
+
+    Returns:
+        String, without a full stop.
     """
-    if copying is None:
-        return "Copying does not help: the network trained from nothing is best"
     against = (
         f"the same network with weights drawn anew reaches "
         f"{100 * copying.fresh:.1f} %"
@@ -109,7 +136,10 @@ def copying_text(copying: Copying | None) -> str:
             f"{few}: {against}"
         )
     by = f"{copying.freedom:.0f} degrees of freedom" if copying.sized else ""
-    return (
-        f"Copying does not help: {against}, copied weights {gap} (by {drawn}"
-        f"{few}{', ' if by else ''}{by})"
+    told = (
+        f"{against}, copied weights {gap} (by {drawn}{few}"
+        f"{', ' if by else ''}{by})"
     )
+    if copying.useless(tolerance):
+        return f"Copying does not help: {told}"
+    return f"These draws cannot tell whether copying helps: {told}"

@@ -133,14 +133,31 @@ def _of_seeds(values: np.ndarray) -> np.ndarray:
     _, seeds, images = values.shape
     if seeds < 2:
         return np.zeros(len(values))
-    per_image, per_seed = values.mean(1), values.mean(2)
-    rest = values - per_image[:, None] - per_seed[:, :, None]
-    rest += per_seed.mean(1)[:, None, None]
-    noise = (rest**2).sum((1, 2)) / ((seeds - 1) * (images - 1))
+    per_seed, noise = values.mean(2), disagreement(values)
     # Seeds also differ because each errs on images of its own, which the
     # images' part holds already.
     own = (per_seed.var(1, ddof=1) - noise / images) / seeds
     return np.maximum(own, max(0.0, own.mean()))
+
+
+def disagreement(values: np.ndarray) -> np.ndarray:
+    """Estimates the variance with which seeds err on images of their own.
+
+    Divided by the number of images, it is what chance alone lets the means of
+    seeds over the same images differ by.
+
+    Args:
+        values: Float array of shape `(contrasts, seeds, images)`, 2 seeds and
+            2 images or more.
+
+    Returns:
+        Float array of shape `(contrasts,)`.
+    """
+    _, seeds, images = values.shape
+    per_image, per_seed = values.mean(1), values.mean(2)
+    rest = values - per_image[:, None] - per_seed[:, :, None]
+    rest += per_seed.mean(1)[:, None, None]
+    return (rest**2).sum((1, 2)) / ((seeds - 1) * (images - 1))
 
 
 def with_level(
