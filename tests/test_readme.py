@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from experiments.recommend.settings import LEAST_RUNG_STEPS
+from keras_transfer.training.candidates import MOST_MOMENTUM
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 PAGES = [
@@ -70,6 +73,15 @@ def test_every_page_is_reached_from_the_readme():
             queue += [target for target, _ in links(page)]
     missed = set(PAGES) - found
     assert not missed
+
+
+def test_limits_of_a_recommendation_are_those_of_the_code():
+    text = " ".join((ROOT / "experiments" / "README.md").read_text().split())
+    assert f"has a momentum of at most {MOST_MOMENTUM}," in text
+    assert (
+        f"No training is shorter than {LEAST_RUNG_STEPS} steps, nor than a "
+        f"whole one of fewer than {2 * LEAST_RUNG_STEPS}," in text
+    )
 
 
 def test_every_script_is_in_the_readme():

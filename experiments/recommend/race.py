@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from experiments.recommend.costs import cost_of
+from experiments.recommend.settings import LEAST_RUNG_STEPS
 from experiments.recommend.trials import Trial, entrant_name
 from experiments.recommend.workshop import Workshop
 from keras_transfer.recommendation.entrants import Entrant, Plan, Result
@@ -21,9 +22,6 @@ from keras_transfer.training.candidate_networks import Task
 FINALISTS = 3  # trained ones, beside fine-tuning everything
 TWINS = 3  # networks drawn anew, for their spread
 _LEAST_TWINS = 2  # one alone shows no spread
-# Of a training that a choice is judged by: with 30 steps instead of 90 or 180
-# the best of nine settings were ranked too low to be trained on.
-_LEAST_STEPS = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +86,7 @@ def least_epochs(task: Task) -> int:
     Args:
         task: `Task`.
     """
-    least = math.ceil(_LEAST_STEPS / task.steps)
+    least = math.ceil(LEAST_RUNG_STEPS / task.steps)
     # A rung of nearly all epochs would save nothing.
     return task.epochs if 2 * least > task.epochs else least
 

@@ -3,6 +3,7 @@
 import math
 import statistics
 
+from experiments.recommend.settings import LEAST_RUNG_STEPS
 from keras_transfer.analysis.rank_correlation import rank_correlation
 from keras_transfer.analysis.rounding import rounded
 from keras_transfer.recommendation.scores import SCORES
@@ -181,8 +182,9 @@ def order_table(done: list[dict], first: list[dict]) -> str:
         "first rung trained for a third of the epochs. Within a tenth of the "
         "grid's cost it never came to fine-tuning everything, which loses "
         "least of all rules. Now it begins with that, and no rung trains for "
-        "fewer than 200 steps; below 400 in all it trains whole networks "
-        "(when these settings were run, below 200). **The new "
+        f"fewer than {LEAST_RUNG_STEPS} steps; below "
+        f"{2 * LEAST_RUNG_STEPS} in all it trains whole networks (when these "
+        f"settings were run, below {LEAST_RUNG_STEPS}). **The new "
         "order was chosen while looking at these settings**, so what it loses "
         "here is too low an estimate for others. Whichever setting is left "
         "out, the others speak for the new order "
