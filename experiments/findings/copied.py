@@ -95,7 +95,7 @@ def findings() -> list[tuple[str, str, str]]:
             f"{TOP}; {seeds()} seeds, {len(SETS)} folders)",
             f"{contrast(FROZEN, SCRATCH)} (t over seeds, on these images). "
             f"Fine-tuned - frozen: {contrast(FINETUNED, FROZEN)}, at one rate "
-            "for all; [with AdamW validation images of two turned it]"
+            "for all; [AdamW turned that round on validation images of two]"
             "(logs/README.md#what-efficientnet_lite0_seeds-does-not-show). "
             f"Frozen to the middle - all frozen (n = {MIDDLE} - {TOP}): "
             f"{contrast(HALF_FROZEN, FROZEN)}",
