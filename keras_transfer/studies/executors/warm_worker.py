@@ -62,7 +62,8 @@ class WarmWorker:
     @property
     def pid(self) -> int | None:
         """Number of the process, or `None` while there is none."""
-        return self._worker and self._worker.process.pid
+        with self._lock:  # `rest` may be ending it
+            return self._worker and self._worker.process.pid
 
     def begin(
         self, task: Task, threads: int, gpus: tuple[str, ...] = ()
@@ -136,7 +137,7 @@ class WarmWorker:
     def _give(self, arguments: tuple) -> bool:
         self._ended_well = False
         try:
-            self._worker.give(train_task, arguments)
+            self._worker.give(train_task, arguments, self._networks > 0)
         except OSError:  # it was killed while it waited
             return False
         self._networks += 1

@@ -40,10 +40,18 @@ class Job:
         function: Function of a module, called with the connection to send
             to and the arguments.
         arguments: Tuple of its other arguments.
+        is_answered: Boolean, whether the worker says `Taken` before it calls
+            the function. Defaults to `False`.
     """
 
     function: Callable
     arguments: tuple
+    is_answered: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Taken:
+    """What a worker says of a job that is answered, before it begins."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,11 +137,17 @@ class Worker:
             theirs.close()
         return self
 
-    def give(self, function: Callable, arguments: tuple) -> None:
+    def give(
+        self, function: Callable, arguments: tuple, is_warm: bool = False
+    ) -> None:
         """Has a function run in the process.
 
         Args:
             function, arguments: See `Job`.
+            is_warm: Boolean, whether to wait until the process has taken it.
+                One that has just been killed may still be sent to, and what
+                it was given would pass for the cause. Defaults to `False`,
+                for a process that is starting.
 
         Raises:
             OSError: If the process is gone.
@@ -141,7 +155,12 @@ class Worker:
         self.ready = None
         if self._output is not None:
             self._read = os.fstat(self._output.fileno()).st_size
-        self.connection.send(Job(function, arguments))
+        self.connection.send(Job(function, arguments, is_warm))
+        if is_warm:
+            try:
+                self.connection.recv()
+            except EOFError as error:
+                raise ConnectionError("the process is gone") from error
 
     def receive(self) -> tuple | None:
         """Waits for the next message of the job.
@@ -260,6 +279,8 @@ def _serve(connection, output) -> None:
         process_settings.fix_environment()
         while True:
             job = jobs.get()
+            if job.is_answered:
+                connection.send(Taken())
             job.function(connection, *job.arguments)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             connection.send(Ready(peak * _PEAK_UNIT))
