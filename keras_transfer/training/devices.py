@@ -175,6 +175,5 @@ def find_slow_precision(
         return None
     return (
         "this processor has no instructions for bfloat16. Networks would train "
-        "at about a quarter of their speed in float32 (0.27 was measured). "
-        "Use `precision` float32 here."
+        "several times slower than in float32. Use `precision` float32 here."
     )
