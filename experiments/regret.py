@@ -16,8 +16,8 @@ nothing twice; tables are written after each setting.
 
 Cost: about 15 minutes of two cores a setting (EfficientNet-Lite0, 64 pixels,
 10 images of each of 10 classes), with `--grids` one. Expected: the claim's half
-point is just missed in the mean, and up to 7 points are lost, see
-logs/published/regret.
+point is missed, narrowly in the settings that the order of the race was chosen
+on and widely with another source, see logs/published/regret.
 """
 
 import dataclasses

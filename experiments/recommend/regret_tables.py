@@ -106,6 +106,39 @@ def regret_table(done: list[dict]) -> str:
     Args:
         done: List of dicts, a setting each.
     """
+    lines = [
+        "# What a recommendation loses",
+        "",
+        "Points of test accuracy lost against the candidate of the whole grid "
+        "that is best on validation images; below zero is a gain. The last "
+        "column but two is the bound that looks at the test images. Cost is "
+        "the share of the grid's seconds.",
+        "",
+        *_losses_table(done),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def other_source_table(done: list[dict]) -> str:
+    """Lays out the losses with a source that led to no choice, as Markdown.
+
+    Args:
+        done: List of dicts, a setting each.
+    """
+    lines = [
+        "# A CIFAR-100 base as the source",
+        "",
+        "The base of half A of the classes, split 0, seed 0, of "
+        "`similar_datasets --dataset cifar100`; `cifar100_half_b` are 10 of "
+        "the classes of its half B. These grids were begun after the order "
+        "had been chosen, and each is told once.",
+        "",
+        *_losses_table(done),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _losses_table(done: list[dict]) -> list[str]:
     heads = list(losses(done[0]))
     gaps = [losses(found) for found in done]
     body = []
@@ -117,17 +150,7 @@ def regret_table(done: list[dict]) -> str:
     for name, reduce in (("mean", statistics.fmean), ("worst", max)):
         cells = [rounded(reduce([row[h] for row in gaps])) for h in heads]
         body.append([f"**{name}**", *cells, "", ""])
-    lines = [
-        "# What a recommendation loses",
-        "",
-        "Points of test accuracy lost against the candidate of the whole grid "
-        "that is best on validation images; below zero is a gain. The last "
-        "column but two is the bound that looks at the test images. Cost is "
-        "the share of the grid's seconds.",
-        "",
-        *table(["setting", *heads, "picked", "cost"], body),
-    ]
-    return "\n".join(lines) + "\n"
+    return table(["setting", *heads, "picked", "cost"], body)
 
 
 def _title(found: dict) -> str:
