@@ -28,6 +28,7 @@ from keras_transfer.analysis.rounding import rounded
 from keras_transfer.errors import UserError
 from keras_transfer.recommendation.decision import Candidate, decide
 from keras_transfer.recommendation.told import tell
+from keras_transfer.reports import markdown
 from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.files import write_atomically
 
@@ -130,6 +131,10 @@ def table(rows: list[tuple[Setting, dict]], repetitions: int) -> str:
     """
     heads = ["true accuracies (%)", "images", "seeds", "spread of seeds"]
     heads += list(_HEADINGS.values())
+    body = [
+        [*_cells(setting), *(f"{100 * found[name]:.1f}" for name in _HEADINGS)]
+        for setting, found in rows
+    ]
     reach = 196 * math.sqrt(0.95 * 0.05 / repetitions)
     lines = [
         "# Coverage of the intervals of a recommendation",
@@ -143,18 +148,13 @@ def table(rows: list[tuple[Setting, dict]], repetitions: int) -> str:
         "the data are said to tell, yet the choice loses more than the "
         "tolerance of one point.",
         "",
-        "| " + " | ".join(heads) + " |",
-        "| " + " | ".join("---" for _ in heads) + " |",
+        *markdown.table(heads, body),
     ]
-    for setting, found in rows:
-        cells = _cells(setting)
-        cells += [f"{100 * found[name]:.1f}" for name in _HEADINGS]
-        lines.append("| " + " | ".join(cells) + " |")
     for name in ("accuracy", "differences", "losses"):
         mean = np.mean([found[name] for _, found in rows])
         share = rounded(100 * mean, signed=False)
         lines += ["", f"Mean of {_HEADINGS[name]}: {share}."]
-    return "\n".join(lines) + "\n"
+    return markdown.document(lines)
 
 
 def _csv(rows) -> str:

@@ -3,11 +3,13 @@
 import csv
 import json
 import statistics
+from collections.abc import Iterable
 from functools import cache
 
 from experiments.findings.committed import PUBLISHED
 from experiments.recommend.regret_tables import (
     correlations,
+    cost_share,
     losses,
     order_table,
     other_source_table,
@@ -70,9 +72,7 @@ def other_lost(pick: str) -> tuple[str, str]:
     Returns:
         Tuple `(mean, worst)` of strings.
     """
-    gaps = [losses(found)[pick] for found in other_source()]
-    shown = statistics.fmean(gaps), max(gaps)
-    return tuple(rounded(gap, signed=False) for gap in shown)
+    return _mean_and_worst(losses(found)[pick] for found in other_source())
 
 
 def lost(
@@ -92,15 +92,17 @@ def lost(
         Tuple `(mean, worst)` of strings.
     """
     rows = [*zip(settings(), recommended or settings(), strict=True)]
-    gaps = [
+    return _mean_and_worst(
         losses({**found, "recommended": other["recommended"]})[pick]
         for found, other in rows
         if model in (None, found["model"])
-    ]
-    return tuple(
-        rounded(gap, signed=False)
-        for gap in (statistics.fmean(gaps), max(gaps))
     )
+
+
+def _mean_and_worst(gaps: Iterable[float]) -> tuple[str, str]:
+    gaps = list(gaps)
+    shown = statistics.fmean(gaps), max(gaps)
+    return tuple(rounded(gap, signed=False) for gap in shown)
 
 
 def unseen_lost() -> tuple[str, str]:
@@ -119,11 +121,7 @@ def unseen_lost() -> tuple[str, str]:
 
 def cost() -> str:
     """Says the largest share of the grid's seconds, in percent."""
-    shares = (
-        found["recommended"]["seconds"] / found["grid_seconds"]
-        for found in settings()
-    )
-    return f"{100 * max(shares):.0f}"
+    return f"{100 * max(map(cost_share, settings())):.0f}"
 
 
 def tau(way: str, score: str = "linear_probe") -> str:

@@ -16,6 +16,7 @@ from experiments.recommend.simulated import (
     probit,
 )
 from keras_transfer.recommendation.copying import compare_with_fresh
+from keras_transfer.reports import markdown
 
 # Of a network; the spread of seeds, on the probit scale, is 1.5 points there.
 _ACCURACY, _SEED_SPREAD = 0.8, 0.1
@@ -110,6 +111,10 @@ def table(rows: list[tuple[World, dict]], repetitions: int) -> str:
     """
     heads = ["draws", "spread of a draw / of a seed", "test images"]
     heads += ["validation images", *_HEADINGS.values()]
+    body = [
+        [*_cells(world), *(f"{100 * found[name]:.1f}" for name in _HEADINGS)]
+        for world, found in rows
+    ]
     lines = [
         "## What copying is worth",
         "",
@@ -121,15 +126,14 @@ def table(rows: list[tuple[World, dict]], repetitions: int) -> str:
         "by 1.5 points. Where draws spread no more than that, the interval "
         "is wider than it need be, since two or three draws cannot show it.",
         "",
-        "| " + " | ".join(heads) + " |",
-        "| " + " | ".join("---" for _ in heads) + " |",
+        *markdown.table(heads, body),
     ]
-    for world, found in rows:
-        cells = [str(world.draws), f"{world.times:g}", str(world.images)]
-        cells += [str(world.validation)]
-        cells += [f"{100 * found[name]:.1f}" for name in _HEADINGS]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    return markdown.document(lines)
+
+
+def _cells(world: World) -> list[str]:
+    cells = [str(world.draws), f"{world.times:g}", str(world.images)]
+    return [*cells, str(world.validation)]
 
 
 def csv_text(rows: list[tuple[World, dict]]) -> str:
@@ -140,8 +144,6 @@ def csv_text(rows: list[tuple[World, dict]]) -> str:
     """
     lines = ["draws,times,images,validation," + ",".join(_HEADINGS)]
     for world, found in rows:
-        cells = [str(world.draws), f"{world.times:g}", str(world.images)]
-        cells += [str(world.validation)]
-        cells += [f"{found[name]:.4f}" for name in _HEADINGS]
-        lines.append(",".join(cells))
+        numbers = [f"{found[name]:.4f}" for name in _HEADINGS]
+        lines.append(",".join([*_cells(world), *numbers]))
     return "\n".join(lines) + "\n"

@@ -8,7 +8,7 @@ from keras_transfer.analysis.rank_correlation import rank_correlation
 from keras_transfer.analysis.rounding import rounded
 from keras_transfer.recommendation.scores import SCORES
 from keras_transfer.recommendation.ways import Choice
-from keras_transfer.reports.markdown import table
+from keras_transfer.reports.markdown import document, table
 
 _WAYS = ("truncated", "kept", "redrawn")
 
@@ -116,7 +116,7 @@ def regret_table(done: list[dict]) -> str:
         "",
         *_losses_table(done),
     ]
-    return "\n".join(lines) + "\n"
+    return document(lines)
 
 
 def other_source_table(done: list[dict]) -> str:
@@ -135,7 +135,7 @@ def other_source_table(done: list[dict]) -> str:
         "",
         *_losses_table(done),
     ]
-    return "\n".join(lines) + "\n"
+    return document(lines)
 
 
 def _losses_table(done: list[dict]) -> list[str]:
@@ -143,14 +143,26 @@ def _losses_table(done: list[dict]) -> list[str]:
     gaps = [losses(found) for found in done]
     body = []
     for found, row in zip(done, gaps, strict=True):
-        pick = found["recommended"]
-        share = pick["seconds"] / found["grid_seconds"]
         cells = [_title(found), *(rounded(row[h]) for h in heads)]
-        body.append([*cells, pick["name"], f"{100 * share:.0f} %"])
+        body.append([*cells, *_picked(found)])
     for name, reduce in (("mean", statistics.fmean), ("worst", max)):
         cells = [rounded(reduce([row[h] for row in gaps])) for h in heads]
         body.append([f"**{name}**", *cells, "", ""])
     return table(["setting", *heads, "picked", "cost"], body)
+
+
+def cost_share(found: dict) -> float:
+    """Returns the share of the grid's seconds that a recommendation took.
+
+    Args:
+        found: Dict of one setting.
+    """
+    return found["recommended"]["seconds"] / found["grid_seconds"]
+
+
+def _picked(found: dict) -> list[str]:
+    name = found["recommended"]["name"]
+    return [name, f"{100 * cost_share(found):.0f} %"]
 
 
 def _title(found: dict) -> str:
@@ -222,7 +234,7 @@ def order_table(done: list[dict], first: list[dict]) -> str:
         "",
         *table(["setting", "before", "picked", "now", "picked"], body),
     ]
-    return "\n".join(lines) + "\n"
+    return document(lines)
 
 
 def unseen_table(done: list[dict]) -> str:
@@ -237,22 +249,9 @@ def unseen_table(done: list[dict]) -> str:
     for found in done:
         old = {**found, "recommended": found["recommended_before"]}
         row = losses(found)
-        shares = (
-            run["recommended"]["seconds"] / found["grid_seconds"]
-            for run in (found, old)
-        )
-        now, before = (f"{100 * share:.0f} %" for share in shares)
-        body.append(
-            [
-                _title(found),
-                rounded(losses(old)["recommended"]),
-                found["recommended_before"]["name"],
-                before,
-                *(rounded(row[h]) for h in heads),
-                found["recommended"]["name"],
-                now,
-            ]
-        )
+        before = [rounded(losses(old)["recommended"]), *_picked(old)]
+        now = [*(rounded(row[h]) for h in heads), *_picked(found)]
+        body.append([_title(found), *before, *now])
     heads = ["before", "picked", "cost", *heads, "picked", "cost"]
     lines = [
         "# Not looked at before",
@@ -262,7 +261,7 @@ def unseen_table(done: list[dict]) -> str:
         "",
         *table(["setting", *heads], body),
     ]
-    return "\n".join(lines) + "\n"
+    return document(lines)
 
 
 def correlations(found: dict, way: str) -> dict[str, float]:
@@ -316,7 +315,7 @@ def score_table(done: list[dict]) -> str:
         "",
         *table(["score", *_WAYS], body),
     ]
-    return "\n".join(lines) + "\n"
+    return document(lines)
 
 
 def _interval(values: list[float]) -> str:
