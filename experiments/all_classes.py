@@ -26,11 +26,16 @@ from keras_transfer.studies import grids
 class AllClassesSettings(Splits, StudySettings):
     """What this study can be told; it has base networks alone."""
 
+    same_steps: bool = False
+    """Also train on all classes for half the epochs: a half's steps in all."""
+
 
 def _specs(settings: AllClassesSettings):
     """Lists the networks: bases on halves, then on all classes."""
     bases = base_specs(settings, settings.resolve())
-    return bases + grids.all_class_networks(bases)
+    whole = grids.all_class_networks(bases)
+    shorter = grids.same_steps(whole) if settings.same_steps else []
+    return bases + whole + shorter
 
 
 def _report(settings: AllClassesSettings, rows, command, folder):

@@ -25,16 +25,18 @@ def long_bases(bases: list[NetworkSpec]) -> list[NetworkSpec]:
     Returns:
         List of `NetworkSpec`.
     """
-    longer = []
-    for base in bases:
-        solver = base.solver
-        solver = dataclasses.replace(
-            solver,
-            epochs=2 * solver.epochs,
-            step_every=2 * solver.step_every,
-        )
-        longer.append(dataclasses.replace(base, solver=solver))
-    return longer
+    return [_with_epochs(base, 2 * base.solver.epochs) for base in bases]
+
+
+def _with_epochs(base: NetworkSpec, epochs: int) -> NetworkSpec:
+    """Returns a base in one schedule of so many epochs."""
+    solver = base.solver
+    solver = dataclasses.replace(
+        solver,
+        epochs=epochs,
+        step_every=solver.step_every * epochs // solver.epochs,
+    )
+    return dataclasses.replace(base, solver=solver)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,6 +168,37 @@ def all_class_networks(bases: list[NetworkSpec]) -> list[NetworkSpec]:
         data = dataclasses.replace(base.data, split=0, halves=None)
         whole[base.seed] = dataclasses.replace(base, data=data, target="all")
     return list(whole.values())
+
+
+def same_steps(whole: list[NetworkSpec]) -> list[NetworkSpec]:
+    """Lists networks on all classes again with the steps of one on a half.
+
+    A pass over all classes has twice the steps of one over half of them, so
+    these have half the epochs.
+
+    Args:
+        whole: List of `NetworkSpec`, of `all_class_networks`.
+
+    Returns:
+        List of `NetworkSpec`.
+
+    Raises:
+        UserError: If the epochs cannot be halved, or an epoch is no pass.
+    """
+    for spec in whole:
+        solver = spec.solver
+        if solver.steps_per_epoch is not None:
+            raise UserError(
+                "Expected `same_steps` without `steps_per_epoch`, which gives "
+                "every network as many steps. Received: "
+                f"{solver.steps_per_epoch} steps."
+            )
+        if solver.epochs % 2:
+            raise UserError(
+                "Expected an even number of `epochs` with `same_steps`, which "
+                f"takes half of them. Received: {solver.epochs}."
+            )
+    return [_with_epochs(spec, spec.solver.epochs // 2) for spec in whole]
 
 
 def pretrained_networks(
