@@ -18,7 +18,7 @@ import sys
 
 from experiments.common.bases import grid_specs
 from experiments.common.running import Experiment
-from experiments.common.settings import GridSettings, ImageSettings
+from experiments.common.settings import GridSettings, SimilarSettings
 from keras_transfer.analysis import claims, published_2014
 from keras_transfer.reports import summary
 
@@ -41,7 +41,9 @@ def _report(settings: GridSettings, rows, command, folder):
     return paths, lines
 
 
-STUDY = Experiment("similar_datasets", __doc__, ImageSettings, _specs, _report)
+STUDY = Experiment(
+    "similar_datasets", __doc__, SimilarSettings, _specs, _report
+)
 study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":

@@ -221,6 +221,26 @@ def test_one_network_on_all_classes_has_no_interval(tiny_spec):
     assert comparisons.halves_against_all(comparisons.observe(alone)) is None
 
 
+def test_claim_1_in_as_many_steps_stands_beside(tiny_spec):
+    halves = [(0.60, 0.66), (0.67, 0.61), (0.59, 0.65)]
+    rows = all_and_halves(tiny_spec, halves, [0.55, 0.56, 0.57])
+    epochs = tiny_spec.solver.epochs
+    solver = dataclasses.replace(tiny_spec.solver, epochs=2 * epochs)
+    longer = [
+        dataclasses.replace(
+            row, spec=dataclasses.replace(row.spec, solver=solver)
+        )
+        for row in rows
+    ]
+    # Half the epochs: 0.50, 0.51, 0.52 in place of 0.55 to 0.57.
+    shorter = all_and_halves(tiny_spec, [], [0.50, 0.51, 0.52])
+    claim = claims.judge_rows(longer + shorter)[0]
+    assert claim.effect == (
+        "halves - all classes: +7.0 [+4.7, +9.3] present; halves - all classes "
+        "in as many steps: +12.0 [+9.7, +14.3] present"
+    )
+
+
 def test_networks_at_chance_support_nothing(tiny_spec):
     rows = [
         made_up_row(tiny_spec, 0.26, split=s, target=t, base=b, n=n)

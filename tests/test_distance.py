@@ -177,6 +177,61 @@ def test_only_networks_of_the_same_recipe_stand_beside(tiny_spec, tmp_path):
     assert {row.spec for row in found} == {tiny_spec, others[4]}
 
 
+def test_kinds_stand_beside_random_halves_of_as_many_classes(
+    tiny_spec, tmp_path
+):
+    def divided(**changes):
+        data = dataclasses.replace(tiny_spec.data, **changes)
+        return dataclasses.replace(tiny_spec, data=data)
+
+    store = RunStore(tmp_path, "study")
+    balanced = made_up_row(divided(halves=((0, 1), (2, 3))), 0.5)
+    unequal = made_up_row(divided(halves=((0, 1), (2, 3, 4))), 0.5)
+    filed(store, tiny_spec, 0.5)
+
+    def beside(row):
+        found = finished_beside(RunStore(tmp_path, "beside"), [row])
+        return {r.spec.data.classes_per_half for r in found}
+
+    # Whole halves, as long as there are no others.
+    assert beside(balanced) == beside(unequal) == {None}
+    for count in (2, 3):
+        filed(store, divided(classes_per_half=count), 0.5)
+    assert beside(balanced) == {2}
+    assert beside(unequal) == {None}
+    own = made_up_row(divided(classes_per_half=3), 0.5, split=1)
+    assert beside(own) == {3}
+
+
+def test_specificity_is_judged_where_selffers_were_trained(tiny_spec):
+    rows = study_of_distances(tiny_spec)
+    assert [c.number for c in distance_data.claims(rows)] == ["4.2", "4.3"]
+    # Selffers lose 0.01 at either n: specificity is 0.01 less than the loss.
+    bases = [row for row in rows if row.spec.is_base]
+    for row in bases:
+        own = row.spec.target
+        rows += [
+            made_up_row(row.spec, row.accuracy - 0.01, base=own, n=n)
+            for n in (4, 7)
+        ]
+    _, specificity, _ = distance_data.claims(rows)
+    assert specificity.number == "4.2"
+    # Mean losses of 4.55 and 9.1 points, as above, less one point each.
+    assert "BnB - AnB at n = 4, 7, dissimilar - similar: +4.6 [" in (
+        specificity.effect
+    )
+    assert specificity.verdict == "present"
+    text = distance.distance_report().text(rows, "Title", "command")
+    (line,) = (
+        line
+        for line in text.split("Of that, specificity")[1].splitlines()
+        if line.startswith("| random halves |")
+    )
+    # 3.05 - 1 at n = 4 and 6.05 - 1 at n = 7.
+    assert "+2.0 [" in line or "+2.1 [" in line
+    assert "| +5.0 [" in line or "| +5.1 [" in line
+
+
 def test_a_recipe_is_what_is_left_when_what_varies_is_taken_away(tiny_spec):
     key = dict(recipes.recipe_key(tiny_spec, recipes.FIGURE3))
     assert {"target_images", "draw", "preserved", "data.scale"} <= set(key)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from experiments import similar_datasets
-from experiments.common.settings import ImageSettings
+from experiments.common.settings import SimilarSettings
 from keras_transfer.datasets import halves, pools
 from keras_transfer.datasets.image_files import fit_image, read_image
 from keras_transfer.datasets.image_folder import ImageFolder, cut_by_content
@@ -244,7 +244,7 @@ def test_a_pool_is_decoded_anew_when_a_file_changes(folder, tmp_path):
 def test_a_plan_knows_classes_and_counts_without_opening_a_file(folder):
     for path in folder.rglob("*.png"):
         path.write_bytes(b"not opened")
-    settings = ImageSettings(images=str(folder)).opened()
+    settings = SimilarSettings(images=str(folder)).opened()
     assert settings.dataset.startswith("folder:pictures-")
     store = RunStore(folder.parent / "logs", "study")
     place = (store, settings.dataset, 64, settings.data_dir)
@@ -368,7 +368,7 @@ def test_folders_that_are_none(tmp_path, folder):
     with pytest.raises(UserError, match="files were added, removed or"):
         ImageFolder.named(name, str(inner))
     with pytest.raises(UserError, match="Received both: --images"):
-        ImageSettings(images="x", dataset="mnist").opened()
+        SimilarSettings(images="x", dataset="mnist").opened()
     save(tmp_path / "one" / "a" / "a.png")
     assert "Received: 1 such folders. Did you" in message(tmp_path / "one")
 

@@ -8,6 +8,7 @@ from keras_transfer.errors import UserError
 from keras_transfer.models import cnn
 from keras_transfer.specs.settings import ModelSpec
 from keras_transfer.storage.store import RunStore
+from keras_transfer.studies import grids
 from keras_transfer.studies.grids import all_class_networks, random_networks
 from keras_transfer.training import trainer
 from keras_transfer.training.options import Options
@@ -134,6 +135,20 @@ def test_random_layers_stay_as_drawn(
 
 
 @pytest.mark.slow
+def test_networks_on_all_classes_in_the_steps_of_a_half(tiny_spec):
+    def whole(**changes):
+        solver = dataclasses.replace(tiny_spec.solver, **changes)
+        spec = dataclasses.replace(tiny_spec, solver=solver)
+        return grids.all_class_networks([spec])
+
+    (spec,) = grids.same_steps(whole(epochs=6, steps_per_epoch=None))
+    assert (spec.target, spec.solver.epochs) == ("all", 3)
+    with pytest.raises(UserError, match="even number.*Received: 3"):
+        grids.same_steps(whole(epochs=3, steps_per_epoch=None))
+    with pytest.raises(UserError, match="without `steps_per.*: 10 steps"):
+        grids.same_steps(whole(epochs=6, steps_per_epoch=10))
+
+
 def test_a_network_on_all_classes(tmp_path, tiny_pool, tiny_spec):
     other = dataclasses.replace(tiny_spec, target="B")
     (spec,) = all_class_networks([tiny_spec, other])  # one a seed

@@ -21,7 +21,7 @@ FIGURES = {
         "losses",
         "filters-split0-seed0",
     },
-    "all_classes": {"filters-split0-seed0"},
+    "all_classes": {"all_classes", "filters-split0-seed0"},
     "dissimilar_datasets": {"figure3", "filters-kinds-seed0"},
     "random_weights": {"figure3", "filters-split0-seed0"},
     "reduced_data": {"figureS1", "filters-whole-seed0"},

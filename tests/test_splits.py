@@ -40,6 +40,20 @@ def test_odd_number_of_classes_gives_b_one_more():
     assert sorted([*halves["A"], *halves["B"]]) == [0, 1, 2, 3, 4]
 
 
+def test_fewer_classes_of_a_half_are_drawn_of_it():
+    whole = splits.class_halves(100, 2)
+    ten, thirty = (splits.class_halves(100, 2, count) for count in (10, 30))
+    for half in "AB":
+        assert (len(ten[half]), len(thirty[half])) == (10, 30)
+        assert set(ten[half]) < set(thirty[half]) < set(whole[half])
+        assert thirty[half].tolist() == sorted(thirty[half])
+    other = splits.class_halves(100, 3, 30)
+    assert set(other["A"]) != set(thirty["A"])
+    for count in (1, 51):
+        with pytest.raises(UserError, match=f"from 2 to 50.*: {count}"):
+            splits.class_halves(100, 2, count)
+
+
 def test_three_classes_are_too_few():
     with pytest.raises(UserError, match="at least 4 classes.*Received: 3"):
         splits.class_halves(3, 0)

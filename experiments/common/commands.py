@@ -37,6 +37,7 @@ FLAGS = (
     ("solver", "class_weights", "--class-weights"),
     ("solver", "replicas", "--gpus-per-network"),
     ("data", "images_per_class", "--images-per-class"),
+    ("data", "classes_per_half", "--classes-per-half"),
     ("data", "views", "--views"),
     ("data", "mean", "--mean"),
     ("data", "channels", "--channels"),

@@ -22,7 +22,9 @@ def finished_beside(
 
     Returns:
         List of `Row`: of each section whatever is finished and differs from
-        the study's own in its classes and its copied layers alone.
+        the study's own in its classes and its copied layers alone. Random
+        halves stand beside kinds of as many classes; whole halves, only where
+        there are none of these.
     """
     own = {row.spec.network_id for row in rows}
     wanted = {figure3_key(row.spec) for row in rows}
@@ -38,7 +40,29 @@ def finished_beside(
             continue
         if figure3_key(other) in wanted:
             found.append(row)
-    return found
+    return _of_one_size(rows, found)
+
+
+def _of_one_size(
+    rows: list[results.Row], found: list[results.Row]
+) -> list[results.Row]:
+    """Drops random halves of another number of classes than the study's."""
+    sizes = {_size(row) for row in rows}
+    random = [row for row in found if row.spec.data.halves is None]
+    alike = [row for row in random if _size(row) in sizes]
+    if not alike:
+        alike = [row for row in random if _size(row) is None]
+    return [r for r in found if r.spec.data.halves is not None or r in alike]
+
+
+def _size(row: results.Row) -> int | None:
+    """Returns how many classes a side has; `None` for whole halves, and for
+    sides that differ."""
+    data = row.spec.data
+    if data.halves is None:
+        return data.classes_per_half
+    first, second = map(len, data.halves)
+    return first if first == second else None
 
 
 def report_distance(

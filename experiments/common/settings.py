@@ -224,7 +224,7 @@ class Settings(RunSettings):
     def _grid(self) -> dict:
         return {
             name: getattr(self, name)
-            for name in ("layers", "splits")
+            for name in ("layers", "splits", "classes_per_half")
             if hasattr(self, name)
         }
 
@@ -358,13 +358,15 @@ class GridSettings(Overlay, Treatments, Layers, Splits, StudySettings):
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageSettings(GridSettings):
-    """What studies can be told that take a folder of images."""
+class SimilarSettings(GridSettings):
+    """What the study of random halves can be told beside its grid."""
 
     images: str | None = None
     """Folder of images, a folder for each class, in place of a data set."""
+    classes_per_half: int | None = None
+    """Classes drawn of each random half (all if not given)."""
 
-    def opened(self) -> "ImageSettings":
+    def opened(self) -> "SimilarSettings":
         """See `Settings.opened`."""
         return self.with_images(self.images)
 

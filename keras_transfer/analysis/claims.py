@@ -18,7 +18,7 @@ from keras_transfer.analysis.comparisons import (
 )
 from keras_transfer.analysis.contrasts import THESE
 from keras_transfer.analysis.results import MARGIN, Claim, Row
-from keras_transfer.specs.treatments import FINETUNED_SELFFER
+from keras_transfer.specs.treatments import FINETUNED_SELFFER, SAME_STEPS
 
 NOT_TRAINED_OUT = "bases not trained out"
 NOTHING_LOST = "no loss to recover from"
@@ -57,6 +57,7 @@ CLAIMS = (
         "of them.",
         (Comparison("base", "baseAll"),),
         "the two halves of a split averaged first; present above 0",
+        beside=(Comparison("base", SAME_STEPS),),
     ),
     ClaimRow(
         2,

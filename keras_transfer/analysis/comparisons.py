@@ -16,7 +16,14 @@ from keras_transfer.analysis.contrasts import (
 from keras_transfer.analysis.pairs import n_in_words
 from keras_transfer.analysis.results import Row
 from keras_transfer.analysis.verdicts import Part
-from keras_transfer.specs.treatments import BASE, BASES, CHOICES, TWICE
+from keras_transfer.specs.treatments import (
+    BASE,
+    BASES,
+    CHOICES,
+    SAME_STEPS,
+    TWICE,
+    WHOLE_BASE,
+)
 
 ACCURACY, TRAIN_LOSS = "test_accuracy", "train_loss"
 
@@ -73,8 +80,8 @@ class Comparison:
         Args:
             layers: Tuple of integers, as of `layers`.
         """
-        if self.second == "baseAll":
-            return "halves - all classes"
+        if self.second in _ON_ALL:
+            return f"halves - {_ON_ALL[self.second]}"
         difference = f"{self.first} - {self.second}"
         if self.weigh is slope:
             difference = f"slope of {difference}"
@@ -100,7 +107,11 @@ class Comparison:
         return estimate.in_points(digits) + unit
 
 
-_WITHOUT_N = (*BASES, TWICE)
+_WITHOUT_N = (*BASES, TWICE, SAME_STEPS)
+_ON_ALL = {
+    WHOLE_BASE: "all classes",
+    SAME_STEPS: "all classes in as many steps",
+}
 
 
 def _cells(treatment: str, layers: Layers) -> list[Cell]:
@@ -135,17 +146,21 @@ def observe(rows: Iterable[Row], outcome: str = ACCURACY) -> list[Observation]:
     Returns:
         List of `Observation`. A base network trained for twice the epochs of
         the others is of the treatment `TWICE`; other lengths are left out,
-        and so are results without the outcome.
+        and so are results without the outcome. One on all classes for half
+        the epochs of those on halves is of the treatment `SAME_STEPS`.
     """
     rows = [r for r in rows if getattr(r.result, outcome) is not None]
     bases = [r for r in rows if r.spec.treatment == BASE]
     usual = min((r.spec.solver.epochs for r in bases), default=0)
     lengths = {usual: BASE, 2 * usual: TWICE}
+    halved = usual / 2
     found = []
     for row in rows:
         spec, name = row.spec, row.spec.treatment
         if name == BASE:
             name = lengths.get(spec.solver.epochs)
+        elif name == WHOLE_BASE and spec.solver.epochs == halved:
+            name = SAME_STEPS
         if name in (*_WITHOUT_N, *CHOICES):
             found.append(
                 Observation(
@@ -220,15 +235,15 @@ class Evidence:
             `ModelEstimate` in the outcome's own unit (accuracy from 0 to 1);
             `None` if it was not measured.
         """
-        if comparison.second == "baseAll":
-            return halves_against_all(self.accuracies)
+        if comparison.second in _ON_ALL:
+            return halves_against_all(self.accuracies, comparison.second)
         layers = self.layers(comparison)
         of_bases = {comparison.first, comparison.second} <= set(_WITHOUT_N)
         if not (layers or of_bases):
             return None
         weights = comparison.weigh(comparison, layers)
         data = self._outcomes(comparison)
-        halves = (o for o in data if o.treatment != "baseAll")
+        halves = (o for o in data if o.treatment not in _ON_ALL)
         return primary.estimate(halves, weights, self.halves)
 
     def part(self, comparison: Comparison) -> Part:
@@ -294,8 +309,28 @@ def evidence_of(rows: Iterable[Row]) -> Evidence:
     return Evidence(*outcomes, chance=1 / classes)
 
 
+def split_means(bases: Iterable[Observation]) -> list[float]:
+    """Averages the halves of each split, seeds first.
+
+    Args:
+        bases: Iterable of `Observation` of base networks on halves.
+
+    Returns:
+        List of floats, one a split. A split of which one half is still to
+        come says nothing yet, and is left out.
+    """
+    halves: dict[int | str, dict[str, list[float]]] = {}
+    for o in bases:
+        halves.setdefault(o.split, {}).setdefault(o.half, []).append(o.value)
+    return [
+        float(np.mean([np.mean(values) for values in found.values()]))
+        for found in halves.values()
+        if len(found) == 2
+    ]
+
+
 def halves_against_all(
-    observations: Iterable[Observation],
+    observations: Iterable[Observation], whole: str = WHOLE_BASE
 ) -> ModelEstimate | None:
     """Subtracts networks on all classes from those on halves.
 
@@ -305,6 +340,8 @@ def halves_against_all(
 
     Args:
         observations: Iterable of `Observation`, of accuracy.
+        whole: String, the treatment of the networks on all classes. Defaults
+            to those with the epochs of the halves.
 
     Returns:
         `ModelEstimate` with Welch's interval; without one for fewer than
@@ -315,29 +352,21 @@ def halves_against_all(
         - [Welch, 1947](https://doi.org/10.1093/biomet/34.1-2.28).
     """
     data = list(observations)
-    whole = [o.value for o in data if o.treatment == "baseAll"]
+    on_all = [o.value for o in data if o.treatment == whole]
     bases = [o for o in data if o.treatment == BASE]
-    if not whole or not bases:
+    if not on_all or not bases:
         return None
-    halves: dict[int, dict[str, list[float]]] = {}
-    for o in bases:
-        halves.setdefault(o.split, {}).setdefault(o.half, []).append(o.value)
-    # A split of which one half is still to come says nothing yet.
-    means = [
-        float(np.mean([np.mean(values) for values in found.values()]))
-        for found in halves.values()
-        if len(found) == 2
-    ]
+    means = split_means(bases)
     if not means:
         return None
-    mean = float(np.mean(means) - np.mean(whole))
+    mean = float(np.mean(means) - np.mean(on_all))
     few = len(means) < contrasts.FEWEST_SPLITS
     counts = (primary.scope_of(len(means)), len(means), len(means), len(data))
-    if few or len(whole) < 2 or np.ptp(means) + np.ptp(whole) == 0:
+    if few or len(on_all) < 2 or np.ptp(means) + np.ptp(on_all) == 0:
         return ModelEstimate(mean, None, None, None, None, *counts)
     from scipy import stats
 
-    test = stats.ttest_ind(means, whole, equal_var=False)
+    test = stats.ttest_ind(means, on_all, equal_var=False)
     low, high = test.confidence_interval(contrasts.LEVEL)
     reach = stats.t.ppf((1 + contrasts.LEVEL) / 2, test.df)
     numbers = ((high - low) / 2 / reach, test.df, low, high)

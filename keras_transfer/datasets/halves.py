@@ -96,7 +96,9 @@ def classes_of(spec: DataSpec, half: str, num_classes: int) -> np.ndarray:
     if half == "all":
         return np.arange(num_classes)
     if spec.halves is None:
-        return splits.class_halves(num_classes, spec.split)[half]
+        return splits.class_halves(
+            num_classes, spec.split, spec.classes_per_half
+        )[half]
     classes = np.sort(spec.halves[HALVES.index(half)])
     if classes[-1] >= num_classes:
         raise UserError(

@@ -6,9 +6,12 @@ from keras_transfer.errors import UserError
 
 _VALIDATION_KEY = 20141106  # the paper's date: one fixed cut for every study
 _SUBSET_KEY = 20141107  # another stream of numbers
+_CLASSES_KEY = 20141109  # and another
 
 
-def class_halves(num_classes: int, split: int) -> dict[str, np.ndarray]:
+def class_halves(
+    num_classes: int, split: int, count: int | None = None
+) -> dict[str, np.ndarray]:
     """Divides the classes into two random halves by the paper's algorithm.
 
     The authors seed NumPy's legacy generator with a *list*, `[split]`, draw
@@ -18,13 +21,17 @@ def class_halves(num_classes: int, split: int) -> dict[str, np.ndarray]:
     Args:
         num_classes: Integer, at least 4 so that each half has 2 classes.
         split: Integer >= 0, number of the random split.
+        count: Integer or `None`, classes to draw of each half; a smaller
+            count draws some of the classes of a larger one. Defaults to
+            `None` for all.
 
     Returns:
         Dict `{"A": classes, "B": classes}` of sorted `int64` arrays. With an
-        odd number of classes, B has one more.
+        odd number of classes, B has one more, unless `count` is given.
 
     Raises:
-        UserError: If there are fewer than 4 classes.
+        UserError: If there are fewer than 4 classes, or `count` is below 2 or
+            more than a half has.
 
     Reference:
         - [Yosinski et al., 2014](https://arxiv.org/abs/1411.1792), section 2.
@@ -39,7 +46,20 @@ def class_halves(num_classes: int, split: int) -> dict[str, np.ndarray]:
         generator.choice(np.arange(num_classes), num_classes // 2, False)
     )
     second = np.setdiff1d(np.arange(num_classes), first)
-    return {"A": first, "B": second}
+    halves = {"A": first, "B": second}
+    if count is None:
+        return halves
+    if not 2 <= count <= len(first):
+        raise UserError(
+            f"Expected `classes_per_half` from 2 to {len(first)}, half of the "
+            f"classes. Received: {count}."
+        )
+    # A generator of its own: whole halves stay the authors'.
+    generator = np.random.default_rng([_CLASSES_KEY, split])
+    return {
+        half: np.sort(generator.permutation(classes)[:count])
+        for half, classes in halves.items()
+    }
 
 
 def remap_labels(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:

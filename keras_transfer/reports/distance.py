@@ -17,7 +17,7 @@ from keras_transfer.reports.distance_data import (
     kinds,
     sorts_of,
 )
-from keras_transfer.specs.treatments import BASE
+from keras_transfer.specs.treatments import BASE, SELFFER, TRANSFER
 
 
 def _lines(rows: list[Row], names: Names | None) -> list[str]:
@@ -28,6 +28,7 @@ def _lines(rows: list[Row], names: Names | None) -> list[str]:
         "",
         *markdown.table(*_change_cells(rows, names)),
         "",
+        *_specificity_lines(rows, names),
         "## Each network",
         "",
         *_network_table(rows),
@@ -59,6 +60,31 @@ def _change_cells(rows: list[Row], names: Names | None) -> markdown.Cells:
         body.append([name, str(count), *cells])
     header = ["frozen layers of", "pairs", *(f"n = {n}" for n in layers)]
     return header, body
+
+
+def _specificity_lines(rows: list[Row], names: Names | None) -> list[str]:
+    """Returns BnB - AnB where selffers were trained too."""
+    sorts = sorts_of(rows, names)
+    trained = {
+        name: dict(changes(sort.of(SELFFER, TRANSFER), SELFFER, TRANSFER))
+        for name, sort in sorts.items()
+        if not sort.untrained
+    }
+    layers = sorted({n for values in trained.values() for n in values})
+    if not layers:
+        return []
+    body = [
+        [name, *(values[n].in_points() if n in values else "" for n in layers)]
+        for name, values in trained.items()
+        if values
+    ]
+    header = ["frozen layers of", *(f"n = {n}" for n in layers)]
+    return [
+        f"Of that, specificity ({SELFFER} - {TRANSFER}), in points:",
+        "",
+        *markdown.table(header, body),
+        "",
+    ]
 
 
 def _network_table(rows: list[Row]) -> list[str]:

@@ -19,6 +19,7 @@ from keras_transfer.specs.treatments import (
     BASE,
     BASES,
     RANDOM_LAYERS,
+    SELFFER,
     TRANSFER,
 )
 
@@ -45,7 +46,15 @@ class Sort:
     @property
     def compared(self) -> list[Row]:
         """Its networks and the bases, without those of other treatments."""
-        kept = (self.treatment, *BASES)
+        return self.of(self.treatment)
+
+    def of(self, *treatments: str) -> list[Row]:
+        """Returns the networks of some treatments, and the bases.
+
+        Args:
+            *treatments: Strings, such as `"AnB"`.
+        """
+        kept = (*treatments, *BASES)
         return [row for row in self.rows if row.spec.treatment in kept]
 
     @property
@@ -179,6 +188,7 @@ def claims(rows: list[Row], names: Names | None = None) -> list[Claim]:
                     sorts[kind],
                 )
             )
+            found += _specificity(sorts[SIMILAR], sorts[kind], of_kind)
         for name in map(random_name, INITIALIZATIONS):
             if name in sorts:
                 found.append(
@@ -197,8 +207,35 @@ def claims(rows: list[Row], names: Names | None = None) -> list[Claim]:
 def _claim(section, text, name, better: Sort, worse: Sort) -> Claim:
     layers = sorted(_upper_layers(better) & _upper_layers(worse))
     changes = [_mean_change(sort, layers) for sort in (better, worse)]
-    where = ", ".join(map(str, layers))
-    name = f"loss at n = {where}, {name}:" if layers else f"loss, {name}:"
+    return _judged(section, text, f"loss{_where(layers)}, {name}:", changes)
+
+
+def _specificity(similar: Sort, kinds: Sort, of_kind: str) -> list[Claim]:
+    """Asks the same of BnB - AnB, if both have selffers: what kinds lose
+    beside being cut."""
+    sides = (similar, kinds)
+    layers = sorted(
+        set.intersection(
+            *(_upper_layers(s) & _upper_layers(s, SELFFER) for s in sides)
+        )
+    )
+    if not layers:
+        return []
+    changes = [_mean_specificity(sort, layers) for sort in sides]
+    if None in changes:
+        return []
+    name = f"{SELFFER} - {TRANSFER}{_where(layers)}, dissimilar - similar:"
+    text = "Layers are more specific to dissimilar tasks than to similar ones"
+    # Both are losses with a minus sign, as changes from the own base are.
+    return [_judged("4.2", f"{text}{of_kind}.", name, changes)]
+
+
+def _where(layers: list[int]) -> str:
+    return f" at n = {', '.join(map(str, layers))}" if layers else ""
+
+
+def _judged(section, text, name, changes: list) -> Claim:
+    """Judges by how much the second of two changes is worse."""
     if None in changes:
         return Claim(section, text, f"{name} not measured", "undecided", "")
     effect = contrasts.subtract(*changes)
@@ -214,9 +251,9 @@ def _claim(section, text, name, better: Sort, worse: Sort) -> Claim:
     )
 
 
-def _upper_layers(sort: Sort) -> set[int]:
+def _upper_layers(sort: Sort, treatment: str | None = None) -> set[int]:
     """Returns the n from 4 on, where the paper sees the difference."""
-    chosen = results.select(sort.rows, sort.treatment)
+    chosen = results.select(sort.rows, treatment or sort.treatment)
     return {n for n in results.layers_of(chosen) if n >= 4}
 
 
@@ -227,3 +264,10 @@ def _mean_change(sort: Sort, layers: list[int]) -> ModelEstimate | None:
     cells = [(sort.treatment, n, None) for n in layers]
     weights = contrasts.difference(cells, [(BASE, 0, None)])
     return primary.estimate(observe_all(sort.compared), weights)
+
+
+def _mean_specificity(sort: Sort, layers: list[int]) -> ModelEstimate | None:
+    """Estimates AnB - BnB, the mean over `layers`."""
+    cells = ([(name, n, None) for n in layers] for name in (TRANSFER, SELFFER))
+    data = observe_all(sort.of(TRANSFER, SELFFER))
+    return primary.estimate(data, contrasts.difference(*cells))

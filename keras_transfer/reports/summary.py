@@ -6,7 +6,7 @@ from keras_transfer.analysis import claims, layer_movement, results
 from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import markdown, tables
-from keras_transfer.reports.cautions import absent_classes, cautions
+from keras_transfer.reports.cautions import cautions
 from keras_transfer.reports.markdown import Report
 from keras_transfer.specs.settings import SolverSpec
 from keras_transfer.specs.treatments import BASE
@@ -32,29 +32,6 @@ def similar_report(published: list[Row] | None = None) -> Report:
         "layers": plot_drift,
     }
     return Report(figures, _lines)
-
-
-def _base_lines(rows: list[Row]) -> list[str]:
-    claim = claims.judge_rows(rows)[0]
-    body = [
-        [
-            f"{row.spec.division}/{row.spec.label}",
-            str(len(row.result.classes)),
-            str(row.spec.seed),
-            f"{100 * (1 - row.accuracy):.1f} %",
-        ]
-        for row in rows
-    ]
-    return [
-        *markdown.table(["network", "classes", "seed", "top-1 error"], body),
-        "",
-        f"{markdown.claim_text(claim)} Not paired: Welch's interval.",
-        *markdown.warnings(absent_classes(rows)),
-    ]
-
-
-# Of base networks on halves and on all classes.
-BASES = Report({}, _base_lines)
 
 
 def _lines(rows: list[Row]) -> list[str]:

@@ -14,6 +14,7 @@ _CAME_LATER = (
     ("data", "images_per_class"),
     ("data", "halves"),
     ("data", "channels"),
+    ("data", "classes_per_half"),
     ("model", "norm_momentum"),
     ("model", "content"),
     ("model", "cuts"),

@@ -39,6 +39,7 @@ class Recipe:
         channels: String or `None`, `"bgr"` for the authors' order of colours,
             `None` for red, green, blue. A network trained on one is one
             trained on the other with the kernels of conv1 reordered.
+        classes_per_half: Integer or `None`, classes kept of each random half.
     """
 
     image_size: int
@@ -52,6 +53,7 @@ class Recipe:
     views: int | None = None
     images_per_class: int | None = None
     channels: str | None = None
+    classes_per_half: int | None = None
 
     def data(
         self, name: str, split: int, mean: str = "base", halves=None
@@ -81,6 +83,8 @@ class Recipe:
             mean=mean,
             scale=self.scale,
             channels=self.channels,
+            # Halves that are given are as large as they are.
+            classes_per_half=None if halves else self.classes_per_half,
         )
 
 

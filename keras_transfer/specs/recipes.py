@@ -16,6 +16,7 @@ GROUP = ("data.split", "target", "seed", "draw")
 FIGURE3 = (
     "data.split",
     "data.halves",
+    "data.classes_per_half",
     "target",
     "seed",
     "base",

@@ -39,6 +39,8 @@ class DataSpec:
         scale: Float, factor of the images after the mean is subtracted.
         channels: String or `None`, `"bgr"` for the authors' order of blue,
             green and red; `None` for red, green and blue, as TFDS has them.
+        classes_per_half: Integer or `None`, classes kept of each random half;
+            `None` for all of them.
     """
 
     name: str
@@ -53,6 +55,7 @@ class DataSpec:
     mean: str = "base"
     scale: float = 1.0
     channels: str | None = None
+    classes_per_half: int | None = None
 
     @property
     def image_shape(self) -> tuple[int, int]:

@@ -349,6 +349,7 @@ FINETUNED = tuple(
 # Of section 4.1, those that freeze.
 FROZEN = tuple(row.notation for row in TABLE if row.default and row.frozen)
 TRANSFER = _BY_KEY[OTHER, N, "n", False].notation
+SELFFER = _BY_KEY[OWN, N, "n", False].notation
 FINETUNED_SELFFER = _BY_KEY[OWN, N, "", False].notation
 FINETUNED_TRANSFER = _BY_KEY[OTHER, N, "", False].notation
 RANDOM_LAYERS = _BY_KEY[RANDOM, "", "n", False].notation
@@ -356,6 +357,8 @@ QUESTIONS = tuple(question for row in TABLE for question in row.questions)
 DRAWN = {row.notation: row for row in TABLE if row.look is not None}
 # The base of those on all classes.
 WHOLE_BASE = _BY_KEY[NOTHING, "", "", True].notation
+# One on all classes for half the epochs: as many steps as one on a half.
+SAME_STEPS = f"{WHOLE_BASE}, as many steps in all"
 # Those whose stages come from a registered model.
 FROM_MODEL = tuple(row.notation for row in TABLE if row.source == MODEL)
 # What the legend of a figure says.

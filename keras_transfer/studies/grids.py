@@ -165,7 +165,9 @@ def all_class_networks(bases: list[NetworkSpec]) -> list[NetworkSpec]:
     """
     whole = {}
     for base in bases:
-        data = dataclasses.replace(base.data, split=0, halves=None)
+        data = dataclasses.replace(
+            base.data, split=0, halves=None, classes_per_half=None
+        )
         whole[base.seed] = dataclasses.replace(base, data=data, target="all")
     return list(whole.values())
 

@@ -32,7 +32,7 @@ def _classes_of(spec: NetworkSpec, facts: DatasetFacts) -> int:
         return facts.num_classes
     if spec.data.halves is not None:
         return len(spec.data.halves[HALVES.index(spec.target)])
-    return facts.num_classes // 2
+    return spec.data.classes_per_half or facts.num_classes // 2
 
 
 def _counts(spec: NetworkSpec, facts: DatasetFacts) -> Counts:

@@ -174,7 +174,8 @@ def _prepare_images(
         reporter.notice(text)
     divided = any(spec.target in HALVES for spec in pending)
     if data.halves is None and divided:
-        splits.class_halves(pool.num_classes, data.split)  # too few: says so
+        # Too few: says so.
+        splits.class_halves(pool.num_classes, data.split, data.classes_per_half)
     return pool
 
 
