@@ -98,11 +98,14 @@ def network_command(spec: NetworkSpec) -> Command:
     """
     flags, unset = recipe_flags(spec)
     script, own, missing = _study_flags(spec)
-    half = _trained_twice_as_long(spec)
-    if unset and half is not None and not recipe_flags(half)[1]:
-        script, own = "boost", ["--splits", str(spec.data.split)]
-        own += ["--layers", "1"]
-        flags, unset = recipe_flags(half)
+    usual = _of_usual_length(spec)
+    if unset and usual is not None and not recipe_flags(usual)[1]:
+        flags, unset = recipe_flags(usual)
+        if spec.target == "all":
+            own = [*own, "--same-steps"]
+        else:
+            script, own = "boost", ["--splits", str(spec.data.split)]
+            own += ["--layers", "1"]
     words = ["python", "-m", f"experiments.{script}"]
     words += [*_data_flags(spec.data.name, script), *flags, *own]
     words += ["--seeds", str(spec.seed)]
@@ -153,13 +156,17 @@ def _study_flags(spec: NetworkSpec) -> tuple[str, list[str], list[str]]:
     return _kinds_flags(spec, treatments)
 
 
-def _trained_twice_as_long(spec: NetworkSpec) -> NetworkSpec | None:
-    """Returns the base that `boost` lists again with twice the epochs."""
+def _of_usual_length(spec: NetworkSpec) -> NetworkSpec | None:
+    """Returns the base that a study lists again: `boost` with twice the
+    epochs, `all_classes` on all classes with half of them."""
     solver = spec.solver
-    if not spec.is_base or solver.epochs % 2:
+    whole = spec.target == "all"
+    if not spec.is_base or (solver.epochs % 2 and not whole):
         return None
+    epochs, every = solver.epochs, solver.step_every
+    changes = (2 * epochs, 2 * every) if whole else (epochs // 2, every // 2)
     solver = dataclasses.replace(
-        solver, epochs=solver.epochs // 2, step_every=solver.step_every // 2
+        solver, epochs=changes[0], step_every=changes[1]
     )
     return dataclasses.replace(spec, solver=solver)
 
