@@ -15,8 +15,8 @@ Cost: 139 minutes of one core for the 130 networks of
 kind loses 4.4 to 7.1 points more than random halves, in that one division. On
 CIFAR-100, 30 classes stand against 70, so that kind, number of classes and, at
 equal epochs, steps are mixed. `--balanced` takes 30 of each, with as many
-steps; random halves of 50 classes still have more of both, of steps no more
-if `similar_datasets` has the same `--steps-per-epoch`.
+images and steps; `similar_datasets --classes-per-half 30` gives random halves
+of as many to stand beside.
 """
 
 import dataclasses

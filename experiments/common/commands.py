@@ -161,7 +161,9 @@ def _of_usual_length(spec: NetworkSpec) -> NetworkSpec | None:
     epochs, `all_classes` on all classes with half of them."""
     solver = spec.solver
     whole = spec.target == "all"
-    if not spec.is_base or (solver.epochs % 2 and not whole):
+    if not spec.is_base or spec.target_images is not None:
+        return None
+    if solver.epochs % 2 and not whole:
         return None
     epochs, every = solver.epochs, solver.step_every
     changes = (2 * epochs, 2 * every) if whole else (epochs // 2, every // 2)

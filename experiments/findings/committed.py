@@ -11,16 +11,24 @@ from pathlib import Path
 
 from keras_transfer.analysis.comparisons import Evidence, evidence_of
 from keras_transfer.analysis.results import Row
-from keras_transfer.datasets.class_kinds import known_kinds
+from keras_transfer.datasets.class_kinds import balance, known_kinds
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.presets import find_recipe
+from keras_transfer.specs.treatments import WHOLE_BASE
 from keras_transfer.storage.result import Result
-from keras_transfer.studies.grids import long_bases
+from keras_transfer.studies.grids import long_bases, same_steps
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "logs" / "published"
 IMAGES_A_CLASS = 450  # of CIFAR-100, without the validation images
-CLASSES = 50  # of a random half
+CLASSES = {"A": 50, "B": 50, "all": 100}
 VERSION = "3.0.2"  # of TFDS's CIFAR-100
+_PART = {
+    "width": "model",
+    "precision": "model",
+    "normalization": "model",
+    "images_per_class": "recipe",
+    "classes_per_half": "recipe",
+}
 _INITIALIZATION = {
     f"random ({name})": name for name in ("he", "gaussian", "mean-var")
 }
@@ -34,19 +42,23 @@ def committed_rows(
     Args:
         folder: String, a folder of `logs/published`.
         file: String, the table in it. Defaults to `"results.csv"`.
-        **changes: What the command changed of the recipe: `width`,
-            `precision`, `normalization`, `epochs`, `learning_rate`.
+        **changes: What the command changed: `preset` ("earlier" if not
+            given), `width`, `precision`, `normalization`, `epochs`,
+            `learning_rate`, `images_per_class`, `classes_per_half`, and
+            `balanced` of kinds.
 
     Returns:
         List of `Row`, in the order of the table. A second base of one split,
-        half and seed is the one trained for twice the epochs.
+        half and seed is the one trained for twice the epochs; on all classes,
+        for half of them.
     """
     rows, seen = [], set()
     with (PUBLISHED / folder / file).open(newline="") as table:
         for line in csv.DictReader(table):
             spec = _spec(line, changes)
             if spec in seen:
-                spec = long_bases([spec])[0]
+                other = same_steps if spec.target == "all" else long_bases
+                spec = other([spec])[0]
             seen.add(spec)
             rows.append(Row(spec, _result(line, spec)))
     return rows
@@ -62,19 +74,24 @@ def evidence(folder: str, file: str = "results.csv", **changes) -> Evidence:
 
 
 def _spec(line: dict, changes: dict) -> NetworkSpec:
-    recipe = find_recipe("cifar100", "earlier", None)
+    changes = dict(changes)
+    preset = changes.pop("preset", "earlier")
+    balanced = changes.pop("balanced", False)
+    recipe = find_recipe("cifar100", preset, None)
     kinds = known_kinds("cifar100") if "/kinds/" in line["name"] else None
-    model = ("width", "precision", "normalization")
+    if kinds and balanced:
+        kinds = balance(kinds, 0)
+    parts: dict[str, dict] = {"recipe": {}, "model": {}, "solver": {}}
+    for name, value in changes.items():
+        parts[_PART.get(name, "solver")][name] = value
+    if line["treatment"] == WHOLE_BASE:
+        parts["recipe"].pop("classes_per_half", None)
+    recipe = dataclasses.replace(recipe, **parts["recipe"])
     treatment = line["treatment"]
     return NetworkSpec(
         recipe.data("cifar100", int(line["split"]), halves=kinds),
-        dataclasses.replace(
-            recipe.model, **{k: v for k, v in changes.items() if k in model}
-        ),
-        dataclasses.replace(
-            recipe.solver,
-            **{k: v for k, v in changes.items() if k not in model},
-        ),
+        dataclasses.replace(recipe.model, **parts["model"]),
+        dataclasses.replace(recipe.solver, **parts["solver"]),
         target=line["target"],
         base=line["base"] or None,
         n=int(line["n"]),
@@ -87,15 +104,17 @@ def _spec(line: dict, changes: dict) -> NetworkSpec:
 
 
 def _result(line: dict, spec: NetworkSpec) -> Result:
-    sides = dict(zip("AB", spec.data.halves or (), strict=False))
-    classes = len(sides.get(spec.target, range(CLASSES)))
+    sides = dict(zip("AB", map(len, spec.data.halves or ()), strict=False))
+    drawn = spec.data.classes_per_half or CLASSES[spec.target]
+    classes = sides.get(spec.target, drawn)
+    images = spec.target_images or spec.data.images_per_class
     outcomes = ("test_accuracy", "val_accuracy", "train_accuracy")
     outcomes += ("train_loss", "test_loss", "seconds")
     copied, frozen = int(line["copied_tensors"]), int(line["frozen_tensors"])
     return Result(
         **{name: float(line[name]) for name in outcomes},
         classes=[""] * classes,
-        images={"train": classes * (spec.target_images or IMAGES_A_CLASS)},
+        images={"train": classes * (images or IMAGES_A_CLASS)},
         data_version=VERSION,
         proof=[
             {
