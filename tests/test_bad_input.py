@@ -88,6 +88,10 @@ def test_flags_that_another_flag_makes_idle_are_refused(capsys, tmp_path):
     arguments = [*place, "--model", "caffenet", "--image-size", "80"]
     assert similar_datasets.main([*arguments, "--width", "8"]) == 2
     assert "no `--width` of caffenet" in capsys.readouterr().err
+    assert similar_datasets.main([*arguments, "--first-kernel", "7"]) == 2
+    assert "no `--first-kernel` of caffenet" in capsys.readouterr().err
+    assert similar_datasets.main([*place, "--first-kernel", "0"]) == 2
+    assert "`--first-kernel` of at least 1" in capsys.readouterr().err
 
 
 @pytest.mark.slow(25)

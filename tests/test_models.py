@@ -76,6 +76,24 @@ def test_costs_are_those_counted_by_hand():
     assert training_flops(costs) == 3 * forward - costs[0].flops
 
 
+def test_larger_first_kernels_leave_every_other_layer_alone():
+    usual, large = (
+        cnn.build_network(ModelSpec("cnn8", width=4, first_kernel=side), 18, 3)
+        for side in (None, 7)
+    )
+    assert large.get_layer("conv1").kernel.shape == (7, 7, 3, 4)
+    for name in LAYER_NAMES[1:]:
+        for one, other in zip(
+            usual.get_layer(name).get_weights(),
+            large.get_layer(name).get_weights(),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(one, other)
+    # 7*7*3*4 weights, at as many places: the stride is 1 and edges are padded.
+    model = ModelSpec("cnn8", width=4, first_kernel=7)
+    assert layer_costs(layer_rows(model, 3), 18)[0].flops == 2 * 588 * 324
+
+
 @pytest.mark.parametrize("normalization", ["none", "lrn", "batch"])
 def test_network_survives_saving(tmp_path, normalization):
     network = build(normalization)

@@ -3,12 +3,15 @@ import json
 
 import pytest
 
+from experiments import similar_datasets
 from experiments.common import commands
+from experiments.common.settings import GridSettings
 from keras_transfer.errors import UserError
+from keras_transfer.specs.architectures import layer_rows
 from keras_transfer.specs.identity import to_dict
 from keras_transfer.specs.network import NetworkSpec, from_dict
 from keras_transfer.specs.presets import find_recipe
-from keras_transfer.specs.settings import SolverSpec
+from keras_transfer.specs.settings import ModelSpec, SolverSpec
 from keras_transfer.studies import grids
 from tests.helpers import EARLIER_SETTINGS
 
@@ -226,6 +229,23 @@ def test_the_earlier_recipe_keeps_its_id_and_its_command():
     )
     assert new.network_id != spec.network_id
     assert "--preset" not in str(commands.network_command(new))
+
+
+def test_first_kernels_of_another_size_have_an_id_and_a_command():
+    def base(**kernels):
+        settings = GridSettings("cifar100", treatments=(), **kernels)
+        return similar_datasets.study(settings).specs[0]
+
+    usual, large = base(), base(first_kernel=7)
+    assert base(first_kernel=3) == usual
+    # The id that the default recipe had before there was a choice.
+    assert usual.network_id == "3dd8b503e7"
+    assert large.network_id != usual.network_id
+    assert from_dict(json.loads(json.dumps(to_dict(large)))) == large
+    command = commands.network_command(large)
+    assert "--first-kernel 7" in str(command) and not command.unset
+    with pytest.raises(UserError, match="`first_kernel` of at least 1"):
+        layer_rows(ModelSpec("caffenet", first_kernel=7), 10)
 
 
 def test_the_embedded_data_set_keeps_its_recipe():

@@ -25,6 +25,7 @@ from keras_transfer.storage.stored_command import StoredCommand
 FLAGS = (
     ("model", "name", "--model"),
     ("model", "width", "--width"),
+    ("model", "first_kernel", "--first-kernel"),
     ("model", "normalization", "--normalization"),
     ("model", "precision", "--precision"),
     ("solver", "epochs", "--epochs"),

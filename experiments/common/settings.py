@@ -9,7 +9,7 @@ import tyro
 from keras_transfer.datasets.image_folder import ImageFolder
 from keras_transfer.errors import UserError
 from keras_transfer.specs import presets
-from keras_transfer.specs.architectures import find_architecture
+from keras_transfer.specs.architectures import FIRST_KERNEL, find_architecture
 from keras_transfer.specs.costs import LEAST_SECONDS
 from keras_transfer.specs.identity import spec_hash
 from keras_transfer.specs.rates import read_rates
@@ -169,6 +169,9 @@ class Settings(RunSettings):
     """Network, if not the preset's."""
     width: int | None = None
     """Channels of conv1, if not the preset's."""
+    first_kernel: int | None = None
+    """Side in pixels of conv1's kernels, if not the network's own; 7 is
+    enough to see edges."""
     normalization: Literal["none", "lrn", "batch"] | None = None
     """Normalisation, if not the preset's."""
     epochs: int | None = None
@@ -191,6 +194,7 @@ class Settings(RunSettings):
             recipe.model,
             name=self.model,
             width=self.width,
+            first_kernel=self._first_kernel(),
             normalization=self.normalization,
             precision=self.precision,
         )
@@ -221,6 +225,10 @@ class Settings(RunSettings):
         self._check(recipe)
         return recipe
 
+    def _first_kernel(self) -> int | None:
+        # A network's own, given or not, is the same network.
+        return None if self.first_kernel == FIRST_KERNEL else self.first_kernel
+
     def _grid(self) -> dict:
         return {
             name: getattr(self, name)
@@ -247,7 +255,11 @@ class Settings(RunSettings):
 
     def _check(self, recipe: presets.Recipe) -> None:
         self.check_counts(recipe.solver)
-        check_at_least_one(width=recipe.model.width, views=self.views)
+        check_at_least_one(
+            width=recipe.model.width,
+            first_kernel=self.first_kernel,
+            views=self.views,
+        )
         if self.optimizer is not None and self.learning_rate is None:
             raise UserError(
                 f"Expected a `learning_rate` beside `optimizer` "
@@ -263,11 +275,13 @@ class Settings(RunSettings):
                 f"needs {architecture.smallest_crop}. Give a larger "
                 "`image_size`."
             )
-        if not architecture.has_width and self.width is not None:
-            raise UserError(
-                f"Expected no `width` of {recipe.model.name}, whose layers "
-                f"are the authors'. Received: {self.width}."
-            )
+        for name in ("width", "first_kernel"):
+            value = getattr(self, name)
+            if not architecture.has_width and value is not None:
+                raise UserError(
+                    f"Expected no `{name}` of {recipe.model.name}, whose "
+                    f"layers are the authors'. Received: {value}."
+                )
         native = presets.NATIVE_SIZES.get(self.dataset, recipe.crop)
         if self.preset == "paper" and native < recipe.crop:
             raise UserError(

@@ -14,6 +14,7 @@ from keras_transfer.specs.settings import PRECISIONS, ModelSpec
 
 NORMALIZATIONS = ("none", "lrn", "batch")
 LRN_ALPHA = 1e-4  # Caffe's, for pixels of 0 to 255
+FIRST_KERNEL = 3  # side of conv1's kernels in networks with a width
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,8 +65,9 @@ def layer_rows(model: ModelSpec, num_classes: int) -> tuple[LayerRow, ...]:
         Tuple of 8 `LayerRow`, conv1 to fc8.
 
     Raises:
-        UserError: If the name or the normalisation is unknown, or fc8 has
-            fewer outputs than there are classes.
+        UserError: If the name or the normalisation is unknown, fc8 has
+            fewer outputs than there are classes, or there are no such kernels
+            of conv1.
     """
     if model.normalization not in NORMALIZATIONS:
         raise UserError(
@@ -83,7 +85,15 @@ def layer_rows(model: ModelSpec, num_classes: int) -> tuple[LayerRow, ...]:
             f"fc8 needs an output for each of {num_classes} classes. "
             f"Received: outputs={outputs}."
         )
-    return find_architecture(model.name).rows(model, outputs)
+    architecture = find_architecture(model.name)
+    side = model.first_kernel
+    if side is not None and not (architecture.has_width and side >= 1):
+        raise UserError(
+            "Expected a `first_kernel` of at least 1, and only of a network "
+            "with a `width`: those of caffenet are the authors'. "
+            f"Received: {side}, {model.name!r}."
+        )
+    return architecture.rows(model, outputs)
 
 
 def _caffenet_rows(model: ModelSpec, outputs: int) -> tuple[LayerRow, ...]:
@@ -112,10 +122,10 @@ def _cnn8_rows(model: ModelSpec, outputs: int) -> tuple[LayerRow, ...]:
     conv = {"batch_norm": model.normalization == "batch"}
     pool = {"pool": 2, "pool_padding": "same"}
     dense = {**conv, "dropout": model.dropout}
-    width = model.width
+    width, first = model.width, model.first_kernel or FIRST_KERNEL
     c1, c2, c3, c4, c5, f6, f7, f8 = LAYER_NAMES
     return (
-        LayerRow(c1, width, 3, lrn=lrn, **pool, **conv),
+        LayerRow(c1, width, first, lrn=lrn, **pool, **conv),
         LayerRow(c2, 2 * width, 3, lrn=lrn, **pool, **conv),
         LayerRow(c3, 3 * width, 3, **conv),
         LayerRow(c4, 3 * width, 3, **conv),
@@ -152,7 +162,8 @@ class Architecture:
         smallest_crop: Integer, side in pixels of the smallest crop it takes.
         one_at_a_time: Boolean, whether it fills all cores of a CPU, so that
             two at the same time would only wait for each other.
-        has_width: Boolean, whether `ModelSpec.width` scales its layers.
+        has_width: Boolean, whether `ModelSpec.width` scales its layers, and
+            `ModelSpec.first_kernel` its first kernels.
     """
 
     rows: Callable[[ModelSpec, int], tuple[LayerRow, ...]]

@@ -19,6 +19,7 @@ _CAME_LATER = (
     ("model", "content"),
     ("model", "cuts"),
     ("model", "lrn_alpha"),
+    ("model", "first_kernel"),
     (None, "initialization"),
     (None, "target_images"),
     (None, "draw"),

@@ -91,6 +91,8 @@ class ModelSpec:
             that end its stages, but for the last stage, its classifier.
         lrn_alpha: Float or `None`, constant of local response normalisation;
             `None` for Caffe's 1e-4, which is meant for pixels of 0 to 255.
+        first_kernel: Integer or `None`, side in pixels of conv1's kernels,
+            stride 1 (not of `caffenet`); `None` for 3.
 
     Example:
         >>> spec = kt.ModelSpec("cnn8", width=8, normalization="lrn")
@@ -108,6 +110,7 @@ class ModelSpec:
     content: str | None = None
     cuts: tuple[str, ...] | None = None
     lrn_alpha: float | None = None
+    first_kernel: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
