@@ -55,6 +55,23 @@ def test_fewer_images_of_each_class(tiny_pool, tiny_spec):
         )
 
 
+def test_shuffled_labels_are_dealt_among_the_training_images_alone(
+    tiny_pool, tiny_spec
+):
+    half = halves.load_half(tiny_pool, tiny_spec.data, "A")
+    data = dataclasses.replace(tiny_spec.data, labels="shuffled")
+    dealt = halves.load_half(tiny_pool, data, "A")
+    np.testing.assert_array_equal(dealt.train.indices, half.train.indices)
+    assert (dealt.train.labels != half.train.labels).mean() > 0.5
+    assert np.bincount(dealt.train.labels).tolist() == [11] * 4
+    again = halves.load_half(tiny_pool, data, "A").train.labels
+    np.testing.assert_array_equal(dealt.train.labels, again)
+    for part in ("validation", "test"):
+        np.testing.assert_array_equal(
+            getattr(dealt, part).labels, getattr(half, part).labels
+        )
+
+
 def test_a_class_with_one_image_keeps_it_and_is_named(tiny_pool, tiny_spec):
     # Of colour0 the last image is left.
     rewrite(

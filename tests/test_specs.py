@@ -248,6 +248,15 @@ def test_first_kernels_of_another_size_have_an_id_and_a_command():
         layer_rows(ModelSpec("caffenet", first_kernel=7), 10)
 
 
+def test_shuffled_labels_make_another_network_of_another_name(tiny_spec):
+    data = dataclasses.replace(tiny_spec.data, labels="shuffled")
+    spec = dataclasses.replace(tiny_spec, data=data)
+    assert spec.network_id != tiny_spec.network_id
+    assert spec.name == f"{tiny_spec.name}, shuffled labels"
+    with pytest.raises(UserError, match="`labels` .*'shuffled'.*'true'"):
+        dataclasses.replace(spec, data=dataclasses.replace(data, labels="true"))
+
+
 def test_the_embedded_data_set_keeps_its_recipe():
     recipe = find_recipe("synthetic_shapes", "default", None)
     data = recipe.data("synthetic_shapes", 0)

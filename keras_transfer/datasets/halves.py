@@ -172,11 +172,14 @@ def load_half(
     if limit is not None:
         _check_limit(limit, np.bincount(labels[kept]).max(), half, spec, images)
         kept = kept[splits.limit_per_class(own[kept], limit, draw)]
+    train_labels = labels[kept]
+    if spec.labels is not None:
+        train_labels = splits.shuffle_labels(train_labels, spec.split)
     train_images = pool.images("train")
     return HalfData(
         classes=classes,
         class_names=names,
-        train=Part(train_images, indices[kept], labels[kept]),
+        train=Part(train_images, indices[kept], train_labels),
         validation=Part(train_images, indices[cut], labels[cut]),
         test=Part(pool.images("test"), *selected["test"]),
     )

@@ -5,8 +5,9 @@ import numpy as np
 from keras_transfer.errors import UserError
 
 _VALIDATION_KEY = 20141106  # the paper's date: one fixed cut for every study
-_SUBSET_KEY = 20141107  # another stream of numbers
-_CLASSES_KEY = 20141109  # and another
+_SUBSET_KEY = 20141107  # other streams of numbers
+_SHUFFLE_KEY = 20141108
+_CLASSES_KEY = 20141109
 
 
 def class_halves(
@@ -122,3 +123,18 @@ def limit_per_class(
         generator = np.random.default_rng([_SUBSET_KEY, draw, int(label)])
         kept.append(generator.permutation(members)[:count])
     return np.sort(np.concatenate(kept))
+
+
+def shuffle_labels(labels: np.ndarray, split: int) -> np.ndarray:
+    """Deals the labels of images among them at random.
+
+    Args:
+        labels: Integer array of shape `(n,)`.
+        split: Integer, number of the random split of the classes, each of
+            which deals anew.
+
+    Returns:
+        Integer array of shape `(n,)`, as many of each label as before.
+    """
+    generator = np.random.default_rng([_SHUFFLE_KEY, split])
+    return generator.permutation(labels)

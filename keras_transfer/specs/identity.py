@@ -15,6 +15,7 @@ _CAME_LATER = (
     ("data", "halves"),
     ("data", "channels"),
     ("data", "classes_per_half"),
+    ("data", "labels"),
     ("model", "norm_momentum"),
     ("model", "content"),
     ("model", "cuts"),

@@ -24,6 +24,7 @@ from keras_transfer.specs.origins import (
 )
 from keras_transfer.specs.settings import (
     CLASS_WEIGHTS,
+    LABELS,
     OPTIMIZERS,
     DataSpec,
     ModelSpec,
@@ -138,6 +139,8 @@ class NetworkSpec:
     def name(self) -> str:
         """Readable name: `cifar100/split0/A3B+/seed0`."""
         name = f"{self.data.name}/{self.division}/{self.label}/seed{self.seed}"
+        if self.data.labels is not None:
+            name += f", {self.data.labels} labels"
         if self.target_images is None:
             return name
         return f"{name}, {self.target_images} images, draw {self.draw}"
@@ -237,6 +240,7 @@ def _check_spec(spec: NetworkSpec) -> None:
         if value is not None or field == "seed":
             check_count(field, value, lowest)
     check_count("split", spec.data.split, 0)
+    check_among("labels", spec.data.labels, (None, *LABELS))
     for solver in filter(None, (spec.solver, spec.base_solver)):
         _check_solver(solver)
     origin = spec.origin

@@ -10,6 +10,7 @@ from keras_transfer.specs.image_shapes import ImageSize, pair_of
 PRECISIONS = ("float32", "bfloat16")
 CLASS_WEIGHTS = ("balanced",)
 OPTIMIZERS = ("adamw",)
+LABELS = ("shuffled",)
 SCHEDULES = ("cosine", "linear", "step")
 
 
@@ -41,6 +42,10 @@ class DataSpec:
             green and red; `None` for red, green and blue, as TFDS has them.
         classes_per_half: Integer or `None`, classes kept of each random half;
             `None` for all of them.
+        labels: String or `None`, `"shuffled"` for training images whose labels
+            are dealt among them at random, as many of each class as before:
+            a control that has the images and nothing to learn about classes.
+            Validation and test images keep theirs. `None` for true labels.
     """
 
     name: str
@@ -56,6 +61,7 @@ class DataSpec:
     scale: float = 1.0
     channels: str | None = None
     classes_per_half: int | None = None
+    labels: str | None = None
 
     @property
     def image_shape(self) -> tuple[int, int]:
