@@ -1,9 +1,10 @@
 """Dose-response: which findings of 2014 survive longer training?
 
-Claim (sections 4.1): freezing n layers and drawing those above anew breaks
-co-adapted layers apart, and fine-tuned transfer (AnB+) beats the selffer
-(BnB+). Both are asked at several lengths of training, in 2014's regime and in
-today's: an effect of training too short falls as the epochs grow.
+Claims (section 4.1): freezing n layers and drawing those above anew breaks
+co-adapted layers apart, the last layers are specific to their classes, and
+fine-tuned transfer (AnB+) beats the selffer (BnB+). All are asked at several
+lengths of training, in 2014's regime and in today's: an effect of training
+too short falls as the epochs grow.
 
     python -m experiments.dose_response --dataset cifar100
 
@@ -46,6 +47,7 @@ NAME = "dose_response"
 RATES = {"2014": 0.03, "today": 0.46}
 _CUT = ("BnB", "BnB-keep")
 _BOOST = ("BnB+", "AnB+")
+_SPECIFIC = ("BnB", "AnB")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,12 +72,16 @@ ROWS = (
     Row(24),
     Row(24, _CUT, (4, 5)),
     Row(12, _BOOST, (5,)),
+    Row(12, _SPECIFIC, (6, 7)),
     Row(6, _CUT, (4, 5)),
+    Row(24, _SPECIFIC, (6, 7)),
     Row(48),
     Row(24, _BOOST, (5,)),
     Row(48, _CUT, (4, 5)),
     Row(48, _BOOST, (5,)),
+    Row(48, _SPECIFIC, (6, 7)),
     Row(6, _BOOST, (5,)),
+    Row(6, _SPECIFIC, (6, 7)),
     Row(96),
     Row(12, _CUT, (3, 6)),
     Row(24, _CUT, (3, 6)),

@@ -67,8 +67,24 @@ def test_a_dose_that_is_not_planned_is_refused():
 
 
 # Points beyond the base of each network, by treatment, and training losses.
-BEYOND = {"base": 0, "BnB": -1, "BnB-keep": 1, "BnB+": 3, "AnB+": 3}
-LOSSES = {"base": 1.0, "BnB": 1.3, "BnB-keep": 1.1, "BnB+": 0.9, "AnB+": 0.8}
+BEYOND = {
+    "base": 0,
+    "BnB": -1,
+    "BnB-keep": 1,
+    "BnB+": 3,
+    "AnB+": 3,
+    "AnB": -9,
+}
+LOSSES = {
+    "base": 1.0,
+    "BnB": 1.3,
+    "BnB-keep": 1.1,
+    "BnB+": 0.9,
+    "AnB+": 0.8,
+    "AnB": 1.6,
+}
+# The n of each treatment; specificity is asked where BnB and AnB share them.
+LAYERS = {"base": (0,), "BnB": (4, 5, 6, 7), "AnB": (6, 7)}
 # Tenths of a point that no treatment explains; they sum to 0 over splits.
 NOISE = (1, -2, 1)
 
@@ -80,7 +96,7 @@ def made_up(path, doubled=2.0, splits=3):
         for half, easier in (("A", 0), ("B", 4)):
             for place, (name, points) in enumerate(BEYOND.items()):
                 noise = NOISE[(split + place) % 3] / 10
-                for n in {"base": (0,)}.get(name, (4, 5)):
+                for n in LAYERS.get(name, (4, 5)):
                     value = 40 + easier + points + noise
                     loss = LOSSES[name] + noise / 100
                     lines.append((12, split, half, name, n, value, loss))
@@ -90,7 +106,10 @@ def made_up(path, doubled=2.0, splits=3):
         writer = csv.DictWriter(file, doses.COLUMNS)
         writer.writeheader()
         for epochs, split, half, name, n, value, loss in lines:
-            source = {"base": "", "AnB+": "BA"["AB".index(half)]}
+            source = {
+                "base": "",
+                **dict.fromkeys(("AnB", "AnB+"), "BA"["AB".index(half)]),
+            }
             writer.writerow(
                 {
                     "regime": "2014",
@@ -121,13 +140,21 @@ def test_effects_are_the_differences_of_their_treatments(tmp_path):
         "boost, equal steps in all": 0,
         "boost, equal target steps": 3,
         "training longer": 3,
+        "specificity": 8,
     }
     cut = found["co-adaptation"]
     assert cut.loss.mean == pytest.approx(1.1 - 1.3)
     assert cut.layers == (4, 5) and cut.accuracy.splits == 3
+    assert found["specificity"].layers == (6, 7)
     verdicts = [answer.verdict.name for answer in found.values()]
     # 0.0 +- 0.7 over three splits: half a point is not ruled out.
-    assert verdicts == ["present", "undecided", "present", "present"]
+    assert verdicts == [
+        "present",
+        "undecided",
+        "present",
+        "present",
+        "present",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -146,8 +173,8 @@ def test_twice_the_epochs_tell_whether_bases_are_trained_out(
 
 def test_the_page_says_what_was_found_and_what_was_not(tmp_path):
     text = dose_text.text(made_up(tmp_path / "results.csv"), "T", "command")
-    # 6 halves of 3 splits: 2 bases and 4 treatments at 2 n.
-    assert "60 networks on random halves of the classes, of 3 splits" in text
+    # 6 halves of 3 splits: 2 bases, BnB at 4 n and 4 treatments at 2.
+    assert "84 networks on random halves of the classes, of 3 splits" in text
     assert "recipe: 42.0 % at 12, 44.0 % at 24 epochs" in text
     assert "| boost, equal steps in all | AnB+ - BnB+, n = 5 |" in text
     assert "Rows of fewer than 3 splits" not in text
@@ -186,7 +213,7 @@ def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
     assert not committed.is_published()
     (tmp_path / committed.FOLDER).mkdir()
     made_up(committed.table())
-    assert committed.splits() == "3 splits" and committed.networks() == 60
+    assert committed.splits() == "3 splits" and committed.networks() == 84
     said = committed.finding(doses.CUT)
     assert said.startswith("2014-like recipe, 12 epochs: +2.0 [")
     assert ": present, training loss -0.20 [" in said
@@ -197,4 +224,4 @@ def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
     assert committed.findings()[0][1] == said
     ((_, command, row),) = committed.folders()
     assert command == "dose_response --dataset cifar100"
-    assert row.startswith("60 networks, 3 splits, one seed. BnB-keep - BnB, ")
+    assert row.startswith("84 networks, 3 splits, one seed. BnB-keep - BnB, ")

@@ -79,7 +79,7 @@ def draw(table: Path, title: str, path: Path) -> list[Path]:
     of_2014 = doses.effects_of_2014()
     with plt.rc_context(SETTINGS):
         figure, grid = plt.subplots(
-            2, 3, figsize=(13, 7.5), layout="constrained"
+            2, 4, figsize=(16.5, 7.5), layout="constrained"
         )
         panels = iter(grid.flat)
         for effect in doses.EFFECTS:
@@ -93,15 +93,15 @@ def draw(table: Path, title: str, path: Path) -> list[Path]:
         axes = next(panels)
         _panel(axes, gates, lengths, [])
         _label(axes, doses.GATE, gates)
+        last = next(panels)
+        last.axis("off")
         handles = {}
         for axes in grid.flat:
             for handle, name in zip(
                 *axes.get_legend_handles_labels(), strict=True
             ):
                 handles.setdefault(name, handle)
-        figure.legend(
-            handles.values(), handles.keys(), loc="outside lower center", ncol=4
-        )
+        last.legend(handles.values(), handles.keys(), loc="center")
         splits = max(answer.accuracy.splits for answer in measured)
         figure.suptitle(
             f"{title}: effects against the length of training "
@@ -199,6 +199,8 @@ def _label(axes, effect: doses.Effect, found: list[Answer]) -> None:
     title = f"{effect.name}\n{_name(effect, found)}"
     if effect is doses.CUT:
         title += " (2014: base - BnB)"
+    elif effect is doses.SPECIFICITY:
+        title += " (2014: the same)"
     elif effect is not doses.GATE:
         title += " (2014: n 1 to 7)"
     axes.set_title(title, fontsize=10)

@@ -186,7 +186,8 @@ def _scope(measured: list[Answer]) -> list[str]:
 def _of_2014() -> list[str]:
     found = doses.effects_of_2014()
     (cut,), boosts = found[doses.CUT.name], found[doses.BOOST.name]
-    target, longer = (found[e.name][0] for e in doses.EFFECTS[2:])
+    (specific,) = found[doses.SPECIFICITY.name]
+    target, longer = (found[e.name][0] for e in doses.FINE_TUNED)
     return [
         "The networks of 2014 have no arm whose layers above the cut were "
         "kept. Their loss at the cut, base - BnB at n = 4 and 5, where BnB "
@@ -195,7 +196,8 @@ def _of_2014() -> list[str]:
         f"{_span(boosts)} by yardstick, its intervals from "
         f"{rounded(100 * min(e.low for e in boosts), 2)} to "
         f"{rounded(100 * max(e.high for e in boosts), 2)}; AnB+ - base is "
-        f"{target.in_points(2)} and BnB+ - base {longer.in_points(2)}.",
+        f"{target.in_points(2)} and BnB+ - base {longer.in_points(2)}. Their "
+        f"specificity BnB - AnB, n 6 to 7, is {specific.in_points(2)}.",
     ]
 
 
