@@ -215,9 +215,15 @@ def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
     made_up(committed.table())
     assert committed.splits() == "3 splits" and committed.networks() == 84
     said = committed.finding(doses.CUT)
-    assert said.startswith("2014-like recipe, 12 epochs: +2.0 [")
-    assert ": present, training loss -0.20 [" in said
-    assert said.endswith("nats (bases not trained out)")
+    assert said.startswith("2014-like recipe: 12 epochs +2.0 [")
+    assert (
+        "] (present), bases shown to be trained out at none. Training loss "
+        in said
+    )
+    # One dose, whose interval about -0.2 is narrow.
+    assert said.endswith(
+        "loss -0.20 nats; of 1 intervals 1 lie below 0, 0 above"
+    )
     path, text = committed.summary()
     assert path == tmp_path / "dose-response" / "summary.md"
     assert "python -m experiments.dose_response --dataset cifar100" in text

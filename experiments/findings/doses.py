@@ -7,6 +7,7 @@ from experiments.findings.committed import PUBLISHED
 from keras_transfer.analysis import dose_response as doses
 from keras_transfer.analysis.contrasts import THESE
 from keras_transfer.analysis.dose_response import Answer
+from keras_transfer.analysis.rounding import rounded
 from keras_transfer.reports import dose_text
 
 FOLDER = "dose-response"
@@ -30,17 +31,44 @@ def _answers(path: Path) -> list[Answer]:
 
 
 def finding(effect: doses.Effect) -> str:
-    """Says an effect at each dose that was measured, and the bases'.
+    """Says an effect at each dose that was measured, and of the bases.
 
     Args:
         effect: `Effect` of `analysis.dose_response`.
+
+    Returns:
+        String; empty if the effect was not measured.
     """
-    return "; ".join(
-        f"{dose_text.recipe_name(a.regime)} recipe, {a.epochs} epochs: "
-        f"{a.accuracy.in_points()}: {a.verdict.name}, training loss "
-        f"{a.loss.in_words()} nats ({a.bases})"
-        for a in _answers(table())
-        if a.effect is effect
+    own = [a for a in _answers(table()) if a.effect is effect]
+    if not own:
+        return ""
+    regimes = dict.fromkeys(a.regime for a in own)
+    said = (_at_lengths([a for a in own if a.regime == r]) for r in regimes)
+    return f"{'; '.join(said)}. {_losses(own)}"
+
+
+def _at_lengths(own: list[Answer]) -> str:
+    """Says what one recipe shows at its lengths, and where bases are done."""
+    lengths = ", ".join(
+        f"{a.epochs} epochs {a.accuracy.in_points()} ({a.verdict.name})"
+        for a in own
+    )
+    done = ", ".join(str(a.epochs) for a in own if a.trained_out)
+    bases = f"shown to be trained out at {done or 'none'}"
+    recipe = dose_text.recipe_name(own[0].regime)
+    return f"{recipe} recipe: {lengths}, bases {bases}"
+
+
+def _losses(own: list[Answer]) -> str:
+    means = sorted(a.loss.mean for a in own)
+    span = " to ".join(
+        dict.fromkeys(rounded(mean, 2) for mean in (means[0], means[-1]))
+    )
+    below = sum(a.loss.high is not None and a.loss.high < 0 for a in own)
+    above = sum(a.loss.low is not None and a.loss.low > 0 for a in own)
+    return (
+        f"Training loss {span} nats; of {len(own)} intervals {below} lie below "
+        f"0, {above} above"
     )
 
 
@@ -65,6 +93,7 @@ def findings() -> list[tuple[str, str, str]]:
     claims = (
         ("Keeping the layers above a cut beats drawing them anew", doses.CUT),
         ("Having seen other classes adds to fine-tuning", doses.BOOST),
+        ("The last layers are specific to their classes", doses.SPECIFICITY),
     )
     return [
         (
@@ -83,7 +112,7 @@ def folders() -> list[tuple[str, str, str]]:
         return []
     said = (
         f"{_difference(effect)}: {finding(effect) or 'not measured yet'}"
-        for effect in (doses.CUT, doses.BOOST)
+        for effect in (doses.CUT, doses.BOOST, doses.SPECIFICITY)
     )
     text = f"{networks()} networks, {splits()}, one seed. {'. '.join(said)}"
     return [(FOLDER, COMMAND, text)]
