@@ -162,7 +162,7 @@ def test_plan_prints_networks_time_and_disk_at_once(tmp_path):
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m"]
         + ["experiments.similar_datasets", "--plan", "--dataset", "cifar100"]
-        + ["--log-dir", str(tmp_path)],
+        + ["--log-dir", str(tmp_path), "--guess"],
         capture_output=True,
         text=True,
     )

@@ -155,6 +155,7 @@ def test_more_images_than_there_are_is_named(capsys, tmp_path):
 
 def test_plans_count_their_networks(capsys, tmp_path):
     arguments = ["--dataset", "cifar100", "--plan", "--log-dir", str(tmp_path)]
+    arguments += ["--guess"]
     assert target_size.main(arguments) == 0
     # 2 bases; 5 sizes, 3 draws, 2 halves from scratch; with all images 32
     # targets, 3 layers, 2 modes.

@@ -155,7 +155,7 @@ def test_several_machines_are_refused_with_the_cure(monkeypatch):
 
 def test_a_plan_needs_no_gpus(gpus, capsys, tmp_path):
     gpus("-1")
-    arguments = ["--plan", "--gpus-per-network", "4", "--log-dir"]
+    arguments = ["--plan", "--gpus-per-network", "4", "--guess", "--log-dir"]
     assert similar_datasets.main([*arguments, str(tmp_path)]) == 0
     words = " ".join(capsys.readouterr().out.split())
     assert "1 at a time on 4 GPUs each" in words
@@ -178,7 +178,8 @@ def test_a_processor_that_is_slow_at_bfloat16_is_told_beforehand(
     processor.write_text(f"processor\t: 0\n{flags}\n")
     find = functools.partial(devices.find_slow_precision, processor=processor)
     monkeypatch.setattr(training, "find_slow_precision", find)
-    arguments = ["--plan", "--log-dir", str(tmp_path), "--precision"]
+    arguments = ["--plan", "--guess", "--log-dir", str(tmp_path)]
+    arguments += ["--precision"]
     assert similar_datasets.main([*arguments, "bfloat16"]) == 0
     words = " ".join(capsys.readouterr().out.split())
     assert ("no instructions for bfloat16" in words) == told

@@ -263,7 +263,7 @@ def test_a_study_takes_a_folder(folder, tmp_path, capsys):
     arguments += ["--preset", "smoke", "--steps-per-epoch", "2"]
     arguments += ["--batch-size", "4", "--treatments", "--workers", "1"]
     arguments += ["--log-dir", str(tmp_path / "logs")]
-    assert similar_datasets.main([*arguments, "--plan"]) == 0
+    assert similar_datasets.main([*arguments, "--plan", "--guess"]) == 0
     assert "4 classes, 40 images" in capsys.readouterr().out
     assert not (tmp_path / "logs").exists()
     assert similar_datasets.main(arguments) == 0

@@ -9,10 +9,11 @@ from keras_transfer.errors import UserError
 from keras_transfer.models import cnn, layers
 from keras_transfer.specs import presets
 from keras_transfer.specs.architectures import layer_rows
-from keras_transfer.specs.costs import layer_costs, training_flops
+from keras_transfer.specs.costs import layer_costs
 from keras_transfer.specs.origins import LAYER_NAMES
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.settings import ModelSpec, SolverSpec
+from keras_transfer.specs.speed import trained_work
 from keras_transfer.training import optimizers
 
 
@@ -72,8 +73,8 @@ def test_costs_are_those_counted_by_hand():
     # fc8 alone trained: everything below once, fc8 twice, as its input needs
     # no gradient; all trained: three times, but conv1 twice.
     forward = sum(c.flops for c in costs)
-    assert training_flops(costs, 7) == forward + costs[-1].flops
-    assert training_flops(costs) == 3 * forward - costs[0].flops
+    assert trained_work(costs, 7).flops == forward + costs[-1].flops
+    assert trained_work(costs).flops == 3 * forward - costs[0].flops
 
 
 def test_larger_first_kernels_leave_every_other_layer_alone():

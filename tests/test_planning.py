@@ -6,10 +6,12 @@ import pytest
 from experiments.common.claim_plan import expected_claims
 from keras_transfer.errors import UserError
 from keras_transfer.specs.presets import find_recipe
+from keras_transfer.specs.speed import Speed
 from keras_transfer.specs.treatments import TREATMENTS
 from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import dataset_facts, grids, planning
+from keras_transfer.studies.machine_speed import Setting
 
 
 def study(**changes):
@@ -85,7 +87,7 @@ def test_plan_learns_its_speed_from_finished_networks(tmp_path):
     store = RunStore(tmp_path, "study")
     facts = dataset_facts.KNOWN_FACTS["cifar100"]
     plan = planning.make_plan(specs, store, facts)
-    assert len(plan.pending) == 58 and not plan.measured
+    assert len(plan.pending) == 58 and plan.basis == planning.GUESSED
     network = store.network(specs[0])
     network.begin()
     network.model_path.write_bytes(b"weights")
@@ -97,15 +99,21 @@ def test_plan_learns_its_speed_from_finished_networks(tmp_path):
             environment={"threads": 2},
         )
     )
-    plan = planning.make_plan(specs, store, facts, threads=2)
-    assert plan.measured and len(plan.pending) == 57
-    # 101.5 s less half the start-up's 3 s; the other base costs the same.
-    assert plan.networks[1].seconds == pytest.approx(103)
+    plan = planning.make_plan(specs, store, facts, Setting(1, 2))
+    assert plan.basis == planning.FINISHED and len(plan.pending) == 57
+    # All but what a network takes beside its steps is the other base's too,
+    # which is the first that its process compiles.
+    beside = Speed().network
+    assert plan.networks[1].seconds == pytest.approx(101.5 + Speed().program)
     # Half the threads take twice as long, two workers half of that.
-    alone = planning.make_plan(specs, store, facts, threads=1)
-    assert alone.networks[1].seconds == pytest.approx(203)
-    pair = planning.make_plan(specs, store, facts, workers=2, threads=1)
-    assert pair.seconds == pytest.approx(alone.seconds / 2)
+    alone = planning.make_plan(specs, store, facts, Setting(1, 1))
+    once = 2 * (101.5 - beside) + beside + Speed().program
+    assert alone.networks[1].seconds == pytest.approx(once)
+    pair = planning.make_plan(specs, store, facts, Setting(2, 1))
+    times = [sum(n.seconds for n in plan.pending) for plan in (alone, pair)]
+    assert pair.seconds == pytest.approx(pair.start_seconds + times[1] / 2)
+    # Either process compiles what it has not met.
+    assert times[1] > times[0] + Speed().program
 
 
 def test_plan_counts_what_frozen_layers_store(tmp_path):

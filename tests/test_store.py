@@ -236,6 +236,7 @@ def test_a_plan_and_a_report_leave_a_damaged_folder_alone(
     write_tiny_pool(store.log_dir / ".cache")
     arguments = ["--dataset", TINY, "--image-size", "20", "--plan"]
     arguments += ["--log-dir", str(store.log_dir), "--layers", "7"]
+    arguments += ["--guess"]
     settings = parse("x", "", arguments, GridSettings)
     spec = similar_datasets.study(settings).specs[0]
     path = finish(store, spec).folder / "result.json"

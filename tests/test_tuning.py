@@ -157,6 +157,7 @@ def test_bad_values_are_named(capsys, tmp_path, arguments, text):
 
 def test_plan_counts_trials(capsys, tmp_path):
     arguments = ["--dataset", "cifar100", "--layers", "5", "--plan"]
+    arguments += ["--guess"]
     code = tune_learning_rate.main([*arguments, "--log-dir", str(tmp_path)])
     assert code == 0
     output = " ".join(capsys.readouterr().out.split())

@@ -3,8 +3,9 @@
 import dataclasses
 
 from keras_transfer.specs.architectures import LayerRow, layer_rows
-from keras_transfer.specs.costs import layer_costs, training_flops
+from keras_transfer.specs.costs import layer_costs
 from keras_transfer.specs.presets import Recipe
+from keras_transfer.specs.speed import trained_work
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +59,7 @@ def roofline(
     width = 2 if recipe.model.precision == "bfloat16" else 4
     times = []
     for index, (row, cost) in enumerate(zip(rows, costs, strict=True)):
-        flops = training_flops((cost,), 0 if index == 0 else -1)
+        flops = trained_work((cost,), 0 if index == 0 else -1).flops
         before = cost.outputs * (4 if row.pool else 1)
         moved = width * _values_moved(row, before, cost.outputs)
         # The optimizer reads weight, momentum and gradient and writes two.

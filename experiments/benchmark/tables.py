@@ -2,7 +2,8 @@
 
 from keras_transfer.specs import presets
 from keras_transfer.specs.architectures import layer_rows
-from keras_transfer.specs.costs import layer_costs, training_flops
+from keras_transfer.specs.costs import layer_costs
+from keras_transfer.specs.speed import trained_work
 
 # What is trained, as `__main__` does; a half of CIFAR-100 has 50 classes.
 _RECIPES = {
@@ -263,7 +264,7 @@ def _share_of_peak(network: str, name: str, speed: float, peaks: dict) -> str:
         return ""
     recipe = _RECIPES[network]
     costs = layer_costs(layer_rows(recipe.model, _CLASSES), recipe.crop)
-    flops = speed * training_flops(costs)
+    flops = speed * trained_work(costs).flops
     return f"{flops / peaks[precision]['flops_a_second']:.2f}"
 
 

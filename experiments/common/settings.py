@@ -90,6 +90,10 @@ class RunSettings:
         """Returns the learning rates of each task's own, if any."""
         return {}
 
+    def measures(self) -> bool:
+        """Returns whether a plan first measures how fast this machine is."""
+        return False
+
     def report_name(self) -> str:
         """Names the report's folder: no recipe overwrites another's."""
         raise NotImplementedError
@@ -184,6 +188,12 @@ class Settings(RunSettings):
     """Of products and activations, if not the preset's."""
     views: int | None = None
     """Fixed views of each training image, if not the preset's."""
+    guess: bool = False
+    """Plan without measuring this machine, which takes 10 s or more once."""
+
+    def measures(self) -> bool:
+        """See `RunSettings.measures`."""
+        return self.plan and not self.guess
 
     def resolve(self) -> presets.Recipe:
         """Returns the preset's recipe with this command line's changes."""

@@ -27,6 +27,7 @@ from keras_transfer.studies.executors.resources import (
     default_workers,
     threads_of,
 )
+from keras_transfer.studies.machine_speed import Setting, measure_missing
 from keras_transfer.studies.reporter import Outcome
 from keras_transfer.studies.scheduler import run_study
 from keras_transfer.training.devices import (
@@ -114,12 +115,19 @@ def _plan_and_train(
     threads = threads_of(workers)
     if executor is not None:
         workers, threads = executor.workers, executor.threads
+    setting = Setting(workers, threads, settings.observe)
+    if settings.measures() and facts is not None and executor is None:
+        left = [spec for spec in specs if store.result(spec) is None]
+
+        def tell(text: str) -> None:
+            console.print(text, soft_wrap=True, highlight=False)
+
+        measure_missing(store, left, setting, tell)
     plan = planning.make_plan(
         specs,
         store,
         facts,
-        workers,
-        threads,
+        setting,
         1e9 * settings.reuse_gigabytes,
         settings.reuse_seconds,
     )
@@ -189,7 +197,6 @@ def print_plan(
             readable_time(seconds),
         )
     console.print(table)
-    basis = "measured on finished networks" if plan.measured else "a guess"
     disk = "unknown"
     if plan.disk_bytes is not None:
         disk = readable_size(plan.disk_bytes)
@@ -198,7 +205,7 @@ def print_plan(
     text = (
         f"{len(plan.pending)} of {len(plan.networks)} networks to train, "
         f"about {readable_time(plan.seconds)} with {plan.workers} at a time"
-        f"{each} ({basis}), disk {disk}."
+        f"{each} ({plan.basis}), disk {disk}."
     )
     if plan.stored_bytes:
         count = sum(network.stored_bytes > 0 for network in plan.pending)

@@ -67,26 +67,6 @@ def network_costs(spec: NetworkSpec, num_classes: int) -> tuple[LayerCost, ...]:
     return layer_costs(layer_rows(spec.model, num_classes), spec.data.crop)
 
 
-def training_flops(costs: tuple[LayerCost, ...], frozen: int = 0) -> int:
-    """Counts operations of one training step, an image.
-
-    A trained layer costs three times its forward pass (forward, gradient of
-    the weights, gradient of the input), a frozen layer at the start once. The
-    lowest trained layer needs no gradient of its input.
-
-    Args:
-        costs: Tuple of `LayerCost`.
-        frozen: Integer, number of frozen layers at the start.
-
-    Returns:
-        Integer, floating-point operations.
-    """
-    return sum(
-        cost.flops * (1 if index < frozen else 2 if index == frozen else 3)
-        for index, cost in enumerate(costs)
-    )
-
-
 # Of one core, on the cautious side: operations of a forward pass, and bytes
 # written to and read from a memory map.
 FLOPS = 5e10

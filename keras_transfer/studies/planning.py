@@ -10,21 +10,22 @@ import statistics
 from keras_transfer.specs.costs import (
     LEAST_SECONDS,
     Counts,
+    Reuse,
     count_images,
     network_costs,
-    training_flops,
     weigh_reuse,
 )
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.origins import HALVES
+from keras_transfer.specs.speed import Speed, Work, forward_work, trained_work
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.result import Result
 from keras_transfer.studies.dataset_facts import TFDS_BYTES, DatasetFacts
+from keras_transfer.studies.machine_speed import Setting, find_speeds, kind_of
 
-# One core of a 2024 server sustains about this in float32; used until a
-# finished network of the log folder tells better.
-GUESSED_FLOPS = 60e9
-START_SECONDS = 3.0  # process, data, tracing
+GUESSED = "a guess"
+FINISHED = "measured on finished networks"
+MEASURED = "measured on this machine"
 
 
 def _classes_of(spec: NetworkSpec, facts: DatasetFacts) -> int:
@@ -60,16 +61,65 @@ def training_cost(
     Returns:
         Float.
     """
-    num_classes = _classes_of(spec, facts)
-    costs = network_costs(spec, num_classes)
-    frozen = spec.n if spec.mode == "frozen" else 0
-    counts = _counts(spec, facts)
-    looked_at = counts.looks * counts.validation + counts.test
-    total = training_flops(costs, frozen) * counts.seen
-    total += sum(cost.flops for cost in costs) * looked_at
-    if reused:
-        total -= weigh_reuse(spec, num_classes, counts).saved_flops
-    return total
+    trained, looked = _Needs.of(spec, facts, reused).works()
+    return trained.flops + looked.flops
+
+
+@dataclasses.dataclass(frozen=True)
+class _Needs:
+    """What training one network means, in images and layers.
+
+    Args:
+        spec: `NetworkSpec`.
+        num_classes: Integer, classes of its target.
+        counts: `Counts`.
+        reuse: `Reuse`.
+        reused: Boolean, whether what that says is done.
+    """
+
+    spec: NetworkSpec
+    num_classes: int
+    counts: Counts
+    reuse: Reuse
+    reused: bool
+
+    @classmethod
+    def of(
+        cls, spec: NetworkSpec, facts: DatasetFacts, reused: bool
+    ) -> "_Needs":
+        num_classes, counts = _classes_of(spec, facts), _counts(spec, facts)
+        reuse = weigh_reuse(spec, num_classes, counts)
+        return cls(spec, num_classes, counts, reuse, reused)
+
+    def works(self) -> tuple[Work, Work]:
+        """Returns all work within steps, and all forward passes alone."""
+        spec, counts = self.spec, self.counts
+        costs = network_costs(spec, self.num_classes)
+        frozen = spec.n if spec.mode == "frozen" else 0
+        stored = self.reuse.layers if self.reused else 0
+        trained = trained_work(costs, frozen, stored) * counts.seen
+        looks = counts.looks * counts.validation
+        looked = forward_work(costs[stored:]) * looks
+        looked += forward_work(costs) * counts.test
+        if stored:
+            images = spec.data.views * counts.train + counts.validation
+            looked += forward_work(costs[:stored]) * images
+        return trained, looked
+
+    def seconds(self, speed: Speed) -> float:
+        """Returns how long it takes in a process that has such a program."""
+        trained, looked = self.works()
+        solver = self.spec.solver
+        size = max(1, min(solver.batch_size, self.counts.train))
+        beside = speed.network + speed.epoch * solver.epochs
+        if not self.spec.is_base:
+            beside += speed.copied
+        return (
+            beside
+            + speed.of(trained)
+            + speed.step * self.counts.seen / size
+            + speed.forward * speed.of(looked)
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +129,8 @@ class PlannedNetwork:
     Args:
         spec: `NetworkSpec`.
         finished: Boolean.
-        seconds: Float or `None`, estimated time.
+        seconds: Float or `None`, estimated time, that of compiling included
+            if it is the first of its kind in a process.
         stored_bytes: Integer, output of its frozen layers that it stores.
         flops: Float, floating-point operations of its training.
         saved_seconds: Float, estimated time that storing that output saves.
@@ -99,15 +150,18 @@ class Plan:
 
     Args:
         networks: Tuple of `PlannedNetwork`, in order of need.
-        measured: Boolean, whether times rest on finished networks.
+        basis: String, what times rest on: `GUESSED`, `FINISHED` or
+            `MEASURED`.
         disk_bytes: Integer or `None`, space the networks will take.
         workers: Integer, networks trained at the same time.
+        start_seconds: Float, until the first network begins.
     """
 
     networks: tuple[PlannedNetwork, ...]
-    measured: bool
+    basis: str
     disk_bytes: int | None
     workers: int = 1
+    start_seconds: float = 0.0
 
     @property
     def pending(self) -> list[PlannedNetwork]:
@@ -121,7 +175,7 @@ class Plan:
         if None in times or not times:
             return None if times else 0.0
         # Some worker has to train the longest one.
-        return max(sum(times) / self.workers, *times)
+        return self.start_seconds + max(sum(times) / self.workers, *times)
 
     @property
     def flops(self) -> float:
@@ -149,8 +203,7 @@ def make_plan(
     specs: list[NetworkSpec],
     store: LogFolder,
     facts: DatasetFacts | None,
-    workers: int = 1,
-    threads: int = 1,
+    setting: Setting | None = None,
     reuse_bytes: float = 0.0,
     reuse_seconds: float = LEAST_SECONDS,
 ) -> Plan:
@@ -160,43 +213,119 @@ def make_plan(
         specs: List of `NetworkSpec`, in order of need.
         store: `LogFolder`.
         facts: `DatasetFacts` or `None` if not known yet.
-        workers: Integer, networks trained at the same time.
-        threads: Integer, threads of each.
+        setting: `Setting` or `None` for one worker of one thread.
         reuse_bytes: Float, disk that the stored output of frozen layers may
             take. Defaults to `0.0`.
         reuse_seconds: Float, time that storing it has to save a network.
 
     Returns:
-        `Plan`.
+        `Plan`. Times rest on what was measured of this machine, else on
+        finished networks, else on a guess.
     """
+    setting = setting or Setting(1, 1)
     finished = {spec: store.result(spec) for spec in specs}
-    rates = [] if facts is None else _measured_rates(finished, facts)
-    rate = threads * (statistics.median(rates) if rates else GUESSED_FLOPS)
+    pending = sum(result is None for result in finished.values())
+    if facts is None:
+        planned = [
+            PlannedNetwork(spec, finished[spec] is not None, None)
+            for spec in specs
+        ]
+        return Plan(tuple(planned), GUESSED, None, setting.workers)
+    speeds = _Speeds(finished, store, facts, setting)
+    met: dict[tuple, int] = {}
     planned = []
     for spec in specs:
         done = finished[spec] is not None
-        if facts is None:
-            planned.append(PlannedNetwork(spec, done, None))
-            continue
-        reuse = weigh_reuse(
-            spec, _classes_of(spec, facts), _counts(spec, facts)
-        )
+        needs = _Needs.of(spec, facts, False)
+        speed, reuse = speeds.of(spec), needs.reuse
+        plain = needs.seconds(speed)
         reused = reuse.saves(reuse_seconds) and reuse.bytes <= reuse_bytes
-        flops = training_cost(spec, facts, reused)
-        seconds = START_SECONDS + flops / rate
-        stored = reuse.bytes if reused else 0
-        saved = reuse.saved_flops / rate if reused else 0.0
+        if reused:
+            needs = dataclasses.replace(needs, reused=True)
+        seconds = needs.seconds(speed)
+        saved = plain - seconds
+        if not done:
+            program = _program_of(spec, needs)
+            met[program] = met.get(program, 0) + 1
+            # Each process compiles it for itself.
+            if spec.model.content or met[program] <= setting.workers:
+                seconds += speed.program
+        trained, looked = needs.works()
         planned.append(
-            PlannedNetwork(spec, done, seconds, stored, flops, saved)
+            PlannedNetwork(
+                spec,
+                done,
+                seconds,
+                reuse.bytes if reused else 0,
+                trained.flops + looked.flops,
+                saved,
+            )
         )
-    disk = None
-    if facts is not None and planned:
-        pending = sum(not network.finished for network in planned)
-        disk = _disk_bytes(specs[0], facts, pending)
-    return Plan(tuple(planned), bool(rates), disk, workers)
+    disk = _disk_bytes(specs[0], facts, pending) if specs else None
+    start = 0.0
+    if pending:
+        first = speeds.of(specs[0])
+        start = first.start + first.process
+    return Plan(tuple(planned), speeds.basis, disk, setting.workers, start)
 
 
-def _measured_rates(
+def _program_of(spec: NetworkSpec, needs: _Needs) -> tuple:
+    """Returns what networks have alike that share what is compiled."""
+    frozen = spec.n if spec.mode == "frozen" else 0
+    return (
+        spec.model,
+        spec.data.crop,
+        spec.solver,
+        needs.num_classes,
+        frozen,
+        needs.counts.seen,
+    )
+
+
+class _Speeds:
+    """How fast each network of a study is trained, and how that is known.
+
+    Args:
+        finished: Dict from `NetworkSpec` to `Result` or `None`.
+        store: `LogFolder`.
+        facts: `DatasetFacts`.
+        setting: `Setting`.
+
+    Attributes:
+        basis: String, as of `Plan`.
+    """
+
+    def __init__(
+        self,
+        finished: dict[NetworkSpec, Result | None],
+        store: LogFolder,
+        facts: DatasetFacts,
+        setting: Setting,
+    ):
+        self._setting = setting
+        self._measured = find_speeds(store, list(finished), setting)
+        self._other = Speed().divided(setting.threads)
+        self.basis = GUESSED
+        if self._measured:
+            self.basis = MEASURED
+            # Of other kinds, operations are counted.
+            self._other = next(iter(self._measured.values()))
+            return
+        rates = _finished_rates(finished, facts)
+        if rates:
+            self.basis = FINISHED
+            rate = setting.threads * statistics.median(rates)
+            self._other = dataclasses.replace(Speed(), flop=1 / rate)
+
+    def of(self, spec: NetworkSpec) -> Speed:
+        """Returns the speed of a network's kind."""
+        if not self._measured:
+            return self._other
+        kind = kind_of(spec, self._setting)
+        return self._measured.get(kind, self._other)
+
+
+def _finished_rates(
     finished: dict[NetworkSpec, Result | None], facts: DatasetFacts
 ) -> list[float]:
     """Returns the operations a second of each network trained in one go."""
@@ -204,7 +333,7 @@ def _measured_rates(
     for spec, result in finished.items():
         if result is None or result.resumed_at_epoch:
             continue
-        spent = max(0.1, result.seconds - START_SECONDS / 2)
+        spent = max(0.1, result.seconds - Speed().network)
         spent *= max(1, result.environment.get("threads", 1))
         reused = result.reused_keras_layers > 0
         rates.append(training_cost(spec, facts, reused) / spent)

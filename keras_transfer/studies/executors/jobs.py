@@ -112,6 +112,32 @@ def _tidy(spec: NetworkSpec) -> None:
     keras.utils.clear_session()
 
 
+def measure_task(
+    connection,
+    spec: NetworkSpec,
+    observe: str,
+    threads: int,
+    gpus: tuple[str, ...] = (),
+) -> None:
+    """Measures in a `Worker` how fast it trains networks like one.
+
+    Args:
+        connection: `Connection`; is sent `("begun", "")`, and at the end
+            `("measured", speed)` or `("failed", text)`.
+        spec, observe: See `measuring.measure_speed`.
+        threads, gpus: As of `train_task`.
+    """
+    connection.send(("begun", ""))
+    from keras_transfer.training import measuring, strategies, trainer
+
+    strategies.use_gpus(gpus)
+    trainer.set_threads(threads)
+    try:
+        connection.send(("measured", measuring.measure_speed(spec, observe)))
+    except Exception as error:
+        connection.send(("failed", f"{type(error).__name__}: {error}"))
+
+
 @functools.cache
 def _kept():
     """Returns what this process keeps; see `kept.Kept`."""
