@@ -84,8 +84,6 @@ class FreezeSettings(Splits, StudySettings):
     """Random splits of the classes into halves A and B."""
     layers: tuple[int, ...] = (7,)
     """Number n of copied layers."""
-    epochs: int | None = 12
-    """Passes over the target's images."""
     least_steps: int = 300
     """Steps that a network takes at least: passes grow as images shrink."""
     head_steps: int = 2000
@@ -94,6 +92,8 @@ class FreezeSettings(Splits, StudySettings):
     """Images a training step."""
     tune: bool = False
     """Search learning rates and write best.json, in place of the map."""
+    tuning_images: int = 10
+    """Size at which the rates of small sets are tuned."""
     tuning_split: int = 9
     """Split whose validation images choose the rates."""
 
@@ -129,15 +129,9 @@ class Design:
     rates: dict[str, dict[str, float]]
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        """Images of each class, the few ones and all."""
-        return (*sorted(self.settings.images), self.most)
-
-    @property
     def tuned_sizes(self) -> tuple[int, ...]:
-        """The sizes at which rates are tuned: a middle one of the few, all."""
-        few = sorted(self.settings.images)
-        return (*few[len(few) // 2 :][:1], self.most)
+        """The sizes at which rates are tuned: a small one and all."""
+        return self.settings.tuning_images, self.most
 
     def tuned_size(self, images: int) -> int:
         """Returns the size whose rates a size takes: the nearest, in log.
@@ -145,9 +139,9 @@ class Design:
         Args:
             images: Integer, images of each class.
         """
-        few, most = self.tuned_sizes[0], self.most
-        # All images have rates of their own; a size between takes the nearer.
-        return min((few, most), key=lambda s: abs(math.log(images / s)))
+        return min(
+            self.tuned_sizes, key=lambda size: abs(math.log(images / size))
+        )
 
     def task(self, spec: NetworkSpec) -> str:
         """Names the networks that share a rate.
@@ -178,11 +172,14 @@ class Design:
             **self.rates.get(self.task(spec), {}),
         )
 
-    def networks(self, width: int, split: int) -> list[NetworkSpec]:
+    def networks(
+        self, width: int, split: int, images: tuple[int, ...]
+    ) -> list[NetworkSpec]:
         """Lists the networks of a width and a split, bases first.
 
         Args:
             width, split: Integers.
+            images: Tuple of integers, few images of each class.
         """
         settings = self.settings
         bases = grids.similar_networks(
@@ -192,7 +189,7 @@ class Design:
             settings.mean,
         )
         own = [spec for spec in bases if spec.target == TARGET]
-        few = grids.limited_networks(own, settings.images)
+        few = grids.limited_networks(own, images)
         starts = [find_treatment(name) for name in STARTS if name != BASE]
         copies = [
             dataclasses.replace(spec, **row.settings(TARGET, n))
@@ -217,7 +214,7 @@ class Design:
             spec
             for split in self.settings.splits
             for width in self.settings.width
-            for spec in self.networks(width, split)
+            for spec in self.networks(width, split, self.settings.images)
         ]
 
     def tasks(self, width: int) -> dict[str, list[NetworkSpec]]:
@@ -227,9 +224,10 @@ class Design:
             width: Integer.
         """
         found: dict[str, list[NetworkSpec]] = {}
-        for spec in self.networks(width, self.settings.tuning_split):
-            images = spec.target_images or self.most
-            if spec.target == TARGET and images in self.tuned_sizes:
+        settings = self.settings
+        few = (settings.tuning_images,)
+        for spec in self.networks(width, settings.tuning_split, few):
+            if spec.target == TARGET:
                 found.setdefault(self.task(spec), []).append(spec)
         return found
 
@@ -273,7 +271,8 @@ def design(settings: FreezeSettings) -> Design:
     whole = facts.train_images / facts.num_classes
     most = round(whole * (1 - recipe.validation_fraction))
     most = min(most, settings.images_per_class or most)
-    check_images(settings.images, most, settings.dataset)
+    sizes = (*settings.images, settings.tuning_images)
+    check_images(sizes, most, settings.dataset)
     return Design(settings, most, facts.num_classes // 2, settings.rates())
 
 
