@@ -6,6 +6,7 @@ import json
 import pytest
 
 from experiments import when_to_freeze as script
+from experiments.findings import freezing as committed
 from keras_transfer.analysis import freeze_map
 from keras_transfer.analysis.freeze_map import FreezeMap
 from keras_transfer.analysis.results_table import SHORT
@@ -268,3 +269,26 @@ def test_rates_are_tuned_and_the_map_trained(tmp_path):
     # two copies on all.
     assert len(found.lines) == 7 and found.sizes == [3, 6]
     assert "these halves only" in summary.read_text()
+
+
+def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(committed, "PUBLISHED", tmp_path)
+    assert not committed.is_published() and committed.findings() == []
+    (tmp_path / committed.FOLDER).mkdir()
+    made_up(committed.table())
+    ((claim, said, folder),) = committed.findings()
+    assert "widths 8, 16, 5, 100 images of each class" in claim
+    assert said.startswith(
+        "width 16: at 5 -1.0 [-1.3, -0.7] loses, at 100 -5.0"
+    )
+    assert "wins in 1 of 4 cells and loses in 3" in said
+    assert (
+        "Fewer images (at 5 minus at 100 images a class, mean of widths) move "
+        "AnB - AnB+ by +4.0 [+4.0, +4.0]: present; more weights ("
+    ) in said
+    ((_, command, row),) = committed.folders()
+    assert command.startswith("when_to_freeze --dataset cifar100")
+    assert row.startswith("48 networks, widths 8, 16, 5, 100 images")
+    path, text = committed.summary()
+    assert path == tmp_path / folder / "summary.md"
+    assert "# When to freeze on cifar100" in text

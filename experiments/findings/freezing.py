@@ -110,11 +110,12 @@ def _counts() -> str:
 
 
 def _axes() -> str:
-    return "; ".join(
+    said = "; ".join(
         f"{axis.name} ({axis.meaning}) move AnB - AnB+ by "
         f"{axis.estimate.in_points()}: {axis.verdict.name}"
         for axis in found().axes
-    ).capitalize()
+    )
+    return said[:1].upper() + said[1:]
 
 
 def _words(values: list[int]) -> str:
