@@ -287,7 +287,10 @@ def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
         "AnB - AnB+ by +4.0 [+4.0, +4.0]: present; more weights ("
     ) in said
     ((_, command, row),) = committed.folders()
-    assert command.startswith("when_to_freeze --dataset cifar100")
+    assert command.startswith(
+        "when_to_freeze --dataset cifar100 --width 8 16 --images 5 --splits 0 "
+        "1 2 3 --precision bfloat16 --learning-rates logs/published/"
+    )
     assert row.startswith("48 networks, widths 8, 16, 5, 100 images")
     path, text = committed.summary()
     assert path == tmp_path / folder / "summary.md"

@@ -16,10 +16,6 @@ from keras_transfer.reports import freeze_text
 from keras_transfer.specs.treatments import FINETUNED_TRANSFER
 
 FOLDER = "cifar100-when-to-freeze"
-COMMAND = (
-    "when_to_freeze --dataset cifar100 --precision bfloat16 --learning-rates "
-    f"logs/published/{FOLDER}/best.json"
-)
 TITLE = "When to freeze on cifar100"
 
 
@@ -43,6 +39,21 @@ def found() -> FreezeMap:
     return _map(table())
 
 
+def command() -> str:
+    """Returns the command that trains the map, without its log folder."""
+    data = found()
+    few, splits = data.sizes[:-1], data.splits
+    flags = {"width": data.widths, "images": few, "splits": splits}
+    said = " ".join(
+        f"--{name} {' '.join(map(str, values))}"
+        for name, values in flags.items()
+    )
+    return (
+        f"when_to_freeze --dataset cifar100 {said} --precision bfloat16 "
+        f"--learning-rates logs/published/{FOLDER}/best.json"
+    )
+
+
 def findings() -> list[tuple[str, str, str]]:
     """Returns the README's row of it, if its networks are committed."""
     if not is_published():
@@ -61,13 +72,13 @@ def folders() -> list[tuple[str, str, str]]:
         f"and treatment on validation images of another split. {_counts()}. "
         f"{_axes()}"
     )
-    return [(FOLDER, COMMAND, text)]
+    return [(FOLDER, command(), text)]
 
 
 def summary() -> tuple[Path, str]:
     """Returns the path of the summary and its text."""
-    command = f"python -m experiments.{COMMAND}"
-    text = freeze_text.text(found(), TITLE, command)
+    words = f"python -m experiments.{command()}"
+    text = freeze_text.text(found(), TITLE, words)
     return table().with_name("summary.md"), text
 
 
