@@ -62,12 +62,15 @@ from keras_transfer.studies.trials import (
 NAME = "when_to_freeze"
 TARGET = "B"  # a second half costs as much as a second split and tells less
 LOOKS = 3  # at the validation images of each network
-# Learning rates that are tried: a head alone takes any at little cost.
+# Learning rates that are tried, a factor apart; where the best is the lowest
+# or the highest of them, the next one is tried as well.
 RATES = {
     BASE: (0.09, 0.27, 0.81),
-    TRANSFER: (0.03, 0.09, 0.27, 0.81),
+    TRANSFER: (0.09, 0.27, 0.81),
     FINETUNED_TRANSFER: (0.03, 0.09, 0.27),
 }
+FACTOR = 3
+MOST_RATES = 6  # of a task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -336,8 +339,11 @@ def _tune(command, settings: FreezeSettings, console: Console) -> int:
         write_trials(folder / "trials.jsonl", found)
         about = {
             "dataset": settings.dataset,
-            "method": "each of a few",
-            "tried": RATES,
+            "method": f"a factor of {FACTOR} apart, best between two others",
+            "tried": {
+                task: [trial.values["learning_rate"] for trial in trials]
+                for task, trials in found.items()
+            },
             "split": settings.tuning_split,
         }
         write_best(folder / "best.json", found, about)
@@ -352,9 +358,11 @@ def _plan_tuning(plan: Design, sources: RunStore, console: Console) -> int:
         for task in plan.tasks(width).items()
     ]
     bases = {s.source for _, specs in tasks for s in specs} - {None}
-    count = sum(len(_rates(specs)) * len(specs) for _, specs in tasks)
+    count = sum(
+        len(RATES[spec.treatment]) for _, specs in tasks for spec in specs
+    )
     console.print(
-        f"{len(tasks)} tasks, {count} networks, and "
+        f"{len(tasks)} tasks, at least {count} networks, and "
         f"{len(bases)} bases, in {sources.log_dir}: "
         f"{'; '.join(task for task, _ in tasks)}.",
         highlight=False,
@@ -363,8 +371,23 @@ def _plan_tuning(plan: Design, sources: RunStore, console: Console) -> int:
     return DONE
 
 
-def _rates(specs: list[NetworkSpec]) -> tuple[float, ...]:
-    return RATES[specs[0].treatment]
+def widened(trials: list[Trial]) -> tuple[float, ...]:
+    """Adds a rate where the best that was tried has none on both sides.
+
+    Args:
+        trials: List of `Trial`, by ascending learning rate.
+
+    Returns:
+        Tuple of floats, ascending; those that were tried if the best lies
+        between two others, or if they are `MOST_RATES`.
+    """
+    rates = tuple(trial.values["learning_rate"] for trial in trials)
+    best = best_of(trials).values["learning_rate"]
+    if len(rates) >= MOST_RATES or rates[0] < best < rates[-1]:
+        return rates
+    if best == rates[-1]:
+        return (*rates, float(f"{best * FACTOR:.4g}"))
+    return (float(f"{best / FACTOR:.4g}"), *rates)
 
 
 def _search(
@@ -376,10 +399,16 @@ def _search(
 ) -> dict[str, list[Trial]]:
     specs = [spec for own in tasks.values() for spec in own]
     store.check_writable()
+    rates = {task: RATES[own[0].treatment] for task, own in tasks.items()}
     with open_executor(settings, specs, store, console) as executor:
         options = settings.run_options(executor)
-        rates = {task: _rates(own) for task, own in tasks.items()}
-        found = tuning.search_grid(tasks, rates, store, sources, options)
+        while True:
+            # What is finished is read, so only new rates are trained.
+            found = tuning.search_grid(tasks, rates, store, sources, options)
+            wider = {task: widened(own) for task, own in found.items()}
+            if wider == rates:
+                break
+            rates = wider
     for task, trials in found.items():
         scores = ", ".join(
             f"{t.values['learning_rate']:g}: {100 * t.score:.1f} %"

@@ -38,9 +38,9 @@ _LIMITS = (
     "the few images, and splits whose test images are the same. Frozen and "
     "fine-tuned layers come from a base on the other half with as many images "
     "as the last column has. Learning rates were tried on the validation "
-    "images of a split that the map does not have, three or four a task, a "
-    "factor of 3 apart, at one small size and at all images; between, the "
-    "rate of the nearer size is taken. Weight decay and steps were not "
+    "images of a split that the map does not have, a factor of 3 apart until "
+    "the best lay between two others, at one small size and at all images; "
+    "the other sizes take the rate of the nearer one. Weight decay and steps were not "
     "searched. Frozen networks take more steps than the others, which cost "
     "little; what they reach is held against the others' own tuned training."
 )
