@@ -5,8 +5,10 @@ import json
 
 import pytest
 
-from experiments import when_to_freeze as script
 from experiments.findings import freezing as committed
+from experiments.when_to_freeze import __main__ as script
+from experiments.when_to_freeze import design as designs
+from experiments.when_to_freeze import search
 from keras_transfer.analysis import freeze_map
 from keras_transfer.analysis.freeze_map import FreezeMap
 from keras_transfer.analysis.results_table import SHORT
@@ -19,8 +21,8 @@ from tests.helpers import made_up_row, with_result
 
 
 def design(**changes):
-    settings = script.FreezeSettings(dataset="cifar100", **changes)
-    return script.design(settings)
+    settings = designs.FreezeSettings(dataset="cifar100", **changes)
+    return designs.design(settings)
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +122,7 @@ def test_rates_are_added_until_the_best_lies_between_others(scores, rates):
         Trial({"learning_rate": rate}, 3, [], score)
         for rate, score in scores.items()
     ]
-    assert script.widened(trials) == rates
+    assert search.widened(trials) == rates
 
 
 # Points of accuracy by width, images and start. Frozen minus fine-tuned is +3,
@@ -274,7 +276,7 @@ def test_rates_are_tuned_and_the_map_trained(tmp_path):
     trials = [
         json.loads(line) for line in best.with_name("trials.jsonl").open()
     ]
-    assert 6 * 3 <= len(trials) <= 6 * script.MOST_RATES
+    assert 6 * 3 <= len(trials) <= 6 * search.MOST_RATES
     for task, score in content["val_accuracy"].items():
         own = [t["score"] for t in trials if t["task"] == task]
         assert score == max(own)

@@ -40,9 +40,9 @@ _LIMITS = (
     "as the last column has. Learning rates were tried on the validation "
     "images of a split that the map does not have, a factor of 3 apart until "
     "the best lay between two others, at one small size and at all images; "
-    "the other sizes take the rate of the nearer one. Weight decay and steps were not "
-    "searched. Frozen networks take more steps than the others, which cost "
-    "little; what they reach is held against the others' own tuned training."
+    "the other sizes take the rate of the nearer one. Weight decay and steps "
+    "were not searched. Frozen networks take more steps than the others, which "
+    "cost little; they are held against the others' own tuned training."
 )
 
 
