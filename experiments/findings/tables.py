@@ -4,13 +4,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from experiments.findings import (
-    copied,
-    doses,
-    freezing,
-    numbers,
-    regrets,
-)
+from experiments.findings import copied, doses, numbers, regrets
 from experiments.findings.committed import PUBLISHED, committed_rows
 from keras_transfer.analysis.comparisons import TWICE, Comparison
 from keras_transfer.analysis.published_2014 import published_nets
@@ -37,7 +31,7 @@ def findings() -> list[tuple[str, str, str]]:
     similar, boosted = numbers.similar(), numbers.boost()
     low, mean, high = numbers.coverage()
     kills, differ = numbers.kills()
-    points, verdict = numbers.points, numbers.verdict
+    points, size, verdict = numbers.points, numbers.by_size, numbers.verdict
     man_made, natural = map(len, known_kinds("cifar100"))
     return [
         (
@@ -93,7 +87,15 @@ def findings() -> list[tuple[str, str, str]]:
             f"{numbers.further('random (he)')}, these halves only",
             "cifar100-dissimilar",
         ),
-        *(freezing.findings() or [_few_images()]),
+        (
+            "With few target images, freezing beats fine-tuning (AnB+ - AnB, "
+            "n = 7; one split, bases of 3 epochs)",
+            f"not seen: at 5 images a class {size('AnB+', 'AnB', 7, 5)}, at 10 "
+            f"{size('AnB+', 'AnB', 7, 10)}, at 25 "
+            f"{size('AnB+', 'AnB', 7, 25)}, at 100 "
+            f"{size('AnB+', 'AnB', 7, 100)}",
+            "cifar100-target-size",
+        ),
         (
             "In 2014, cutting in the middle cost accuracy (base - BnB, n 3 "
             "to 6; 4 splits)",
@@ -125,20 +127,6 @@ def findings() -> list[tuple[str, str, str]]:
         *regrets.findings(),
         *copied.findings(),
     ]
-
-
-def _few_images() -> tuple[str, str, str]:
-    """Returns the finding of one width, until a map of several is there."""
-    size = numbers.by_size
-    return (
-        "With few target images, freezing beats fine-tuning (AnB+ - AnB, "
-        "n = 7; one split, bases of 3 epochs)",
-        f"not seen: at 5 images a class {size('AnB+', 'AnB', 7, 5)}, at 10 "
-        f"{size('AnB+', 'AnB', 7, 10)}, at 25 "
-        f"{size('AnB+', 'AnB', 7, 25)}, at 100 "
-        f"{size('AnB+', 'AnB', 7, 100)}",
-        "cifar100-target-size",
-    )
 
 
 _FILES = {
@@ -301,7 +289,6 @@ def folders() -> list[tuple[str, str, str]]:
             "targets, met and missed, "
             "are in the table",
         ),
-        *freezing.folders(),
         *doses.folders(),
         *regrets.folders(),
         *copied.folders(),
@@ -391,8 +378,7 @@ def summaries() -> dict[Path, str]:
         command = changes.pop("command")
         text = _summary(write, title, command, path.parent.name, **changes)
         found[path] = text + _moved(path)
-    pages = [p for p in (doses, freezing) if p.is_published()]
-    return found | dict(page.summary() for page in pages)
+    return found | dict([doses.summary()] if doses.is_published() else [])
 
 
 def _moved(path: Path) -> str:

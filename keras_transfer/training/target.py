@@ -144,7 +144,7 @@ def build_target(
             registered model is not there.
     """
     spec, half = network.spec, data.half
-    seed = _network_seed(spec)
+    seed = network_seed(spec)
     if spec.model.content is None:
         model, copying = _start_own(
             spec, half.num_classes, seed, replicas, base_model
@@ -249,7 +249,12 @@ def _start_registered(
     return pair.target, proof
 
 
-def _network_seed(spec: NetworkSpec) -> int:
+def network_seed(spec: NetworkSpec) -> int:
+    """Returns the seed of a network's start, order and views.
+
+    Args:
+        spec: `NetworkSpec`.
+    """
     # Each network draws its own start, order and views. The authors shuffled
     # the images once, and every network read them in that order.
     words = (spec.seed, spec.data.split, spec.label)

@@ -1,1 +1,0 @@
-"""When to freeze: a map of width against target images."""
