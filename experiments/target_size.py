@@ -2,6 +2,8 @@
 
 Claim (the paper's introduction, where nobody draws it): with few target
 images freezing is better, for fine-tuning overfits; with many, fine-tuning.
+Every network takes as many steps here, at one rate, which leaves frozen heads
+unfitted; `when_to_freeze` tunes rates, fits heads and varies the width too.
 
     python -m experiments.target_size --dataset cifar100 --epochs 3
 

@@ -9,6 +9,7 @@ from experiments import dose_response as script
 from experiments.common.commands import recipe_flags
 from experiments.findings import doses as committed
 from keras_transfer.analysis import dose_response as doses
+from keras_transfer.analysis.results_table import SHORT
 from keras_transfer.errors import UserError
 from keras_transfer.reports import dose_response, dose_text
 from keras_transfer.specs import presets
@@ -103,7 +104,7 @@ def made_up(path, doubled=2.0, splits=3):
             value = 40 + easier + doubled + NOISE[(split + 1) % 3] / 10
             lines.append((24, split, half, "base", 0, value, 0.95))
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, doses.COLUMNS)
+        writer = csv.DictWriter(file, ("regime", "epochs", *SHORT))
         writer.writeheader()
         for epochs, split, half, name, n, value, loss in lines:
             source = {

@@ -4,7 +4,13 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from experiments.findings import copied, doses, numbers, regrets
+from experiments.findings import (
+    copied,
+    doses,
+    freezing,
+    numbers,
+    regrets,
+)
 from experiments.findings.committed import PUBLISHED, committed_rows
 from keras_transfer.analysis.comparisons import TWICE, Comparison
 from keras_transfer.analysis.published_2014 import published_nets
@@ -31,7 +37,7 @@ def findings() -> list[tuple[str, str, str]]:
     similar, boosted = numbers.similar(), numbers.boost()
     low, mean, high = numbers.coverage()
     kills, differ = numbers.kills()
-    points, size, verdict = numbers.points, numbers.by_size, numbers.verdict
+    points, verdict = numbers.points, numbers.verdict
     man_made, natural = map(len, known_kinds("cifar100"))
     return [
         (
@@ -87,15 +93,7 @@ def findings() -> list[tuple[str, str, str]]:
             f"{numbers.further('random (he)')}, these halves only",
             "cifar100-dissimilar",
         ),
-        (
-            "With few target images, freezing beats fine-tuning (AnB+ - AnB, "
-            "n = 7; one split, bases of 3 epochs)",
-            f"not seen: at 5 images a class {size('AnB+', 'AnB', 7, 5)}, at 10 "
-            f"{size('AnB+', 'AnB', 7, 10)}, at 25 "
-            f"{size('AnB+', 'AnB', 7, 25)}, at 100 "
-            f"{size('AnB+', 'AnB', 7, 100)}",
-            "cifar100-target-size",
-        ),
+        *(freezing.findings() or [_few_images()]),
         (
             "In 2014, cutting in the middle cost accuracy (base - BnB, n 3 "
             "to 6; 4 splits)",
@@ -127,6 +125,20 @@ def findings() -> list[tuple[str, str, str]]:
         *regrets.findings(),
         *copied.findings(),
     ]
+
+
+def _few_images() -> tuple[str, str, str]:
+    """Returns the finding of one width, until a map of several is there."""
+    size = numbers.by_size
+    return (
+        "With few target images, freezing beats fine-tuning (AnB+ - AnB, "
+        "n = 7; one split, bases of 3 epochs)",
+        f"not seen: at 5 images a class {size('AnB+', 'AnB', 7, 5)}, at 10 "
+        f"{size('AnB+', 'AnB', 7, 10)}, at 25 "
+        f"{size('AnB+', 'AnB', 7, 25)}, at 100 "
+        f"{size('AnB+', 'AnB', 7, 100)}",
+        "cifar100-target-size",
+    )
 
 
 _FILES = {
@@ -289,6 +301,7 @@ def folders() -> list[tuple[str, str, str]]:
             "targets, met and missed, "
             "are in the table",
         ),
+        *freezing.folders(),
         *doses.folders(),
         *regrets.folders(),
         *copied.folders(),
@@ -378,7 +391,8 @@ def summaries() -> dict[Path, str]:
         command = changes.pop("command")
         text = _summary(write, title, command, path.parent.name, **changes)
         found[path] = text + _moved(path)
-    return found | dict([doses.summary()] if doses.is_published() else [])
+    pages = [p for p in (doses, freezing) if p.is_published()]
+    return found | dict(page.summary() for page in pages)
 
 
 def _moved(path: Path) -> str:

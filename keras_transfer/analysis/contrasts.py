@@ -147,19 +147,32 @@ def read_observations(
         List of `Observation`, in the order of the file.
     """
     with Path(path).open(newline="") as file:
-        return [
-            Observation(
-                split=int(row["split"]),
-                half=row["target"],
-                seed=int(row["seed"]),
-                treatment=row["treatment"],
-                n=int(row["n"]),
-                source=row["base"],
-                value=float(row[outcome]),
-                target_images=int(row["target_images"] or 0) or None,
-            )
-            for row in csv.DictReader(file)
-        ]
+        return [observation_of(row, outcome) for row in csv.DictReader(file)]
+
+
+def observation_of(
+    row: dict[str, str], outcome: str, treatment: str | None = None
+) -> Observation:
+    """Reads a line of a table of networks.
+
+    Args:
+        row: Dict from column to text.
+        outcome: String, a column such as `"train_loss"`.
+        treatment: String, in place of the line's own. Defaults to `None`.
+
+    Returns:
+        `Observation`.
+    """
+    return Observation(
+        split=int(row["split"]),
+        half=row["target"],
+        seed=int(row["seed"]),
+        treatment=treatment or row["treatment"],
+        n=int(row["n"]),
+        source=row["base"],
+        value=float(row[outcome]),
+        target_images=int(row.get("target_images") or 0) or None,
+    )
 
 
 def subtract(one: ModelEstimate, other: ModelEstimate) -> ModelEstimate:

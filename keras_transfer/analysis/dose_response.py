@@ -6,12 +6,11 @@ committed table is enough to check each number.
 
 import csv
 import dataclasses
-import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from keras_transfer.analysis import contrasts, verdicts
 from keras_transfer.analysis import published_2014 as of_2014
-from keras_transfer.analysis import verdicts
 from keras_transfer.analysis.claims import NOT_TRAINED_OUT, trained_out
 from keras_transfer.analysis.comparisons import (
     ACCURACY,
@@ -19,27 +18,12 @@ from keras_transfer.analysis.comparisons import (
     Comparison,
     Evidence,
 )
-from keras_transfer.analysis.contrasts import ModelEstimate, Observation
+from keras_transfer.analysis.contrasts import ModelEstimate
 from keras_transfer.analysis.results import Row
+from keras_transfer.analysis.results_table import short_csv
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.treatments import BASE, TWICE
 
-_OUTCOMES = ("test_accuracy", "test_loss", "train_accuracy", "train_loss")
-COLUMNS = (
-    "regime",
-    "epochs",
-    "split",
-    "seed",
-    "target",
-    "base",
-    "treatment",
-    "n",
-    *_OUTCOMES,
-    "val_accuracy",
-    "steps",
-    "seconds",
-    "network_id",
-)
 Dose = tuple[str, int]  # regime, epochs
 
 
@@ -228,30 +212,13 @@ def results_csv(rows: Iterable[Row], regime: Callable[[NetworkSpec], str]):
         regime: Callable of a `NetworkSpec` that names its regime.
 
     Returns:
-        String, the content of a CSV file with the columns `COLUMNS`.
+        String, the content of a CSV file.
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        spec, result = row.spec, row.result
-        line = {
-            "regime": regime(spec),
-            "epochs": spec.solver.epochs,
-            "split": spec.data.split,
-            "seed": spec.seed,
-            "target": spec.target,
-            "base": spec.base or "",
-            "treatment": spec.treatment,
-            "n": spec.n,
-            "steps": result.steps,
-            "seconds": f"{result.seconds:.1f}",
-            "network_id": spec.network_id,
-        }
-        for name in (*_OUTCOMES, "val_accuracy"):
-            line[name] = f"{getattr(result, name):.4f}"
-        writer.writerow(line)
-    return text.getvalue()
+    first = {
+        "regime": lambda row: regime(row.spec),
+        "epochs": lambda row: row.spec.solver.epochs,
+    }
+    return short_csv(rows, first)
 
 
 def read_doses(path: Path) -> dict[Dose, Evidence]:
@@ -287,15 +254,6 @@ def _observe(lines: list[dict], dose: Dose, outcome: str):
             continue
         if length != epochs and name != BASE:
             continue
-        found.append(
-            Observation(
-                split=int(line["split"]),
-                half=line["target"],
-                seed=int(line["seed"]),
-                treatment=lengths[length] or name,
-                n=int(line["n"]),
-                source=line["base"],
-                value=float(line[outcome]),
-            )
-        )
+        treatment = lengths[length]
+        found.append(contrasts.observation_of(line, outcome, treatment))
     return tuple(found)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable, Iterable
 
 from keras_transfer.analysis import pairs
 from keras_transfer.analysis.results import Row
@@ -32,6 +33,56 @@ COLUMNS = (
     "copied_tensors",
     "seconds",
 )
+
+_OUTCOMES = ("test_accuracy", "test_loss", "train_accuracy", "train_loss")
+SHORT = (
+    "split",
+    "seed",
+    "target",
+    "base",
+    "treatment",
+    "n",
+    *_OUTCOMES,
+    "val_accuracy",
+    "steps",
+    "seconds",
+    "network_id",
+)
+
+
+def short_csv(
+    rows: Iterable[Row], first: dict[str, Callable[[Row], object]]
+) -> str:
+    """Writes one line a network of a study of several recipes.
+
+    Args:
+        rows: Iterable of `Row`.
+        first: Dict from the name of a column, which tells recipes apart, to a
+            callable of a `Row` that returns what it holds.
+
+    Returns:
+        String, the content of a CSV file with those columns and `SHORT`.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, (*first, *SHORT), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        spec, result = row.spec, row.result
+        line = {name: value(row) for name, value in first.items()} | {
+            "split": spec.data.split,
+            "seed": spec.seed,
+            "target": spec.target,
+            "base": spec.base or "",
+            "treatment": spec.treatment,
+            "n": spec.n,
+            "steps": result.steps,
+            "seconds": f"{result.seconds:.1f}",
+            "network_id": spec.network_id,
+        }
+        for name in (*_OUTCOMES, "val_accuracy"):
+            line[name] = f"{getattr(result, name):.4f}"
+        writer.writerow(line)
+    return text.getvalue()
 
 
 def results_csv(rows: list[Row]) -> str:

@@ -8,7 +8,7 @@ trained, and the search goes on where it was.
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from keras_transfer.errors import UserError
@@ -181,10 +181,48 @@ def _tried(specs, values, epochs) -> list[NetworkSpec]:
             spec,
             solver=dataclasses.replace(spec.solver, epochs=epochs, **values),
             # The base is the study's own, whatever this trial tries.
-            base_solver=None if spec.is_base else spec.solver,
+            base_solver=None if spec.is_base else spec.own_base.solver,
         )
         for spec in specs
     ]
+
+
+def search_grid(
+    tasks: dict[str, list[NetworkSpec]],
+    rates: dict[str, Sequence[float]],
+    store: RunStore,
+    sources: RunStore,
+    options: RunOptions | None = None,
+) -> dict[str, list[Trial]]:
+    """Tries every learning rate of a task's list.
+
+    All networks are one study, so that processes train many in turn; what is
+    finished is read.
+
+    Args:
+        tasks: Dict from a task to its executions, as of `search`.
+        rates: Dict from task to a sequence of floats.
+        store, sources, options: As of `search`.
+
+    Returns:
+        Dict from task to its list of `Trial`, in the order of its rates.
+    """
+    tried = {
+        (task, rate): _tried(
+            specs, {"learning_rate": rate}, specs[0].solver.epochs
+        )
+        for task, specs in tasks.items()
+        for rate in rates[task]
+    }
+    every = [spec for specs in tried.values() for spec in specs]
+    _train(every, store, sources, options)
+    return {
+        task: [
+            _trial(tried[task, rate], {"learning_rate": rate}, store)
+            for rate in rates[task]
+        ]
+        for task in tasks
+    }
 
 
 def _run(
@@ -194,8 +232,18 @@ def _run(
     sources: RunStore,
     options: RunOptions | None,
 ) -> Trial:
+    _train(tried, store, sources, options)
+    return _trial(tried, values, store)
+
+
+def _train(
+    tried: list[NetworkSpec],
+    store: RunStore,
+    sources: RunStore,
+    options: RunOptions | None,
+) -> None:
     # A rate that made the loss infinite does so again.
-    lost = [spec for spec in tried if _diverged(store.network(spec))]
+    lost = {spec for spec in tried if _diverged(store.network(spec))}
     rest = [spec for spec in tried if spec not in lost]
     run_study(rest, store, options, sources=sources, test=False)
     for spec in tried:
@@ -203,6 +251,11 @@ def _run(
         network = store.network(spec)
         if _diverged(network):
             network.checkpoint_path.unlink(missing_ok=True)
+
+
+def _trial(
+    tried: list[NetworkSpec], values: dict[str, float], store: RunStore
+) -> Trial:
     executions = []
     for spec in tried:
         result = store.result(spec)

@@ -1,0 +1,1 @@
+"""When to freeze: a map of width against target images."""

@@ -1,0 +1,70 @@
+"""When to freeze: width against target images, a map of who wins.
+
+Claim (the paper's introduction): with few target images *and* many weights
+copied layers should be frozen, for fine-tuning would overfit; with many images
+or few weights they should be fine-tuned. Each cell of the map has frozen
+copies, fine-tuned ones and networks from scratch.
+
+    python -m experiments.when_to_freeze --dataset cifar100 --tune
+    python -m experiments.when_to_freeze --dataset cifar100 \\
+        --learning-rates logs/when_to_freeze/cifar100/tuning/best.json
+
+The first tries learning rates on the validation images of a split that the
+map does not have, for each width and treatment, at one small size and at all
+images, and writes best.json. The second trains the map.
+
+Cost: `--plan` says how long. Expected on CIFAR-100: see
+logs/published/cifar100-when-to-freeze.
+"""
+
+import functools
+import sys
+
+from rich.console import Console
+
+from experiments.common.running import (
+    Study,
+    command_main,
+    run_study_script,
+)
+from experiments.when_to_freeze.design import NAME, FreezeSettings, design
+from experiments.when_to_freeze.search import tune
+from keras_transfer.reports import freeze_map
+
+
+def study(settings: FreezeSettings) -> Study:
+    """Lists the networks and says how they are reported.
+
+    Args:
+        settings: `FreezeSettings`.
+
+    Returns:
+        `Study`.
+    """
+    title = f"When to freeze on {settings.dataset}"
+    write = functools.partial(freeze_map.write, title)
+    return Study(NAME, design(settings).every(), write, whole=False)
+
+
+def run(
+    command: tuple[str, ...], settings: FreezeSettings, console: Console
+) -> int:
+    """Trains the map, or tunes its learning rates.
+
+    Args:
+        command: Tuple of strings, the words of the command that runs it.
+        settings: `FreezeSettings`.
+        console: `rich.console.Console`.
+
+    Returns:
+        Integer, exit status.
+    """
+    if settings.tune:
+        return tune(command, settings, console)
+    return run_study_script(settings, study(settings), console, command)
+
+
+main = functools.partial(command_main, NAME, __doc__, run, FreezeSettings)
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,248 @@
+"""The page of the map of when to freeze, computed from `results.csv`."""
+
+from keras_transfer.analysis.contrasts import FEWEST_SPLITS, THESE
+from keras_transfer.analysis.freeze_map import (
+    LOSES,
+    RIVALS,
+    UNDECIDED,
+    WINS,
+    Cell,
+    FreezeMap,
+    count_words,
+)
+from keras_transfer.analysis.primary import RULE
+from keras_transfer.analysis.rounding import rounded
+from keras_transfer.analysis.target_size import STARTS
+from keras_transfer.analysis.verdicts import MARGIN
+from keras_transfer.reports import markdown
+from keras_transfer.specs.treatments import (
+    BASE,
+    FINETUNED_TRANSFER,
+    TRANSFER,
+)
+
+_RIVAL_NAMES = {
+    FINETUNED_TRANSFER: "fine-tuning",
+    BASE: "training from scratch",
+}
+_ABOUT = (
+    f"[low, high] is a 95 % interval: {RULE}. Freezing *wins* if the "
+    "difference is shown to be above 0, *loses* if below, *ties* if two "
+    f"one-sided tests put it within {100 * MARGIN:g} points of 0, a margin "
+    "fixed beforehand, and else it is *undecided*. Verdicts are at 95 % for "
+    "all cells of both maps together (Holm), so a cell whose own interval "
+    "leaves out 0 may be undecided."
+)
+_LIMITS = (
+    "One data set, small networks, one target half of each split, one draw of "
+    "the few images, and splits whose test images are the same. Frozen and "
+    "fine-tuned layers come from a base on the other half with as many images "
+    "as the last column has. Learning rates were tried on the validation "
+    "images of a split that the map does not have, a factor of 3 apart until "
+    "the best lay between two others, at one small size and at all images; "
+    "the other sizes take the rate of the nearer one. Weight decay and steps "
+    "were not searched. Frozen networks take more steps than the others, which "
+    "cost little; they are held against the others' own tuned training."
+)
+
+
+def text(found: FreezeMap, title: str, command: str) -> str:
+    """Returns the summary in Markdown.
+
+    Args:
+        found: `FreezeMap`.
+        title: String.
+        command: String, the command that made the results.
+    """
+    lines = [
+        *markdown.heading(title, command),
+        _trained(found),
+        "",
+        "## When does freezing win?",
+        "",
+        *(f"- {line}" for line in in_words(found)),
+    ]
+    for n in found.layers:
+        for rival in RIVALS:
+            lines += ["", f"## Frozen - {STARTS[rival]}, n = {n}", ""]
+            lines += _map_table(found, rival, n)
+    lines += ["", _ABOUT, "", "## Do the heads fit?", "", _fit(found), ""]
+    lines += _levels(found)
+    lines += ["", "## What this cannot say", "", _LIMITS]
+    return markdown.document(lines)
+
+
+def in_words(found: FreezeMap) -> list[str]:
+    """Says what the map shows, whichever way it goes.
+
+    Args:
+        found: `FreezeMap`.
+
+    Returns:
+        List of sentences.
+    """
+    said = []
+    for n in found.layers:
+        for rival in RIVALS:
+            cells = [c for c in found.cells if (c.rival, c.n) == (rival, n)]
+            if cells:
+                said.append(_against(rival, n, cells))
+        corner = find_corner(found, n)
+        if corner is not None:
+            said.append(
+                f"n = {n}, fewest images and most weights ({corner.images} a "
+                f"class, width {corner.width}), where the paper's introduction "
+                "expects freezing to win: frozen - fine-tuned "
+                f"{corner.estimate.in_points()} points, {corner.word}."
+            )
+    for axis in found.axes:
+        said.append(
+            f"n = {axis.n}, {axis.name} ({axis.meaning}) move frozen - "
+            f"fine-tuned by {axis.estimate.in_points()} points: "
+            f"{axis.verdict.name}."
+        )
+    return said
+
+
+def find_corner(found: FreezeMap, n: int) -> Cell | None:
+    """Returns the cell of fewest images and most weights.
+
+    Args:
+        found: `FreezeMap`.
+        n: Integer, layers copied.
+    """
+    place = (FINETUNED_TRANSFER, n, found.widths[-1], found.sizes[0])
+    own = [c for c in found.cells if (c.rival, c.n, c.width, c.images) == place]
+    return own[0] if own else None
+
+
+def splits_in_words(found: FreezeMap) -> str:
+    """Says how many splits there are, and whether it is about them only.
+
+    Args:
+        found: `FreezeMap`.
+    """
+    count = len(found.splits)
+    said = f"{count} split{'' if count == 1 else 's'}"
+    return f"{said}, {THESE}" if count < FEWEST_SPLITS else said
+
+
+def _against(rival: str, n: int, cells: list[Cell]) -> str:
+    counts = count_words(cells)
+    parts = [
+        f"{word} in {count}{_places(cells, word)}"
+        for word, count in counts.items()
+        if count
+    ]
+    return (
+        f"n = {n}, against {_RIVAL_NAMES[rival]}, of {len(cells)} cells "
+        f"freezing {'; '.join(parts)}."
+    ).replace(f"{UNDECIDED} in", f"is {UNDECIDED} in")
+
+
+def _places(cells: list[Cell], word: str) -> str:
+    if word not in (WINS, LOSES):
+        return ""
+    own = [c for c in cells if c.word == word]
+    sizes = sorted({c.images for c in own})
+    return (
+        " ("
+        + ", ".join(
+            f"{size} images: width "
+            + " ".join(str(c.width) for c in own if c.images == size)
+            for size in sizes
+        )
+        + ")"
+    )
+
+
+def _trained(found: FreezeMap) -> str:
+    bases = ", ".join(
+        f"{_percent(found, 'test_accuracy', BASE, width)} % at width {width} "
+        f"({found.weights(width):,} weights)"
+        for width in found.widths
+    )
+    return (
+        f"{len(found.lines)} networks, {splits_in_words(found)}, one target "
+        f"half of each. With all images ({found.sizes[-1]} a class) networks "
+        f"from scratch reach {bases}, mean test accuracy."
+    )
+
+
+def _percent(found: FreezeMap, column: str, start: str, width: int) -> str:
+    value = found.mean(column, start, 0, width, found.sizes[-1])
+    return "?" if value is None else rounded(100 * value, signed=False)
+
+
+def _map_table(found: FreezeMap, rival: str, n: int) -> list[str]:
+    cells = {
+        (c.width, c.images): c
+        for c in found.cells
+        if (c.rival, c.n) == (rival, n)
+    }
+    header = ["width (weights)", *(f"{s} images" for s in found.sizes)]
+    body = [
+        [f"{width} ({found.weights(width):,})"]
+        + [_said(cells.get((width, size))) for size in found.sizes]
+        for width in found.widths
+    ]
+    return markdown.table(header, body)
+
+
+def _said(cell: Cell | None) -> str:
+    if cell is None:
+        return ""
+    return f"{cell.estimate.in_points()} {cell.word}"
+
+
+def _fit(found: FreezeMap) -> str:
+    values = [
+        value
+        for n in found.layers
+        for width in found.widths
+        for size in found.sizes[:-1]
+        if (value := found.mean("train_accuracy", TRANSFER, n, width, size))
+        is not None
+    ]
+    if not values:
+        return "Frozen networks on few images were not trained."
+    low, high = (
+        rounded(100 * value, signed=False)
+        for value in (min(values), max(values))
+    )
+    return (
+        f"On few images frozen networks reach {low} to {high} % of their "
+        "training images, means of a cell. A linear head on as many features "
+        "as fc7 has units (8 times the width) cannot fit any number of images "
+        "of 6 views each."
+    )
+
+
+def _levels(found: FreezeMap) -> list[str]:
+    header = ["width", "images", "n", "start", "steps", "rate"]
+    header += ["test, %", "training, %"]
+    body = []
+    for n in found.layers:
+        for width in found.widths:
+            for size in found.sizes:
+                for start, name in STARTS.items():
+                    line = _level(found, start, n, width, size)
+                    if line is not None:
+                        own = "" if start == BASE else str(n)
+                        body.append([str(width), str(size), own, name, *line])
+    return markdown.table(header, body)
+
+
+def _level(found: FreezeMap, start, n, width, size) -> list[str] | None:
+    place = (start, n, width, size)
+    if not found.numbers("steps", *place):
+        return None
+    steps, rate = (
+        found.mean("steps", *place),
+        found.mean("learning_rate", *place),
+    )
+    shares = [
+        rounded(100 * found.mean(column, *place), signed=False)
+        for column in ("test_accuracy", "train_accuracy")
+    ]
+    return [f"{steps:.0f}", f"{rate:.3g}", *shares]
