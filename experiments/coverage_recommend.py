@@ -77,7 +77,8 @@ def measure(setting: Setting, repetitions: int, seed: int = 0) -> dict:
         ("accuracy", "differences", "losses", "tells", "wrong"), 0
     )
     for repetition in range(repetitions):
-        found = decide(candidates, draw(setting, rng), 0.01, repetition)
+        seen = draw(setting, rng)
+        found = decide(candidates, seen, 0.01, repetition, names[0])
         told = tell(names, found.chosen, draw(setting, rng), repetition)
         own = names.index(found.chosen)
         counts["accuracy"] += told.low <= truth[own] <= told.high

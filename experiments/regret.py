@@ -31,7 +31,7 @@ import numpy as np
 from rich.console import Console
 
 from experiments.common.terminal import plain_main
-from experiments.recommend.settings import RACE_SHARE, Options
+from experiments.recommend.settings import Options
 from keras_transfer.errors import UserError
 from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.files import read_json, write_atomically
@@ -228,7 +228,6 @@ def _grid(prepared, seeds: int, console: Console) -> list[dict]:
 def _recommended(prepared, budget: float, console: Console) -> dict:
     """Recommends within a budget; says what that took."""
     from experiments.recommend import deciding, race
-    from experiments.recommend.settings import FINALS_SHARE
     from experiments.recommend.trials import States, Trials
     from experiments.recommend.workshop import Workshop
 
@@ -245,13 +244,12 @@ def _recommended(prepared, budget: float, console: Console) -> dict:
     names = []
     final = race.Final((), options.seeds, ())
     try:
-        plan = race.run_race(
-            workshop, runners, budget * RACE_SHARE, lambda *_: None
-        )
+        first, rest = race.shares_of(runners, budget, task.epochs)
+        plan = race.run_race(workshop, runners, first, lambda *_: None)
         final = race.choose_final(
             runners,
             plan,
-            budget * FINALS_SHARE + plan.seconds_left,
+            rest + plan.seconds_left,
             options.seeds,
             task.epochs,
             twins=0,  # they tell whether copying helps, and choose nothing

@@ -6,7 +6,10 @@ import pytest
 from experiments.coverage_recommend import Setting, draw, measure
 from keras_transfer.errors import UserError
 from keras_transfer.recommendation.decision import Candidate, decide
-from keras_transfer.recommendation.simultaneous import spread_of
+from keras_transfer.recommendation.simultaneous import (
+    accuracy_intervals,
+    spread_of,
+)
 from keras_transfer.recommendation.told import tell
 
 STAGES = [
@@ -32,6 +35,50 @@ def test_the_deepest_candidate_within_the_tolerance_is_chosen():
     assert found.sentences[1] == (
         "No deeper candidate is within 3 points of the best."
     )
+
+
+def test_another_replaces_the_incumbent_only_beyond_noise():
+    # 80 of 100 images right, and the same and some more. Six more and none
+    # fewer are two-sided 2 / 2^6 = 3 % by chance, five 6 %.
+    def run(more, **known):
+        correct = correct_shares([0.8, (80 + more) / 100], 100, 1)
+        return decide(STAGES[:2], correct, 0.0, **known)
+
+    assert run(5).chosen == run(1).chosen == "up to conv3"
+    found = run(5, incumbent="fine-tune all")
+    assert (found.chosen, found.best) == ("fine-tune all", "up to conv3")
+    assert found.loss.mean == pytest.approx(0.05) and not found.can_tell
+    assert (
+        "fine-tune all is the deepest whose measured loss is, of fine-tune "
+        "all and those that are no more than 0 points below it by their own "
+        "95 % interval."
+    ) in found.sentences[1]
+    assert run(6, incumbent="fine-tune all").chosen == "up to conv3"
+
+
+def test_it_takes_images_to_show_a_loss_within_the_tolerance():
+    # Equal on all images, of which two are added, one for and one against:
+    # the interval reaches 1.98 sqrt(2) / 102 = 2.7 points of 100 images, and
+    # 1.96 sqrt(2) / 402 = 0.7 of 400.
+    def run(images, tolerance):
+        correct = correct_shares([0.8, 0.8], images, 1)
+        return decide(
+            STAGES[:2], correct, tolerance, incumbent="fine-tune all"
+        ).chosen
+
+    assert run(100, 0.027) == run(400, 0.006) == "fine-tune all"
+    assert run(100, 0.028) == run(400, 0.007) == "up to conv3"
+
+
+def test_seeds_that_differ_are_noise_as_well():
+    # 86 of 100 in the mean against 80: enough if each seed has them, not if
+    # one has 92 and the other 80.
+    first = correct_shares([0.8], 100, 2)
+    for shares, chosen in (((0.86, 0.86), 1), ((0.92, 0.8), 0)):
+        second = correct_shares(shares, 100, 1)[:, 0][None]
+        correct = np.concatenate([first, second])
+        found = decide(STAGES[:2], correct, 0.0, incumbent="fine-tune all")
+        assert found.chosen == STAGES[chosen].name
 
 
 def test_of_one_depth_the_cheaper_is_chosen():
@@ -131,14 +178,35 @@ def test_spread_of_crossed_seeds_and_images():
     assert two.freedom == pytest.approx((v + s) ** 2 / (v**2 / 5 + s**2))
 
 
-def test_an_accuracy_of_one_seed_has_agresti_and_coulls_interval():
-    # 90 of 100 and four added, two of them right: 92 / 104, with Student's t
-    # of 103 degrees of freedom, 1.9833.
+def test_an_accuracy_of_one_seed_has_wilsons_interval():
+    # 90 of 100, with Student's t of 99 degrees of freedom, 1.98422: where the
+    # share p = 0.9 is t standard errors sqrt(q (1 - q) / 100) away.
     told = tell(["a"], "a", correct_shares([0.9], 100, 1))
-    reach = 1.98326 * math.sqrt(92 * 12 / 104**3)
     assert told.accuracy == pytest.approx(0.9) and told.differences == {}
-    assert told.low == pytest.approx(92 / 104 - reach, abs=1e-6)
-    assert told.high == pytest.approx(92 / 104 + reach, abs=1e-6)
+    for end in (told.low, told.high):
+        away = abs(0.9 - end) / math.sqrt(end * (1 - end) / 100)
+        assert away == pytest.approx(1.98422, abs=1e-4)
+    # All 10 right: t^2 / (10 + t^2) of 9 degrees of freedom, 2.26216.
+    told = tell(["a"], "a", correct_shares([1.0], 10, 1))
+    assert told.low == pytest.approx(10 / (10 + 2.26216**2), abs=1e-4)
+    assert told.high == 1
+
+
+def test_seeds_that_agree_are_one_and_those_that_do_not_are_more():
+    # Three seeds that err on the same 10 of 100 images tell what one does.
+    alike = correct_shares([0.9], 100, 3).astype(float)
+    ends = accuracy_intervals(alike)
+    np.testing.assert_allclose(ends, accuracy_intervals(alike[:, :1]))
+    # Each errs on 10 others: 30 images are right two times of three, whose
+    # variance over images is 0.3 x 4 / 9 + 0.7 - 0.81 = 0.0233, a quarter of
+    # 0.09; so it is as of 386 images, whose seeds do not spread.
+    apart = np.ones((1, 3, 100))
+    for seed in range(3):
+        apart[0, seed, 10 * seed : 10 * seed + 10] = 0
+    (low,), (high,) = accuracy_intervals(apart)
+    for end in (low, high):
+        away = abs(0.9 - end) / math.sqrt(end * (1 - end) * 0.0233333 / 9)
+        assert away == pytest.approx(1.98422, abs=1e-3)
 
 
 def test_a_test_tells_differences_to_the_others():
@@ -194,6 +262,11 @@ def test_what_cannot_be_decided_ends_in_a_sentence(
 ):
     with pytest.raises(UserError, match=text):
         decide(candidates, correct, tolerance)
+
+
+def test_an_unknown_incumbent_is_told():
+    with pytest.raises(UserError, match="Received: c"):
+        decide(STAGES, np.ones((3, 1, 5)), 0.01, incumbent="c")
 
 
 def test_an_unknown_choice_cannot_be_told():

@@ -140,7 +140,7 @@ def test_slower_than_expected_fewer_go_on():
     assert plan.steps == () and plan.ranking[0] == "c8"
 
 
-def test_if_the_first_take_longer_fewer_begin():
+def test_if_the_first_take_longer_fewer_begin_and_else_more():
     def left(results, budget):
         plan = plan_race(NINE[:4], results, budget, 9, least=9)
         return [step.name for step in plan.steps]
@@ -150,8 +150,11 @@ def test_if_the_first_take_longer_fewer_begin():
     assert left([Result("c0", 9, 0.5, 12.0)], 36) == ["c1", "c2"]
     plan = plan_race(NINE[:4], [Result("c0", 9, 0.5, 12.0)], 36, 9, least=9)
     assert plan.left_out == ("c3",)
-    # Sooner than expected, no more begin than were planned to.
-    assert left([Result("c0", 9, 0.5, 1.0)], 27) == ["c1", "c2"]
+    # 5 s instead of 9: four more fit 22 s.
+    assert left([], 27) == ["c0", "c1", "c2"]
+    sooner = plan_race(NINE, [Result("c0", 9, 0.5, 5.0)], 27, 9, least=9)
+    assert [step.name for step in sooner.steps] == ["c1", "c2", "c3", "c4"]
+    assert sooner.left_out == ("c5", "c6", "c7", "c8")
     # Building took twice as long too, and need not be paid again.
     shared = [
         Entrant(name, 1.0, network=network, build=9.0)

@@ -16,8 +16,8 @@ from keras_transfer.recommendation.decision import (
     Recommendation,
     decide,
 )
-from keras_transfer.recommendation.simultaneous import spread_of, with_level
-from keras_transfer.recommendation.ways import Choice
+from keras_transfer.recommendation.simultaneous import accuracy_intervals
+from keras_transfer.recommendation.ways import FINE_TUNE, Choice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,22 +100,18 @@ def correct_of(finalists: list[Finalist]) -> np.ndarray:
 
 
 def _with_intervals(finalists: list[Finalist]) -> list[Finalist]:
-    correct = correct_of(finalists).astype(float)
-    spread = spread_of(correct, len(finalists), shares=True)
-    factors = with_level(spread, np.eye(len(finalists)), correct)
-    reach = factors * np.sqrt(spread.variance)
+    lows, highs = accuracy_intervals(correct_of(finalists).astype(float))
     return [
-        dataclasses.replace(
-            finalist,
-            low=max(0.0, float(spread.centre[i] - reach[i])),
-            high=min(1.0, float(spread.centre[i] + reach[i])),
-        )
-        for i, finalist in enumerate(finalists)
+        dataclasses.replace(finalist, low=float(low), high=float(high))
+        for finalist, low, high in zip(finalists, lows, highs, strict=True)
     ]
 
 
 def choose(finalists: list[Finalist], tolerance: float) -> Recommendation:
     """Chooses on validation images.
+
+    Fine-tuning everything, which lost least of all rules over settings of few
+    images, stands unless another is shown to do.
 
     Args:
         finalists: List of `Finalist`.
@@ -127,4 +123,10 @@ def choose(finalists: list[Finalist], tolerance: float) -> Recommendation:
     candidates = [
         Candidate(f.choice.name, f.choice.stage, f.seconds) for f in finalists
     ]
-    return decide(candidates, correct_of(finalists), tolerance / 100)
+    stands = any(f.choice == FINE_TUNE for f in finalists)
+    return decide(
+        candidates,
+        correct_of(finalists),
+        tolerance / 100,
+        incumbent=FINE_TUNE.name if stands else None,
+    )

@@ -6,7 +6,11 @@ import math
 from collections.abc import Callable
 
 from experiments.recommend.costs import cost_of
-from experiments.recommend.settings import LEAST_RUNG_STEPS
+from experiments.recommend.settings import (
+    FINALS_SHARE,
+    LEAST_RUNG_STEPS,
+    RACE_SHARE,
+)
 from experiments.recommend.trials import Trial, entrant_name
 from experiments.recommend.workshop import Workshop
 from keras_transfer.recommendation.entrants import Entrant, Plan, Result
@@ -89,6 +93,28 @@ def least_epochs(task: Task) -> int:
     least = math.ceil(LEAST_RUNG_STEPS / task.steps)
     # A rung of nearly all epochs would save nothing.
     return task.epochs if 2 * least > task.epochs else least
+
+
+def shares_of(
+    runners: list[Runner], seconds: float, epochs: int
+) -> tuple[float, float]:
+    """Divides a budget between the race and the final.
+
+    The first of the race is what every other is compared with. If it does not
+    fit the race's share, the race gets as much as it needs of the final's.
+
+    Args:
+        runners: List of `Runner`, in the order of the race.
+        seconds: Float, the whole budget.
+        epochs: Integer, of a whole training.
+
+    Returns:
+        Pair of floats, seconds.
+    """
+    own, both = RACE_SHARE * seconds, (RACE_SHARE + FINALS_SHARE) * seconds
+    needed = runners[0].entrant.whole_cost(epochs)
+    race = needed if own < needed <= both else own
+    return race, both - race
 
 
 def plan_of(
@@ -221,7 +247,9 @@ def choose_final(
     The winner and fine-tuning everything first, at as many seeds as fit the
     budget; then the next of the ranking, while there is room. What the race
     trained wholly is a seed that is done, and never left out for want of room
-    for its twins, of which there are fewer then.
+    for its twins, of which there are fewer then; nor is fine-tuning
+    everything, which the others are compared with. Either may be chosen in the
+    end, so there is room for twins of the dearer one.
 
     Args:
         runners: List of `Runner`.
@@ -246,38 +274,38 @@ def choose_final(
         return Final((), seeds, ())
     ended = {r.name for r in plan.results if r.epochs == epochs}
 
-    def cost(runner: Runner, count: int, more: int) -> float:
-        done = runner.entrant.name in ended
-        return (count - done + more) * whole[runner]
+    def cost(runner: Runner, count: int) -> float:
+        return (count - (runner.entrant.name in ended)) * whole[runner]
 
     # One seed and the twins drawn anew, which tell whether copying helps.
     able = [
         r
         for r in whole
-        if r.entrant.name in ended or cost(r, 1, twins) <= budget
+        if r.entrant.name in ended
+        or cost(r, 1) + (r.choice != FINE_TUNE) * twins * whole[r] <= budget
     ]
     ranked = able or sorted(whole, key=whole.get)[:1]
     wanted = ranked[:1]
     wanted += [r for r in ranked[1:] if r.choice == FINE_TUNE]
     must = len(wanted)
+    twin = max(whole[runner] for runner in wanted)
     wanted += [r for r in ranked if r not in wanted]
     count = seeds
     while count > 1:
-        needed = cost(wanted[0], count, twins_of(count, twins))
-        needed += sum(cost(r, count, 0) for r in wanted[1:must])
-        if needed <= budget:
+        needed = sum(cost(runner, count) for runner in wanted[:must])
+        if needed + twins_of(count, twins) * twin <= budget:
             break
         count -= 1
     chosen, left = [], budget
     for place, runner in enumerate(wanted[: FINALISTS + 1]):
-        more = 0 if place else twins_of(count, twins)
-        needed = cost(runner, count, more)
-        if place == 0 or needed <= max(0.0, left):
+        needed = cost(runner, count)
+        room = left if place < must else left - twins_of(count, twins) * twin
+        if place == 0 or needed == 0 or needed <= room:
             chosen.append(runner)
             left -= needed
     out = [r.choice.name for r in whole if r not in chosen]
-    room = math.floor(left / whole[chosen[0]]) + twins_of(count, twins)
-    drawn = min(twins_of(count, twins), max(_LEAST_TWINS, room))
+    room = max(_LEAST_TWINS, math.floor(left / twin))
+    drawn = min(twins_of(count, twins), room)
     return Final(tuple(chosen), count, tuple(out), drawn)
 
 

@@ -10,11 +10,7 @@ from experiments.recommend.costs import cost_of
 from experiments.recommend.display import Display
 from experiments.recommend.outcome import outcome_of
 from experiments.recommend.prepare import Prepared, prepare, score_table
-from experiments.recommend.settings import (
-    FINALS_SHARE,
-    RACE_SHARE,
-    Options,
-)
+from experiments.recommend.settings import Options
 from experiments.recommend.trials import States, Trials
 from experiments.recommend.workshop import Workshop
 from keras_transfer.errors import UserError
@@ -71,19 +67,21 @@ def recommend(options: Options, console: Console) -> int:
             States(prepared.folder / "states"),
         )
         runners = race.runners_of(prepared.task, prepared.order, options.rates)
-        budget = options.seconds() * RACE_SHARE
-        _check_budget(runners, budget, prepared, options)
+        shares = race.shares_of(
+            runners, options.seconds(), prepared.task.epochs
+        )
+        _check_budget(runners, shares[0], prepared, options)
         plan = race.plan_of(
             runners,
             [],
-            budget,
+            shares[0],
             prepared.task.epochs,
             race.least_epochs(prepared.task),
         )
-        _show_plan(prepared, runners, plan, workshop, display)
+        _show_plan(prepared, runners, plan, shares, workshop, display)
         if options.plan:
             return 0
-        outcome, files = _work(prepared, workshop, runners, budget, display)
+        outcome, files = _work(prepared, workshop, runners, shares, display)
     for name, path in files:
         display.say(f"{name}: {path}")
     display.say("")
@@ -98,8 +96,9 @@ def _check_budget(runners, budget, prepared: Prepared, options) -> None:
     cheapest = min(
         runners, key=lambda runner: runner.entrant.whole_cost(epochs)
     )
-    needed = cheapest.entrant.whole_cost(epochs) / RACE_SHARE
-    if budget < needed * RACE_SHARE:
+    needed = cheapest.entrant.whole_cost(epochs)
+    if budget < needed:
+        needed *= options.seconds() / budget
         raise UserError(
             f"Expected a `budget` for at least one candidate: the cheapest, "
             f"{cheapest.entrant.name}, needs about "
@@ -115,7 +114,7 @@ def _show_scores(prepared: Prepared, display: Display) -> None:
     display.say(text_table(header, lines))
 
 
-def _show_plan(prepared, runners, plan, workshop, display: Display) -> None:
+def _show_plan(prepared, runners, plan, shares, workshop, display) -> None:
     task = prepared.task
     starters = {step.name for step in plan.steps}
     lines, done = [], set()
@@ -142,10 +141,11 @@ def _show_plan(prepared, runners, plan, workshop, display: Display) -> None:
     display.say("\nplan; seconds and memory are estimates")
     display.say(text_table([*header, "memory"], lines))
     filed = len(workshop.trials.found)
-    share = prepared.options.seconds() * RACE_SHARE
-    # Whoever is within noise goes on as well, while the budget lasts.
+    share, rest = shares
     most = share
-    if len(plan.rungs) == 1:
+    # Whoever is within noise goes on as well, while the budget lasts, and
+    # whoever fits begins, if the first take less time than expected.
+    if len(starters) == len(runners) and len(plan.rungs) == 1:
         most = min(share, race.most_seconds(plan, runners))
     display.say(
         f"race: {len(starters)} entrants, trained for "
@@ -153,15 +153,14 @@ def _show_plan(prepared, runners, plan, workshop, display: Display) -> None:
         f"at most {readable_time(most)}, "
         f"then up to {race.FINALISTS} finalists and fine-tuning everything "
         f"with {prepared.options.seeds} seeds, at most "
-        f"{readable_time(prepared.options.seconds() * FINALS_SHARE)} and what "
-        "the race leaves. "
+        f"{readable_time(rest)} and what the race leaves. "
         f"Batches of {task.batch_size}, {task.epochs} epochs, stored outputs "
         f"{readable_size(task.outputs.stored_bytes)}."
         + (f" {filed:,} trainings are done already." if filed else "")
     )
 
 
-def _work(prepared, workshop, runners, budget, display: Display):
+def _work(prepared, workshop, runners, shares, display: Display):
     """Trains, decides, tells, writes."""
     from experiments.recommend.products import write_products
 
@@ -177,12 +176,12 @@ def _work(prepared, workshop, runners, budget, display: Display):
         )
         display.step(text, done / (done + len(rest)), left)
 
-    plan = race.run_race(workshop, runners, budget, raced)
+    plan = race.run_race(workshop, runners, shares[0], raced)
     epochs = prepared.task.epochs
     final = race.choose_final(
         runners,
         plan,
-        prepared.options.seconds() * FINALS_SHARE + plan.seconds_left,
+        shares[1] + plan.seconds_left,
         prepared.options.seeds,
         epochs,
     )

@@ -14,6 +14,7 @@ from keras_transfer.errors import UserError
 from keras_transfer.recommendation.simultaneous import (
     Spread,
     check_correct,
+    lowest_differences,
     spread_of,
     with_level,
 )
@@ -82,6 +83,8 @@ class Recommendation:
         tolerance: Float, as a share.
         images, seeds: Integers, that this was decided on.
         sentences: Tuple of strings, what was chosen, how sure, what next.
+        incumbent: String or `None`, the candidate that stands unless another
+            is shown to do. Defaults to `None`.
     """
 
     chosen: str
@@ -96,10 +99,15 @@ class Recommendation:
     images: int
     seeds: int
     sentences: tuple[str, ...]
+    incumbent: str | None = None
 
 
 def decide(
-    candidates: list[Candidate], correct, tolerance: float, seed: int = 0
+    candidates: list[Candidate],
+    correct,
+    tolerance: float,
+    seed: int = 0,
+    incumbent: str | None = None,
 ) -> Recommendation:
     """Chooses the deepest candidate not worse than the best by too much.
 
@@ -107,6 +115,12 @@ def decide(
     best is measured to be at most the tolerance. The data can tell if its
     interval lies wholly within the tolerance and those of all deeper ones
     wholly beyond.
+
+    An incumbent is what is best as a rule. Others are considered only if
+    they are shown to lose no more than the tolerance against it: the 95 %
+    interval of each difference, by itself, must end there. With few images
+    the best of several looks better than it is, and so the incumbent stands;
+    with more the rule turns into the one above.
 
     Args:
         candidates: List of `Candidate`, names distinct.
@@ -116,13 +130,14 @@ def decide(
             percentage point.
         seed: Integer, of the draws behind the simultaneous level. Defaults
             to `0`.
+        incumbent: String, the name of a candidate. Defaults to `None`.
 
     Returns:
         `Recommendation`.
 
     Raises:
-        UserError: No candidate, two of one name, a negative tolerance, or a
-            bad `correct`.
+        UserError: No candidate, two of one name, an incumbent that is none
+            of them, a negative tolerance, or a bad `correct`.
 
     Reference:
         - [Hsu, 1984](https://doi.org/10.1214/aos/1176346725), comparisons
@@ -133,6 +148,11 @@ def decide(
         raise UserError(
             "Expected one candidate or more, each with a name of its own. "
             f"Received: {', '.join(names) or 'none'}."
+        )
+    if incumbent is not None and incumbent not in names:
+        raise UserError(
+            f"Expected `incumbent` among {', '.join(names)}. Received: "
+            f"{incumbent}."
         )
     if not 0 <= tolerance <= 1:
         raise UserError(
@@ -145,7 +165,13 @@ def decide(
         range(len(names)),
         key=lambda i: (-candidates[i].depth, candidates[i].cost, i),
     )
-    chosen = next(i for i in order if losses[i].mean <= tolerance + ROUNDING)
+    able = range(len(names))
+    if incumbent is not None:
+        own = names.index(incumbent)
+        low = lowest_differences(correct, own)
+        able = [i for i in able if i == own or low[i] >= -tolerance - ROUNDING]
+    most = max(losses[i].accuracy for i in able) - tolerance - ROUNDING
+    chosen = next(i for i in order if i in able and losses[i].accuracy >= most)
     open_ones = _undecided(order, chosen, losses, tolerance)
     best = int(np.argmax([loss.accuracy for loss in losses]))
     images, seeds = _needed(
@@ -164,6 +190,7 @@ def decide(
         images=correct.shape[2],
         seeds=correct.shape[1],
         sentences=(),
+        incumbent=incumbent,
     )
     return dataclasses.replace(found, sentences=_sentences(found))
 
@@ -291,11 +318,18 @@ def _sentences(found: Recommendation) -> tuple[str, ...]:
             f"No deeper candidate is within {tolerance} of the best.",
         )
     ties = ", ".join(found.tie_set)
+    among = ""
+    if found.incumbent is not None:
+        among = (
+            f", of {found.incumbent} and those that are no more than "
+            f"{tolerance} below it by their own 95 % interval"
+        )
     why = (
         f"{found.images} images and {found.seeds} "
         f"{'seed' if found.seeds == 1 else 'seeds'} cannot tell which "
         f"candidates lose at most {tolerance}: it may be any of "
-        f"{ties}. {found.chosen} is the deepest whose measured loss is."
+        f"{ties}. {found.chosen} is the deepest whose measured loss is"
+        f"{among}."
     )
     return first, why, _advice(found)
 

@@ -78,7 +78,8 @@ def plan_race(
 
     As many entrants start, in the order given, as fit the budget with a
     winner that is the dearest of them; fewer, if the first take longer than
-    expected. After each rung the best third goes
+    expected, and more, if they take less and all are trained wholly at once.
+    After each rung the best third goes
     on, and whoever is behind the best by no more than noise, or as many of
     them as fit what is left by the seconds measured; equals in the order
     given. Each rung trains from the start, with a learning rate that falls
@@ -108,6 +109,8 @@ def plan_race(
     least = min(least, epochs)
     field, rungs = _starters(entrants, budget, epochs, factor, least)
     at = {(result.name, result.epochs): result for result in results}
+    if len(rungs) == 1 and any((e.name, epochs) in at for e in field):
+        field = entrants  # what was measured says how many fit
     field = _affordable(field, at, rungs, budget)
     left_out = tuple(e.name for e in entrants if e not in field)
     spent, done = 0.0, []
@@ -198,7 +201,7 @@ def _starters(entrants, budget, epochs, factor, least):
 
 
 def _affordable(field, at, rungs, budget):
-    """Drops from the first rung who has not begun and fits no longer."""
+    """Drops from the first rung who has not begun and does not fit."""
     goal, later = rungs[0], rungs[1:]
     kept = [e for e in field if (e.name, goal) in at]
     if not kept:

@@ -55,6 +55,11 @@ def final_sentence(
         parts.append(
             f"training costs {_percent(cost_share)} of fine-tuning everything"
         )
+    if FINE_TUNE.name not in accuracies:
+        parts.append(
+            "fine-tuning everything, which may be better, was not trained to "
+            "the end"
+        )
     if not found.can_tell:
         parts.append(_open(found))
     text = "; ".join(parts)

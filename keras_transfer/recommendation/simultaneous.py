@@ -86,46 +86,82 @@ class Spread:
         )
 
 
-def spread_of(
-    values: np.ndarray, candidates: int = 2, shares: bool = False
-) -> Spread:
+def spread_of(values: np.ndarray, candidates: int = 2) -> Spread:
     """Estimates the variance of means over crossed seeds and images.
 
-    A few images are added, as many that speak for as against: without them,
-    images that all agree would give an interval of no width. For differences
-    those are two (Bonett and Price), for shares four (Agresti and Coull).
+    Two images are added, one that speaks for and one against: without them,
+    images that all agree would give an interval of no width.
 
     A few seeds tell their own spread badly, and the contrast that happens to
     show none would look certain: each has at least the mean of all.
 
     Args:
         values: Float array of shape `(contrasts, seeds, images)`, of
-            correctness or of differences of it.
+            differences of correctness.
         candidates: Integer, how many candidates the contrasts compare.
             Defaults to `2`.
-        shares: Boolean, whether they are correctness. Defaults to `False`.
 
     Returns:
         `Spread`.
 
     References:
         - [Bonett and Price, 2012](https://doi.org/10.3102/1076998610397051).
-        - [Agresti and Coull, 1998](https://doi.org/10.2307/2685469).
         - [Satterthwaite, 1946](https://doi.org/10.2307/3002019).
     """
     _, seeds, images = values.shape
-    added = np.array([0, 0, 1, 1] if shares else [-1, 1])
-    total = images + len(added)
+    total = images + 2
     per_image = values.mean(1)
-    centre = (per_image.sum(1) + added.sum()) / total
-    squares = (per_image**2).sum(1) + (added**2).sum()
-    of_images = (squares / total - centre**2) / total
+    centre = per_image.sum(1) / total
+    of_images = (((per_image**2).sum(1) + 2) / total - centre**2) / total
     of_seeds = _of_seeds(values)
-    seed_freedom = max(1, (seeds - 1) * (candidates - 1))
-    freedom = (of_images + of_seeds) ** 2 / (
-        of_images**2 / (total - 1) + of_seeds**2 / seed_freedom
-    )
+    freedom = _freedom(of_images, total, of_seeds, seeds, candidates)
     return Spread(centre, of_images, of_seeds, freedom)
+
+
+def _freedom(of_images, images, of_seeds, seeds, candidates) -> np.ndarray:
+    """Returns the degrees of freedom of sums of both parts."""
+    seed_freedom = max(1, (seeds - 1) * (candidates - 1))
+    return (of_images + of_seeds) ** 2 / (
+        of_images**2 / (images - 1) + of_seeds**2 / seed_freedom
+    )
+
+
+def accuracy_intervals(
+    correct: np.ndarray, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Computes intervals of accuracies that hold all at once (95 %).
+
+    Wilson's interval, which stays below 100 % and is short near it, with
+    Student's factor and as many images as would give the variance over images
+    and seeds by chance alone.
+
+    Args:
+        correct: Float array of shape `(candidates, seeds, images)`.
+        seed: Integer, of the draws behind the level. Defaults to `0`.
+
+    Returns:
+        Pair of float arrays of shape `(candidates,)`, lower and upper ends.
+
+    References:
+        - [Wilson, 1927](https://doi.org/10.1080/01621459.1927.10502953).
+        - [Franco et al., 2019](https://doi.org/10.1093/jssam/smy019), with an
+          effective number of images.
+    """
+    count, seeds, images = correct.shape
+    per_image = correct.mean(1)
+    share = per_image.mean(1)
+    chance = share * (1 - share)
+    # Of images that are all right, or all wrong, nothing shows the variance.
+    some = chance > 0
+    of_images = np.where(some, per_image.var(1) / images, 1.0)
+    of_seeds = np.where(some, _of_seeds(correct), 0.0)
+    freedom = _freedom(of_images, images, of_seeds, seeds, max(2, count))
+    spread = Spread(share, of_images, of_seeds, freedom)
+    number = np.where(some, chance / spread.variance, images)
+    square = with_level(spread, np.eye(count), correct, seed) ** 2 / number
+    centre = (share + square / 2) / (1 + square)
+    reach = np.sqrt(square * (chance + square / 4)) / (1 + square)
+    return centre - reach, np.minimum(1.0, centre + reach)
 
 
 def _of_seeds(values: np.ndarray) -> np.ndarray:
@@ -158,6 +194,28 @@ def disagreement(values: np.ndarray) -> np.ndarray:
     rest = values - per_image[:, None] - per_seed[:, :, None]
     rest += per_seed.mean(1)[:, None, None]
     return (rest**2).sum((1, 2)) / ((seeds - 1) * (images - 1))
+
+
+def lowest_differences(correct: np.ndarray, other: int) -> np.ndarray:
+    """Computes by how much each candidate is better than one, at least.
+
+    Args:
+        correct: Float array of shape `(candidates, seeds, images)`.
+        other: Integer, the place of the one.
+
+    Returns:
+        Float array of shape `(candidates,)`, lower ends of 95 % intervals of
+        the differences of accuracy, each by itself; 0 of the one.
+    """
+    from scipy import stats
+
+    rest = np.delete(np.arange(len(correct)), other)
+    found = np.zeros(len(correct))
+    if len(rest):
+        spread = spread_of(correct[rest] - correct[other], len(correct))
+        reach = stats.t.isf((1 - LEVEL) / 2, spread.freedom)
+        found[rest] = spread.centre - reach * np.sqrt(spread.variance)
+    return found
 
 
 def with_level(

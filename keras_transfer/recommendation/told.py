@@ -1,12 +1,12 @@
 """What test images say about a recommendation, once it is made."""
 
 import dataclasses
-import math
 
 import numpy as np
 
 from keras_transfer.errors import UserError
 from keras_transfer.recommendation.simultaneous import (
+    accuracy_intervals,
     check_correct,
     spread_of,
     with_level,
@@ -58,10 +58,7 @@ def tell(names: list[str], chosen: str, correct, seed: int = 0) -> Told:
         )
     correct = check_correct(correct, len(names))
     own = names.index(chosen)
-    alone = spread_of(correct[own][None], shares=True)
-    factor = with_level(alone, np.eye(len(names))[[own]], correct, seed)[0]
-    reach = float(factor * math.sqrt(alone.variance[0]))
-    centre = float(alone.centre[0])
+    low, high = accuracy_intervals(correct[[own]], seed)
     others = [i for i in range(len(names)) if i != own]
     differences = {}
     if others:
@@ -80,7 +77,7 @@ def tell(names: list[str], chosen: str, correct, seed: int = 0) -> Told:
     return Told(
         chosen,
         float(correct[own].mean()),
-        max(0.0, centre - reach),
-        min(1.0, centre + reach),
+        float(low[0]),
+        float(high[0]),
         differences,
     )
