@@ -8,7 +8,7 @@ from pathlib import Path
 from keras_transfer.recommendation.copying import LEAST_FREEDOM
 from keras_transfer.recommendation.decision import points_of
 from keras_transfer.recommendation.scores import SCORES
-from keras_transfer.recommendation.ways import WAYS, Choice
+from keras_transfer.recommendation.ways import FINE_TUNE, WAYS, Choice
 from keras_transfer.reports.html.frame import page
 from keras_transfer.reports.html.parts import table
 from keras_transfer.reports.recommendation import short_name
@@ -123,8 +123,7 @@ def _candidates(outcome: dict) -> str:
     )
     return (
         "<section><h2>Candidates of the decision</h2>"
-        "<p>The deepest whose measured loss against the best is within "
-        f"{points_of(outcome['tolerance'])} is recommended. Accuracy is the "
+        f"<p>{_rule(outcome)} Accuracy is the "
         f"mean of {outcome['seeds']} "
         f"seed{'s' * (outcome['seeds'] != 1)} on validation images; intervals "
         "(95 %) hold for all candidates at once. Finalists were picked on "
@@ -135,6 +134,18 @@ def _candidates(outcome: dict) -> str:
         "activations of a batch.</p>"
         f"{table(header, lines, 'nums', range(3, 11))}"
         f"<ul>{ways}</ul></section>"
+    )
+
+
+def _rule(outcome: dict) -> str:
+    most = points_of(outcome["tolerance"])
+    rule = f"The deepest whose measured loss against the best is within {most}"
+    if all(row["name"] != FINE_TUNE.name for row in outcome["candidates"]):
+        return f"{rule} is recommended. Fine-tuning everything is not there."
+    return (
+        f"{FINE_TUNE.name} stands, and whoever is no more than {most} below "
+        "it by the 95 % interval of their difference, each by itself. "
+        f"{rule}, of those, is recommended."
     )
 
 
