@@ -362,8 +362,10 @@ def test_the_demonstration_ends_in_the_sentence_and_its_code_runs(tmp_path):
         if line.startswith(("figure: ", "model: ", "code: ", "page: "))
     )
     assert all(Path(path).is_file() for path in files.values())
-    proof = Path(files["model"]).with_name("proof.json")
-    assert "unchanged bit by bit" in json.loads(proof.read_text())["summary"]
+    folder = Path(files["model"]).parent
+    outcome = json.loads((folder / "recommendation.json").read_text())
+    summary = json.loads((folder / "proof.json").read_text())["summary"]
+    assert "unchanged bit by bit" in summary and ", 0 copied" not in summary
     code = subprocess.run(
         [sys.executable, files["code"]],
         cwd=tmp_path,
@@ -373,7 +375,4 @@ def test_the_demonstration_ends_in_the_sentence_and_its_code_runs(tmp_path):
         text=True,
     )
     told = float(re.search(r"test accuracy ([\d.]+) %", code.stdout)[1])
-    outcome = json.loads(
-        Path(files["model"]).with_name("recommendation.json").read_text()
-    )
     assert told == pytest.approx(100 * outcome["test"]["accuracy"], abs=8)
