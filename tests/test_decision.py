@@ -49,9 +49,9 @@ def test_another_replaces_the_incumbent_only_beyond_noise():
     assert (found.chosen, found.best) == ("fine-tune all", "up to conv3")
     assert found.loss.mean == pytest.approx(0.05) and not found.can_tell
     assert (
-        "fine-tune all is the deepest whose measured loss is, of fine-tune "
-        "all and those that are no more than 0 points below it by their own "
-        "95 % interval."
+        "Of fine-tune all and those at most 0 points below it by their own "
+        "95 % interval, fine-tune all is the deepest whose measured loss is "
+        "no more than that."
     ) in found.sentences[1]
     assert run(6, incumbent="fine-tune all").chosen == "up to conv3"
 

@@ -318,18 +318,18 @@ def _sentences(found: Recommendation) -> tuple[str, ...]:
             f"No deeper candidate is within {tolerance} of the best.",
         )
     ties = ", ".join(found.tie_set)
-    among = ""
+    rule = f"{found.chosen} is the deepest whose measured loss is."
     if found.incumbent is not None:
-        among = (
-            f", of {found.incumbent} and those that are no more than "
-            f"{tolerance} below it by their own 95 % interval"
+        rule = (
+            f"Of {found.incumbent} and those at most {tolerance} below it by "
+            f"their own 95 % interval, {found.chosen} is the deepest whose "
+            "measured loss is no more than that."
         )
     why = (
         f"{found.images} images and {found.seeds} "
         f"{'seed' if found.seeds == 1 else 'seeds'} cannot tell which "
         f"candidates lose at most {tolerance}: it may be any of "
-        f"{ties}. {found.chosen} is the deepest whose measured loss is"
-        f"{among}."
+        f"{ties}. {rule}"
     )
     return first, why, _advice(found)
 
