@@ -228,6 +228,15 @@ def _cost(axes, outcome: dict) -> None:
     _stage_axis(axes, outcome)
 
 
+def _close(points, one: int, other: int) -> bool:
+    """Whether the names of two points would lie on each other."""
+    places = [(math.log(x), y) for x, y in points]
+    widths = [max(values) - min(values) for values in zip(*places, strict=True)]
+    gaps = [abs(a - b) for a, b in zip(places[one], places[other], strict=True)]
+    # A name is about that wide and high, in shares of all.
+    return gaps[0] <= 0.15 * widths[0] and gaps[1] <= 0.05 * widths[1]
+
+
 def _plain_ticks(axis) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -250,12 +259,11 @@ def _pareto(axes, outcome: dict) -> None:
         lw=1,
         ls="--",
     )
-    heights = [y for _, y in points]
-    apart, below = 0.05 * (max(heights) - min(heights)), math.inf
+    named: list[int] = []
     for i in reversed(pareto_front(points)):
-        if below - points[i][1] < apart:
+        if any(_close(points, i, other) for other in named):
             continue  # its name would lie on that of a better one
-        below = points[i][1]
+        named.append(i)
         axes.annotate(
             rows[i]["name"],
             points[i],
