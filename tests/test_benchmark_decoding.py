@@ -54,7 +54,7 @@ def test_a_folder_without_tars_is_named(tmp_path, capsys):
 
 def test_table_shows_what_was_measured_and_what_was_not():
     found = {
-        "machine": {"threads": 2},
+        "machines": {"decoding": {"threads": 2}},
         "decoding": {
             "decoding: JPEGs": {
                 "median": 1234.4,

@@ -2,13 +2,16 @@
 
     python -m experiments.benchmark
     python -m experiments.benchmark --parts training startup
+    python -m experiments.benchmark --parts gpu
 
 Claim: `cnn8` trains faster here than by plain Keras `fit`. Cost: not
 measured; a part alone is less. Expected: the ratios of
 `logs/published/benchmark`, such as 1.5 over plain `fit` in float32; some
 targets are missed.
 
-Writes `benchmark.json` and `benchmark.md` into `--log-dir`/benchmark.
+Writes `benchmark.json`, `benchmark.md` and two figures into
+`--log-dir`/benchmark, after each part. The part `gpu` is not measured unless
+it is asked for; its table is in `benchmark.md`.
 """
 
 import dataclasses
@@ -19,7 +22,8 @@ from typing import Literal
 
 from rich.console import Console
 
-from experiments.benchmark import costs, study
+from experiments.benchmark import costs, gpu, made_up, study, timeline
+from experiments.benchmark.figures import write_figures
 from experiments.benchmark.race import Entrant, Speed, race
 from experiments.benchmark.roofline import roofline
 from experiments.benchmark.tables import to_markdown
@@ -54,14 +58,19 @@ class Options:
             "decoding",
             "observation",
             "startup",
+            "network",
             "growth",
+            "made_up",
             "study",
+            "gpu",
         ],
         ...,
-    ] = (*PARTS, "growth", "study")
+    ] = (*PARTS, "network", "growth", "made_up", "study")
     """What to measure; a part that is left out keeps its last numbers."""
     rounds: int = 5
     """Times that each is measured."""
+    networks: tuple[Literal["cnn8", "caffenet"], ...] = ("cnn8", "caffenet")
+    """Networks of the parts training and gpu."""
     log_dir: str = "logs"
     """Folder that benchmark/ is written to."""
     dataset: str = "synthetic_shapes"
@@ -133,10 +142,15 @@ class Benchmark:
 
     def training(self) -> dict:
         """Training throughput of cnn8 and caffenet against the rivals."""
+        steps = {"cnn8": 25, "caffenet": 3}
         return {
-            "cnn8": self._training(self.default, 25),
-            "caffenet": self._training(self.caffenet, 3),
+            name: self._training(recipe, steps[name])
+            for name, recipe in self._recipes().items()
         }
+
+    def _recipes(self) -> dict[str, presets.Recipe]:
+        known = {"cnn8": self.default, "caffenet": self.caffenet}
+        return {name: known[name] for name in self.options.networks}
 
     def _training(self, recipe: presets.Recipe, steps: int) -> dict:
         entrants = []
@@ -253,24 +267,35 @@ class Benchmark:
         """Start-up of commands and of training."""
         return costs.start_up(self.options.rounds)
 
+    def network(self) -> dict:
+        """Where the time of one network of the main job goes."""
+        recipe = presets.find_recipe("synthetic_shapes", "default", None)
+        solver = dataclasses.replace(recipe.solver, epochs=2)
+        recipe = dataclasses.replace(recipe, solver=solver)
+        return timeline.measure(recipe, self.options.rounds)
+
     def growth(self) -> list[dict]:
-        """Time and memory of 2, 10 and 58 networks, 1 and 2 workers."""
-        frozen = ["--treatments", "BnB", "AnB"]
-        every = ["--layers", *map(str, range(1, 8))]
+        """Time and memory of 10, 26 and 58 networks of a smoke study."""
         return costs.growth(
-            [
-                ("2 networks, 2 workers", ["--treatments", "--workers", "2"]),
-                (
-                    "10 networks, 2 workers",
-                    [*frozen, "--layers", "1", "2", "--workers", "2"],
-                ),
-                (
-                    "10 networks, 1 worker",
-                    [*frozen, "--layers", "1", "2", "--workers", "1"],
-                ),
-                ("58 networks, 2 workers", [*every, "--workers", "2"]),
-            ]
+            [("10", ["1"]), ("26", ["1", "4", "7"]), ("58", [*"1234567"])]
         )
+
+    def made_up(self) -> list[dict]:
+        """What commands cost on 58 to 10,034 made-up results."""
+        return made_up.measure([1, 5, 18, 173], 1)
+
+    def gpu(self) -> dict:
+        """Speed on a GPU, alone and side by side, against PyTorch."""
+        device = gpu.describe_device()
+        self.say(device)
+        speeds = self.race(gpu.entrants(self._recipes()))
+        return {
+            "device": device,
+            "rivals": {
+                name.removesuffix(": training"): speed.to_json()
+                for name, speed in speeds.items()
+            },
+        }
 
     def study(self) -> dict:
         """A whole study, ours against a plain loop."""
@@ -325,6 +350,19 @@ class Benchmark:
         return result
 
 
+def keep_machines(found: dict) -> None:
+    """Notes what each part was measured on, where that was one for all.
+
+    Args:
+        found: Dict, content of `benchmark.json`, changed in place.
+    """
+    earlier = found.pop("machine", None)
+    known = found.setdefault("machines", {})
+    if earlier is not None:
+        for part in set(found) - {"machines", "roofline"} - set(known):
+            known[part] = earlier
+
+
 def _run_script(options: Options, console: Console) -> int:
     """Runs the parts that were asked for, and keeps each when it is done."""
     benchmark = Benchmark(options, console)
@@ -333,12 +371,21 @@ def _run_script(options: Options, console: Console) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         found = json.loads(path.read_text()) if path.is_file() else {}
-        found["machine"] = costs.describe_machine(benchmark.threads)
+        keep_machines(found)
+        machine = costs.describe_machine(benchmark.threads)
         for part in options.parts:
             console.rule(part)
-            found[part] = getattr(benchmark, part)()
+            measured = getattr(benchmark, part)()
+            same = found["machines"].get(part) == machine
+            if part == "training" and same:  # a network may be left out
+                measured = {**found.get(part, {}), **measured}
+            found[part] = measured
+            found["machines"][part] = machine
             found["roofline"] = benchmark.roofline(found)
             write_atomically(path, json.dumps(found, indent=1))
+            # A run that is stopped leaves whole tables of what it has done.
+            write_figures(found, folder)
+            write_atomically(folder / "benchmark.md", to_markdown(found))
     except KeyboardInterrupt:
         print(f"\nStopped; finished parts are in {path}.", file=sys.stderr)
         return 130

@@ -223,14 +223,16 @@ def growth(cases: list[tuple[str, list[str]]]) -> list[dict]:
     """Runs smoke studies of growing size and watches time and memory.
 
     Args:
-        cases: List of `(name, flags)`.
+        cases: List of `(networks, layers)`, both as words, that two workers
+            train.
 
     Returns:
         List of dicts: networks, workers, seconds, and the largest memory of
         all processes together, in MB, over the first 5 networks and at all.
     """
     found = []
-    for name, flags in cases:
+    for name, layers in cases:
+        flags = ["--layers", *layers, "--workers", "2"]
         with tempfile.TemporaryDirectory() as folder:
             script = [sys.executable, "-m", "experiments.similar_datasets"]
             script += ["--preset", "smoke", "--log-dir", folder]
@@ -254,7 +256,8 @@ def growth(cases: list[tuple[str, list[str]]]) -> list[dict]:
                 time.sleep(0.25)
             found.append(
                 {
-                    "case": name,
+                    "case": f"{name} networks, 2 workers",
+                    "workers": 2,
                     "networks": _finished(folder) - before,
                     "seconds": time.perf_counter() - begun,
                     "mb_first_5": early,

@@ -25,12 +25,15 @@ class Entrant:
         one_a_core: Boolean. `True` starts as many as there are threads, of
             one thread each, that do their work at the same time; their units
             a second are added up. Defaults to `False`.
+        copies: Integer, processes with all threads each that do their work
+            at the same time, on one GPU; added up likewise. Defaults to `1`.
     """
 
     name: str
     function: str
     arguments: dict = dataclasses.field(default_factory=dict)
     one_a_core: bool = False
+    copies: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +125,9 @@ class _Started:
 
     def __init__(self, entrant: Entrant, threads: int):
         self.entrant = entrant
-        copies, each = (threads, 1) if entrant.one_a_core else (1, threads)
+        copies, each = entrant.copies, threads
+        if entrant.one_a_core:
+            copies, each = threads, 1
         os.environ["OMP_NUM_THREADS"] = str(each)  # PyTorch's
         context = multiprocessing.get_context("spawn")
         self._copies = []

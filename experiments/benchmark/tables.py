@@ -1,5 +1,7 @@
 """Turns the numbers of a benchmark into tables, targets first."""
 
+from experiments.benchmark import network_tables
+from experiments.benchmark.network_tables import table
 from keras_transfer.specs import presets
 from keras_transfer.specs.architectures import layer_rows
 from keras_transfer.specs.costs import layer_costs
@@ -11,13 +13,6 @@ _RECIPES = {
     "caffenet": presets.find_recipe("imagenet2012", "paper", None),
 }
 _CLASSES = 50
-
-
-def _table(header: list[str], rows: list[list[str]]) -> list[str]:
-    lines = ["| " + " | ".join(header) + " |"]
-    lines.append("| " + " | ".join("---" for _ in header) + " |")
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return [*lines, ""]
 
 
 def _ratio(value: float | None) -> str:
@@ -33,15 +28,14 @@ def to_markdown(found: dict) -> str:
     Returns:
         String.
     """
-    machine, peaks = found["machine"], found.get("roofline") or {}
+    peaks = found.get("roofline") or {}
     lines = [
         "# Benchmark",
         "",
         "Medians of several rounds, side by side; shared machines are noisy, "
         "so trust the ratios.",
         "",
-        ", ".join(f"{key} {value}" for key, value in machine.items()),
-        "",
+        *_machines(found),
         *_targets(found),
     ]
     for part, write in (
@@ -53,11 +47,26 @@ def to_markdown(found: dict) -> str:
         ("study", _study),
         ("observation", _observation),
         ("startup", _startup),
+        ("network", network_tables.network_parts),
         ("growth", _growth),
+        ("made_up", network_tables.made_up),
+        ("gpu", network_tables.gpu),
     ):
         if found.get(part):
             lines += write(found[part])
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _machines(found: dict) -> list[str]:
+    """Says on what each part was measured; of two machines, no values mix."""
+    parts: dict[str, list[str]] = {}
+    for part, machine in found.get("machines", {}).items():
+        text = ", ".join(f"{key} {value}" for key, value in machine.items())
+        parts.setdefault(text, []).append(part)
+    lines = []
+    for text, names in parts.items():
+        lines += [f"{', '.join(names)}: {text}.", ""]
+    return lines
 
 
 def targets(found: dict) -> list[tuple[str, float, float | None, bool]]:
@@ -162,12 +171,31 @@ def targets(found: dict) -> list[tuple[str, float, float | None, bool]]:
         ("--help, s", 1.0, startup.get("--help"), True),
         ("--plan, s", 2.0, startup.get("--plan"), True),
         (
+            "a network beside its steps and looks, s",
+            1.0,
+            network_tables.beside_steps(found.get("network", {})),
+            True,
+        ),
+        *(
+            (f"10,000 results: {name}, core-s", 10.0, value, True)
+            for name, value in _of_many(found).items()
+        ),
+        (
             "memory after 58 networks over after 5",
             1.25,
             grown[-1] if grown else None,
             True,
         ),
     ]
+
+
+def _of_many(found: dict) -> dict[str, float | None]:
+    names = ("plan", "study that trains nothing", "report")
+    rows = found.get("made_up") or []
+    largest = max(rows, key=lambda row: row["networks"], default={})
+    if largest.get("networks", 0) < 10_000:
+        largest = {}
+    return {name: largest.get(name) for name in names}
 
 
 def _targets(found: dict) -> list[str]:
@@ -180,13 +208,15 @@ def _targets(found: dict) -> list[str]:
             verdict = "met" if met else "missed"
         shown = "" if value is None else f"{value:.2f}"
         rows.append([name, f"{sign} {target:g}", shown, verdict])
-    return ["## Targets", "", *_table(["ratio", "target", "value", ""], rows)]
+    return ["## Targets", "", *table(["ratio", "target", "value", ""], rows)]
 
 
 def _share(found: dict) -> float | None:
     rivals = found.get("training", {}).get("cnn8", {})
     least = (found.get("roofline") or {}).get("float32")
-    if not rivals or not least:
+    machines = found.get("machines", {})
+    same = machines.get("training") == machines.get("peak")
+    if not rivals or not least or not same:
         return None
     speed = rivals["ours float32"]["median"]
     return speed * least["microseconds_an_image"] / 1e6
@@ -206,7 +236,7 @@ def _peak(part: dict) -> list[str]:
     for name, speed in part.items():
         unit = "GB/s" if name == "copy" else "GFLOP/s"
         rows.append([name, f"{speed['median'] / 1e9:.0f} {unit}"])
-    return ["## The machine", "", *_table(["work", "median"], rows)]
+    return ["## The machine", "", *table(["work", "median"], rows)]
 
 
 def _roofline(part: dict) -> list[str]:
@@ -226,7 +256,7 @@ def _roofline(part: dict) -> list[str]:
             for layer in least["layers"]
         ]
         rows.append(["sum", f"{least['microseconds_an_image']:.1f}", ""])
-        lines += _table(["layer", "products", "traffic"], rows)
+        lines += table(["layer", "products", "traffic"], rows)
     return lines
 
 
@@ -254,7 +284,7 @@ def _training(part: dict, peaks: dict) -> list[str]:
                 ]
             )
         header = ["trainer", "median", "over ours float32", "share of peak"]
-        lines += _table(header, rows)
+        lines += table(header, rows)
     return lines
 
 
@@ -286,7 +316,7 @@ def _trial(part: dict) -> list[str]:
         "",
         "Stored: one network a core; plain fit: all cores.",
         "",
-        *_table([*header, "ratio", "ratio, bfloat16"], rows),
+        *table([*header, "ratio", "ratio, bfloat16"], rows),
     ]
 
 
@@ -303,7 +333,7 @@ def _decoding(part: dict) -> list[str]:
         "Decoding (JPEG, then 256x256) happens once; batches are read from "
         "the memory map at every step, and have to keep up with the GPU.",
         "",
-        *_table(["work", "images/s"], rows),
+        *table(["work", "images/s"], rows),
     ]
 
 
@@ -338,7 +368,7 @@ def _study(part: dict) -> list[str]:
         "",
         f"Settings: {changed}.",
         "",
-        *_table([*header, "accuracy, ours", "accuracy, plain"], rows),
+        *table([*header, "accuracy, ours", "accuracy, plain"], rows),
     ]
 
 
@@ -358,7 +388,7 @@ def _observation(part: dict) -> list[str]:
     return [
         "## Observation, at the end of each epoch",
         "",
-        *_table(["what", "median"], rows),
+        *table(["what", "median"], rows),
         f"An epoch of the default network takes {part['epoch_seconds']:.1f} s; "
         f"rows, checkpoint and TensorBoard at its default setting are "
         f"{part['percent']:.2f} % of that, the start of a network shared out "
@@ -369,7 +399,7 @@ def _observation(part: dict) -> list[str]:
 
 def _startup(part: dict) -> list[str]:
     rows = [[name, f"{seconds:.2f} s"] for name, seconds in part.items()]
-    return ["## Start-up", "", *_table(["what", "median"], rows)]
+    return ["## Start-up", "", *table(["what", "median"], rows)]
 
 
 def _growth(part: list[dict]) -> list[str]:
@@ -384,4 +414,4 @@ def _growth(part: list[dict]) -> list[str]:
         for case in part
     ]
     header = ["smoke study", "time", "a network", "memory, first 5", "memory"]
-    return ["## Growth", "", *_table(header, rows)]
+    return ["## Growth", "", *table(header, rows)]

@@ -59,7 +59,8 @@ def _network(recipe: Recipe) -> nn.Sequential:
 def training(
     threads: int, recipe: Recipe, steps: int, precision: str, compiled: bool
 ) -> dict:
-    """Returns training steps on ready-made images, channels last.
+    """Returns training steps on ready-made images, channels last, on the GPU
+    if there is one.
 
     Args:
         threads: Integer.
@@ -72,8 +73,9 @@ def training(
         Dict of one callable that returns images.
     """
     torch.set_num_threads(threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     solver = recipe.solver
-    network = _network(recipe).train()
+    network = _network(recipe).train().to(device)
     step_of = torch.compile(network) if compiled else network
     optimizer = torch.optim.SGD(
         network.parameters(),
@@ -83,19 +85,21 @@ def training(
         weight_decay=solver.weight_decay,
     )
     shape = (solver.batch_size, 3, recipe.crop, recipe.crop)
-    images = torch.randn(shape).to(memory_format=torch.channels_last)
-    labels = torch.randint(0, CLASSES, shape[:1])
+    images = torch.randn(shape).to(device, memory_format=torch.channels_last)
+    labels = torch.randint(0, CLASSES, shape[:1]).to(device)
     loss = nn.CrossEntropyLoss()
 
     def work():
         for _ in range(steps):
             optimizer.zero_grad(set_to_none=True)
             with torch.autocast(
-                "cpu", torch.bfloat16, enabled=precision == "bfloat16"
+                device, torch.bfloat16, enabled=precision == "bfloat16"
             ):
                 value = loss(step_of(images), labels)
             value.backward()
             optimizer.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
         return steps * solver.batch_size
 
     return {"training": work}

@@ -1,0 +1,131 @@
+"""The figures of a benchmark: where time goes, and how cost grows."""
+
+from pathlib import Path
+
+from experiments.benchmark import timeline
+from keras_transfer.reports.style import (
+    INK,
+    SETTINGS,
+    plot_curve,
+    save,
+    series_look,
+)
+
+# From light to dark, so that neighbours differ in grey too.
+_COLOURS = (
+    "#d9d9d9",
+    "#8c8c8c",
+    "#c7ddf2",
+    "#f2c48d",
+    "#1f5fa8",
+    "#e6a1a1",
+    "#7a7a00",
+    "#b03030",
+    "#222222",
+)
+_SECONDS_SHOWN = 0.15  # a part that is shorter has no number in its bar
+
+
+def write_figures(found: dict, folder: Path) -> list[Path]:
+    """Draws what was measured.
+
+    Args:
+        found: Dict, content of `benchmark.json`; any part may be absent.
+        folder: Path.
+
+    Returns:
+        List of the paths written, SVG and PNG.
+    """
+    paths = []
+    if found.get("network"):
+        paths += _plot_parts(found["network"], folder / "parts")
+    if found.get("growth") or found.get("made_up"):
+        paths += _plot_growth(found, folder / "growth")
+    return paths
+
+
+def _plot_parts(part: dict, path: Path) -> list[Path]:
+    """Draws a bar for each network, divided by what the time went into."""
+    from matplotlib import pyplot as plt
+
+    names = (timeline.START, timeline.COMPILING, *timeline.PARTS)
+    networks = part["networks"]
+    with plt.rc_context(SETTINGS):
+        figure, axes = plt.subplots(figsize=(9, 4.2), layout="constrained")
+        for row, seconds in enumerate(networks.values()):
+            left = 0.0
+            for name, colour in zip(names, _COLOURS, strict=True):
+                width = seconds.get(name, 0.0)
+                axes.barh(
+                    row,
+                    width,
+                    left=left,
+                    color=colour,
+                    edgecolor="white",
+                    height=0.6,
+                    label=name if row == 0 else None,
+                )
+                if width >= _SECONDS_SHOWN:
+                    dark = sum(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+                    axes.text(
+                        left + width / 2,
+                        row,
+                        f"{width:.1f}",
+                        ha="center",
+                        va="center",
+                        fontsize=8,
+                        color="white" if dark < 380 else INK,
+                    )
+                left += width
+        axes.set_yticks(range(len(networks)), list(networks))
+        axes.invert_yaxis()
+        axes.grid(axis="y", visible=False)
+        axes.set_xlabel("seconds of one process, one thread (medians)")
+        axes.set_title(
+            f"Where the time of a network goes ({part['images']:,} training "
+            "images shown)"
+        )
+        figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+        return save(figure, path)
+
+
+def _plot_growth(found: dict, path: Path) -> list[Path]:
+    """Draws what studies take against their number of networks."""
+    from matplotlib import pyplot as plt
+
+    with plt.rc_context(SETTINGS):
+        figure, (real, made_up) = plt.subplots(
+            1, 2, figsize=(9.5, 4.2), layout="constrained"
+        )
+        cases = [
+            (case["networks"], case["seconds"])
+            for case in found.get("growth") or []
+            if case.get("workers") == 2
+        ]
+        plot_curve(real, cases, series_look(0), "2 workers")
+        real.set_title("Smoke studies, trained")
+        real.set_ylabel("seconds, report included")
+        rows = found.get("made_up") or []
+        commands = [name for name in (rows[0] if rows else {})]
+        for index, name in enumerate(c for c in commands if c != "networks"):
+            points = [(row["networks"], row[name]) for row in rows]
+            plot_curve(made_up, points, series_look(index), name)
+        if rows:
+            first, last = rows[0]["networks"], rows[-1]["networks"]
+            top = max(rows[-1][name] for name in commands[1:])
+            made_up.plot(
+                [first, last],
+                [top * first / last, top],
+                color="#8c8c8c",
+                lw=0.9,
+                label="in proportion",
+            )
+        made_up.set_title("Finished networks, made up")
+        made_up.set_ylabel("core-seconds")
+        for axes in (real, made_up):
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+            axes.set_xlabel("networks")
+            if axes.get_legend_handles_labels()[0]:
+                axes.legend()
+        return save(figure, path)

@@ -1,0 +1,128 @@
+"""What a log folder of many results costs: to plan, to run again, to report.
+
+The results are made up of a few real ones: training thousands of networks
+would take days, and reading them does not depend on who trained them.
+"""
+
+import dataclasses
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from keras_transfer.specs.identity import to_dict
+from keras_transfer.specs.presets import find_recipe
+from keras_transfer.specs.treatments import TREATMENTS
+from keras_transfer.storage.log_folder import LogFolder
+from keras_transfer.storage.result import Result, seal
+from keras_transfer.storage.store import RunStore
+from keras_transfer.studies.grids import Grid, similar_networks
+
+_DATASET, _SCRIPT = "synthetic_shapes", "experiments.similar_datasets"
+_LAYERS = (1, 2, 3, 4, 5, 6, 7)
+NETWORKS_A_SEED = 58
+
+
+def measure(seeds: list[int], rounds: int) -> list[dict]:
+    """Times commands on folders of made-up results of growing size.
+
+    Args:
+        seeds: List of integers, seeds of the study in each folder.
+        rounds: Integer, times that each command is run.
+
+    Returns:
+        List of dicts: networks, and the fewest core-seconds of each command.
+    """
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        real = Path(folder) / "real"
+        _run([_SCRIPT, *_flags(1, (1,)), "--log-dir", str(real)])
+        samples = LogFolder(real).finished()
+        for count in seeds:
+            log_dir = Path(folder) / str(count)
+            networks = write_results(log_dir, count, samples)
+            # The images lie where a study looks for them.
+            os.symlink(real / ".cache", log_dir / ".cache")
+            place = ["--log-dir", str(log_dir)]
+            study = [_SCRIPT, *_flags(count, _LAYERS), *place]
+            commands = {
+                "plan": [*study, "--plan", "--guess"],
+                "study that trains nothing": study,
+                "report": ["experiments.report", *place],
+            }
+            times = {
+                name: min(_run(words) for _ in range(rounds))
+                for name, words in commands.items()
+            }
+            found.append({"networks": networks, **times})
+    return found
+
+
+def _flags(seeds: int, layers: tuple[int, ...]) -> list[str]:
+    return [
+        "--preset",
+        "smoke",
+        "--layers",
+        *map(str, layers),
+        "--seeds",
+        *map(str, range(seeds)),
+    ]
+
+
+def _run(words: list[str]) -> float:
+    """Runs a module and returns the core-seconds that it took."""
+    before = os.times()
+    subprocess.run(
+        [sys.executable, "-m", *words], check=True, stdout=subprocess.DEVNULL
+    )
+    after = os.times()
+    return (
+        after.children_user
+        + after.children_system
+        - before.children_user
+        - before.children_system
+    )
+
+
+def write_results(log_dir: Path, seeds: int, samples: list[Result]) -> int:
+    """Writes a study's folders with results like some real ones.
+
+    Args:
+        log_dir: Path.
+        seeds: Integer.
+        samples: List of `Result`, one of each treatment at least.
+
+    Returns:
+        Integer, networks written.
+    """
+    recipe = find_recipe(_DATASET, "smoke", None)
+    grid = Grid(
+        splits=(0,),
+        seeds=tuple(range(seeds)),
+        layers=_LAYERS,
+        treatments=TREATMENTS,
+    )
+    specs = similar_networks(_DATASET, recipe, grid)
+    words = ("python", "-m", _SCRIPT, "--preset", "smoke")
+    store = RunStore(log_dir, "similar_datasets", command=words)
+    generator = random.Random(0)
+    for spec in specs:
+        like = [one for one in samples if one.treatment == spec.treatment]
+        network = store.network(spec)
+        network.begin()
+        network.model_path.write_bytes(b"weights")
+        (network.folder / "epochs.jsonl").write_text(
+            json.dumps({"epoch": 0, "loss": 1.0, "val_loss": 1.0}) + "\n"
+        )
+        result = dataclasses.replace(
+            generator.choice(like),
+            network_id=spec.network_id,
+            settings=to_dict(spec),
+            label=spec.label,
+        )
+        network.result_path.write_text(seal(result.to_json()))
+        network.set_status("COMPLETED")
+    return len(specs)

@@ -1,0 +1,113 @@
+"""Tables of the parts of a network, of many results, and of a GPU."""
+
+from experiments.benchmark import timeline
+
+
+def table(header: list[str], rows: list[list[str]]) -> list[str]:
+    """Returns the lines of a table, an empty one at its end.
+
+    Args:
+        header: List of strings.
+        rows: List of lists of strings.
+    """
+    lines = ["| " + " | ".join(header) + " |"]
+    lines.append("| " + " | ".join("---" for _ in header) + " |")
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return [*lines, ""]
+
+
+def beside_steps(part: dict) -> float | None:
+    """Returns what a network costs beside its steps and looks, in seconds.
+
+    Args:
+        part: Dict, what `timeline.measure` returned, or empty.
+    """
+    networks = part.get("networks", {})
+    if timeline.NEXT not in networks:
+        return None
+    seconds = networks[timeline.NEXT]
+    steps = ("training steps", "evaluation")
+    return sum(value for name, value in seconds.items() if name not in steps)
+
+
+def network_parts(part: dict) -> list[str]:
+    """Tells where the time of a network goes.
+
+    Args:
+        part: Dict, what `timeline.measure` returned.
+
+    Returns:
+        List of lines.
+    """
+    networks = part["networks"]
+    rows = [
+        [
+            name,
+            *(
+                f"{seconds[name]:.2f} s" if name in seconds else ""
+                for seconds in networks.values()
+            ),
+        ]
+        for name in (timeline.START, timeline.COMPILING, *timeline.PARTS)
+    ]
+    total = [f"{sum(seconds.values()):.2f} s" for seconds in networks.values()]
+    return [
+        "## Where the time of a network goes",
+        "",
+        f"Main job's recipe, {part['images']:,} training images shown in 2 "
+        "epochs, one thread. Compiling: what the first network takes beyond "
+        "the next one like it.",
+        "",
+        "![Parts](parts.png)",
+        "",
+        *table(["part", *networks], [*rows, ["sum", *total]]),
+    ]
+
+
+def made_up(part: list[dict]) -> list[str]:
+    """Tells what many results cost.
+
+    Args:
+        part: List of dicts, what `made_up.measure` returned.
+
+    Returns:
+        List of lines.
+    """
+    names = [name for name in part[0] if name != "networks"]
+    rows = [
+        [f"{row['networks']:,}", *(f"{row[name]:.1f} s" for name in names)]
+        for row in part
+    ]
+    return [
+        "## Many results",
+        "",
+        "Core-seconds of a command on a log folder of made-up results.",
+        "",
+        "![Growth](growth.png)",
+        "",
+        *table(["networks", *names], rows),
+    ]
+
+
+def gpu(part: dict) -> list[str]:
+    """Tells what was timed on a GPU, or that there is none.
+
+    Args:
+        part: Dict of the `device` in words and the `rivals`' speeds.
+
+    Returns:
+        List of lines.
+    """
+    rows = []
+    for name, speed in part["rivals"].items():
+        shown = f"absent: {speed['absent']}"
+        if speed["rounds"]:
+            shown = f"{speed['median']:,.0f} images/s"
+        rows.append([name, shown])
+    return [
+        "## GPU",
+        "",
+        f"{part['device']}.",
+        "",
+        *table(["", "median"], rows),
+    ]

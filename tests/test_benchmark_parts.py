@@ -1,0 +1,191 @@
+"""The parts of the benchmark that need no racing: tables, figures, clocks."""
+
+import dataclasses
+import json
+import time
+import types
+
+import pytest
+
+from experiments.benchmark import __main__ as benchmark
+from experiments.benchmark import (
+    figures,
+    gpu,
+    made_up,
+    network_tables,
+    tables,
+    timeline,
+)
+from keras_transfer.specs.presets import find_recipe
+from keras_transfer.storage.log_folder import LogFolder
+from keras_transfer.storage.result import Result
+
+FOUND = {
+    "machines": {"network": {"threads": 2}, "growth": {"threads": 3}},
+    "network": {
+        "images": 5376,
+        "networks": {
+            timeline.FIRST: {
+                timeline.START: 4.0,
+                timeline.COMPILING: 3.0,
+                "training steps": 2.0,
+                "the rest": 0.25,
+            },
+            timeline.NEXT: {
+                "training steps": 2.0,
+                "evaluation": 0.5,
+                "images": 0.25,
+                "the rest": 0.5,
+            },
+        },
+    },
+    "growth": [
+        {
+            "case": f"{n} networks, 2 workers",
+            "workers": 2,
+            "networks": n,
+            "seconds": 2.0 * n,
+            "mb": 100.0,
+            "mb_first_5": 80.0,
+        }
+        for n in (10, 26)
+    ],
+    "made_up": [
+        {
+            "networks": n,
+            "plan": n / 1e3,
+            "study that trains nothing": n / 500,
+            "report": n / 2e3,
+        }
+        for n in (58, 10_034)
+    ],
+    "gpu": {
+        "device": gpu.NO_GPU,
+        "rivals": {
+            "cnn8, ours float32": {
+                "median": 1234.0,
+                "rounds": [1234.0],
+                "absent": "",
+            },
+            "cnn8, PyTorch": {"rounds": [], "absent": "no torch"},
+        },
+    },
+}
+
+
+def test_a_part_inside_another_is_not_counted_twice():
+    watch = timeline.Stopwatch()
+    calls = types.SimpleNamespace(
+        outer=lambda: (time.sleep(0.02), calls.inner()),
+        inner=lambda: time.sleep(0.05),
+    )
+    plain = calls.outer
+    watched = [(calls, "outer", "out"), (calls, "inner", "in")]
+    with watch.watching(watched):
+        calls.outer()
+        calls.inner()
+    assert calls.outer is plain
+    assert 0.1 <= watch.seconds["in"] < 0.2
+    assert 0.02 <= watch.seconds["out"] < 0.045
+
+
+def test_what_was_inherited_is_inherited_again():
+    class Above:
+        def work(self):
+            return 7
+
+    class Below(Above):
+        pass
+
+    watch = timeline.Stopwatch()
+    with watch.watching([(Below, "work", "part")]):
+        assert Below().work() == 7 and "work" in vars(Below)
+    assert "work" not in vars(Below) and set(watch.seconds) == {"part"}
+
+
+def test_tables_tell_parts_growth_and_machines():
+    text = tables.to_markdown(FOUND)
+    assert "network: threads 2." in text and "growth: threads 3." in text
+    assert "| a network beside its steps and looks, s | at most 1 |" in text
+    assert "| 0.75 | met |" in text
+    assert "10,000 results: report, core-s | at most 10 | 5.02 | met" in text
+    assert "results: study that trains nothing, core-s" in text
+    assert "| 20.07 | missed |" in text
+    assert gpu.NO_GPU in text and "absent: no torch" in text
+    assert "1,234 images/s" in text
+
+
+def test_a_share_of_peak_never_mixes_machines():
+    found = {
+        "training": {"cnn8": {"ours float32": {"median": 1e3, "rounds": [1]}}},
+        "roofline": {"float32": {"microseconds_an_image": 500.0}},
+        "machines": {"training": {"threads": 2}, "peak": {"threads": 2}},
+    }
+    assert tables._share(found) == pytest.approx(0.5)
+    found["machines"]["peak"] = {"threads": 4}
+    assert tables._share(found) is None
+
+
+def test_numbers_of_an_earlier_file_keep_their_machine():
+    found = {"machine": {"threads": 2}, "training": {}, "roofline": None}
+    benchmark.keep_machines(found)
+    assert found["machines"] == {"training": {"threads": 2}}
+    benchmark.keep_machines(found)
+    assert found["machines"] == {"training": {"threads": 2}}
+
+
+def test_figures_show_each_part(tmp_path):
+    paths = figures.write_figures(FOUND, tmp_path)
+    assert [path.name for path in paths] == [
+        "parts.svg",
+        "parts.png",
+        "growth.svg",
+        "growth.png",
+    ]
+    text = (tmp_path / "parts.svg").read_text()
+    for name in (timeline.COMPILING, *timeline.PARTS, timeline.NEXT):
+        assert name in text
+    assert "report" in (tmp_path / "growth.svg").read_text()
+    assert figures.write_figures({"startup": {}}, tmp_path) == []
+
+
+def test_without_a_gpu_that_is_said_and_little_is_run(monkeypatch):
+    monkeypatch.setattr(gpu, "visible_gpus", lambda: [])
+    assert gpu.describe_device() == gpu.NO_GPU
+    recipe = find_recipe("cifar100", "default", None)
+    few = gpu.entrants({"cnn8": recipe})
+    assert not any("side by side" in one.name for one in few)
+    monkeypatch.setattr(gpu, "visible_gpus", lambda: ["0"])
+    many = gpu.entrants({"cnn8": recipe})
+    assert {one.copies for one in many} == {1, 2, 4, 8}
+    assert any("PyTorch compiled bfloat16" in one.name for one in many)
+
+
+def test_made_up_results_are_read_as_real_ones(tmp_path):
+    treatments = ("base", "BnB", "AnB", "BnB+", "AnB+")
+    like = Result(test_accuracy=0.5, seconds=1.0)
+    samples = [dataclasses.replace(like, treatment=name) for name in treatments]
+    count = made_up.write_results(tmp_path, 1, samples)
+    found = LogFolder(tmp_path).finished()
+    assert count == len(found) == made_up.NETWORKS_A_SEED
+    assert {result.treatment for result in found} == set(treatments)
+    assert len({result.network_id for result in found}) == count
+
+
+def test_a_network_beside_its_steps():
+    assert network_tables.beside_steps({}) is None
+    assert network_tables.beside_steps(FOUND["network"]) == 0.75
+
+
+def test_a_part_writes_what_it_found(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        timeline, "measure", lambda recipe, rounds: FOUND["network"]
+    )
+    arguments = ["--parts", "network", "--log-dir", str(tmp_path)]
+    assert benchmark.main(arguments) == 0
+    folder = tmp_path / "benchmark"
+    found = json.loads((folder / "benchmark.json").read_text())
+    assert found["network"] == FOUND["network"]
+    assert "threads" in found["machines"]["network"]
+    assert (folder / "parts.png").is_file()
+    assert "Where the time of a network goes" in capsys.readouterr().out
