@@ -7,6 +7,7 @@ from pathlib import Path
 from experiments.findings import (
     copied,
     doses,
+    first,
     freezing,
     numbers,
     regrets,
@@ -122,6 +123,7 @@ def findings() -> list[tuple[str, str, str]]:
             "random_kills",
         ),
         *doses.findings(),
+        *first.findings(),
         *regrets.findings(),
         *copied.findings(),
     ]
@@ -303,6 +305,7 @@ def folders() -> list[tuple[str, str, str]]:
         ),
         *freezing.folders(),
         *doses.folders(),
+        *first.folders(),
         *regrets.folders(),
         *copied.folders(),
     ]
@@ -391,7 +394,7 @@ def summaries() -> dict[Path, str]:
         command = changes.pop("command")
         text = _summary(write, title, command, path.parent.name, **changes)
         found[path] = text + _moved(path)
-    pages = [p for p in (doses, freezing) if p.is_published()]
+    pages = [p for p in (doses, first, freezing) if p.is_published()]
     return found | dict(page.summary() for page in pages)
 
 

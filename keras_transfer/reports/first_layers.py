@@ -245,7 +245,7 @@ def _draw_similarity(axes, pairs: list) -> None:
                 at = layer + 0.06 * (index - 1.5)
                 points.append((at, found.mean, found.low, found.high))
         if points:
-            plot_curve(axes, points, series_look(index), labels[pair])
+            plot_curve(axes, points, series_look(index), labels[pair], 5)
     axes.set_xticks(range(1, len(LAYER_NAMES) + 1), LAYER_NAMES)
     axes.set_ylim(0, 1.02)
     axes.set_ylabel("linear CKA on the same test images")

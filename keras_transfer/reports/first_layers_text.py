@@ -59,7 +59,7 @@ def text(folder: Path, title: str, command: str) -> str:
     pairs = tables.read_pairs(folder / "pairs.csv")
     lines = [
         *markdown.heading(title, command),
-        _trained(folder / "results.csv"),
+        trained(folder),
         "",
         *(f"- {line}" for line in findings(folder)),
         "",
@@ -107,8 +107,13 @@ def text(folder: Path, title: str, command: str) -> str:
     return markdown.document(lines)
 
 
-def _trained(path: Path) -> str:
-    with path.open(newline="") as table:
+def trained(folder: Path) -> str:
+    """Says which networks there are and what they reached.
+
+    Args:
+        folder: Path of `results.csv`.
+    """
+    with (folder / "results.csv").open(newline="") as table:
         networks = list(csv.DictReader(table))
     dealt = [row for row in networks if tables.SHUFFLED in row["name"]]
     true = [row for row in networks if row not in dealt]
