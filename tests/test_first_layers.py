@@ -273,7 +273,6 @@ def test_script_trains_measures_and_reports_on_the_embedded_set(tmp_path):
     arguments += ["--width", "4", "--epochs", "1", "--images-per-class", "10"]
     arguments += ["--test-images", "40", "--learning-rate", "0.05", "--quiet"]
     arguments += ["--log-dir", str(tmp_path)]
-    assert script.main([*arguments, "--plan"]) == 0
     assert script.main(arguments) == 0
     study = tmp_path / "first_layers" / "synthetic_shapes"
     (report,) = study.glob("report-*")
