@@ -42,14 +42,14 @@ def kernels(count, seed=0):
 @pytest.mark.parametrize("angle", [0.0, 0.4, 2.0])
 def test_an_edge_is_a_gabor_function_and_no_blob(angle):
     found = kernel_shapes.fit_shapes(coloured(edge(angle), 1.0, -0.5, 0.2))
-    assert found.gabor == pytest.approx(1, abs=1e-6)
+    assert found.gabor == pytest.approx(1, abs=1e-3)
     assert found.blob < 0.8
     assert found.explained == found.gabor
 
 
 def test_a_blob_may_lie_anywhere_and_have_any_colour():
     found = kernel_shapes.fit_shapes(coloured(bell(2.3, 4.1), -1.0, 0.0, 0.3))
-    assert found.blob == pytest.approx(1, abs=1e-6)
+    assert found.blob == pytest.approx(1, abs=1e-3)
     # A uniform kernel is a wide blob, within what the widest bell is.
     assert kernel_shapes.fit_shapes(np.ones((SIDE, SIDE, 3))).blob > 0.99
 

@@ -13,6 +13,7 @@ import numpy as np
 from keras_transfer.errors import UserError
 
 _STARTS = 4  # of a fit, each at another angle
+_CLOSE = 1e-5  # tolerance of a fit: shares are told to a thousandth
 _NARROWEST = 0.5  # standard deviation in pixels: no single pixel is a shape
 _FASTEST = 0.5  # cycles a pixel: beyond, a wave looks like a slower one
 
@@ -103,7 +104,14 @@ def _best(values: np.ndarray, side: int, wave: bool) -> float:
         return (values - np.outer(shape, shape @ values / size)).ravel()
 
     fits = [
-        optimize.least_squares(residual, numbers[top], bounds=(low, high))
+        optimize.least_squares(
+            residual,
+            numbers[top],
+            bounds=(low, high),
+            ftol=_CLOSE,
+            xtol=_CLOSE,
+            gtol=_CLOSE,
+        )
         for top in tops[:_STARTS]
     ]
     return float(1 - 2 * min(fit.cost for fit in fits))

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from keras_transfer.analysis import first_layers as tables
 from keras_transfer.analysis.first_layers import KernelRow, PairRow
@@ -84,8 +85,13 @@ def measure(
             found[Key(*place, tables.UNTRAINED)] = find_layers(
                 network, pool, part, False
             )
+    # Threads wait for each other longer than such small products take.
+    with threadpool_limits(1):
+        kernels = [
+            row for key in sorted(found) for row in _fit(key, found[key])
+        ]
     return Measured(
-        [row for key in sorted(found) for row in _fit(key, found[key])],
+        kernels,
         [row for pair in _pairs(found) for row in _compare(*pair)],
         {key: layers.kernels for key, layers in found.items()},
         len(part),
