@@ -101,6 +101,10 @@ def test_what_is_tuned_is_not_in_the_map():
     assert {s.target for s in tuned} == {"B"}
     ids = {s.network_id for s in tuned}
     assert ids.isdisjoint(s.network_id for s in plan.every())
+    # Copies first; networks from scratch, which answer less, at the end.
+    labels = [s.label for s in plan.every()]
+    assert labels[0] == "baseA" and set(labels[-48:]) == {"baseB"}
+    assert "baseB" not in labels[:-48]
     with pytest.raises(UserError, match="`tuning_split` that is none"):
         design(splits=(0, 9))
     with pytest.raises(UserError, match="Expected `images` below 100"):
@@ -224,6 +228,23 @@ def test_two_splits_are_said_to_be_these_halves_only(tmp_path):
     found = FreezeMap(made_up(tmp_path / "few.csv", splits=2))
     assert freeze_text.splits_in_words(found) == "2 splits, these halves only"
     assert {c.estimate.scope for c in found.cells} == {"these halves only"}
+
+
+def test_a_cell_of_fewer_splits_says_so(tmp_path):
+    path = made_up(tmp_path / "results.csv")
+    lines = path.read_text().splitlines(keepends=True)
+    columns = lines[0].split(",")
+    place, split = columns.index("treatment"), columns.index("split")
+    kept = [
+        line
+        for line in lines
+        if line.split(",")[place] != "base" or line.split(",")[split] in "01"
+    ]
+    assert len(lines) - len(kept) == 2 * 4  # two splits of four cells
+    path.write_text("".join(kept))
+    text = freeze_text.text(FreezeMap(path), "T", "c")
+    assert text.count("(2 splits, these halves only)") == 4
+    assert "| 8 (800) | +3.0 [+2.7, +3.3] wins | -1.0 [" in text
 
 
 def test_the_figure_prints_difference_and_half_width_in_each_cell(

@@ -164,14 +164,18 @@ class Design:
         return dataclasses.replace(spec, solver=solver, base_solver=base_solver)
 
     def every(self) -> list[NetworkSpec]:
-        """Lists the networks of the map: split by split, so that a study
-        that is stopped has whole maps of fewer splits."""
-        return [
+        """Lists the networks of the map, the paper's question first.
+
+        Frozen and fine-tuned copies come split by split, then networks from
+        scratch, so that a study that is stopped has whole maps of the first.
+        """
+        found = [
             spec
             for split in self.settings.splits
             for width in self.settings.width
             for spec in self.networks(width, split, self.settings.images)
         ]
+        return sorted(found, key=_is_scratch)
 
     def tasks(self, width: int) -> dict[str, list[NetworkSpec]]:
         """Lists what is tuned at a width, by task.
@@ -186,6 +190,11 @@ class Design:
             if spec.target == TARGET:
                 found.setdefault(self.task(spec), []).append(spec)
         return found
+
+
+def _is_scratch(spec: NetworkSpec) -> bool:
+    """Whether nothing is copied from a network."""
+    return spec.is_base and spec.target == TARGET
 
 
 def design(settings: FreezeSettings) -> Design:

@@ -183,16 +183,19 @@ def _map_table(found: FreezeMap, rival: str, n: int) -> list[str]:
     header = ["width (weights)", *(f"{s} images" for s in found.sizes)]
     body = [
         [f"{width} ({found.weights(width):,})"]
-        + [_said(cells.get((width, size))) for size in found.sizes]
+        + [_said(found, cells.get((width, size))) for size in found.sizes]
         for width in found.widths
     ]
     return markdown.table(header, body)
 
 
-def _said(cell: Cell | None) -> str:
+def _said(found: FreezeMap, cell: Cell | None) -> str:
     if cell is None:
         return ""
-    return f"{cell.estimate.in_points()} {cell.word}"
+    said = f"{cell.estimate.in_points()} {cell.word}"
+    if cell.estimate.splits == len(found.splits):
+        return said
+    return f"{said} ({cell.estimate.splits} splits, {cell.estimate.scope})"
 
 
 def _fit(found: FreezeMap) -> str:
