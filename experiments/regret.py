@@ -283,7 +283,8 @@ def _recommended(prepared, budget: float, console: Console) -> dict:
 
 def _write(settings: Settings, console: Console) -> None:
     """Lays out all settings in the folder, whichever call trained them."""
-    from experiments.recommend.regret_tables import regret_table, score_table
+    from experiments.recommend.regret_tables import regret_table
+    from experiments.recommend.score_tables import score_table
 
     folder = user_path(settings.log_dir) / "recommend"
     found = [read_json(path) for path in folder.glob("*/regret.json")]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from experiments.recommend import regret_tables
+from experiments.recommend import regret_tables, score_tables
 from experiments.regret import main, same_setting
 from keras_transfer.errors import UserError
 
@@ -77,28 +77,42 @@ def test_the_table_has_mean_worst_and_cost():
     assert "| **worst** | +13.0 | +25.0 |" in text
 
 
-def test_the_order_before_is_compared_by_setting_and_source():
+def test_what_was_recommended_before_is_compared_by_setting_and_source():
     other = {**FOUND, "model": "far", "setting": "hands"}
-    before = [
-        {**FOUND, "recommended": {"name": "finetuned", "rate": 0.1}},
-        {**other, "recommended": {"name": "kept@1", "rate": 0.1}},
-    ]
-    text = regret_tables.order_table([FOUND, other], before)
-    row = "| base, letters, 10 images a class | +13.0 | finetuned | -4.0 |"
-    assert f"{row} kept@2 |" in text
-    assert "| far, hands | +0.0 | kept@1 | -4.0 | kept@2 |" in text
-    assert "| **mean of far** | +0.0 |  | -4.0 |  |" in text
-    # It gained 17 and 4 points, so each setting speaks for it alone.
-    assert "the others speak for the new order (2 of 2 times)" in text
+    before = {"name": "finetuned", "rate": 0.1, "seconds": 40.0}
+    kept = {"name": "kept@1", "rate": 0.1, "seconds": 40.0}
+    text = regret_tables.history_table(
+        [
+            {**FOUND, "recommended_before": before},
+            {**other, "recommended_before": kept},
+        ],
+        [{**FOUND, "recommended": kept}],
+    )
+    row = "| base, letters, 10 images a class | +0.0 | kept@1 | +13.0 |"
+    assert f"{row} finetuned | -4.0 | kept@2 |" in text
+    assert "| far, hands |  |  | +0.0 | kept@1 | -4.0 | kept@2 |" in text
+    assert "| **mean of base** | +0.0 |  | +13.0 |  | -4.0 |  |" in text
+    assert "| **mean of far** |  |  | +0.0 |  | -4.0 |  |" in text
 
 
 def test_settings_that_led_to_no_choice_are_told_apart():
-    before = {"name": "finetuned", "rate": 0.1, "seconds": 40.0}
-    text = regret_tables.unseen_table([{**FOUND, "recommended_before": before}])
-    row = (
-        "| base, letters, 10 images a class | +13.0 | finetuned | 20 % | -4.0 |"
-    )
-    assert row in text and "| kept@2 | 9 % |" in text
+    text = regret_tables.unseen_table([FOUND])
+    assert "led to no choice" in text
+    assert "| base, letters, 10 images a class | -4.0 | +25.0 |" in text
+
+
+def test_more_of_the_cost_is_compared_where_it_was_run():
+    other = {**FOUND, "setting": "hands"}
+    dear = {"name": "finetuned", "rate": 0.1, "seconds": 40.0}
+    more = [
+        {**FOUND, "share": share, "recommended": pick}
+        for share, pick in ((0.2, dear), (0.1, FOUND["recommended"]))
+    ]
+    text = regret_tables.share_table([FOUND, other], more)
+    row = "| base, letters, 10 images a class | -4.0 | kept@2 | 9 % |"
+    assert f"{row} +13.0 | finetuned | 20 % |" in text
+    assert "hands" not in text
+    assert "| **worst** | -4.0 |  |  | +13.0 |  |  |" in text
 
 
 def test_a_grid_is_taken_of_the_very_setting(tmp_path):
@@ -114,14 +128,14 @@ def test_a_grid_is_taken_of_the_very_setting(tmp_path):
 
 def test_scores_are_ranked_against_trained_stages():
     # Order of stages by test accuracy of truncated: 1, 3, 2; so is the probe.
-    taus = regret_tables.correlations(FOUND, "truncated")
+    taus = score_tables.correlations(FOUND, "truncated")
     assert taus == pytest.approx({"linear_probe": 1, "knn": -1})
     # Kept: stage 2 is better than 1; of redrawn nothing was trained.
-    assert regret_tables.correlations(FOUND, "kept") == pytest.approx(
+    assert score_tables.correlations(FOUND, "kept") == pytest.approx(
         {"linear_probe": 1, "knn": -1}
     )
-    assert regret_tables.correlations(FOUND, "redrawn") == {}
-    text = regret_tables.score_table([FOUND, FOUND])
+    assert score_tables.correlations(FOUND, "redrawn") == {}
+    text = score_tables.score_table([FOUND, FOUND])
     assert "| linear probe | +1.00 [+1.00, +1.00] |" in text
     assert "LEEP |" not in text
 
