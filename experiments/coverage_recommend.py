@@ -57,6 +57,8 @@ SETTINGS = tuple(
 def measure(setting: Setting, repetitions: int, seed: int = 0) -> dict:
     """Counts how often intervals hold the truth, all of a sentence at once.
 
+    No candidate stands from the beginning, so that any may be chosen.
+
     Args:
         setting: `Setting`.
         repetitions: Integer.
@@ -77,8 +79,7 @@ def measure(setting: Setting, repetitions: int, seed: int = 0) -> dict:
         ("accuracy", "differences", "losses", "tells", "wrong"), 0
     )
     for repetition in range(repetitions):
-        seen = draw(setting, rng)
-        found = decide(candidates, seen, 0.01, repetition, names[0])
+        found = decide(candidates, draw(setting, rng), 0.01, repetition)
         told = tell(names, found.chosen, draw(setting, rng), repetition)
         own = names.index(found.chosen)
         counts["accuracy"] += told.low <= truth[own] <= told.high

@@ -93,6 +93,10 @@ def test_what_was_recommended_before_is_compared_by_setting_and_source():
     assert "| far, hands |  |  | +0.0 | kept@1 | -4.0 | kept@2 |" in text
     assert "| **mean of base** | +0.0 |  | +13.0 |  | -4.0 |  |" in text
     assert "| **mean of far** |  |  | +0.0 |  | -4.0 |  |" in text
+    # What was not run since has nothing in the last columns.
+    text = regret_tables.history_table([FOUND], [])
+    row = "| base, letters, 10 images a class |  |  | -4.0 | kept@2 |  |  |"
+    assert row in text
 
 
 def test_settings_that_led_to_no_choice_are_told_apart():

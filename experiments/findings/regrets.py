@@ -34,11 +34,16 @@ def page() -> str:
         [
             unseen_table(unseen()),
             history_table(settings(), first_order()),
-            regret_table(settings()),
-            share_table(unseen(), by_share()),
+            regret_table(run_since()),
+            *([share_table(unseen(), by_share())] if by_share() else []),
             score_table([*settings(), *unseen()]),
         ]
     )
+
+
+def run_since() -> list[dict]:
+    """Returns those of them that were run with the rule as it is."""
+    return [found for found in settings() if "recommended_before" in found]
 
 
 @cache
@@ -115,7 +120,7 @@ def coverage(
 
 def findings() -> list[tuple[str, str, str]]:
     """Returns the rows of the README's table."""
-    new, seen = unseen(), settings()
+    new, seen = unseen(), run_since()
     mean, worst = lost("recommended", new)
     tuned, tuned_worst = lost("fine-tune all", new)
     backbone, _ = lost("freeze the backbone", new)

@@ -170,7 +170,7 @@ def history_table(done: list[dict], first: list[dict]) -> str:
 
     Args:
         done: List of dicts, a setting each, with what the rule before
-            `recommended_before`.
+            `recommended_before`; without it where nothing was run since.
         first: List of dicts, with what the first order recommended in some.
     """
     oldest = {_title(row): row["recommended"] for row in first}
@@ -182,8 +182,8 @@ def history_table(done: list[dict], first: list[dict]) -> str:
                 {**found, "recommended": pick} if pick else None
                 for pick in (
                     oldest.get(_title(found)),
-                    found["recommended_before"],
-                    found["recommended"],
+                    found.get("recommended_before", found["recommended"]),
+                    "recommended_before" in found and found["recommended"],
                 )
             ],
         )
