@@ -8,7 +8,7 @@ what they start from.
     python -m experiments.coverage_recommend
 
 Cost: eight minutes of one core; writes coverage.csv, copying.csv and
-coverage.md. Expected: 93 to 98 %, that of copying 93 to 99 %, see
+coverage.md. Expected: 93 to 97 %, that of copying 93 to 99 %, see
 logs/published/recommend-coverage.
 """
 
