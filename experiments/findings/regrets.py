@@ -147,8 +147,8 @@ def findings() -> list[tuple[str, str, str]]:
             f"{mean} points in the mean, {worst} at worst, below zero a gain: "
             f"the aim is {_met(new)} there; fine-tuning all "
             f"loses {tuned} and {tuned_worst}, freezing the backbone "
-            f"{backbone}. In {len(seen)} settings that its order and rule "
-            f"were chosen on, {own} and {own_worst} (aim {_met(seen)}), by the "
+            f"{backbone}. In {len(seen)} settings that its order or rule "
+            f"was chosen on, {own} and {own_worst} (aim {_met(seen)}), by the "
             f"rule before {earlier}, fine-tuning all {own_tuned}. The "
             f"interval of the sentence's test accuracy covers {low} to {high} "
             f"%, that of what copying is worth {least} to {most} %, [in "
@@ -179,7 +179,7 @@ def folders() -> list[tuple[str, str, str]]:
             "coverage_recommend",
             "Simulated recommendations, nominal 95 %: the interval of the "
             f"accuracy on test images covers {low} to {high} %, {mean} in the "
-            "mean, more than it should with 50 images or near 100 %; those of "
+            "mean; those of "
             f"all differences at once {least} to {most} %, {middle} in the "
             f"mean; that of what copying is worth {worst} to {best} %, the "
             "least where networks drawn anew spread 4 times as much as seeds",

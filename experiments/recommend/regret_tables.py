@@ -98,8 +98,9 @@ def losses(found: dict) -> dict[str, float]:
 _COLUMNS = (
     "Points of test accuracy lost against the candidate of the whole grid "
     "that is best on validation images; below zero is a gain. The last column "
-    "but two is the bound that looks at the test images. Cost is the share of "
-    "the grid's seconds."
+    "but two is the bound that looks at the test images. Rules have the rate "
+    "that is best on validation images over the whole grid, a recommendation "
+    "that of its own race. Cost is the share of the grid's seconds."
 )
 
 
