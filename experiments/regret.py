@@ -49,6 +49,8 @@ class Settings:
     """Training images of each class."""
     image_size: int = 64
     """Side of the images in pixels."""
+    pixel_range: tuple[float, float] | None = None
+    """What the model takes for black and white, if it does not say."""
     most_classes: int = 10
     """Classes of each folder at most."""
     epochs: int | None = None
@@ -83,6 +85,7 @@ class Settings:
             image_size=self.image_size,
             images_per_class=count,
             most_classes=self.most_classes,
+            pixel_range=self.pixel_range,
             epochs=self.epochs,
             rates=self.rates,
             most_stages=self.most_stages,
@@ -125,6 +128,8 @@ def _setting(settings: Settings, folder: str, count: int, console: Console):
         settings.seeds * (len(options.rates) if c.row.trained else 1)
         for c in prepared.wanted
     )
+    for text in prepared.warnings:
+        console.print(f"note: {text}")
     console.print(f"{total} trainings of the grid in {prepared.folder}")
     if settings.plan:
         return None
@@ -143,6 +148,8 @@ def _setting(settings: Settings, folder: str, count: int, console: Console):
             "test": len(prepared.images.labels["test"]),
             "stages": len(prepared.task.stages),
         }
+        if options.pixel_range is not None:
+            found["pixel_range"] = list(options.pixel_range)
         if settings.grids is not None:
             found = same_setting(found, user_path(settings.grids))
         else:

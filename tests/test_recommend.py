@@ -17,7 +17,7 @@ from experiments.recommend.__main__ import main
 from experiments.recommend.images import load_folder
 from experiments.recommend.snippet import snippet
 from keras_transfer.errors import UserError
-from keras_transfer.recommendation.ways import choices
+from keras_transfer.recommendation.ways import Choice, choices
 from keras_transfer.reports.html.recommend_page import html_page
 from keras_transfer.reports.recommendation import write_figure
 
@@ -288,6 +288,21 @@ def test_the_code_of_every_way_is_python(choice):
     assert ("copy_first_layers" in code) == (choice.name != "redrawn@0")
     assert "keras.applications.vgg16.preprocess_input(x" in code
     assert "with_image_size(source, size)" in code
+
+
+@pytest.mark.parametrize(
+    "scaling, line",
+    [
+        ("pixels of -1 to 1", "(x * 0.00784313725490196 + -1.0"),
+        ("unknown, pixels of 0 to 255 taken", ""),
+        ("in the model, pixels of 0 to 255", ""),
+    ],
+)
+def test_the_code_scales_pixels_as_the_command_did(scaling, line):
+    code = snippet({**OUTCOME, "scaling": scaling}, Choice("finetuned"), 0.001)
+    compile(code, "recommended.py", "exec")
+    assert line in code
+    assert ("x_train, x_test = (x *" in code) == bool(line)
 
 
 def arguments_of(tmp_path, model, images, **more):

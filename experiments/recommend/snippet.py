@@ -159,7 +159,7 @@ def _source(outcome: dict) -> str:
             f"x_train, x_test = ({scaling}(x.astype(float))"
             " for x in (x_train, x_test))"
         ]
-    elif "pixels of" in scaling and "in the model" not in scaling:
+    elif scaling.startswith("pixels of "):
         words = scaling.split()
         low, high = float(words[2]), float(words[4])
         lines += [
