@@ -100,7 +100,11 @@ def test_what_was_recommended_before_is_compared_by_setting_and_source():
 
 
 def test_settings_that_led_to_no_choice_are_told_apart():
-    text = regret_tables.unseen_table([FOUND])
+    few = {**FOUND, "validation": 18, "pixel_range": [-1.0, 1.0]}
+    text = regret_tables.unseen_table([{**FOUND, "validation": 200}, few])
+    assert "| base, letters, 10 images a class, pixels of -1 to 1 |" in text
+    assert "Omniglot has 18 validation images" in text
+    assert "without it the mean is -4.0" in text
     assert "led to no choice" in text
     assert "| base, letters, 10 images a class | -4.0 | +25.0 |" in text
 
