@@ -6,8 +6,9 @@ import re
 import pytest
 
 from experiments.findings import __main__ as script
-from experiments.findings import numbers, tables
+from experiments.findings import numbers, sizes, tables
 from experiments.findings.committed import PUBLISHED, committed_rows
+from keras_transfer.specs.treatments import SAME_STEPS, WHOLE_BASE
 
 ROOT = tables.ROOT
 NUMBER = re.compile(r"[-+]?\d+\.\d+|[-+]\d+")
@@ -54,6 +55,8 @@ def test_recipes_are_those_of_the_networks():
         ("cifar100-tuned", "default.csv", numbers.NARROW),
         ("cifar100-precision", "float32.csv", {"width": 16}),
         ("cifar100-precision", "bfloat16.csv", numbers.NARROW),
+        (sizes.ALL, "results.csv", sizes.RECIPE),
+        (sizes.BALANCED, "results.csv", sizes.KINDS),
     ):
         with (PUBLISHED / folder / file).open(newline="") as table:
             ids = [line["network_id"] for line in csv.DictReader(table)]
@@ -73,6 +76,33 @@ def test_numbers_that_an_audit_recomputed_by_other_code():
     # Freezing costs something at 10 and 25 images a class.
     assert numbers.by_size("AnB+", "AnB", 7, 10).startswith("+1.4 [+0.")
     assert numbers.by_size("AnB+", "AnB", 7, 25).startswith("+4.2 [+3.")
+
+
+def test_halves_less_all_classes_by_other_code():
+    """Halves of a split first; the lengths told apart by the proof of ids."""
+    with (PUBLISHED / sizes.ALL / "results.csv").open(newline="") as table:
+        lines = list(csv.DictReader(table))
+    found = {}
+    for line in lines:
+        key = line["target"] == "all", line["split"], line["seed"]
+        found.setdefault(key, []).append(100 * float(line["test_accuracy"]))
+    halves = {}
+    for (whole, split, _), values in found.items():
+        if not whole:
+            halves.setdefault(split, []).append(sum(values) / len(values))
+    means = [sum(values) / len(values) for values in halves.values()]
+    for place, name in enumerate((WHOLE_BASE, SAME_STEPS)):
+        # The one of half the epochs comes second.
+        on_all = [v[place] for (whole, _, _), v in found.items() if whole]
+        gap = sum(means) / len(means) - sum(on_all) / len(on_all)
+        assert sizes.halves_less_all(name).startswith(f"{gap:+.1f} [")
+
+
+def test_kinds_and_halves_are_of_one_size():
+    rows = sizes.balanced_rows()
+    assert {len(row.result.classes) for row in rows} == {30}
+    assert {row.result.images["train"] for row in rows} == {3000}
+    assert {row.spec.data.halves is None for row in rows} == {True, False}
 
 
 def test_means_by_hand():

@@ -11,6 +11,7 @@ from experiments.findings import (
     freezing,
     numbers,
     regrets,
+    sizes,
 )
 from experiments.findings.committed import PUBLISHED, committed_rows
 from keras_transfer.analysis.comparisons import TWICE, Comparison
@@ -41,6 +42,7 @@ def findings() -> list[tuple[str, str, str]]:
     points, verdict = numbers.points, numbers.verdict
     man_made, natural = map(len, known_kinds("cifar100"))
     return [
+        *sizes.halves(),
         (
             "Layers 6 and 7 are specific to their classes (BnB - AnB, n 6 to "
             "7; one split)",
@@ -80,14 +82,7 @@ def findings() -> list[tuple[str, str, str]]:
             f"{points(boosted, 'BnB+', 'base')}",
             "cifar100-boost",
         ),
-        (
-            "Freezing loses more between natural and man-made classes than "
-            "between random halves (mean of n = 5 and 7)",
-            f"{numbers.further('kinds')} more, of this one division; "
-            f"{man_made} classes stand against {natural}, so kind, number and "
-            "steps are mixed",
-            "cifar100-dissimilar",
-        ),
+        *(sizes.kinds() or [_unequal_kinds()]),
         (
             "Features of the other kind beat random ones (He; mean of n = 5 "
             "and 7; one seed)",
@@ -127,6 +122,19 @@ def findings() -> list[tuple[str, str, str]]:
         *regrets.findings(),
         *copied.findings(),
     ]
+
+
+def _unequal_kinds() -> tuple[str, str, str]:
+    """Returns the row of kinds as long as none of equal size are committed."""
+    man_made, natural = map(len, known_kinds("cifar100"))
+    return (
+        "Freezing loses more between natural and man-made classes than "
+        "between random halves (mean of n = 5 and 7)",
+        f"{numbers.further('kinds')} more, of this one division; "
+        f"{man_made} classes stand against {natural}, so kind, number and "
+        "steps are mixed",
+        "cifar100-dissimilar",
+    )
 
 
 def _few_images() -> tuple[str, str, str]:
@@ -304,6 +312,7 @@ def folders() -> list[tuple[str, str, str]]:
             "are in the table",
         ),
         *freezing.folders(),
+        *sizes.folders(),
         *doses.folders(),
         *first.folders(),
         *regrets.folders(),
@@ -388,6 +397,7 @@ def summaries() -> dict[Path, str]:
         ),
     ]
     found = {regrets.PAGE: regrets.page()}
+    found |= {PUBLISHED / name: text for name, text in sizes.summaries()}
     for name, write, title, changes in made:
         path = PUBLISHED / name
         changes = {"command": commands[path.parent.name]} | changes
