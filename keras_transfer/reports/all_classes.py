@@ -59,7 +59,7 @@ def _plot(rows: list[Row], title: str, path: Path) -> list[Path]:
             _note(axes, place, by_name[name], evidence, name)
         axes.set_xticks(range(1 + len(columns)))
         axes.set_xticklabels(["halves", *(_COLUMNS[n] for n in columns)])
-        axes.set_xlim(-0.5, len(columns) + 0.6)
+        axes.set_xlim(-0.5, len(columns) + 0.9)
         axes.set_ylabel("top-1 accuracy (%)")
         axes.set_title(title, fontsize=11)
         axes.legend(fontsize=9)
