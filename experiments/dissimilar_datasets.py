@@ -16,7 +16,7 @@ kind loses 4.4 to 7.1 points more than random halves, in that one division. On
 CIFAR-100, 30 classes stand against 70, so that kind, number of classes and, at
 equal epochs, steps are mixed. `--balanced` takes 30 of each, with as many
 images and steps; `similar_datasets --classes-per-half 30` gives random halves
-of as many to stand beside.
+of as many to stand beside, of which kinds lost 1.3 to 4.6 points more.
 """
 
 import dataclasses

@@ -228,8 +228,29 @@ def test_specificity_is_judged_where_selffers_were_trained(tiny_spec):
         if line.startswith("| random halves |")
     )
     # 3.05 - 1 at n = 4 and 6.05 - 1 at n = 7.
-    assert "+2.0 [" in line or "+2.1 [" in line
-    assert "| +5.0 [" in line or "| +5.1 [" in line
+    similar = distance_data.specificity_data(rows)["random halves"]
+    assert [n for n, _ in similar] == [4, 7]
+    assert [v.mean for _, v in similar] == pytest.approx([0.0205, 0.0505])
+    for value in (similar[0][1], similar[1][1]):
+        assert f"| {value.in_points()} |" in line
+
+
+def test_specificity_takes_the_panel_of_random_layers_that_are_not_there(
+    tmp_path,
+):
+    curve = [(4, 0.02, 0.01, 0.03), (7, 0.05, 0.04, 0.06)]
+    for random, shown in (({}, True), ({"he": curve}, False)):
+        path, _ = figure3.plot_figure3(
+            {},
+            random,
+            {},
+            "Title",
+            tmp_path / "figure",
+            specificity={"cats": curve},
+        )
+        text = path.read_text()
+        assert ("specificity: BnB - AnB" in text) == shown
+        assert ("random untrained layers" in text) != shown
 
 
 def test_a_recipe_is_what_is_left_when_what_varies_is_taken_away(tiny_spec):

@@ -56,6 +56,7 @@ def test_recipes_are_those_of_the_networks():
         ("cifar100-precision", "float32.csv", {"width": 16}),
         ("cifar100-precision", "bfloat16.csv", numbers.NARROW),
         (sizes.ALL, "results.csv", sizes.RECIPE),
+        (sizes.BALANCED, "results.csv", sizes.KINDS),
     ):
         with (PUBLISHED / folder / file).open(newline="") as table:
             ids = [line["network_id"] for line in csv.DictReader(table)]
@@ -95,6 +96,13 @@ def test_halves_less_all_classes_by_other_code():
         on_all = [v[place] for (whole, _, _), v in found.items() if whole]
         gap = sum(means) / len(means) - sum(on_all) / len(on_all)
         assert sizes.halves_less_all(name).startswith(f"{gap:+.1f} [")
+
+
+def test_kinds_and_halves_are_of_one_size():
+    rows = sizes.balanced_rows()
+    assert {len(row.result.classes) for row in rows} == {30}
+    assert {row.result.images["train"] for row in rows} == {3000}
+    assert {row.spec.data.halves is None for row in rows} == {True, False}
 
 
 def test_means_by_hand():

@@ -156,8 +156,8 @@ def _all_folder() -> tuple[str, str, str]:
         f"classes; all 100 classes, as many epochs {accuracy(WHOLE_BASE)} %, "
         f"as many steps {accuracy(SAME_STEPS)} %. Halves - all: "
         f"{halves_less_all(WHOLE_BASE)}, and {halves_less_all(SAME_STEPS)}. "
-        "Both halves of a split are averaged first; Welch's interval over "
-        "splits and seeds",
+        "None is trained out, those of half the epochs least. Both halves of "
+        "a split are averaged first; Welch's interval over splits and seeds",
     )
 
 

@@ -16,6 +16,7 @@ from keras_transfer.reports.distance_data import (
     figure3_data,
     kinds,
     sorts_of,
+    specificity_data,
 )
 from keras_transfer.specs.treatments import BASE, SELFFER, TRANSFER
 
@@ -64,11 +65,9 @@ def _change_cells(rows: list[Row], names: Names | None) -> markdown.Cells:
 
 def _specificity_lines(rows: list[Row], names: Names | None) -> list[str]:
     """Returns BnB - AnB where selffers were trained too."""
-    sorts = sorts_of(rows, names)
     trained = {
-        name: dict(changes(sort.of(SELFFER, TRANSFER), SELFFER, TRANSFER))
-        for name, sort in sorts.items()
-        if not sort.untrained
+        name: dict(values)
+        for name, values in specificity_data(rows, names).items()
     }
     layers = sorted({n for values in trained.values() for n in values})
     if not layers:
@@ -76,7 +75,6 @@ def _specificity_lines(rows: list[Row], names: Names | None) -> list[str]:
     body = [
         [name, *(values[n].in_points() if n in values else "" for n in layers)]
         for name, values in trained.items()
-        if values
     ]
     header = ["frozen layers of", *(f"n = {n}" for n in layers)]
     return [
@@ -132,7 +130,13 @@ def distance_report(
 
     def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
         data, of = figure3_data(rows, names), kinds(rows, names)
-        return figure3.plot_figure3(*data, title, path, published, of)
+        specificity = {
+            name: [(n, v.mean, v.t_low, v.t_high) for n, v in values]
+            for name, values in specificity_data(rows, names).items()
+        }
+        return figure3.plot_figure3(
+            *data, title, path, published, of, specificity
+        )
 
     def lines(rows: list[Row]) -> list[str]:
         return _lines(rows, names)

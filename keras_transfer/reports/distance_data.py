@@ -148,6 +148,26 @@ def figure3_data(
     return dissimilar, random, change
 
 
+def specificity_data(
+    rows: list[Row], names: Names | None = None
+) -> dict[str, list[tuple]]:
+    """Returns BnB - AnB at each n, where selffers were trained too.
+
+    Args:
+        rows: List of `Row`.
+        names: As of `sorts_of`.
+
+    Returns:
+        Dict from the name of a sort to a list of `(n, Estimate)`.
+    """
+    found = {
+        name: changes(sort.of(SELFFER, TRANSFER), SELFFER, TRANSFER)
+        for name, sort in sorts_of(rows, names).items()
+        if not sort.untrained
+    }
+    return {name: values for name, values in found.items() if values}
+
+
 def _means(rows: list[Row], treatment: str) -> list[tuple[int, float]]:
     points = []
     for n in [0, *results.layers_of(rows)]:

@@ -71,6 +71,7 @@ def plot_figure3(
     path: Path,
     published: dict[str, Curve] | None = None,
     kinds: str = "man-made and natural classes",
+    specificity: dict[str, Curve] | None = None,
 ) -> list[Path]:
     """Draws figure 3: accuracies above, drops from n = 0 below.
 
@@ -85,6 +86,8 @@ def plot_figure3(
         published: Dict from name to `Curve`, the drops of 2014, or `None`;
             accuracies on another data set would mislead.
         kinds: String, what the classes of `dissimilar` are.
+        specificity: Dict from name to `Curve` of BnB - AnB, drawn in the
+            panel of random layers if none were trained, or `None`.
 
     Returns:
         List of the paths written, SVG and PNG.
@@ -100,6 +103,8 @@ def plot_figure3(
             place.set_title(name, fontsize=11)
             place.set_ylabel("top-1 accuracy (%)")
             place.set_ylim(bottom=0)
+        if specificity and not random:
+            _plot_specificity(axes[0, 1], specificity)
         for place, name in (
             (axes[1, 0], "drop from n = 0, cut at 30 points"),
             (axes[1, 1], "drop from n = 0, whole"),
@@ -114,6 +119,17 @@ def plot_figure3(
         if drops:
             axes[1, 0].get_legend().remove()  # that beside it has room
         return save(figure, path)
+
+
+def _plot_specificity(axes, curves: dict[str, Curve]) -> None:
+    axes.clear()
+    axes.grid(alpha=SETTINGS["grid.alpha"])
+    _plot(axes, curves)
+    axes.set_xticks(sorted({n for c in curves.values() for n, *_ in c}))
+    axes.set_title("specificity: BnB - AnB", fontsize=11)
+    axes.set_ylabel("difference of top-1 accuracy (points)")
+    axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+    zero_line(axes)
 
 
 def plot_reduced(
