@@ -50,8 +50,8 @@ def test_another_replaces_the_incumbent_only_beyond_noise():
     assert found.loss.mean == pytest.approx(0.05) and not found.can_tell
     assert (
         "Of fine-tune all and those at most 0 points below it by their own "
-        "95 % interval, fine-tune all is the deepest whose measured loss is "
-        "no more than that."
+        "95 % interval, fine-tune all is the deepest whose measured loss "
+        "against the best of these is at most 0 points."
     ) in found.sentences[1]
     assert run(6, incumbent="fine-tune all").chosen == "up to conv3"
 

@@ -323,7 +323,7 @@ def _sentences(found: Recommendation) -> tuple[str, ...]:
         rule = (
             f"Of {found.incumbent} and those at most {tolerance} below it by "
             f"their own 95 % interval, {found.chosen} is the deepest whose "
-            "measured loss is no more than that."
+            f"measured loss against the best of these is at most {tolerance}."
         )
     why = (
         f"{found.images} images and {found.seeds} "

@@ -114,7 +114,7 @@ def _stage_axis(axes, outcome: dict) -> None:
     axes.set_xticks(
         ticks,
         [
-            f"{tick}\n{_short(name)}"
+            f"{tick}\n{_short(name, 8 if len(ticks) > 8 else 11)}"
             for tick, name in zip(ticks, names, strict=True)
         ],
         fontsize=7.5 if len(ticks) > 8 else 9,
@@ -125,13 +125,14 @@ def _stage_axis(axes, outcome: dict) -> None:
     )
 
 
-def _short(name: str) -> str:
+def _short(name: str, width: int) -> str:
+    """Breaks the name of a layer into two lines, where it is too wide."""
     name = name.rsplit("/", 1)[-1]
-    if len(name) <= 11:
+    if len(name) <= width:
         return name
-    place = name.rfind("_", 0, 12)
-    place = place if place > 3 else 11
-    return f"{name[:place]}\n{name[place:][:11]}"
+    place = name.rfind("_", 0, width + 1)
+    place = place if place > 2 else width
+    return f"{name[:place]}\n{name[place:][: width + 3]}"
 
 
 def _accuracy(axes, outcome: dict) -> None:
