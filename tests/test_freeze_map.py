@@ -214,6 +214,7 @@ def test_the_page_says_where_freezing_wins_and_whether_heads_fit(table):
     found = FreezeMap(table)
     text = freeze_text.text(found, "T", "command")
     assert "48 networks, 4 splits, one target half" in text
+    assert "Bases, which have 100 images of each class, reach 40.0 %" in text
     assert (
         "n = 7, against fine-tuning, of 4 cells freezing wins in 1 (5 images: "
         "width 8); loses in 3 (5 images: width 16, 100 images: width 8 16)."

@@ -112,8 +112,10 @@ class FreezeMap:
         with Path(path).open(newline="") as file:
             self.lines = list(csv.DictReader(file))
         self.widths = self._values("width")
-        self.sizes = self._values("target_images")
-        self.layers = [n for n in self._values("n") if n]
+        # Bases have images of their own, whatever targets have.
+        copies = [line for line in self.lines if int(line["n"])]
+        self.sizes = self._values("target_images", copies)
+        self.layers = self._values("n", copies)
         self.splits = self._values("split")
         # One model for all widths: they share splits and halves.
         self.observations: tuple[Observation, ...] = tuple(
@@ -125,8 +127,31 @@ class FreezeMap:
             for line in self.lines
         )
 
-    def _values(self, column: str) -> list[int]:
-        return sorted({int(line[column]) for line in self.lines})
+    def _values(self, column: str, lines: list[dict] | None = None):
+        chosen = self.lines if lines is None else lines
+        return sorted({int(line[column]) for line in chosen})
+
+    def base_images(self) -> int:
+        """Returns the images of each class of the bases that are copied."""
+        return max(int(line["target_images"]) for line in self.lines)
+
+    def base_accuracy(self, width: int) -> float:
+        """Averages the test accuracy of bases, of either half.
+
+        Args:
+            width: Integer.
+        """
+        return float(
+            np.mean(
+                [
+                    float(line["test_accuracy"])
+                    for line in self.lines
+                    if line["treatment"] == BASE
+                    and int(line["width"]) == width
+                    and int(line["target_images"]) == self.base_images()
+                ]
+            )
+        )
 
     def numbers(
         self, column: str, start: str, n: int, width: int, images: int

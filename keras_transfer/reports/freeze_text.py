@@ -158,20 +158,15 @@ def _places(cells: list[Cell], word: str) -> str:
 
 def _trained(found: FreezeMap) -> str:
     bases = ", ".join(
-        f"{_percent(found, 'test_accuracy', BASE, width)} % at width {width} "
-        f"({found.weights(width):,} weights)"
+        f"{rounded(100 * found.base_accuracy(width), signed=False)} % at width "
+        f"{width} ({found.weights(width):,} weights)"
         for width in found.widths
     )
     return (
         f"{len(found.lines)} networks, {splits_in_words(found)}, one target "
-        f"half of each. With all images ({found.sizes[-1]} a class) networks "
-        f"from scratch reach {bases}, mean test accuracy."
+        f"half of each. Bases, which have {found.base_images()} images of each "
+        f"class, reach {bases}, mean test accuracy."
     )
-
-
-def _percent(found: FreezeMap, column: str, start: str, width: int) -> str:
-    value = found.mean(column, start, 0, width, found.sizes[-1])
-    return "?" if value is None else rounded(100 * value, signed=False)
 
 
 def _map_table(found: FreezeMap, rival: str, n: int) -> list[str]:
@@ -203,8 +198,9 @@ def _fit(found: FreezeMap) -> str:
         value
         for n in found.layers
         for width in found.widths
-        for size in found.sizes[:-1]
-        if (value := found.mean("train_accuracy", TRANSFER, n, width, size))
+        for size in found.sizes
+        if size < found.base_images()
+        and (value := found.mean("train_accuracy", TRANSFER, n, width, size))
         is not None
     ]
     if not values:
