@@ -271,11 +271,8 @@ def folders() -> list[tuple[str, str, str]]:
         (
             "recipe",
             "recipe_search --trials logs/published/recipe/front.json --test",
-            "Mean of two halves, one seed, so no interval: the default recipe "
-            f"reaches {numbers.recipe('width 24')[0]} % in "
-            f"{numbers.recipe('width 24')[1]} steps, the earlier one "
-            f"{numbers.recipe('earlier')[0]} % in "
-            f"{numbers.recipe('earlier')[1]} steps of a wider network. "
+            "Both halves of one split, Student's t over seeds. "
+            f"{numbers.recipes()}. "
             "[What the rows do not show](published/recipe/README.md)",
         ),
         (
