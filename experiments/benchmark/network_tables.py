@@ -1,6 +1,7 @@
 """Tables of the parts of a network, of many results, and of a GPU."""
 
 from experiments.benchmark import timeline
+from keras_transfer.reports import markdown
 
 
 def table(header: list[str], rows: list[list[str]]) -> list[str]:
@@ -10,10 +11,28 @@ def table(header: list[str], rows: list[list[str]]) -> list[str]:
         header: List of strings.
         rows: List of lists of strings.
     """
-    lines = ["| " + " | ".join(header) + " |"]
-    lines.append("| " + " | ".join("---" for _ in header) + " |")
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return [*lines, ""]
+    return [*markdown.table(header, rows), ""]
+
+
+def speed_rows(speeds: dict[str, dict], unit: str = "") -> list[list[str]]:
+    """Lays out median speeds, or why there is none.
+
+    Args:
+        speeds: Dict from a name to a `Speed` as JSON.
+        unit: String that follows a number. Defaults to `""`.
+
+    Returns:
+        List of rows of two cells.
+    """
+    return [
+        [
+            name,
+            f"{speed['median']:,.0f}{unit}"
+            if speed["rounds"]
+            else f"absent: {speed['absent']}",
+        ]
+        for name, speed in speeds.items()
+    ]
 
 
 def beside_steps(part: dict) -> float | None:
@@ -98,12 +117,7 @@ def gpu(part: dict) -> list[str]:
     Returns:
         List of lines.
     """
-    rows = []
-    for name, speed in part["rivals"].items():
-        shown = f"absent: {speed['absent']}"
-        if speed["rounds"]:
-            shown = f"{speed['median']:,.0f} images/s"
-        rows.append([name, shown])
+    rows = speed_rows(part["rivals"], " images/s")
     return [
         "## GPU",
         "",

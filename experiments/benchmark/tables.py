@@ -321,19 +321,13 @@ def _trial(part: dict) -> list[str]:
 
 
 def _decoding(part: dict) -> list[str]:
-    rows = []
-    for name, speed in part.items():
-        shown = f"absent: {speed['absent']}"
-        if speed["rounds"]:
-            shown = f"{speed['median']:,.0f}"
-        rows.append([name, shown])
     return [
         "## Images of ImageNet",
         "",
         "Decoding (JPEG, then 256x256) happens once; batches are read from "
         "the memory map at every step, and have to keep up with the GPU.",
         "",
-        *table(["work", "images/s"], rows),
+        *table(["work", "images/s"], network_tables.speed_rows(part)),
     ]
 
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from experiments.findings.committed import PUBLISHED
 from keras_transfer.analysis import first_layers as tables
-from keras_transfer.analysis.contrasts import THESE
-from keras_transfer.analysis.primary import scope_of
+from keras_transfer.analysis.primary import splits_in_words
 from keras_transfer.reports import first_layers_text as texts
 
 FOLDER = "first-layers"
@@ -40,9 +39,7 @@ def _listed(numbers: list[int]) -> str:
 def splits() -> str:
     """Says how many splits there are, and whether it is of these only."""
     pairs = tables.read_pairs(folder() / "pairs.csv")
-    count = len({row.split for row in pairs})
-    few = f", {THESE}" if scope_of(count) == THESE else ""
-    return f"{texts.in_words(count)}{few}"
+    return splits_in_words(len({row.split for row in pairs}))
 
 
 def findings() -> list[tuple[str, str, str]]:

@@ -13,6 +13,7 @@ from experiments.recommend.regret_tables import (
     regret_table,
     share_table,
     unseen_table,
+    without_fewest,
 )
 from experiments.recommend.score_tables import correlations, score_table
 from keras_transfer.analysis.rounding import rounded
@@ -130,11 +131,9 @@ def _met(rows: list[dict]) -> str:
 def findings() -> list[tuple[str, str, str]]:
     """Returns the rows of the README's table."""
     new, seen = unseen(), run_since()
-    fewest = min(found["validation"] for found in new)
+    fewest, others = without_fewest(new)
     wrong = sum("pixel_range" not in found for found in new)
-    rest, _ = lost(
-        "recommended", [row for row in new if row["validation"] > fewest]
-    )
+    rest, _ = lost("recommended", others)
     mean, worst = lost("recommended", new)
     tuned, tuned_worst = lost("fine-tune all", new)
     backbone, _ = lost("freeze the backbone", new)

@@ -40,7 +40,6 @@ def findings() -> list[tuple[str, str, str]]:
     low, mean, high = numbers.coverage()
     kills, differ = numbers.kills()
     points, verdict = numbers.points, numbers.verdict
-    man_made, natural = map(len, known_kinds("cifar100"))
     return [
         *sizes.halves(),
         (
@@ -82,14 +81,14 @@ def findings() -> list[tuple[str, str, str]]:
             f"{points(boosted, 'BnB+', 'base')}",
             "cifar100-boost",
         ),
-        *(sizes.kinds() or [_unequal_kinds()]),
+        *sizes.kinds(),
         (
             "Features of the other kind beat random ones (He; mean of n = 5 "
             "and 7; one seed)",
             f"{numbers.further('random (he)')}, these halves only",
             "cifar100-dissimilar",
         ),
-        *(freezing.findings() or [_few_images()]),
+        *freezing.findings(),
         (
             "In 2014, cutting in the middle cost accuracy (base - BnB, n 3 "
             "to 6; 4 splits)",
@@ -122,33 +121,6 @@ def findings() -> list[tuple[str, str, str]]:
         *regrets.findings(),
         *copied.findings(),
     ]
-
-
-def _unequal_kinds() -> tuple[str, str, str]:
-    """Returns the row of kinds as long as none of equal size are committed."""
-    man_made, natural = map(len, known_kinds("cifar100"))
-    return (
-        "Freezing loses more between natural and man-made classes than "
-        "between random halves (mean of n = 5 and 7)",
-        f"{numbers.further('kinds')} more, of this one division; "
-        f"{man_made} classes stand against {natural}, so kind, number and "
-        "steps are mixed",
-        "cifar100-dissimilar",
-    )
-
-
-def _few_images() -> tuple[str, str, str]:
-    """Returns the finding of one width, until a map of several is there."""
-    size = numbers.by_size
-    return (
-        "With few target images, freezing beats fine-tuning (AnB+ - AnB, "
-        "n = 7; one split, bases of 3 epochs)",
-        f"not seen: at 5 images a class {size('AnB+', 'AnB', 7, 5)}, at 10 "
-        f"{size('AnB+', 'AnB', 7, 10)}, at 25 "
-        f"{size('AnB+', 'AnB', 7, 25)}, at 100 "
-        f"{size('AnB+', 'AnB', 7, 100)}",
-        "cifar100-target-size",
-    )
 
 
 _FILES = {

@@ -114,18 +114,27 @@ def regret_table(done: list[dict]) -> str:
     return document([heading, "", _COLUMNS, "", *_losses_table(done)])
 
 
+def without_fewest(done: list[dict]) -> tuple[int, list[dict]]:
+    """Finds the settings whose grid's own pick is more than luck.
+
+    Args:
+        done: List of dicts, a setting each.
+
+    Returns:
+        Pair of the fewest validation images, and the settings with more.
+    """
+    fewest = min(found["validation"] for found in done)
+    return fewest, [found for found in done if found["validation"] > fewest]
+
+
 def unseen_table(done: list[dict]) -> str:
     """Lays out the losses in settings that led to no choice, as Markdown.
 
     Args:
         done: List of dicts, a setting each.
     """
-    fewest = min(found["validation"] for found in done)
-    gaps = [
-        losses(found)["recommended"]
-        for found in done
-        if found["validation"] > fewest
-    ]
+    fewest, others = without_fewest(done)
+    gaps = [losses(found)["recommended"] for found in others]
     rest = rounded(statistics.fmean(gaps)) if gaps else "of nothing"
     lines = [
         "# What a recommendation loses in settings that led to no choice",

@@ -1,9 +1,11 @@
 """What the scores of a stage know about its trained accuracy."""
 
-import math
 import statistics
 
+import numpy as np
+
 from experiments.recommend.regret_tables import tuned
+from keras_transfer.analysis.intervals import t_interval
 from keras_transfer.analysis.rank_correlation import rank_correlation
 from keras_transfer.recommendation.scores import SCORES
 from keras_transfer.recommendation.ways import Choice
@@ -70,10 +72,7 @@ def _interval(values: list[float]) -> str:
     if not values:
         return ""
     mean = statistics.fmean(values)
-    if len(values) < 2:
+    ends = t_interval(np.array(values))
+    if ends is None:
         return f"{mean:+.2f}"
-    from scipy import stats
-
-    error = statistics.stdev(values) / math.sqrt(len(values))
-    reach = float(stats.t.isf(0.025, len(values) - 1)) * error
-    return f"{mean:+.2f} [{mean - reach:+.2f}, {mean + reach:+.2f}]"
+    return f"{mean:+.2f} [{ends[0]:+.2f}, {ends[1]:+.2f}]"

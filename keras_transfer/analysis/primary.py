@@ -39,6 +39,16 @@ def scope_of(splits: int) -> str:
     return THESE if splits < FEWEST_SPLITS else OTHERS
 
 
+def splits_in_words(count: int) -> str:
+    """Says how many splits there are, and whether it is about these only.
+
+    Args:
+        count: Integer.
+    """
+    said = f"{count} split{'' if count == 1 else 's'}"
+    return f"{said}, {THESE}" if scope_of(count) == THESE else said
+
+
 def estimate(
     observations: Iterable[Observation],
     weights: Weights,

@@ -1,6 +1,6 @@
 """The page of the map of when to freeze, computed from `results.csv`."""
 
-from keras_transfer.analysis.contrasts import FEWEST_SPLITS, THESE
+from keras_transfer.analysis import primary
 from keras_transfer.analysis.freeze_map import (
     LOSES,
     RIVALS,
@@ -10,7 +10,6 @@ from keras_transfer.analysis.freeze_map import (
     FreezeMap,
     count_words,
 )
-from keras_transfer.analysis.primary import RULE
 from keras_transfer.analysis.rounding import rounded
 from keras_transfer.analysis.target_size import STARTS
 from keras_transfer.analysis.verdicts import MARGIN
@@ -26,7 +25,7 @@ _RIVAL_NAMES = {
     BASE: "training from scratch",
 }
 _ABOUT = (
-    f"[low, high] is a 95 % interval: {RULE}. Freezing *wins* if the "
+    f"[low, high] is a 95 % interval: {primary.RULE}. Freezing *wins* if the "
     "difference is shown to be above 0, *loses* if below, *ties* if two "
     f"one-sided tests put it within {100 * MARGIN:g} points of 0, a margin "
     "fixed beforehand, and else it is *undecided*. Verdicts are at 95 % for "
@@ -122,9 +121,7 @@ def splits_in_words(found: FreezeMap) -> str:
     Args:
         found: `FreezeMap`.
     """
-    count = len(found.splits)
-    said = f"{count} split{'' if count == 1 else 's'}"
-    return f"{said}, {THESE}" if count < FEWEST_SPLITS else said
+    return primary.splits_in_words(len(found.splits))
 
 
 def _against(rival: str, n: int, cells: list[Cell]) -> str:

@@ -115,6 +115,8 @@ def find_speeds(
         Dict from kind to `Speed`, of those that were measured.
     """
     kept = _read(store)
+    if not kept:
+        return {}
     kinds = {kind_of(spec, setting) for spec in specs}
     return {kind: kept[kind] for kind in kinds if kind in kept}
 

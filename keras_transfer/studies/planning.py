@@ -4,6 +4,7 @@ Without TensorFlow, so that a plan is printed at once.
 """
 
 import dataclasses
+import functools
 import math
 import statistics
 
@@ -61,7 +62,7 @@ def training_cost(
     Returns:
         Float.
     """
-    trained, looked = _Needs.of(spec, facts, reused).works()
+    trained, looked = _Needs.of(spec, facts, reused).works
     return trained.flops + looked.flops
 
 
@@ -91,8 +92,9 @@ class _Needs:
         reuse = weigh_reuse(spec, num_classes, counts)
         return cls(spec, num_classes, counts, reuse, reused)
 
+    @functools.cached_property
     def works(self) -> tuple[Work, Work]:
-        """Returns all work within steps, and all forward passes alone."""
+        """All work within steps, and all forward passes alone."""
         spec, counts = self.spec, self.counts
         costs = network_costs(spec, self.num_classes)
         frozen = spec.n if spec.mode == "frozen" else 0
@@ -108,7 +110,7 @@ class _Needs:
 
     def seconds(self, speed: Speed) -> float:
         """Returns how long it takes in a process that has such a program."""
-        trained, looked = self.works()
+        trained, looked = self.works
         solver = self.spec.solver
         size = max(1, min(solver.batch_size, self.counts.train))
         beside = speed.network + speed.epoch * solver.epochs
@@ -250,7 +252,7 @@ def make_plan(
             # Each process compiles it for itself.
             if spec.model.content or met[program] <= setting.workers:
                 seconds += speed.program
-        trained, looked = needs.works()
+        trained, looked = needs.works
         planned.append(
             PlannedNetwork(
                 spec,
