@@ -45,6 +45,7 @@ FOUND = {
             "workers": 2,
             "networks": n,
             "seconds": 2.0 * n,
+            "core_seconds": 3.0 * n,
             "mb": 100.0,
             "mb_first_5": 80.0,
         }
@@ -147,6 +148,24 @@ def test_figures_show_each_part(tmp_path):
         assert name in text
     assert "report" in (tmp_path / "growth.svg").read_text()
     assert figures.write_figures({"startup": {}}, tmp_path) == []
+
+
+@pytest.mark.parametrize("missing", ["growth", "made_up"])
+def test_a_part_that_was_not_measured_has_no_panel(missing, tmp_path):
+    """A panel of a log scale without a value ended in a traceback."""
+    found = {missing: [], **{k: v for k, v in FOUND.items() if k != missing}}
+    figures.write_figures(found, tmp_path)
+    drawn = (tmp_path / "growth.svg").read_text()
+    trained, made = "Smoke studies" in drawn, "made up" in drawn
+    assert (trained, made) == (missing != "growth", missing != "made_up")
+
+
+def test_growth_of_an_earlier_file_has_no_core_seconds(tmp_path):
+    case = {**FOUND["growth"][0]}
+    del case["core_seconds"]
+    assert figures.write_figures({"growth": [case]}, tmp_path) == []
+    line = "| 10 networks, 2 workers | 20 s |  |  | 80 MB | 100 MB |"
+    assert line in tables.to_markdown({"growth": [case]})
 
 
 def test_without_a_gpu_that_is_said_and_little_is_run(monkeypatch):

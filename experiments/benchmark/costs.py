@@ -219,31 +219,32 @@ def _seconds_to_first_epoch(script, folder: str, seed: int) -> float:
     return taken if taken is not None else time.perf_counter() - begun
 
 
-def growth(cases: list[tuple[str, list[str]]]) -> list[dict]:
+def growth(cases: list[tuple[tuple[int, ...], int]]) -> list[dict]:
     """Runs smoke studies of growing size and watches time and memory.
 
     Args:
-        cases: List of `(networks, layers)`, both as words, that two workers
-            train.
+        cases: List of `(layers, seeds)`, integers, that two workers train.
 
     Returns:
-        List of dicts: networks, workers, seconds, and the largest memory of
-        all processes together, in MB, over the first 5 networks and at all.
+        List of dicts: networks, workers, seconds, core-seconds of all
+        processes, and the largest memory of all processes together, in MB,
+        over the first 5 networks and at all.
     """
     found = []
-    for name, layers in cases:
-        flags = ["--layers", *layers, "--workers", "2"]
+    for layers, seeds in cases:
+        flags = ["--layers", *map(str, layers), "--workers", "2"]
+        flags += ["--seeds", *map(str, range(seeds))]
         with tempfile.TemporaryDirectory() as folder:
             script = [sys.executable, "-m", "experiments.similar_datasets"]
             script += ["--preset", "smoke", "--log-dir", folder]
             # Data are prepared before, and not counted.
             subprocess.run(
-                [*script, "--treatments", "--seeds", "99"],
+                [*script, "--treatments", "--seeds", str(seeds)],
                 check=True,
                 stdout=subprocess.DEVNULL,
             )
             before = _finished(folder)
-            begun = time.perf_counter()
+            begun, worked = time.perf_counter(), core_seconds_of_children()
             process = subprocess.Popen(
                 [*script, *flags], stdout=subprocess.DEVNULL
             )
@@ -254,17 +255,25 @@ def growth(cases: list[tuple[str, list[str]]]) -> list[dict]:
                 early = max(early, memory) if done <= 5 else early
                 late = max(late, memory)
                 time.sleep(0.25)
+            networks = _finished(folder) - before
             found.append(
                 {
-                    "case": f"{name} networks, 2 workers",
+                    "case": f"{networks:,} networks, 2 workers",
                     "workers": 2,
-                    "networks": _finished(folder) - before,
+                    "networks": networks,
                     "seconds": time.perf_counter() - begun,
+                    "core_seconds": core_seconds_of_children() - worked,
                     "mb_first_5": early,
                     "mb": late,
                 }
             )
     return found
+
+
+def core_seconds_of_children() -> float:
+    """Returns the processor seconds of all children that have ended."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
 
 
 def _finished(folder: str) -> int:

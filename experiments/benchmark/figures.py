@@ -93,39 +93,59 @@ def _plot_growth(found: dict, path: Path) -> list[Path]:
     """Draws what studies take against their number of networks."""
     from matplotlib import pyplot as plt
 
+    panels = {
+        "Smoke studies, trained and reported": _of_trained(found),
+        "Finished networks, made up": _of_made_up(found),
+    }
+    panels = {title: curves for title, curves in panels.items() if curves}
+    if not panels:
+        return []
     with plt.rc_context(SETTINGS):
-        figure, (real, made_up) = plt.subplots(
-            1, 2, figsize=(9.5, 4.2), layout="constrained"
+        figure, row = plt.subplots(
+            1,
+            len(panels),
+            figsize=(0.7 + 4.4 * len(panels), 4.2),
+            layout="constrained",
+            squeeze=False,
         )
-        cases = [
-            (case["networks"], case["seconds"])
-            for case in found.get("growth") or []
-            if case.get("workers") == 2
-        ]
-        plot_curve(real, cases, series_look(0), "2 workers")
-        real.set_title("Smoke studies, trained")
-        real.set_ylabel("seconds, report included")
-        rows = found.get("made_up") or []
-        commands = [name for name in (rows[0] if rows else {})]
-        for index, name in enumerate(c for c in commands if c != "networks"):
-            points = [(row["networks"], row[name]) for row in rows]
-            plot_curve(made_up, points, series_look(index), name)
-        if rows:
-            first, last = rows[0]["networks"], rows[-1]["networks"]
-            top = max(rows[-1][name] for name in commands[1:])
-            made_up.plot(
-                [first, last],
-                [top * first / last, top],
-                color="#8c8c8c",
-                lw=0.9,
-                label="in proportion",
-            )
-        made_up.set_title("Finished networks, made up")
-        made_up.set_ylabel("core-seconds")
-        for axes in (real, made_up):
+        for axes, (title, curves) in zip(row[0], panels.items(), strict=True):
+            for index, (name, points) in enumerate(curves.items()):
+                plot_curve(axes, points, series_look(index), name)
+            _plot_proportion(axes, list(curves.values()))
+            axes.set_title(title)
             axes.set_xscale("log")
             axes.set_yscale("log")
             axes.set_xlabel("networks")
-            if axes.get_legend_handles_labels()[0]:
-                axes.legend()
+            axes.set_ylabel("core-seconds")
+            axes.legend()
         return save(figure, path)
+
+
+def _of_trained(found: dict) -> dict[str, list[tuple]]:
+    points = [
+        (case["networks"], case["core_seconds"])
+        for case in found.get("growth") or []
+        if "core_seconds" in case  # earlier files have the seconds alone
+    ]
+    return {"2 workers": points} if points else {}
+
+
+def _of_made_up(found: dict) -> dict[str, list[tuple]]:
+    rows = found.get("made_up") or []
+    names = [name for name in (rows[0] if rows else {}) if name != "networks"]
+    return {
+        name: [(row["networks"], row[name]) for row in rows] for name in names
+    }
+
+
+def _plot_proportion(axes, curves: list[list[tuple]]) -> None:
+    """Draws what would grow as the networks do, through the highest end."""
+    first = min(points[0][0] for points in curves)
+    last, top = max((points[-1] for points in curves), key=lambda end: end[1])
+    axes.plot(
+        [first, last],
+        [top * first / last, top],
+        color="#8c8c8c",
+        lw=0.9,
+        label="in proportion",
+    )

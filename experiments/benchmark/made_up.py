@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from experiments.benchmark.costs import core_seconds_of_children
 from keras_transfer.specs.identity import to_dict
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.treatments import TREATMENTS
@@ -74,17 +75,11 @@ def _flags(seeds: int, layers: tuple[int, ...]) -> list[str]:
 
 def _run(words: list[str]) -> float:
     """Runs a module and returns the core-seconds that it took."""
-    before = os.times()
+    before = core_seconds_of_children()
     subprocess.run(
         [sys.executable, "-m", *words], check=True, stdout=subprocess.DEVNULL
     )
-    after = os.times()
-    return (
-        after.children_user
-        + after.children_system
-        - before.children_user
-        - before.children_system
-    )
+    return core_seconds_of_children() - before
 
 
 def write_results(log_dir: Path, seeds: int, samples: list[Result]) -> int:

@@ -401,11 +401,19 @@ def _growth(part: list[dict]) -> list[str]:
         [
             case["case"],
             f"{case['seconds']:.0f} s",
-            f"{case['seconds'] / max(1, case['networks']):.1f} s",
+            *_core_seconds(case),
             f"{case['mb_first_5']:.0f} MB",
             f"{case['mb']:.0f} MB",
         ]
         for case in part
     ]
-    header = ["smoke study", "time", "a network", "memory, first 5", "memory"]
+    header = ["smoke study", "time", "core-seconds", "a network"]
+    header += ["memory, first 5", "memory"]
     return ["## Growth", "", *table(header, rows)]
+
+
+def _core_seconds(case: dict) -> tuple[str, str]:
+    spent = case.get("core_seconds")  # earlier files lack it
+    if spent is None:
+        return "", ""
+    return f"{spent:.0f} s", f"{spent / max(1, case['networks']):.2f} s"

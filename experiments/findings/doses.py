@@ -1,5 +1,6 @@
 """The numbers of the dose-response, from its committed table."""
 
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -59,6 +60,38 @@ def _at_lengths(own: list[Answer]) -> str:
     return f"{recipe} recipe: {lengths}, bases {bases}"
 
 
+def verdict(effect: doses.Effect) -> str:
+    """Says an effect at the longest training of each recipe, and how often.
+
+    Args:
+        effect: `Effect` of `analysis.dose_response`.
+
+    Returns:
+        String; empty if the effect was not measured.
+    """
+    own = [a for a in _answers(table()) if a.effect is effect]
+    if not own:
+        return ""
+    longest: dict[str, Answer] = {}
+    for answer in sorted(own, key=lambda a: a.epochs):
+        longest[answer.regime] = answer
+    said = "; ".join(_at_longest(answer) for answer in longest.values())
+    shorter = [a for a in own if a not in longest.values()]
+    counts = Counter(a.verdict.name for a in shorter)
+    named = ", ".join(f"{name} {count}" for name, count in counts.items())
+    rest = f". In {len(shorter)} shorter trainings: {named}" if named else ""
+    return said + rest
+
+
+def _at_longest(answer: Answer) -> str:
+    recipe = dose_text.recipe_name(answer.regime)
+    return (
+        f"{recipe} recipe, {answer.epochs} epochs: "
+        f"{answer.accuracy.in_points()}: {answer.verdict.name} "
+        f"({answer.bases})"
+    )
+
+
 def _losses(own: list[Answer]) -> str:
     means = sorted(a.loss.mean for a in own)
     span = " to ".join(
@@ -98,11 +131,11 @@ def findings() -> list[tuple[str, str, str]]:
     return [
         (
             f"{claim} ({_difference(effect)}; {splits()})",
-            finding(effect),
+            verdict(effect),
             FOLDER,
         )
         for claim, effect in claims
-        if finding(effect)
+        if verdict(effect)
     ]
 
 
