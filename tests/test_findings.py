@@ -3,10 +3,11 @@
 import csv
 import re
 
+import numpy as np
 import pytest
 
 from experiments.findings import __main__ as script
-from experiments.findings import numbers, sizes, tables
+from experiments.findings import copied, numbers, sizes, tables
 from experiments.findings.committed import PUBLISHED, committed_rows
 from keras_transfer.specs.treatments import SAME_STEPS, WHOLE_BASE
 
@@ -96,6 +97,32 @@ def test_halves_less_all_classes_by_other_code():
         on_all = [v[place] for (whole, _, _), v in found.items() if whole]
         gap = sum(means) / len(means) - sum(on_all) / len(on_all)
         assert sizes.halves_less_all(name).startswith(f"{gap:+.1f} [")
+
+
+def test_copied_stages_by_other_code():
+    gains, above = [], 0
+    for name in copied.SETS:
+        path = PUBLISHED / copied.SEEDS_FOLDER / f"{name}.csv"
+        with path.open(newline="") as table:
+            lines = list(csv.DictReader(table))
+        found = {
+            (line["treatment"], line["n"], line["seed"]): line["test_accuracy"]
+            for line in lines
+        }
+        own = [
+            100 * float(found["SnT", "11", str(seed)])
+            - 100 * float(found["baseAll", "0", str(seed)])
+            for seed in range(3)
+        ]
+        gains.append(np.mean(own))
+        # Student's t of 2 degrees of freedom.
+        above += np.mean(own) > 4.3027 * np.std(own, ddof=1) / 3**0.5
+    said = copied.range_of(copied.FROZEN, copied.SCRATCH)
+    assert said == (
+        f"{min(gains):+.1f} to {max(gains):+.1f}, {above} of 4 intervals above "
+        "0"
+    )
+    assert said in section("README.md")
 
 
 def test_kinds_and_halves_are_of_one_size():

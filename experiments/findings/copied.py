@@ -86,6 +86,23 @@ def seeds() -> int:
     return count
 
 
+def range_of(first: Cell, second: Cell) -> str:
+    """Says a difference over the data sets, and how many intervals agree.
+
+    Args:
+        first, second: `Cell`; the second is subtracted.
+    """
+    found = [data.compare(first, second) for data in over_seeds().values()]
+    means = [100 * one.mean for one in found]
+    above = sum(one.low > 0 for one in found)
+    below = sum(one.high < 0 for one in found)
+    count, side = max((above, "above"), (below, "below"))
+    return (
+        f"{rounded(min(means))} to {rounded(max(means))}, {count} of "
+        f"{len(found)} intervals {side} 0"
+    )
+
+
 def findings() -> list[tuple[str, str, str]]:
     """Returns the row of the README's table."""
     return [
@@ -93,12 +110,10 @@ def findings() -> list[tuple[str, str, str]]:
             "All of EfficientNet-Lite0 copied and frozen beats the same "
             "network from scratch in 120 steps (SnT - baseAll, n = "
             f"{TOP}; {seeds()} seeds, {len(SETS)} folders)",
-            f"{contrast(FROZEN, SCRATCH)} (t over seeds, on these images). "
-            f"Fine-tuned - frozen: {contrast(FINETUNED, FROZEN)}, at one rate "
-            "for all; [AdamW turned that round on validation images of two]"
-            "(logs/README.md#what-efficientnet_lite0_seeds-does-not-show). "
-            f"Frozen to the middle - all frozen (n = {MIDDLE} - {TOP}): "
-            f"{contrast(HALF_FROZEN, FROZEN)}",
+            f"{range_of(FROZEN, SCRATCH)} (t over seeds, on these images). "
+            f"Fine-tuned - frozen {range_of(FINETUNED, FROZEN)}, at one rate; "
+            "[AdamW turned that round on validation images of two]"
+            "(logs/README.md#what-efficientnet_lite0_seeds-does-not-show)",
             SEEDS_FOLDER,
         )
     ]

@@ -51,14 +51,15 @@ def findings() -> list[tuple[str, str, str]]:
         "classes, and layers are less alike the higher they are (base "
         f"networks alone, kernels of 7x7; {splits()})"
     )
-    return [(claim, " ".join(texts.findings(folder())), FOLDER)]
+    return [(claim, texts.in_short(folder()), FOLDER)]
 
 
 def folders() -> list[tuple[str, str, str]]:
     """Returns its row in the table of published folders, if it is one."""
     if not is_published():
         return []
-    text = f"{splits().capitalize()}. {texts.trained(folder())}"
+    found = " ".join(texts.findings(folder()))
+    text = f"{texts.trained(folder())} {found}"
     return [(FOLDER, command(), text)]
 
 

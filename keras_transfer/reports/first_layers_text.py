@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_transfer.analysis import first_layers as tables
+from keras_transfer.analysis import verdicts
 from keras_transfer.analysis.contrasts import ModelEstimate
 from keras_transfer.analysis.primary import RULE
 from keras_transfer.analysis.rounding import rounded
@@ -184,6 +185,37 @@ def findings(folder: Path) -> list[str]:
             + "."
         )
     return lines
+
+
+def in_short(folder: Path) -> str:
+    """Says what was found in a line: shapes, then the first and last layer.
+
+    Args:
+        folder: Path of `kernels.csv` and `pairs.csv`.
+    """
+    kernels = tables.read_kernels(folder / "kernels.csv")
+    pairs = tables.read_pairs(folder / "pairs.csv")
+    explained, untrained, shuffled = (
+        tables.share(kernels, tables.TRAINED, *other)
+        for other in ((), (tables.UNTRAINED,), (tables.SHUFFLED,))
+    )
+    alike = ", ".join(
+        f"{LAYER_NAMES[layer - 1]} {_plain(_cka(pairs, layer))}"
+        for layer in (1, len(LAYER_NAMES))
+    )
+    return (
+        f"Such shapes explain {_in_percent(explained)} % of a kernel's energy; "
+        f"minus untrained kernels {_judged(untrained)}, minus those of "
+        f"shuffled labels {_judged(shuffled)}. CKA of baseA and baseB: {alike}"
+    )
+
+
+def _judged(estimate: ModelEstimate | None) -> str:
+    """Says a difference in points and the verdict on it alone."""
+    if estimate is None:
+        return _points(estimate)
+    verdict = verdicts.judge_one(verdicts.Part(estimate, margin=None))
+    return f"{_points(estimate)} ({verdict.name})"
 
 
 def _share_line(kernels, weights: str) -> list[str]:
