@@ -13,6 +13,8 @@ from experiments.benchmark import (
     gpu,
     made_up,
     network_tables,
+    one_step,
+    race,
     tables,
     timeline,
 )
@@ -208,3 +210,43 @@ def test_a_part_writes_what_it_found(tmp_path, monkeypatch, capsys):
     assert "threads" in found["machines"]["network"]
     assert (folder / "parts.png").is_file()
     assert "Where the time of a network goes" in capsys.readouterr().out
+
+
+def test_networks_in_one_step_learn_as_each_would_alone():
+    import keras
+    import numpy as np
+
+    def small(rate):
+        network = keras.Sequential(
+            [
+                keras.Input((3,)),
+                keras.layers.Dense(2, kernel_initializer="ones"),
+            ]
+        )
+        network.compile(keras.optimizers.SGD(rate), "mse")
+        return network
+
+    images, labels = np.eye(3, dtype="float32"), np.zeros((3, 2), "float32")
+    alone = [small(0.1), small(0.5)]
+    for network in alone:
+        network.fit(images, labels, epochs=3, shuffle=False, verbose=0)
+    several = [small(0.1), small(0.5)]
+    whole = one_step.SideBySide(several)
+    whole.compile(jit_compile=False)
+    whole.fit(images, labels, epochs=3, shuffle=False, verbose=0)
+    for one, other in zip(alone, several, strict=True):
+        np.testing.assert_allclose(one.get_weights()[0], other.get_weights()[0])
+    assert np.ptp([n.get_weights()[0][0, 0] for n in several]) > 0.01
+
+
+def test_networks_in_one_step_are_held_against_one_at_a_time():
+    recipe = find_recipe("cifar100", "default", None)
+    speeds = {
+        f"{one.name}: training": race.Speed([100.0 * one.arguments["networks"]])
+        for one in one_step.entrants(recipe)
+    }
+    rows = one_step.compare(speeds)
+    assert [row["over_one"] for row in rows] == [1, 2, 4, 8, 1, 2, 4, 8, 1, 2]
+    text = tables.to_markdown({"one_step": rows})
+    assert "| n = 7 frozen | 8 | 800 images/s | 8.00 |" in text
+    assert "| none frozen | 2 | 200 images/s | 2.00 |" in text

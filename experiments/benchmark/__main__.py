@@ -22,7 +22,14 @@ from typing import Literal
 
 from rich.console import Console
 
-from experiments.benchmark import costs, gpu, made_up, study, timeline
+from experiments.benchmark import (
+    costs,
+    gpu,
+    made_up,
+    one_step,
+    study,
+    timeline,
+)
 from experiments.benchmark.figures import write_figures
 from experiments.benchmark.race import Entrant, Speed, race
 from experiments.benchmark.roofline import roofline
@@ -59,13 +66,14 @@ class Options:
             "observation",
             "startup",
             "network",
+            "one_step",
             "growth",
             "made_up",
             "study",
             "gpu",
         ],
         ...,
-    ] = (*PARTS, "network", "growth", "made_up", "study")
+    ] = (*PARTS, "network", "one_step", "growth", "made_up", "study")
     """What to measure; a part that is left out keeps its last numbers."""
     rounds: int = 5
     """Times that each is measured."""
@@ -273,6 +281,10 @@ class Benchmark:
         solver = dataclasses.replace(recipe.solver, epochs=2)
         recipe = dataclasses.replace(recipe, solver=solver)
         return timeline.measure(recipe, self.options.rounds)
+
+    def one_step(self) -> list[dict]:
+        """Several networks in one compiled step, against one at a time."""
+        return one_step.compare(self.race(one_step.entrants(self.default)))
 
     def growth(self) -> list[dict]:
         """Time and memory of 10 to 1,044 networks of a smoke study."""

@@ -108,6 +108,36 @@ def made_up(part: list[dict]) -> list[str]:
     ]
 
 
+def one_step(part: list[dict]) -> list[str]:
+    """Tells what several networks in one compiled step give.
+
+    Args:
+        part: List of dicts, what `one_step.compare` returned.
+
+    Returns:
+        List of lines.
+    """
+    rows = [
+        [
+            f"n = {row['frozen']} frozen" if row["frozen"] else "none frozen",
+            str(row["networks"]),
+            f"{row['median']:,.0f} images/s",
+            f"{row['over_one']:.2f}",
+        ]
+        for row in part
+    ]
+    header = ["cnn8", "networks in a step", "median of all cores", "over one"]
+    return [
+        "## Several networks in one compiled step",
+        "",
+        "One process a core, random values in place of stored output, each "
+        "image counted once for each network. Networks that share a frozen "
+        "prefix could be trained so.",
+        "",
+        *table(header, rows),
+    ]
+
+
 def gpu(part: dict) -> list[str]:
     """Tells what was timed on a GPU, or that there is none.
 

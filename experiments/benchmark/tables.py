@@ -48,6 +48,7 @@ def to_markdown(found: dict) -> str:
         ("observation", _observation),
         ("startup", _startup),
         ("network", network_tables.network_parts),
+        ("one_step", network_tables.one_step),
         ("growth", _growth),
         ("made_up", network_tables.made_up),
         ("gpu", network_tables.gpu),
