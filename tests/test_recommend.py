@@ -138,30 +138,60 @@ def test_the_plan_trains_nothing(tmp_path, capsys):
     assert not list((tmp_path / "logs").rglob("trials/*.json"))
 
 
-def test_pixels_of_another_range_are_told(tmp_path):
+def test_pixels_of_the_range_that_a_model_was_trained_on_are_taken(tmp_path):
     import keras
 
     from experiments.recommend.settings import Options
-    from experiments.recommend.source import open_model, range_warning
+    from experiments.recommend.source import (
+        moments_of,
+        open_model,
+        with_likely_range,
+    )
 
-    inputs = keras.Input((SIDE, SIDE, 3))
-    norm = keras.layers.BatchNormalization()
-    x = norm(inputs)
-    outputs = keras.layers.Dense(2)(keras.layers.Flatten()(x))
-    model = keras.Model(inputs, outputs)
-    # Trained on pixels of -1 to 1.
-    norm.moving_variance.assign(np.full(3, 0.25))
+    norm = keras.layers.BatchNormalization(epsilon=0.0)
+    model = keras.Sequential(
+        [
+            keras.Input((SIDE, SIDE, 3)),
+            norm,
+            keras.layers.Flatten(),
+            keras.layers.Dense(2),
+        ]
+    )
     path = str(tmp_path / "model.keras")
     model.save(path)
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (20, SIDE, SIDE, 3)).astype(np.uint8)
+    images = rng.choice([0, 255], (20, SIDE, SIDE, 3)).astype(np.uint8)
     asked = open_model(Options(model=path))
-    text = range_warning(asked, images)
-    assert "seems to take pixels of another range" in text
-    assert "try `pixel_range` -1 1" in text
-    given = open_model(Options(model=path, pixel_range=(-1.0, 1.0)))
-    assert range_warning(given, images) is None
-    np.testing.assert_allclose(given.scale(np.array([0.0, 255.0])), [-1, 1])
+    same, text = with_likely_range(asked, images)
+    assert "no trained batch normalisation to tell by" in text
+    assert same is asked
+
+    # Trained on black and white as -1 and 1, or -2 and 2.
+    for deviation in (1, 2):
+        norm.moving_variance.assign(np.full(3, deviation**2 + 1e-3))
+        model.save(path)
+        asked = open_model(Options(model=path))
+        taken, text = with_likely_range(asked, images)
+        assert taken.scaling == f"pixels of -{deviation} to {deviation}"
+        assert f"`--pixel-range -{deviation} {deviation}`" in text
+        np.testing.assert_allclose(
+            taken.scale(np.array([0.0, 255.0])), [-deviation, deviation]
+        )
+        assert with_likely_range(taken, images)[1] is None
+
+    # By hand: 4 deviations instead of 2, and 2 deviations off.
+    norm.moving_variance.assign(np.full(3, 4.0))
+    seen = np.zeros((1, SIDE, SIDE, 3))
+    seen[:, : SIDE // 2] = 8.0
+    found = moments_of(model, seen)
+    assert found.ratio == pytest.approx(2)
+    assert found.gap == pytest.approx((4 + 4 - 1 - np.log(4)) / 2)
+
+    # What the user says is taken, and warned of.
+    given = open_model(Options(model=path, pixel_range=(0.0, 100.0)))
+    same, text = with_likely_range(given, images)
+    assert same is given
+    assert "(pixels of 0 to 100). Try `--pixel-range -2 2`." in text
 
 
 def test_help_and_import_need_no_tensorflow():

@@ -42,7 +42,7 @@ def _run_script(options: Options, console: Console) -> int:
         start_tensorflow()
     if options == Options(log_dir=options.log_dir, plan=options.plan):
         # The demonstration: all of it in minutes.
-        options = dataclasses.replace(options, budget="125s", epochs=12)
+        options = dataclasses.replace(options, budget="95s", epochs=12)
     return recommend(options, console)
 
 

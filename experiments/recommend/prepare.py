@@ -13,7 +13,11 @@ import numpy as np
 from experiments.recommend import settings
 from experiments.recommend.images import Images, demonstration, load_folder
 from experiments.recommend.settings import Options
-from experiments.recommend.source import Asked, open_model, range_warning
+from experiments.recommend.source import (
+    Asked,
+    open_model,
+    with_likely_range,
+)
 from keras_transfer.recommendation.scores import SCORES, score_stage
 from keras_transfer.recommendation.ways import (
     Choice,
@@ -90,14 +94,14 @@ def prepare(
     )
 
     asked = open_model(options)
-    say(f"model: {asked.text}, {asked.scaling}")
     images = _images(options, asked)
+    asked, warning = with_likely_range(asked, images.images["train"])
+    say(f"model: {asked.text}, {asked.scaling}")
     say(f"images: {images.describe()}")
     model = new_head(asked.model, len(images.class_names), seed=0)
     table = stages(model, most=options.most_stages)
     wanted = choices(len(table))
     warnings = list(images.notices)
-    warning = range_warning(asked, images.images["train"])
     warnings += [warning] if warning else []
     key = hashlib.sha256(f"{images.key}{asked.scaling}".encode()).hexdigest()
     log_dir = user_path(options.log_dir)
