@@ -5,15 +5,18 @@ from pathlib import Path
 
 from experiments.findings.committed import PUBLISHED
 from keras_transfer.analysis.freeze_map import (
+    FEWER_IMAGES,
     LOSES,
+    MORE_WEIGHTS,
     RIVALS,
+    TIES,
     WINS,
     FreezeMap,
     count_words,
 )
+from keras_transfer.analysis.freeze_rates import Search
 from keras_transfer.analysis.target_size import STARTS
 from keras_transfer.reports import freeze_text
-from keras_transfer.specs.treatments import FINETUNED_TRANSFER
 
 FOLDER = "cifar100-when-to-freeze"
 TITLE = "When to freeze on cifar100"
@@ -39,46 +42,60 @@ def found() -> FreezeMap:
     return _map(table())
 
 
-def command() -> str:
-    """Returns the command that trains the map, without its log folder."""
+def rates() -> Path:
+    """Returns the path of the committed rates."""
+    return table().with_name("best.json")
+
+
+def commands() -> list[str]:
+    """Returns the commands that train the map, without their log folders."""
     data = found()
-    few, splits = data.sizes[:-1], data.splits
-    flags = {"width": data.widths, "images": few, "splits": splits}
-    said = " ".join(
-        f"--{name} {' '.join(map(str, values))}"
-        for name, values in flags.items()
-    )
-    return (
-        f"when_to_freeze --dataset cifar100 {said} --precision bfloat16 "
-        f"--learning-rates logs/published/{FOLDER}/best.json"
-    )
+    whole = data.base_images()
+    said = []
+    for widths, sizes, splits in data.runs():
+        few = [size for size in sizes if size != whole]
+        flags = {"width": widths, "images": few, "splits": splits}
+        words = " ".join(
+            f"--{name} {' '.join(map(str, values))}"
+            for name, values in flags.items()
+        )
+        some = "" if whole in sizes else " --no-all-images"
+        said.append(
+            f"when_to_freeze --dataset cifar100 {words}{some} --precision "
+            f"bfloat16 --learning-rates logs/published/{FOLDER}/best.json"
+        )
+    return said
 
 
 def findings() -> list[tuple[str, str, str]]:
     """Returns the README's row of it, if its networks are committed."""
     if not is_published():
         return []
-    return [(_claim(), f"{_corner()}. {_axes()}", FOLDER)]
+    return [(_claim(), f"{_corners()}. {_counts()}. {_trends()}", FOLDER)]
 
 
 def folders() -> list[tuple[str, str, str]]:
     """Returns its row in the table of published folders, if it is one."""
     if not is_published():
         return []
+    data = found()
+    tables = ", then with --tables, " if len(commands()) > 1 else ""
     text = (
-        f"{len(found().lines)} networks, widths {_words(found().widths)}, "
-        f"{_words(found().sizes)} images of each class, "
-        f"{freeze_text.splits_in_words(found())}; rates tuned for each width "
-        f"and treatment on validation images of another split. {_counts()}. "
-        f"{_axes()}"
+        f"{len(data.lines)} networks, widths {_words(data.widths)}, "
+        f"{_words(data.sizes)} images of each class, "
+        f"{freeze_text.splits_in_words(data)}; rates chosen for each width "
+        "and treatment on validation images of another split, [how]"
+        f"(published/{FOLDER}/summary.md#how-rates-were-chosen). "
+        f"{' '.join(freeze_text.in_words(data))}"
     )
-    return [(FOLDER, command(), text)]
+    return [(FOLDER, tables.join(commands()), text)]
 
 
 def summary() -> tuple[Path, str]:
     """Returns the path of the summary and its text."""
-    words = f"python -m experiments.{command()}"
-    text = freeze_text.text(found(), TITLE, words)
+    words = "\n    ".join(f"python -m experiments.{c}" for c in commands())
+    tuned = Search.read(rates()) if rates().is_file() else None
+    text = freeze_text.text(found(), TITLE, words, tuned)
     return table().with_name("summary.md"), text
 
 
@@ -86,25 +103,19 @@ def _claim() -> str:
     data = found()
     return (
         "With few target images and many weights, freezing beats fine-tuning "
-        f"(AnB - AnB+, n = {_words(data.layers)}; widths "
-        f"{_words(data.widths)}, {_words(data.sizes)} images of each class, "
-        f"rates tuned; {freeze_text.splits_in_words(data)})"
+        f"(AnB - AnB+, n = {_words(data.layers)}; rates tuned; "
+        f"{freeze_text.splits_in_words(data)})"
     )
 
 
-def _corner() -> str:
+def _corners() -> str:
     data = found()
-    said = []
-    for n in data.layers:
-        cells = [
-            c for c in data.cells if (c.rival, c.n) == (FINETUNED_TRANSFER, n)
-        ]
-        wide = [c for c in cells if c.width == data.widths[-1]]
-        values = ", ".join(
-            f"at {c.images} {c.estimate.in_points()} {c.word}" for c in wide
-        )
-        said.append(f"width {data.widths[-1]}: {values}")
-    return f"{'; '.join(said)}. {_counts()}"
+    corners = [freeze_text.find_corner(data, n) for n in data.layers]
+    return "; ".join(
+        f"{corner.images} images a class, width {corner.width}: "
+        f"{corner.estimate.in_points()} {corner.word}"
+        for corner in filter(None, corners)
+    )
 
 
 def _counts() -> str:
@@ -113,18 +124,18 @@ def _counts() -> str:
     for rival in RIVALS:
         cells = [c for c in data.cells if c.rival == rival]
         counts = count_words(cells)
-        parts.append(
-            f"Against {STARTS[rival]}, freezing wins in {counts[WINS]} of "
-            f"{len(cells)} cells and loses in {counts[LOSES]}"
-        )
-    return ". ".join(parts)
+        numbers = ", ".join(str(counts[word]) for word in (WINS, TIES, LOSES))
+        parts.append(f"against {STARTS[rival]} {numbers} of {len(cells)} cells")
+    return f"Wins, ties, losses {'; '.join(parts)}"
 
 
-def _axes() -> str:
+def _trends() -> str:
+    data = found()
     said = "; ".join(
-        f"{axis.name} ({axis.meaning}) move AnB - AnB+ by "
-        f"{axis.estimate.in_points()}: {axis.verdict.name}"
-        for axis in found().axes
+        f"{axis} {freeze_text.trend_in_words(data, axis, n)}"
+        for n in data.layers
+        for axis in (FEWER_IMAGES, MORE_WEIGHTS)
+        if any((t.axis, t.n) == (axis, n) for t in data.trends)
     )
     return said[:1].upper() + said[1:]
 

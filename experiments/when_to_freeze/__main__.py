@@ -11,7 +11,10 @@ copies, fine-tuned ones and networks from scratch.
 
 The first tries learning rates on the validation images of a split that the
 map does not have, for each width and treatment, at one small size and at all
-images, and writes best.json. The second trains the map.
+images, and writes best.json. The second trains the map. It may be trained in
+runs of other widths, images and splits: `--tables` names the results.csv of
+earlier ones, which are drawn too, and `--tune --learning-rates best.json`
+searches the rates that this file lacks.
 
 Cost: `--plan` says how long. Expected on CIFAR-100: see
 logs/published/cifar100-when-to-freeze.
@@ -29,7 +32,9 @@ from experiments.common.running import (
 )
 from experiments.when_to_freeze.design import NAME, FreezeSettings, design
 from experiments.when_to_freeze.search import tune
+from keras_transfer.analysis.freeze_rates import Search
 from keras_transfer.reports import freeze_map
+from keras_transfer.specs.paths import user_path
 
 
 def study(settings: FreezeSettings) -> Study:
@@ -41,8 +46,13 @@ def study(settings: FreezeSettings) -> Study:
     Returns:
         `Study`.
     """
-    title = f"When to freeze on {settings.dataset}"
-    write = functools.partial(freeze_map.write, title)
+    tuned = settings.learning_rates
+    write = functools.partial(
+        freeze_map.write,
+        f"When to freeze on {settings.dataset}",
+        tables=[user_path(table) for table in settings.tables],
+        tuned=None if tuned is None else Search.read(user_path(tuned)),
+    )
     return Study(NAME, design(settings).every(), write, whole=False)
 
 

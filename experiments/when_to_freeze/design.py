@@ -34,6 +34,10 @@ class FreezeSettings(Splits, StudySettings):
     """Channels of conv1, a row of the map each."""
     images: tuple[int, ...] = (5, 10, 25)
     """Target images of each class; all come beside."""
+    all_images: bool = True
+    """Also train copies and networks from scratch on all images."""
+    tables: tuple[str, ...] = ()
+    """results.csv of other runs of the map, to be drawn with this one."""
     images_per_class: int | None = 100
     """Training images of each class that bases have."""
     splits: tuple[int, ...] = (0, 1, 2, 3)
@@ -169,11 +173,13 @@ class Design:
         Frozen and fine-tuned copies come split by split, then networks from
         scratch, so that a study that is stopped has whole maps of the first.
         """
+        settings = self.settings
         found = [
             spec
-            for split in self.settings.splits
-            for width in self.settings.width
-            for spec in self.networks(width, split, self.settings.images)
+            for split in settings.splits
+            for width in settings.width
+            for spec in self.networks(width, split, settings.images)
+            if settings.all_images or not _is_on_all(spec)
         ]
         return sorted(found, key=_is_scratch)
 
@@ -187,9 +193,17 @@ class Design:
         settings = self.settings
         few = (settings.tuning_images,)
         for spec in self.networks(width, settings.tuning_split, few):
-            if spec.target == TARGET:
+            if spec.target != TARGET:
+                continue
+            # The base that is copied has all images, whatever targets have.
+            if spec.is_base or settings.all_images or not _is_on_all(spec):
                 found.setdefault(self.task(spec), []).append(spec)
         return found
+
+
+def _is_on_all(spec: NetworkSpec) -> bool:
+    """Whether a target network has all images."""
+    return spec.target == TARGET and spec.target_images is None
 
 
 def _is_scratch(spec: NetworkSpec) -> bool:

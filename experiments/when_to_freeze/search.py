@@ -1,6 +1,7 @@
 """Learning rates of the map, chosen on a split that it does not have."""
 
 import dataclasses
+import json
 
 from rich.console import Console
 
@@ -13,6 +14,7 @@ from experiments.when_to_freeze.design import (
     design,
 )
 from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.paths import user_path
 from keras_transfer.specs.treatments import (
     BASE,
     FINETUNED_TRANSFER,
@@ -41,6 +43,9 @@ MOST_RATES = 6  # of a task
 def tune(command, settings: FreezeSettings, console: Console) -> int:
     """Tries the rates of each width; the base's first, which copies need.
 
+    Rates that `learning_rates` has stand; the file that is written has them
+    too, so that a map can grow.
+
     Args:
         command: Tuple of strings, the words of the command that runs it.
         settings: `FreezeSettings`.
@@ -49,7 +54,7 @@ def tune(command, settings: FreezeSettings, console: Console) -> int:
     Returns:
         Integer, exit status.
     """
-    plan = dataclasses.replace(design(settings), rates={})
+    plan, given = design(settings), _given(settings)
     sources = RunStore(settings.log_dir, NAME, command=command)
     folder = sources.study_dir / settings.dataset.replace("/", "-") / "tuning"
     store = RunStore(
@@ -59,39 +64,57 @@ def tune(command, settings: FreezeSettings, console: Console) -> int:
         return _plan_tuning(plan, sources, console)
     found: dict[str, list[Trial]] = {}
     for width in settings.width:
-        first = {t: s for t, s in plan.tasks(width).items() if s[0].is_base}
+        tasks = _searched(plan, width)
+        first = {t: s for t, s in tasks.items() if s[0].is_base}
         found |= _search(settings, first, store, sources, console)
-        chosen = _best(found)
-        plan = dataclasses.replace(plan, rates=chosen)
-        rest = {t: s for t, s in plan.tasks(width).items() if t not in first}
+        plan = dataclasses.replace(plan, rates=plan.rates | _best(found))
+        tasks = _searched(plan, width)
+        rest = {t: s for t, s in tasks.items() if not s[0].is_base}
         bases = {spec.source for specs in rest.values() for spec in specs}
         title = f"Bases of width {width} of the search"
-        with training(settings, list(bases), sources, console, title):
-            pass
+        if bases:
+            with training(settings, list(bases), sources, console, title):
+                pass
         # A copy is tried at every rate, from the base at the base's own.
         found |= _search(settings, rest, store, sources, console)
-        plan = dataclasses.replace(plan, rates=_best(found))
+        plan = dataclasses.replace(plan, rates=plan.rates | _best(found))
         folder.mkdir(parents=True, exist_ok=True)
         write_trials(folder / "trials.jsonl", found)
         about = {
             "dataset": settings.dataset,
             "method": f"a factor of {FACTOR} apart, best between two others",
-            "tried": {
+            "tried": given.get("tried", {})
+            | {
                 task: [trial.values["learning_rate"] for trial in trials]
                 for task, trials in found.items()
             },
             "split": settings.tuning_split,
         }
-        write_best(folder / "best.json", found, about)
+        write_best(folder / "best.json", found, about, given)
     console.print(f"rates: {folder / 'best.json'}", soft_wrap=True)
     return DONE
+
+
+def _given(settings: FreezeSettings) -> dict:
+    """Returns what the `best.json` holds that the settings name."""
+    if settings.learning_rates is None:
+        return {}
+    settings.rates()  # refuses what is no best.json
+    text = user_path(settings.learning_rates).read_text(encoding="utf-8-sig")
+    return json.loads(text)
+
+
+def _searched(plan: Design, width: int) -> dict[str, list[NetworkSpec]]:
+    """Lists the tasks of a width whose rate was not given."""
+    given = plan.settings.rates()
+    return {t: s for t, s in plan.tasks(width).items() if t not in given}
 
 
 def _plan_tuning(plan: Design, sources: RunStore, console: Console) -> int:
     tasks = [
         task
         for width in plan.settings.width
-        for task in plan.tasks(width).items()
+        for task in _searched(plan, width).items()
     ]
     bases = {s.source for _, specs in tasks for s in specs} - {None}
     count = sum(
@@ -133,6 +156,8 @@ def _search(
     sources: RunStore,
     console: Console,
 ) -> dict[str, list[Trial]]:
+    if not tasks:
+        return {}
     specs = [spec for own in tasks.values() for spec in own]
     store.check_writable()
     rates = {task: RATES[own[0].treatment] for task, own in tasks.items()}

@@ -14,45 +14,20 @@ import numpy as np
 
 from keras_transfer.analysis import contrasts, primary, verdicts
 from keras_transfer.analysis.contrasts import ModelEstimate, Observation
-from keras_transfer.analysis.results import Row
-from keras_transfer.analysis.results_table import short_csv
-from keras_transfer.analysis.target_size import images_a_class
 from keras_transfer.analysis.verdicts import Part, Verdict
-from keras_transfer.specs.costs import network_costs
 from keras_transfer.specs.treatments import BASE, FINETUNED_TRANSFER, TRANSFER
 
 # What freezing is held against, the paper's question first.
 RIVALS = (FINETUNED_TRANSFER, BASE)
 WINS, TIES, LOSES, UNDECIDED = "wins", "ties", "loses", "undecided"
+# The two axes of the paper's introduction.
+FEWER_IMAGES, MORE_WEIGHTS = "fewer images", "more weights"
 _WORDS = {
     verdicts.PRESENT: WINS,
     verdicts.ABSENT: TIES,
     verdicts.REVERSED: LOSES,
     verdicts.UNDECIDED: UNDECIDED,
 }
-
-
-def results_csv(rows: Iterable[Row]) -> str:
-    """Writes a line for each network.
-
-    Args:
-        rows: Iterable of `Row`.
-
-    Returns:
-        String, the content of a CSV file.
-    """
-    first = {
-        "width": lambda row: row.spec.model.width,
-        "target_images": images_a_class,
-        "weights": _weights,
-        "learning_rate": lambda row: row.spec.solver.learning_rate,
-    }
-    return short_csv(rows, first)
-
-
-def _weights(row: Row) -> int:
-    costs = network_costs(row.spec, len(row.result.classes))
-    return sum(cost.parameters for cost in costs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,20 +57,23 @@ class Cell:
 
 
 @dataclasses.dataclass(frozen=True)
-class Axis:
+class Trend:
     """How what freezing is worth beside fine-tuning moves along an axis.
 
     Args:
-        name: String, such as `"fewer images"`.
-        meaning: String, which cells are subtracted.
+        axis: String, `FEWER_IMAGES` or `MORE_WEIGHTS`.
+        place: Integer, the width at which images become fewer, or the images
+            of each class at which weights become more.
+        ends: Tuple of integers, from where to where.
         n: Integer, layers copied.
         estimate: `ModelEstimate`, of accuracy from 0 to 1; above 0 if
             freezing gains, as the paper's introduction expects.
-        verdict: `Verdict`, corrected for both axes.
+        verdict: `Verdict`, corrected for all trends of the map.
     """
 
-    name: str
-    meaning: str
+    axis: str
+    place: int
+    ends: tuple[int, int]
     n: int
     estimate: ModelEstimate
     verdict: Verdict
@@ -136,19 +114,20 @@ class FreezeMap:
         return max(int(line["target_images"]) for line in self.lines)
 
     def base_accuracy(self, width: int) -> float:
-        """Averages the test accuracy of bases, of either half.
+        """Averages the test accuracy of the bases that are copied.
 
         Args:
             width: Integer.
         """
+        sources = {line["base"] for line in self.lines if line["base"]}
         return float(
             np.mean(
                 [
                     float(line["test_accuracy"])
                     for line in self.lines
                     if line["treatment"] == BASE
+                    and line["target"] in sources
                     and int(line["width"]) == width
-                    and int(line["target_images"]) == self.base_images()
                 ]
             )
         )
@@ -230,47 +209,74 @@ class FreezeMap:
         ]
 
     @functools.cached_property
-    def axes(self) -> list[Axis]:
-        """What fewer images and more weights do; none of a map of one row."""
+    def trends(self) -> list[Trend]:
+        """What fewer images do at each width, and more weights at each size.
+
+        A width or size counts with the ends that were measured there, and
+        each trend with the splits that have both, so that no cell need be
+        there. All are judged together, with Holm's correction.
+        """
         found = []
         for n in self.layers:
-            for name, meaning, weights in self._axes(n):
-                one = self._estimate(weights)
+            for axis, place, ends, parts in self._ends(n):
+                one = self._estimate(_minus(*parts))
                 if one is not None:
-                    found.append((name, meaning, n, one))
+                    found.append((axis, place, ends, n, one))
         judged = verdicts.judge([[Part(one)] for *_, one in found])
         return [
-            Axis(*place, verdict)
+            Trend(*place, verdict)
             for place, verdict in zip(found, judged, strict=True)
         ]
 
-    def _axes(self, n: int):
-        few, many = self.sizes[0], self.sizes[-1]
-        narrow, wide = self.widths[0], self.widths[-1]
+    def _ends(self, n: int):
+        """Yields axis, place, ends and what freezing is worth at both."""
         rival = FINETUNED_TRANSFER
-        if few < many:
-            yield (
-                "fewer images",
-                f"at {few} minus at {many} images a class, mean of widths",
-                _mean_of(
-                    _minus(_worth(rival, n, w, few), _worth(rival, n, w, many))
-                    for w in self.widths
-                ),
-            )
-        if narrow < wide:
-            yield (
-                "more weights",
-                f"at width {wide} minus at width {narrow}, mean of sizes",
-                _mean_of(
-                    _minus(
-                        _worth(rival, n, wide, s), _worth(rival, n, narrow, s)
-                    )
-                    for s in self.sizes
-                ),
-            )
+        there = {
+            (c.width, c.images)
+            for c in self.cells
+            if (c.rival, c.n) == (rival, n)
+        }
+        for width in self.widths:
+            sizes = [s for s in self.sizes if (width, s) in there]
+            if len(sizes) > 1:
+                many, few = sizes[-1], sizes[0]
+                parts = [_worth(rival, n, width, s) for s in (few, many)]
+                yield FEWER_IMAGES, width, (many, few), parts
+        for size in self.sizes:
+            widths = [w for w in self.widths if (w, size) in there]
+            if len(widths) > 1:
+                low, high = widths[0], widths[-1]
+                parts = [_worth(rival, n, w, size) for w in (high, low)]
+                yield MORE_WEIGHTS, size, (low, high), parts
+
+    def runs(self) -> list[tuple[tuple[int, ...], ...]]:
+        """Lists the rectangles that the map is made of, most splits first.
+
+        Returns:
+            List of tuples of widths, sizes and splits, each trained whole.
+        """
+        sizes: dict[tuple[int, int], set[int]] = {}
+        for line in self.lines:
+            if int(line["n"]):
+                place = int(line["width"]), int(line["split"])
+                sizes.setdefault(place, set()).add(int(line["target_images"]))
+        splits: dict[tuple, list[int]] = {}
+        for (width, split), own in sorted(sizes.items()):
+            splits.setdefault((width, tuple(sorted(own))), []).append(split)
+        widths: dict[tuple, list[int]] = {}
+        for (width, own), numbers in splits.items():
+            widths.setdefault((own, tuple(numbers)), []).append(width)
+        found = [(tuple(w), own, many) for (own, many), w in widths.items()]
+        return sorted(found, key=lambda run: (-len(run[2]), run[0]))
 
     def _estimate(self, weights: contrasts.Weights) -> ModelEstimate | None:
+        if not set(weights) <= self._measured:
+            return None
         return primary.estimate(self.observations, weights)
+
+    @functools.cached_property
+    def _measured(self) -> set[contrasts.Cell]:
+        return {one.cell for one in self.observations}
 
 
 def _label(treatment: str, width: int) -> str:
@@ -287,15 +293,6 @@ def _worth(rival: str, n: int, width: int, images: int) -> contrasts.Weights:
 
 def _minus(one: dict, other: dict) -> contrasts.Weights:
     return {k: one.get(k, 0) - other.get(k, 0) for k in {**one, **other}}
-
-
-def _mean_of(parts: Iterable[dict]) -> contrasts.Weights:
-    found = list(parts)
-    total: contrasts.Weights = {}
-    for part in found:
-        for cell, weight in part.items():
-            total[cell] = total.get(cell, 0) + weight / len(found)
-    return total
 
 
 def count_words(cells: Iterable[Cell]) -> dict[str, int]:

@@ -3,12 +3,13 @@
 A committed table is enough to write all of it again.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from matplotlib import pyplot as plt
 from matplotlib.patches import Patch, Rectangle
 
-from keras_transfer.analysis import freeze_map
+from keras_transfer.analysis import freeze_table
 from keras_transfer.analysis.freeze_map import (
     LOSES,
     RIVALS,
@@ -18,6 +19,7 @@ from keras_transfer.analysis.freeze_map import (
     Cell,
     FreezeMap,
 )
+from keras_transfer.analysis.freeze_rates import Search
 from keras_transfer.analysis.results import Row
 from keras_transfer.analysis.rounding import rounded
 from keras_transfer.analysis.target_size import STARTS
@@ -36,7 +38,12 @@ _TINT = 0.22  # opacity of a cell's colour, below black text
 
 
 def write(
-    title: str, rows: list[Row], command: str, folder: Path
+    title: str,
+    rows: list[Row],
+    command: str,
+    folder: Path,
+    tables: Iterable[Path] = (),
+    tuned: Search | None = None,
 ) -> tuple[list[Path], list[str]]:
     """Writes figure, table and summary.
 
@@ -45,6 +52,9 @@ def write(
         rows: List of `Row`.
         command: String, the command that made the results.
         folder: Path; made if it is not there.
+        tables: Iterable of paths, `results.csv` of other runs of the map.
+            Defaults to none.
+        tuned: `Search` of the rates. Defaults to `None`, if there was none.
 
     Returns:
         Tuple of the paths written, the summary last, and of lines for the
@@ -52,10 +62,11 @@ def write(
     """
     folder.mkdir(parents=True, exist_ok=True)
     table, summary = folder / "results.csv", folder / "summary.md"
-    write_atomically(table, freeze_map.results_csv(rows))
+    own = freeze_table.results_csv(rows)
+    write_atomically(table, freeze_table.with_tables(own, tables))
     found = FreezeMap(table)
     paths = draw(found, title, folder / "when_to_freeze")
-    write_atomically(summary, freeze_text.text(found, title, command))
+    write_atomically(summary, freeze_text.text(found, title, command, tuned))
     return [*paths, table, summary], freeze_text.in_words(found)
 
 
@@ -73,7 +84,7 @@ def draw(found: FreezeMap, title: str, path: Path) -> list[Path]:
     if not found.cells:
         return []
     rows, columns = len(found.widths), len(found.sizes)
-    size = (2 * (1.55 * columns + 1.3), len(found.layers) * (rows + 1.2) + 0.9)
+    size = (2 * (1.4 * columns + 1.3), len(found.layers) * (rows + 1.2) + 0.9)
     with plt.rc_context({**SETTINGS, "axes.grid": False}):
         figure, grid = plt.subplots(
             len(found.layers),
@@ -112,7 +123,13 @@ def _panel(axes, found: FreezeMap, cells: list[Cell]) -> None:
             found.sizes.index(cell.images),
             found.widths.index(cell.width),
             cell,
+            freeze_text.own_splits(found, cell),
         )
+    there = {(cell.width, cell.images) for cell in cells}
+    for y, width in enumerate(found.widths):
+        for x, size in enumerate(found.sizes):
+            if (width, size) not in there:
+                _label(axes, x, y, "not trained", color=INK, alpha=0.6)
     axes.set_xlim(-0.5, len(found.sizes) - 0.5)
     axes.set_ylim(-0.5, len(found.widths) - 0.5)
     axes.set_xticks(range(len(found.sizes)), map(str, found.sizes))
@@ -125,7 +142,7 @@ def _panel(axes, found: FreezeMap, cells: list[Cell]) -> None:
     axes.set_xlabel("target images of each class")
 
 
-def _fill(axes, x: int, y: int, cell: Cell) -> None:
+def _fill(axes, x: int, y: int, cell: Cell, splits: str) -> None:
     sign, colour, hatch = _LOOKS[cell.word]
     tint = (colour, 0 if cell.word == UNDECIDED else _TINT)
     axes.add_patch(
@@ -144,17 +161,15 @@ def _fill(axes, x: int, y: int, cell: Cell) -> None:
     if one.low is not None:
         half = rounded(100 * (one.high - one.low) / 2, signed=False)
         value = f"{value} ± {half}"
-    axes.text(
-        x,
-        y,
-        f"{value}\n{sign} {cell.word}",
-        ha="center",
-        va="center",
-        fontsize=10,
-        color=INK,
-        # On hatching, letters need a ground of their own.
-        bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1.5},
-    )
+    said = [value, f"{sign} {cell.word}", *splits.split(", ")]
+    # On hatching, letters need a ground of their own.
+    ground = {"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1.5}
+    text = "\n".join(filter(None, said))
+    _label(axes, x, y, text, color=INK, bbox=ground)
+
+
+def _label(axes, x: int, y: int, text: str, **looks) -> None:
+    axes.text(x, y, text, ha="center", va="center", fontsize=10, **looks)
 
 
 def _patch(word: str) -> Patch:

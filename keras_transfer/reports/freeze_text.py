@@ -1,8 +1,10 @@
 """The page of the map of when to freeze, computed from `results.csv`."""
 
-from keras_transfer.analysis import primary
+from keras_transfer.analysis import primary, verdicts
 from keras_transfer.analysis.freeze_map import (
+    FEWER_IMAGES,
     LOSES,
+    MORE_WEIGHTS,
     RIVALS,
     UNDECIDED,
     WINS,
@@ -10,9 +12,15 @@ from keras_transfer.analysis.freeze_map import (
     FreezeMap,
     count_words,
 )
+from keras_transfer.analysis.freeze_rates import Search
 from keras_transfer.analysis.rounding import rounded
 from keras_transfer.analysis.target_size import STARTS
-from keras_transfer.analysis.verdicts import MARGIN
+from keras_transfer.analysis.verdicts import (
+    ABSENT,
+    MARGIN,
+    PRESENT,
+    REVERSED,
+)
 from keras_transfer.reports import markdown
 from keras_transfer.specs.treatments import (
     BASE,
@@ -23,6 +31,11 @@ from keras_transfer.specs.treatments import (
 _RIVAL_NAMES = {
     FINETUNED_TRANSFER: "fine-tuning",
     BASE: "training from scratch",
+}
+# What an axis is told for each of, and how its place and its ends are named.
+_AXES = {
+    FEWER_IMAGES: ("width", "width {}", "{} images"),
+    MORE_WEIGHTS: ("size", "{} images", "width {}"),
 }
 _ABOUT = (
     f"[low, high] is a 95 % interval: {primary.RULE}. Freezing *wins* if the "
@@ -36,22 +49,25 @@ _LIMITS = (
     "One data set, small networks, one target half of each split, one draw of "
     "the few images, and splits whose test images are the same. Frozen and "
     "fine-tuned layers come from a base on the other half with as many images "
-    "as the last column has. Learning rates were tried on the validation "
-    "images of a split that the map does not have, a factor of 3 apart until "
-    "the best lay between two others, at one small size and at all images; "
-    "the other sizes take the rate of the nearer one. Weight decay and steps "
-    "were not searched. Frozen networks take more steps than the others, which "
-    "cost little; they are held against the others' own tuned training."
+    "as the last column has. Weight decay and steps were not searched. Frozen "
+    "networks take more steps than the others, which cost little; they are "
+    "held against the others' own tuned training."
 )
 
 
-def text(found: FreezeMap, title: str, command: str) -> str:
+def text(
+    found: FreezeMap,
+    title: str,
+    command: str,
+    tuned: Search | None = None,
+) -> str:
     """Returns the summary in Markdown.
 
     Args:
         found: `FreezeMap`.
         title: String.
         command: String, the command that made the results.
+        tuned: `Search` of the rates. Defaults to `None`, if there was none.
     """
     lines = [
         *markdown.heading(title, command),
@@ -65,9 +81,12 @@ def text(found: FreezeMap, title: str, command: str) -> str:
         for rival in RIVALS:
             lines += ["", f"## Frozen - {STARTS[rival]}, n = {n}", ""]
             lines += _map_table(found, rival, n)
-    lines += ["", _ABOUT, "", "## Do the heads fit?", "", _fit(found), ""]
-    lines += _levels(found)
-    lines += ["", "## What this cannot say", "", _LIMITS]
+    lines += ["", _ABOUT, ""]
+    if found.trends:
+        lines += ["## Fewer images, more weights", "", *_trends(found), ""]
+    lines += ["## Do the heads fit?", "", _fit(found), "", *_levels(found), ""]
+    lines += ["## How rates were chosen", "", _rates(tuned), ""]
+    lines += ["## What this cannot say", "", _LIMITS]
     return markdown.document(lines)
 
 
@@ -94,13 +113,36 @@ def in_words(found: FreezeMap) -> list[str]:
                 "expects freezing to win: frozen - fine-tuned "
                 f"{corner.estimate.in_points()} points, {corner.word}."
             )
-    for axis in found.axes:
-        said.append(
-            f"n = {axis.n}, {axis.name} ({axis.meaning}) move frozen - "
-            f"fine-tuned by {axis.estimate.in_points()} points: "
-            f"{axis.verdict.name}."
-        )
+        said += [
+            f"n = {n}, {axis} move frozen - fine-tuned by "
+            f"{trend_in_words(found, axis, n)}."
+            for axis in _AXES
+            if any((t.axis, t.n) == (axis, n) for t in found.trends)
+        ]
     return said
+
+
+def trend_in_words(found: FreezeMap, axis: str, n: int) -> str:
+    """Says the range of an axis's trends and what was shown of them.
+
+    Args:
+        found: `FreezeMap` with such trends.
+        axis: String, `FEWER_IMAGES` or `MORE_WEIGHTS`.
+        n: Integer, layers copied.
+    """
+    own = [t for t in found.trends if (t.axis, t.n) == (axis, n)]
+    means = [100 * trend.estimate.mean for trend in own]
+    names = [trend.verdict.name for trend in own]
+    shown = ", ".join(
+        f"{name} at {names.count(name)}"
+        for name in (PRESENT, REVERSED, ABSENT, verdicts.UNDECIDED)
+        if name in names
+    )
+    ends = " to ".join(rounded(end) for end in (min(means), max(means)))
+    if len(own) == 1:
+        ends = own[0].estimate.in_points()
+    plural = "" if len(own) == 1 else "s"
+    return f"{ends} points: {shown} of {len(own)} {_AXES[axis][0]}{plural}"
 
 
 def find_corner(found: FreezeMap, n: int) -> Cell | None:
@@ -116,12 +158,15 @@ def find_corner(found: FreezeMap, n: int) -> Cell | None:
 
 
 def splits_in_words(found: FreezeMap) -> str:
-    """Says how many splits there are, and whether it is about them only.
+    """Says how many splits cells have, and whether it is about them only.
 
     Args:
         found: `FreezeMap`.
     """
-    return primary.splits_in_words(len(found.splits))
+    counts = {cell.estimate.splits for cell in found.cells}
+    if len(counts) < 2:
+        return primary.splits_in_words(len(found.splits))
+    return f"{min(counts)} to {max(counts)} splits, as cells say"
 
 
 def _against(rival: str, n: int, cells: list[Cell]) -> str:
@@ -161,8 +206,8 @@ def _trained(found: FreezeMap) -> str:
     )
     return (
         f"{len(found.lines)} networks, {splits_in_words(found)}, one target "
-        f"half of each. Bases, which have {found.base_images()} images of each "
-        f"class, reach {bases}, mean test accuracy."
+        f"half of each. The bases that are copied, with {found.base_images()} "
+        f"images of each class, reach {bases}, mean test accuracy."
     )
 
 
@@ -185,9 +230,66 @@ def _said(found: FreezeMap, cell: Cell | None) -> str:
     if cell is None:
         return ""
     said = f"{cell.estimate.in_points()} {cell.word}"
-    if cell.estimate.splits == len(found.splits):
-        return said
-    return f"{said} ({cell.estimate.splits} splits, {cell.estimate.scope})"
+    own = own_splits(found, cell)
+    return f"{said} ({own})" if own else said
+
+
+def own_splits(found: FreezeMap, cell: Cell) -> str:
+    """Says the splits of a cell if not all cells have as many.
+
+    Args:
+        found: `FreezeMap`.
+        cell: `Cell`.
+    """
+    count = cell.estimate.splits
+    if {c.estimate.splits for c in found.cells} == {len(found.splits)}:
+        return ""
+    return primary.splits_in_words(count)
+
+
+def _trends(found: FreezeMap) -> list[str]:
+    header = ["axis", "at", "from", "to", "n", "points", "verdict", "splits"]
+    body = []
+    for trend in found.trends:
+        _, place, end = _AXES[trend.axis]
+        body.append(
+            [
+                trend.axis,
+                place.format(trend.place),
+                *map(end.format, trend.ends),
+                str(trend.n),
+                trend.estimate.in_points(),
+                trend.verdict.name,
+                str(trend.estimate.splits),
+            ]
+        )
+    return [
+        "What each does to frozen - fine-tuned; above 0, freezing gains, as "
+        "the paper's introduction expects. Verdicts are at 95 % for all of "
+        "them together (Holm).",
+        "",
+        *markdown.table(header, body),
+    ]
+
+
+def _rates(tuned: Search | None) -> str:
+    if tuned is None:
+        return "Learning rates are the recipe's: none was searched."
+    where = "" if tuned.split is None else f" {tuned.split}"
+    said = (
+        f"On the validation images of split{where}, which the map does not "
+        "have, rates a factor of 3 apart, at one small size and at all images; "
+        "the other sizes take the rate of the nearer one. For "
+        f"{len(tuned.between)} of {len(tuned)} the best lies between two "
+        "others that were tried."
+    )
+    for tasks, words in (
+        (tuned.edge, "The best is the lowest or the highest that was tried"),
+        (tuned.taken, "Given beforehand, not searched"),
+    ):
+        if tasks:
+            said += f" {words}: {'; '.join(tasks)}."
+    return said
 
 
 def _fit(found: FreezeMap) -> str:

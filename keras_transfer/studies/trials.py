@@ -83,17 +83,28 @@ def write_trial_events(
                 events.scalars({"hparams/val_accuracy": trial.score}, 0)
 
 
-def write_best(path: Path, found: dict[str, list[Trial]], about: dict) -> None:
+def write_best(
+    path: Path,
+    found: dict[str, list[Trial]],
+    about: dict,
+    given: dict | None = None,
+) -> None:
     """Writes `best.json`, which experiments take as `learning_rates`.
 
     Args:
         path: Path.
         found: Dict from task to its list of `Trial`.
         about: Dict, what was searched, written as it is.
+        given: Dict, what an earlier `best.json` holds, whose tasks are kept
+            beside. Defaults to `None`.
     """
+    best = {task: best_of(trials) for task, trials in found.items()}
+    rates = {task: trial.values for task, trial in best.items()}
+    scores = {task: trial.score for task, trial in best.items()}
+    given = given or {}
     content = {
         **about,
-        "rates": {task: best_of(t).values for task, t in found.items()},
-        "val_accuracy": {task: best_of(t).score for task, t in found.items()},
+        "rates": given.get("rates", {}) | rates,
+        "val_accuracy": given.get("val_accuracy", {}) | scores,
     }
     write_atomically(path, json.dumps(content, indent=1) + "\n")
