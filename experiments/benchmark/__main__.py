@@ -4,10 +4,10 @@
     python -m experiments.benchmark --parts training startup
     python -m experiments.benchmark --parts gpu
 
-Claim: `cnn8` trains faster here than by plain Keras `fit`. Cost: not
-measured; a part alone is less. Expected: the ratios of
-`logs/published/benchmark`, such as 1.5 over plain `fit` in float32; some
-targets are missed.
+Claim: `cnn8` trains faster here than by plain Keras `fit`. Cost: more than
+an hour of two cores, most of it for `growth` and `study`; a part alone is
+less. Expected: the ratios of `logs/published/benchmark`, such as 1.4 over
+plain `fit` if each core trains a network; several targets are missed.
 
 Writes `benchmark.json`, `benchmark.md` and two figures into
 `--log-dir`/benchmark, after each part. The part `gpu` is not measured unless

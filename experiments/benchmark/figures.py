@@ -23,7 +23,7 @@ _COLOURS = (
     "#b03030",
     "#222222",
 )
-_SECONDS_SHOWN = 0.15  # a part that is shorter has no number in its bar
+_SHARE_SHOWN = 0.03  # a part that is less of the longest bar has no number
 
 
 def write_figures(found: dict, folder: Path) -> list[Path]:
@@ -50,6 +50,7 @@ def _plot_parts(part: dict, path: Path) -> list[Path]:
 
     names = (timeline.START, timeline.COMPILING, *timeline.PARTS)
     networks = part["networks"]
+    shown = _SHARE_SHOWN * max(sum(each.values()) for each in networks.values())
     with plt.rc_context(SETTINGS):
         figure, axes = plt.subplots(figsize=(9, 4.2), layout="constrained")
         for row, seconds in enumerate(networks.values()):
@@ -65,7 +66,7 @@ def _plot_parts(part: dict, path: Path) -> list[Path]:
                     height=0.6,
                     label=name if row == 0 else None,
                 )
-                if width >= _SECONDS_SHOWN:
+                if width >= shown:
                     dark = sum(int(colour[i : i + 2], 16) for i in (1, 3, 5))
                     axes.text(
                         left + width / 2,
@@ -81,7 +82,7 @@ def _plot_parts(part: dict, path: Path) -> list[Path]:
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("seconds of one process, one thread (medians)")
-        axes.set_title(
+        figure.suptitle(
             f"Where the time of a network goes ({part['images']:,} training "
             "images shown)"
         )

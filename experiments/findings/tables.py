@@ -275,10 +275,8 @@ def folders() -> list[tuple[str, str, str]]:
         (
             "benchmark",
             "benchmark",
-            f"`cnn8` in float32 trains {numbers.speed()} times as fast as "
-            "plain Keras `fit` from tf.data on two cores, by medians; all "
-            "targets, met and missed, "
-            "are in the table",
+            f"`cnn8` in float32 trains {numbers.speed()}, by medians; all "
+            "targets, met and missed, are in the table",
         ),
         *freezing.folders(),
         *sizes.folders(),
