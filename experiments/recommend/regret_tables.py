@@ -143,17 +143,17 @@ def unseen_table(done: list[dict]) -> str:
         "the rule of the decision had been chosen, and each is told once. "
         "`cnn8_cifar100_half_a` is the base of half A of the classes, split 0, "
         "seed 0, of `similar_datasets --dataset cifar100`; `cifar100_half_b` "
-        "are 10 of the classes of its half B. Settings share sources and "
-        "images with those below.",
+        "are 10 of the classes of its half B. Settings share images with those "
+        f"below. Omniglot has {fewest} validation images, so that the grid's "
+        f"own pick is luck there: without it the mean is {rest}.",
         "",
-        "**Without a range in its title the base got pixels of 0 to 255**, "
-        "for which it was not trained (its first batch normalisation sees 43 "
-        "deviations, as `recommend` warns; of -1 to 1, less than one). That "
-        "was noticed after these grids and those of this base below were "
-        "done. It makes frozen stages bad, and so fine-tuning look good; "
-        "where the range is given, a frozen backbone loses less. Omniglot has "
-        f"{fewest} validation images, so that the grid's own pick is luck "
-        f"there: without it the mean is {rest}.",
+        "That base subtracts a mean image and divides by 64, for which pixels "
+        "of -2 to 2 stand. Earlier grids gave it pixels of 0 to 255, and then "
+        "of -1 to 1, half the contrast, since a note of `recommend` proposed "
+        "them: it looked at means alone, and does so no more. Those grids, "
+        "which missed the aim, are not counted any more. Five of them, with "
+        "10 images a class of 0 to 255, were looked at when order and rule "
+        "were chosen.",
         "",
         *_losses_table(done),
     ]
@@ -236,7 +236,8 @@ def history_table(done: list[dict], first: list[dict]) -> str:
         "least of all rules. Then it began with that, and no rung trained for "
         f"fewer than {LEAST_RUNG_STEPS} steps. But its estimated cost was too "
         "high for half of a small budget: in four settings with a CIFAR-100 "
-        "base it was left out, and what fitted was picked without it. Now "
+        "base, which are not counted any more, it was left out, and what "
+        "fitted was picked without it. Now "
         "fine-tuning gets what it needs of the final's budget, and who fits "
         "after all begins. It stands unless another is no more than the "
         "tolerance below it by the 95 % interval of their difference, since "
@@ -246,7 +247,7 @@ def history_table(done: list[dict], first: list[dict]) -> str:
         "what is lost here is too low an estimate for others. Factors of one "
         "to two standard errors lost alike, none and the simultaneous "
         "interval's 2.6 lost more, when what would be picked was read off the "
-        "grids.",
+        "grids, those of wrong pixels among them.",
         "",
         "Only recommendations were run anew, on other processors and busy "
         "cores; `cnn8`, which is trained when it is first asked for, came out "
