@@ -289,6 +289,16 @@ OUTCOME = {
 }
 
 
+def test_notes_are_told_again_before_the_sentence():
+    from experiments.recommend.session import last_lines
+
+    assert last_lines(OUTCOME) == [
+        "note: a <b> note",
+        "kept@1 loses nothing.",
+        "Freeze <all>.",
+    ]
+
+
 def test_the_page_needs_nothing_from_outside_and_escapes(tmp_path):
     paths = write_figure(OUTCOME, tmp_path / "figure")
     assert [path.suffix for path in paths] == [".svg", ".png"]

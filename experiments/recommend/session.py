@@ -85,10 +85,21 @@ def recommend(options: Options, console: Console) -> int:
     for name, path in files:
         display.say(f"{name}: {path}")
     display.say("")
-    for text in outcome["sentences"]:
+    for text in last_lines(outcome):
         display.say(text)
-    display.say(outcome["sentence"])
     return 0
+
+
+def last_lines(outcome: dict) -> list[str]:
+    """Lists what a run ends with: notes again, how sure it is, the sentence.
+
+    Notes that were told first have scrolled away by then.
+
+    Args:
+        outcome: Dict of `outcome_of`.
+    """
+    notes = [f"note: {text}" for text in outcome["warnings"]]
+    return [*notes, *outcome["sentences"], outcome["sentence"]]
 
 
 def _check_budget(runners, budget, prepared: Prepared, options) -> None:
