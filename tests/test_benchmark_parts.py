@@ -1,6 +1,5 @@
 """The parts of the benchmark that need no racing: tables, figures, clocks."""
 
-import dataclasses
 import json
 import time
 import types
@@ -18,9 +17,11 @@ from experiments.benchmark import (
     tables,
     timeline,
 )
+from experiments.common.settings import parse
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.storage.log_folder import LogFolder
-from keras_transfer.storage.result import Result
+from keras_transfer.storage.store import RunStore
+from tests.helpers import made_up_study
 
 FOUND = {
     "machines": {"network": {"threads": 2}, "growth": {"threads": 3}},
@@ -62,6 +63,17 @@ FOUND = {
         }
         for n in (58, 10_034)
     ],
+    "plan": {
+        name: {
+            "command": f"boost --seeds {name}",
+            "load": 0.5,
+            "networks": 8,
+            "planned": 30.0,
+            "seconds": seconds,
+            "ratio": 30.0 / seconds,
+        }
+        for name, seconds in (("1", 40.0), ("2", 25.0))
+    },
     "gpu": {
         "device": gpu.NO_GPU,
         "rivals": {
@@ -170,6 +182,25 @@ def test_growth_of_an_earlier_file_has_no_core_seconds(tmp_path):
     assert line in tables.to_markdown({"growth": [case]})
 
 
+def test_a_plan_is_compared_with_what_training_took():
+    text = tables.to_markdown(FOUND)
+    line = "| `boost --seeds 1` | 8 | 30 s | 40 s | 0.75 | 0.5 |"
+    assert line in text
+    (target,) = [
+        row for row in tables.targets(FOUND) if "--plan, worst" in row[0]
+    ]
+    assert target[1:] == (20.0, pytest.approx(25.0), True)
+    (absent,) = [row for row in tables.targets({}) if "--plan, worst" in row[0]]
+    assert absent[2] is None
+
+
+def test_studies_of_the_plan_part_exist():
+    for experiment, flags in predicted.STUDIES.values():
+        words = ["--dataset", "cifar100", *flags.split()]
+        settings = parse("x", "", words, experiment.settings)
+        assert len(experiment.study(settings).specs) >= 8
+
+
 def test_without_a_gpu_that_is_said_and_little_is_run(monkeypatch):
     monkeypatch.setattr(gpu, "visible_gpus", lambda: [])
     assert gpu.describe_device() == gpu.NO_GPU
@@ -182,14 +213,19 @@ def test_without_a_gpu_that_is_said_and_little_is_run(monkeypatch):
     assert any("PyTorch compiled bfloat16" in one.name for one in many)
 
 
-def test_made_up_results_are_read_as_real_ones(tmp_path):
-    treatments = ("base", "BnB", "AnB", "BnB+", "AnB+")
-    like = Result(test_accuracy=0.5, seconds=1.0)
-    samples = [dataclasses.replace(like, treatment=name) for name in treatments]
-    count = made_up.write_results(tmp_path, 1, samples)
-    found = LogFolder(tmp_path).finished()
+def test_made_up_results_are_read_as_real_ones(tiny_spec, tmp_path):
+    store = RunStore(tmp_path / "real", "study")
+    for row in made_up_study(tiny_spec, layers=(1,), splits=(0,)):
+        network = store.network(row.spec)
+        network.begin()
+        network.model_path.write_bytes(b"weights")
+        network.complete(row.result)
+    samples = LogFolder(store.log_dir)
+    count = made_up.write_results(tmp_path / "made", 1, samples)
+    found = LogFolder(tmp_path / "made").finished()
     assert count == len(found) == made_up.NETWORKS_A_SEED
-    assert {result.treatment for result in found} == set(treatments)
+    treatments = {"base", "BnB", "AnB", "BnB+", "AnB+"}
+    assert {result.treatment for result in found} == treatments
     assert len({result.network_id for result in found}) == count
 
 

@@ -16,7 +16,7 @@ from keras_transfer.reports.study_events import write_study_events
 from keras_transfer.storage.event_files import EventFile, read_events
 from keras_transfer.storage.store import RunStore
 from tests.conftest import TINY
-from tests.helpers import made_up_study
+from tests.helpers import made_up_study, with_result
 
 # A PNG of one white pixel, 2 wide and 1 high by its header.
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes([0, 0, 0, 2, 0, 0, 0, 1])
@@ -139,6 +139,32 @@ def test_hparams_of_each_network(study):
     assert difference == pytest.approx(row.accuracy - 0.72)
     (base,) = (store.log_dir / "tb" / "baseA s0 r0" / "hparams").iterdir()
     assert "hparams/minus_own_base" not in read(base).Tags()["scalars"]
+
+
+def test_hparams_are_written_again_only_where_they_differ(tiny_spec, tmp_path):
+    rows = made_up_study(tiny_spec, layers=(1,), splits=(0,))
+    store = RunStore(tmp_path, "study")
+
+    def written(rows):
+        write_study_events(rows, [], tmp_path / "s" / "report", store)
+        runs = (tmp_path / "tb").glob("* s? r0/hparams/*/events*")
+        return {path.parent: path.stat().st_mtime_ns for path in runs}
+
+    first = written(rows)
+    assert len(first) == len(rows) and written(rows) == first
+    changed = with_result(rows[-1], test_accuracy=0.25)
+    folder = store.network(changed.spec).events_dir("hparams")
+    again = written([*rows[:-1], changed])
+    assert {path for path in first if again[path] != first[path]} == {folder}
+    ((_, accuracy),) = scalars(folder, "hparams/test_accuracy")
+    assert accuracy == 0.25
+    # An empty file, or one more, is what a killed process left.
+    next(folder.iterdir()).write_bytes(b"")
+    assert written([*rows[:-1], changed])[folder] != again[folder]
+    (folder / "events.out.tfevents.1.old").write_bytes(b"old")
+    assert len(written([*rows[:-1], changed])) == len(rows)
+    ((_, accuracy),) = scalars(folder, "hparams/test_accuracy")
+    assert accuracy == 0.25
 
 
 def test_recipes_are_not_joined_to_one_curve(tiny_spec, tmp_path):

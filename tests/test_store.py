@@ -117,8 +117,27 @@ def test_an_old_result_is_read_and_written_key_for_key():
     assert written.pop("data_parts") == ""
     assert list(written) == [key for key in content if key != "sha256"]
     assert all(content[key] == value for key, value in written.items())
-    assert unseal(json.loads(seal(result.to_json()))) == result.to_json()
-    assert unseal({**content, "test_accuracy": 1.0}) is None
+    assert unseal(path.read_bytes()) == {
+        key: value for key, value in content.items() if key != "sha256"
+    }
+    changed = {**content, "test_accuracy": 1.0}
+    assert unseal(json.dumps(changed, indent=1).encode()) is None
+
+
+def test_a_seal_tells_every_flipped_bit_and_every_cut():
+    sound = {"network_id": "0a", "words": 'a "text_sha256": "b"\n}', "n": [1]}
+    text = seal(sound).encode()
+    assert unseal(text) == sound and json.loads(text)["n"] == [1]
+    for place in range(len(text)):
+        assert unseal(text[:place]) is None
+        for bit in range(8):
+            byte = bytes([text[place] ^ 1 << bit])
+            found = unseal(text[:place] + byte + text[place + 1 :])
+            # No other content is ever believed.
+            assert found is None, (place, bit)
+    assert unseal(seal({"a": 1}).encode() + b" ") is None
+    for other in (b"", b"[]", b"3", b'{"a": 1}', b"[" * 100_000, b"\xff"):
+        assert unseal(other) is None
 
 
 @pytest.mark.parametrize(

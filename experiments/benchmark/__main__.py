@@ -27,6 +27,7 @@ from experiments.benchmark import (
     gpu,
     made_up,
     one_step,
+    predicted,
     study,
     timeline,
 )
@@ -69,11 +70,12 @@ class Options:
             "one_step",
             "growth",
             "made_up",
+            "plan",
             "study",
             "gpu",
         ],
         ...,
-    ] = (*PARTS, "network", "one_step", "growth", "made_up", "study")
+    ] = (*PARTS, "network", "one_step", "growth", "made_up", "plan", "study")
     """What to measure; a part that is left out keeps its last numbers."""
     rounds: int = 5
     """Times that each is measured."""
@@ -294,6 +296,11 @@ class Benchmark:
     def made_up(self) -> list[dict]:
         """What commands cost on 58 to 10,034 made-up results."""
         return made_up.measure([1, 5, 18, 173], 1)
+
+    def plan(self) -> dict[str, dict]:
+        """What `--plan` says of three studies, beside what they took."""
+        options = self.options
+        return predicted.measure(options.dataset, options.data_dir, self.say)
 
     def gpu(self) -> dict:
         """Speed on a GPU, alone and side by side, against PyTorch."""

@@ -41,7 +41,7 @@ def measure(seeds: list[int], rounds: int) -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
         real = Path(folder) / "real"
         _run([_SCRIPT, *_flags(1, (1,)), "--log-dir", str(real)])
-        samples = LogFolder(real).finished()
+        samples = LogFolder(real)
         for count in seeds:
             log_dir = Path(folder) / str(count)
             networks = write_results(log_dir, count, samples)
@@ -82,13 +82,14 @@ def _run(words: list[str]) -> float:
     return core_seconds_of_children() - before
 
 
-def write_results(log_dir: Path, seeds: int, samples: list[Result]) -> int:
+def write_results(log_dir: Path, seeds: int, samples: LogFolder) -> int:
     """Writes a study's folders with results like some real ones.
 
     Args:
         log_dir: Path.
         seeds: Integer.
-        samples: List of `Result`, one of each treatment at least.
+        samples: `LogFolder` of one finished network of each treatment at
+            least, whose models stand for all.
 
     Returns:
         Integer, networks written.
@@ -104,19 +105,24 @@ def write_results(log_dir: Path, seeds: int, samples: list[Result]) -> int:
     words = ("python", "-m", _SCRIPT, "--preset", "smoke")
     store = RunStore(log_dir, "similar_datasets", command=words)
     generator = random.Random(0)
+    real: dict[str, list[Result]] = {}
+    for one in samples.finished():
+        real.setdefault(one.spec.treatment, []).append(one)
     for spec in specs:
-        like = [one for one in samples if one.treatment == spec.treatment]
+        sample = generator.choice(real[spec.treatment])
         network = store.network(spec)
         network.begin()
-        network.model_path.write_bytes(b"weights")
+        # A link: kernels of bases are drawn, and thousands would fill a disk.
+        os.link(samples.find(sample.spec).model_path, network.model_path)
         (network.folder / "epochs.jsonl").write_text(
             json.dumps({"epoch": 0, "loss": 1.0, "val_loss": 1.0}) + "\n"
         )
         result = dataclasses.replace(
-            generator.choice(like),
+            sample,
             network_id=spec.network_id,
             settings=to_dict(spec),
             label=spec.label,
+            treatment=spec.treatment,
         )
         network.result_path.write_text(seal(result.to_json()))
         network.set_status("COMPLETED")

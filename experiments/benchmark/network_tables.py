@@ -138,6 +138,36 @@ def one_step(part: list[dict]) -> list[str]:
     ]
 
 
+def plan(part: dict[str, dict]) -> list[str]:
+    """Tells what plans said and what training took.
+
+    Args:
+        part: Dict, what `predicted.measure` returned.
+
+    Returns:
+        List of lines.
+    """
+    rows = [
+        [
+            f"`{row['command']}`",
+            str(row["networks"]),
+            f"{row['planned']:.0f} s",
+            f"{row['seconds']:.0f} s",
+            f"{row['ratio']:.2f}",
+            f"{row['load']:.1f}",
+        ]
+        for row in part.values()
+    ]
+    header = ["study", "networks", "planned", "took", "ratio", "load before"]
+    return [
+        "## What a plan says, and what training took",
+        "",
+        "The plan rests on a measurement of the machine just before.",
+        "",
+        *table(header, rows),
+    ]
+
+
 def gpu(part: dict) -> list[str]:
     """Tells what was timed on a GPU, or that there is none.
 

@@ -1,6 +1,6 @@
 """Turns the numbers of a benchmark into tables, targets first."""
 
-from experiments.benchmark import network_tables
+from experiments.benchmark import network_tables, predicted
 from experiments.benchmark.network_tables import table
 from keras_transfer.specs import presets
 from keras_transfer.specs.architectures import layer_rows
@@ -51,6 +51,7 @@ def to_markdown(found: dict) -> str:
         ("one_step", network_tables.one_step),
         ("growth", _growth),
         ("made_up", network_tables.made_up),
+        ("plan", network_tables.plan),
         ("gpu", network_tables.gpu),
     ):
         if found.get(part):
@@ -188,6 +189,12 @@ def targets(found: dict) -> list[tuple[str, float, float | None, bool]]:
         *(
             (f"10,000 results: {name}, core-s", 10.0, value, True)
             for name, value in _of_many(found).items()
+        ),
+        (
+            "time of --plan, worst of 3 studies, % from the real one",
+            20.0,
+            predicted.worst_error(found.get("plan", {})),
+            True,
         ),
         (
             f"memory after {largest['networks']:,} networks over after 5",

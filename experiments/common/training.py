@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.table import Table
@@ -105,12 +105,26 @@ def open_executor(
         )
 
 
-def _plan_and_train(
-    settings, specs, store, console, executor, title
-) -> Outcome | None:
-    facts = dataset_facts.find_facts(
-        store, settings.dataset, specs[0].data.image_size, settings.data_dir
-    )
+def plan_networks(
+    settings: Settings,
+    specs: list[NetworkSpec],
+    store: RunStore,
+    executor: Executor | None,
+    tell: Callable[[str], None],
+) -> planning.Plan:
+    """Plans a study, after a measurement of this machine if one is due.
+
+    Args:
+        settings: `Settings`.
+        specs: List of `NetworkSpec`.
+        store: `RunStore`.
+        executor: `ClusterExecutor`, or `None` for processes of this machine.
+        tell: Callable, told in a sentence what is measured.
+
+    Returns:
+        `Plan`.
+    """
+    facts = _facts(settings, specs, store)
     workers = settings.workers or default_workers(specs)
     threads = threads_of(workers)
     if executor is not None:
@@ -118,12 +132,8 @@ def _plan_and_train(
     setting = Setting(workers, threads, settings.observe)
     if settings.measures() and facts is not None and executor is None:
         left = [spec for spec in specs if store.result(spec) is None]
-
-        def tell(text: str) -> None:
-            console.print(text, soft_wrap=True, highlight=False)
-
         measure_missing(store, left, setting, tell)
-    plan = planning.make_plan(
+    return planning.make_plan(
         specs,
         store,
         facts,
@@ -131,6 +141,25 @@ def _plan_and_train(
         1e9 * settings.reuse_gigabytes,
         settings.reuse_seconds,
     )
+
+
+def _facts(
+    settings: Settings, specs: list[NetworkSpec], store: RunStore
+) -> dataset_facts.DatasetFacts | None:
+    size = specs[0].data.image_size
+    return dataset_facts.find_facts(
+        store, settings.dataset, size, settings.data_dir
+    )
+
+
+def _plan_and_train(
+    settings, specs, store, console, executor, title
+) -> Outcome | None:
+    def tell(text: str) -> None:
+        console.print(text, soft_wrap=True, highlight=False)
+
+    facts = _facts(settings, specs, store)
+    plan = plan_networks(settings, specs, store, executor, tell)
     for notice in store.notices:
         console.print(f"note: {notice}", soft_wrap=True, highlight=False)
     store.notices.clear()
@@ -202,10 +231,11 @@ def print_plan(
         disk = readable_size(plan.disk_bytes)
     gpus = gpus_per_network([network.spec for network in plan.networks])
     each = f" on {gpus} GPUs each" if gpus > 1 else ""
+    basis = f" ({plan.basis})" if plan.pending else ""
     text = (
         f"{len(plan.pending)} of {len(plan.networks)} networks to train, "
         f"about {readable_time(plan.seconds)} with {plan.workers} at a time"
-        f"{each} ({plan.basis}), disk {disk}."
+        f"{each}{basis}, disk {disk}."
     )
     if plan.stored_bytes:
         count = sum(network.stored_bytes > 0 for network in plan.pending)

@@ -11,8 +11,9 @@ from pathlib import Path
 from keras_transfer.analysis import pairs, results
 from keras_transfer.analysis.inventory import Group, group_rows
 from keras_transfer.analysis.results import Row
+from keras_transfer.specs.identity import spec_hash
 from keras_transfer.specs.treatments import BASE, BASES
-from keras_transfer.storage.event_files import EventFile
+from keras_transfer.storage.event_files import EventFile, has_events
 from keras_transfer.storage.network_folder import NetworkFolder
 from keras_transfer.storage.store import RunStore
 from keras_transfer.storage.tree import EVENTS, STUDY_RUNS
@@ -106,19 +107,20 @@ def _write_network(
     }
     if spec.target_images is not None:
         values |= {"target images": spec.target_images, "draw": spec.draw}
-    with EventFile(network.events_dir("hparams"), replaces=True) as events:
+    reached = {
+        "hparams/test_accuracy": row.accuracy,
+        "hparams/test_balanced_accuracy": row.result.test_balanced_accuracy,
+        "hparams/minus_own_base": None if spec.is_base else gain,
+        "hparams/val_accuracy": row.result.val_accuracy,
+    }
+    folder = network.events_dir("hparams")
+    mark = spec_hash({"name": name, "values": values, "reached": reached})
+    # Of thousands of networks, most are as they were.
+    if has_events(folder, mark):
+        return
+    with EventFile(folder, replaces=True, mark=mark) as events:
         events.hparams(values, name)
-        events.scalars(
-            {
-                "hparams/test_accuracy": row.accuracy,
-                "hparams/test_balanced_accuracy": (
-                    row.result.test_balanced_accuracy
-                ),
-                "hparams/minus_own_base": None if spec.is_base else gain,
-                "hparams/val_accuracy": row.result.val_accuracy,
-            },
-            0,
-        )
+        events.scalars(reached, 0)
         events.publish()
 
 

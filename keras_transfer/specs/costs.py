@@ -6,10 +6,12 @@ epoch and every network that has it, so a study may compute it once. With
 """
 
 import dataclasses
+import functools
 
 from keras_transfer.specs.architectures import LayerRow, _window, layer_rows
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.registered import LayerCost, recall
+from keras_transfer.specs.settings import ModelSpec
 
 
 def layer_costs(
@@ -64,7 +66,14 @@ def network_costs(spec: NetworkSpec, num_classes: int) -> tuple[LayerCost, ...]:
     if spec.model.content is not None:
         found = recall(spec.model, spec.data.crop)
         return found.all_costs(num_classes)
-    return layer_costs(layer_rows(spec.model, num_classes), spec.data.crop)
+    return _own_costs(spec.model, num_classes, spec.data.crop)
+
+
+@functools.cache  # a plan asks once for each of thousands of networks
+def _own_costs(
+    model: ModelSpec, num_classes: int, crop: int
+) -> tuple[LayerCost, ...]:
+    return layer_costs(layer_rows(model, num_classes), crop)
 
 
 # Of one core, on the cautious side: operations of a forward pass, and bytes

@@ -33,6 +33,8 @@ class EventFile:
             which stay until `publish`. Defaults to `False`.
         first: Boolean, whether the run stands before others: TensorBoard
             lists runs by the time of their first event. Defaults to `False`.
+        mark: String, the end of the file's name; see `has_events`. Defaults
+            to `"keras_transfer"`.
 
     Example:
         >>> with EventFile(Path("logs/run")) as events:
@@ -40,9 +42,14 @@ class EventFile:
     """
 
     def __init__(
-        self, folder: Path, replaces: bool = False, first: bool = False
+        self,
+        folder: Path,
+        replaces: bool = False,
+        first: bool = False,
+        mark: str = "keras_transfer",
     ):
         self.folder = folder
+        self.mark = mark
         self.replaces = replaces
         self.first = first
         self._file = None
@@ -51,7 +58,7 @@ class EventFile:
         """Makes the folder and the file; returns this object."""
         self.folder.mkdir(parents=True, exist_ok=True)
         # Files of a run are read in the order of their names.
-        name = f"{time.time_ns() // 1000}.keras_transfer"
+        name = f"{time.time_ns() // 1000}.{self.mark}"
         self.path = self.folder / _PATTERN.replace("*", name)
         self._written_to = self.path
         if self.replaces:
@@ -179,6 +186,22 @@ class EventFile:
         if values:
             summary = Summary(value=values)
             self.write(Event(wall_time=time.time(), step=step, summary=summary))
+
+
+def has_events(folder: Path, mark: str) -> bool:
+    """Returns whether a run's file is there, and is one of a mark.
+
+    Args:
+        folder: Path of the run, which may be absent.
+        mark: String, such as a checksum of what its file was written of.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            files = [(one.name, one.stat().st_size) for one in entries]
+    except OSError:
+        return False
+    # After a loss of power a file may be empty.
+    return len(files) == 1 and files[0][0].endswith(mark) and files[0][1] > 0
 
 
 def read_events(folder: Path) -> Iterator[Event]:

@@ -4,6 +4,7 @@ A finished network is found in every study of the log folder, so a base is
 shared by all studies that need it. Nothing here writes.
 """
 
+import functools
 import re
 from pathlib import Path
 
@@ -73,10 +74,15 @@ class LogFolder:
         Those that a symbolic link leads out of the log folder are left out.
         """
         root = self.log_dir.resolve()
+
+        @functools.cache  # thousands of networks lie in a few folders
+        def lies_inside(path: Path) -> bool:
+            return path.resolve().is_relative_to(root)
+
         return [
             path
             for path in tree.find_networks(self.log_dir)
-            if path.resolve().is_relative_to(root)
+            if lies_inside(path if path.is_symlink() else path.parent)
         ]
 
     def find(self, spec: NetworkSpec) -> NetworkFolder | None:

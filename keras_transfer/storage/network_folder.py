@@ -254,9 +254,13 @@ class NetworkFolder:
                 another network.
         """
         path = self.result_path
+        # Opening a pipe or a device would wait or never end.
         if not path.is_file():
             return None
-        content = unseal(read_json(path))
+        try:
+            content = unseal(path.read_bytes())
+        except OSError:
+            content = None
         if content is None or content.get("network_id") != self.spec.network_id:
             raise DamagedResult(path)
         return Result.from_json(content)

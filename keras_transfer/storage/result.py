@@ -124,35 +124,54 @@ class Result:
 
 
 def seal(content: dict) -> str:
-    """Writes JSON with a checksum of what it says.
+    """Writes JSON that ends with a checksum of its own text.
+
+    Of the text, so that reading it takes no more than hashing what was read.
 
     Args:
-        content: Dict of JSON values.
+        content: Dict of JSON values, not empty.
 
     Returns:
         String, the text of a `result.json`.
     """
-    return json.dumps({**content, "sha256": _checksum(content)}, indent=1)
+    body = json.dumps(content, indent=1).removesuffix("\n}")
+    return f"{body}{_MARK.decode()}{_sha256(body.encode())}{_END.decode()}"
 
 
-def unseal(content) -> dict | None:
-    """Checks what was read from a `result.json`.
+def unseal(text: bytes) -> dict | None:
+    """Reads a `result.json` and checks that it is as it was written.
 
     Args:
-        content: What the JSON holds.
+        text: Bytes of the file.
 
     Returns:
         Dict without the checksum, or `None` if that does not fit.
     """
+    body, mark, end = text.rpartition(_MARK)
+    if mark and end != _sha256(body).encode() + _END:
+        return None
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
     if not isinstance(content, dict):
         return None
-    rest = {k: v for k, v in content.items() if k != "sha256"}
-    return rest if content.get("sha256") == _checksum(rest) else None
+    if mark:
+        del content[_KEY]
+        return content
+    # Of earlier versions: the checksum of what it says, however laid out.
+    checksum = content.pop("sha256", None)
+    said = json.dumps(content, sort_keys=True).encode()
+    return content if checksum == _sha256(said) else None
 
 
-def _checksum(content: dict) -> str:
-    text = json.dumps(content, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+# A line break inside a string is written as `\\n`: this is a key's line.
+_KEY = "text_sha256"
+_MARK, _END = f',\n "{_KEY}": "'.encode(), b'"\n}'
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _of(*kinds: type):

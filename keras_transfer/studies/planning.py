@@ -132,7 +132,8 @@ class PlannedNetwork:
         spec: `NetworkSpec`.
         finished: Boolean.
         seconds: Float or `None`, estimated time, that of compiling included
-            if it is the first of its kind in a process.
+            if it is the first of its kind in a process; `None` as well for
+            what is finished.
         stored_bytes: Integer, output of its frozen layers that it stores.
         flops: Float, floating-point operations of its training.
         saved_seconds: Float, estimated time that storing that output saves.
@@ -227,17 +228,20 @@ def make_plan(
     setting = setting or Setting(1, 1)
     finished = {spec: store.result(spec) for spec in specs}
     pending = sum(result is None for result in finished.values())
-    if facts is None:
+    if facts is None or not pending:
         planned = [
             PlannedNetwork(spec, finished[spec] is not None, None)
             for spec in specs
         ]
-        return Plan(tuple(planned), GUESSED, None, setting.workers)
+        disk = None if pending else 0
+        return Plan(tuple(planned), GUESSED, disk, setting.workers)
     speeds = _Speeds(finished, store, facts, setting)
     met: dict[tuple, int] = {}
     planned = []
     for spec in specs:
-        done = finished[spec] is not None
+        if finished[spec] is not None:
+            planned.append(PlannedNetwork(spec, True, None))
+            continue
         needs = _Needs.of(spec, facts, False)
         speed, reuse = speeds.of(spec), needs.reuse
         plain = needs.seconds(speed)
@@ -246,28 +250,25 @@ def make_plan(
             needs = dataclasses.replace(needs, reused=True)
         seconds = needs.seconds(speed)
         saved = plain - seconds
-        if not done:
-            program = _program_of(spec, needs)
-            met[program] = met.get(program, 0) + 1
-            # Each process compiles it for itself.
-            if spec.model.content or met[program] <= setting.workers:
-                seconds += speed.program
+        program = _program_of(spec, needs)
+        met[program] = met.get(program, 0) + 1
+        # Each process compiles it for itself.
+        if spec.model.content or met[program] <= setting.workers:
+            seconds += speed.program
         trained, looked = needs.works
         planned.append(
             PlannedNetwork(
                 spec,
-                done,
+                False,
                 seconds,
                 reuse.bytes if reused else 0,
                 trained.flops + looked.flops,
                 saved,
             )
         )
-    disk = _disk_bytes(specs[0], facts, pending) if specs else None
-    start = 0.0
-    if pending:
-        first = speeds.of(specs[0])
-        start = first.start + first.process
+    disk = _disk_bytes(specs[0], facts, pending)
+    first = speeds.of(specs[0])
+    start = first.start + first.process
     return Plan(tuple(planned), speeds.basis, disk, setting.workers, start)
 
 
