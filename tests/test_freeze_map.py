@@ -137,7 +137,7 @@ def test_a_map_of_several_runs_need_not_be_a_rectangle(tmp_path):
     assert 100 * widest.estimate.mean == pytest.approx(-2 - 3)
     assert widest.estimate.splits == 3
     page = freeze_text.text(found, "T", "c")
-    assert "68 networks, 3 to 4 splits, as cells say, one target" in page
+    assert "68 networks, 3 to 4 splits, one target" in page
     assert "| 32 (3,200) | -1.9 [-2.3, -1.6] loses (3 splits) |  |" in page
     assert "| 8 (800) | +3.0 [+2.7, +3.3] wins (4 splits) |" in page
     svg, _ = drawing.draw(found, "T", tmp_path / "map")
@@ -165,9 +165,9 @@ def test_the_page_says_which_rates_were_searched(table, tmp_path):
     assert tuned == Search(9, ("one",), ("two",), ("three",))
     page = freeze_text.text(FreezeMap(table), "T", "c", tuned)
     assert (
-        "For 1 of 3 the best lies between two others that were tried. The "
-        "best is the lowest or the highest that was tried: two. Given "
-        "beforehand, not searched: three."
+        "For 1 of 3 the best lies between two others that were tried; "
+        "best.json lists them. The best is the lowest or the highest that was "
+        "tried: two. Given beforehand, not searched: three."
     ) in page
     assert "none was searched" in freeze_text.text(FreezeMap(table), "T", "c")
 

@@ -79,7 +79,6 @@ def folders() -> list[tuple[str, str, str]]:
     if not is_published():
         return []
     data = found()
-    tables = ", then with --tables, " if len(commands()) > 1 else ""
     text = (
         f"{len(data.lines)} networks, widths {_words(data.widths)}, "
         f"{_words(data.sizes)} images of each class, "
@@ -88,7 +87,7 @@ def folders() -> list[tuple[str, str, str]]:
         f"(published/{FOLDER}/summary.md#how-rates-were-chosen). "
         f"{' '.join(freeze_text.in_words(data))}"
     )
-    return [(FOLDER, tables.join(commands()), text)]
+    return [(FOLDER, "; then with --tables: ".join(commands()), text)]
 
 
 def summary() -> tuple[Path, str]:

@@ -110,7 +110,8 @@ def draw(found: FreezeMap, title: str, path: Path) -> list[Path]:
         )
         figure.suptitle(
             f"{title}: points of test accuracy, with half the 95 % interval\n"
-            f"({freeze_text.splits_in_words(found)})",
+            f"({freeze_text.splits_in_words(found)}; verdicts at 95 % for "
+            "all cells together)",
             fontsize=12,
         )
         return save(figure, path)

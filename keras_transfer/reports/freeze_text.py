@@ -166,7 +166,7 @@ def splits_in_words(found: FreezeMap) -> str:
     counts = {cell.estimate.splits for cell in found.cells}
     if len(counts) < 2:
         return primary.splits_in_words(len(found.splits))
-    return f"{min(counts)} to {max(counts)} splits, as cells say"
+    return f"{min(counts)} to {max(counts)} splits"
 
 
 def _against(rival: str, n: int, cells: list[Cell]) -> str:
@@ -281,7 +281,7 @@ def _rates(tuned: Search | None) -> str:
         "have, rates a factor of 3 apart, at one small size and at all images; "
         "the other sizes take the rate of the nearer one. For "
         f"{len(tuned.between)} of {len(tuned)} the best lies between two "
-        "others that were tried."
+        "others that were tried; best.json lists them."
     )
     for tasks, words in (
         (tuned.edge, "The best is the lowest or the highest that was tried"),
