@@ -13,6 +13,7 @@ from experiments.benchmark import (
     made_up,
     network_tables,
     one_step,
+    predicted,
     race,
     tables,
     timeline,
