@@ -11,6 +11,7 @@ from keras_transfer.analysis.contrasts import (
     Cell,
     ModelEstimate,
     Observation,
+    Observations,
     Weights,
 )
 from keras_transfer.analysis.pairs import n_in_words
@@ -194,7 +195,13 @@ class Evidence:
     chance: float = 0.0
     halves: str = "random"
 
-    def _outcomes(self, comparison: Comparison) -> tuple[Observation, ...]:
+    def __post_init__(self):
+        for name in ("accuracies", "losses"):
+            # A tuple, as before, that is grouped once.
+            observations = Observations.of(getattr(self, name))
+            object.__setattr__(self, name, observations)
+
+    def _outcomes(self, comparison: Comparison) -> Observations:
         if comparison.outcome == TRAIN_LOSS:
             return self.losses
         return self.accuracies
@@ -211,18 +218,15 @@ class Evidence:
         Returns:
             Tuple of integers, ascending.
         """
-        data = self._outcomes(comparison)
-        pairs: dict[tuple, set[Cell]] = {}
-        for o in data:
-            pairs.setdefault((o.split, o.half, o.seed), set()).add(o.cell)
+        pairs = self._outcomes(comparison).pairs
         bases = {comparison.first, comparison.second} & set(_WITHOUT_N)
         needed = {(name, 0, None) for name in bases}
         trained = [
             (pair[0], comparison.layers(cells))
             for pair, cells in pairs.items()
-            if needed <= cells
+            if needed <= cells.keys()
         ]
-        every = comparison.layers({o.cell for o in data})
+        every = comparison.layers(set().union(*pairs.values()))
         return _shared(every, trained)
 
     def estimate(self, comparison: Comparison) -> ModelEstimate | None:

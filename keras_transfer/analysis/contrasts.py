@@ -5,6 +5,7 @@ Below, Student's t over splits; which estimate is taken says `primary`.
 
 import csv
 import dataclasses
+import functools
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -51,6 +52,40 @@ class Observation:
     def cell(self) -> Cell:
         """What fixed effects tell apart."""
         return self.treatment, self.n, self.target_images
+
+
+class Observations(tuple):
+    """`Observation`s in order, with what is asked of them again and again."""
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
+
+    @functools.cached_property
+    def pairs(self) -> dict[tuple, dict[Cell, float]]:
+        """From split, half and seed to the mean value of each cell."""
+        found: dict[tuple, dict[Cell, list[float]]] = {}
+        for o in self:
+            cells = found.setdefault((o.split, o.half, o.seed), {})
+            cells.setdefault(o.cell, []).append(o.value)
+        return {
+            key: {cell: float(np.mean(v)) for cell, v in cells.items()}
+            for key, cells in found.items()
+        }
+
+    @classmethod
+    def of(cls, observations: Iterable["Observation"]) -> "Observations":
+        """Returns observations as they are, if they are of this class.
+
+        Args:
+            observations: Iterable of `Observation`.
+        """
+        if isinstance(observations, cls):
+            return observations
+        return cls(observations)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,15 +296,11 @@ def by_split(
 
 def _pairs(observations, weights: Weights) -> dict[tuple, float]:
     """Returns the contrast of each split, half and seed with all cells."""
-    found: dict[tuple, dict[Cell, list[float]]] = {}
-    for o in observations:
-        cells = found.setdefault((o.split, o.half, o.seed), {})
-        cells.setdefault(o.cell, []).append(o.value)
     needed = {cell for cell, weight in weights.items() if weight}
     return {
-        key: sum(weights[c] * float(np.mean(cells[c])) for c in needed)
-        for key, cells in found.items()
-        if needed and needed <= set(cells)
+        key: sum(weights[c] * cells[c] for c in needed)
+        for key, cells in Observations.of(observations).pairs.items()
+        if needed and needed <= cells.keys()
     }
 
 
@@ -289,7 +320,7 @@ def estimate_over_splits(
         `ModelEstimate`; without an interval below three splits. `None` if no
         half has all cells.
     """
-    data = list(observations)
+    data = Observations.of(observations)
     numbers = np.array(list(by_split(data, weights).values()))
     if not numbers.size:
         return None

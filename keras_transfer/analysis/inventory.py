@@ -124,7 +124,8 @@ def take_survey(logs: LogFolder) -> Survey:
         if spec is None or tree.id_of(path) != spec.network_id:
             foreign.append(path)
             continue
-        damaged += path.glob("result.json.damaged")
+        aside = path / "result.json.damaged"
+        damaged += [aside] if aside.exists() else []
         if spec.network_id in rows:
             continue
         result = logs.result(spec)

@@ -2,26 +2,37 @@
 
 from collections.abc import Callable, Iterable
 
-from keras_transfer.analysis.contrasts import Observation
+from keras_transfer.analysis.contrasts import Observation, Observations
+from keras_transfer.analysis.remembered import of_rows
 from keras_transfer.specs.treatments import BASE, BASES
 
 
-def observe_all(
-    rows: Iterable, images: Callable = lambda row: row.spec.target_images
-) -> tuple[Observation, ...]:
+def observe_all(rows: Iterable, images: Callable | None = None) -> Observations:
     """Turns networks into observations of test accuracy.
 
     Args:
         rows: Iterable of `Row`, of one recipe; bases on halves and on all
             classes are all of the treatment `"base"`.
         images: Callable of a `Row` that returns its target images, by which
-            cells are told apart. Defaults to those of its settings.
+            cells are told apart. Defaults to `None` for those of its
+            settings.
 
     Returns:
-        Tuple of `Observation`. Draws of few images share their seed, and so
+        `Observations`. Draws of few images share their seed, and so
         the base: they repeat a cell.
     """
-    return tuple(
+    if images is None:
+        return _by_settings(rows)
+    return _observe(rows, images)
+
+
+@of_rows
+def _by_settings(rows: Iterable) -> Observations:
+    return _observe(rows, lambda row: row.spec.target_images)
+
+
+def _observe(rows: Iterable, images: Callable) -> Observations:
+    return Observations(
         Observation(
             split=row.spec.division,
             half=row.spec.target,

@@ -18,6 +18,7 @@ from keras_transfer.analysis.contrasts import (
     THESE,
     ModelEstimate,
     Observation,
+    Observations,
     Weights,
     by_split,
     estimate_over_splits,
@@ -70,28 +71,31 @@ def estimate(
     Returns:
         `ModelEstimate`, or `None` if it was not measured.
     """
-    data = tuple(observations)
+    data = Observations.of(observations)
     values = by_split(data, weights)
     if len(values) >= FEWEST_SPLITS:
         return estimate_over_splits(data, weights)
     kept = _splits_of(data, weights, set(values))
-    few = tuple(o for o in data if o.split in kept)
+    few = data
+    if any(split not in kept for split, *_ in data.pairs):
+        few = Observations(o for o in data if o.split in kept)
     return _model(few, halves).estimate(weights) if few else None
 
 
-def _splits_of(data, weights: Weights, whole: set) -> set:
+def _splits_of(data: Observations, weights: Weights, whole: set) -> set:
     """Returns the splits whose networks the model has."""
     if not whole:
-        return {o.split for o in data}
+        return {split for split, *_ in data.pairs}
     needed = {cell[0] for cell, weight in weights.items() if weight}
     found: dict[int | str, set[str]] = {}
-    for o in data:
-        if weights.get(o.cell):
-            found.setdefault(o.split, set()).add(o.treatment)
+    for (split, *_), cells in data.pairs.items():
+        names = {cell[0] for cell in cells if weights.get(cell)}
+        if names:
+            found.setdefault(split, set()).update(names)
     kept = {split for split, names in found.items() if names == needed}
     return kept if len(kept) < FEWEST_SPLITS else whole
 
 
 @functools.lru_cache(maxsize=64)
-def _model(data: tuple[Observation, ...], halves: str) -> MixedModel:
+def _model(data: Observations, halves: str) -> MixedModel:
     return mixed_model.fit_model(data, halves)

@@ -10,6 +10,7 @@ import math
 from keras_transfer.analysis import contrasts, pairs, primary
 from keras_transfer.analysis.intervals import Estimate, estimate
 from keras_transfer.analysis.observed import observe_all
+from keras_transfer.analysis.remembered import of_rows
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.treatments import BASE, BASES
 from keras_transfer.storage.log_folder import LogFolder
@@ -76,8 +77,15 @@ def select(
         treatment: String, such as `"AnB+"` or `"base"`.
         low, high: Numbers, range of `n`, both included. Default to all.
     """
-    chosen = [row for row in rows if row.spec.treatment == treatment]
-    return in_range(chosen, low, high)
+    return in_range(_by_treatment(rows).get(treatment, []), low, high)
+
+
+@of_rows
+def _by_treatment(rows: list[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.spec.treatment, []).append(row)
+    return found
 
 
 def in_range(rows: list[Row], low: int, high: float) -> list[Row]:
