@@ -16,7 +16,7 @@ import pytest
 from experiments import report
 from experiments.common import commands, settings
 from keras_transfer.analysis.inventory import Survey, group_rows, take_survey
-from keras_transfer.reports.html import report_page
+from keras_transfer.reports.html import proofs, report_page
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.rates import read_rates, with_rates
@@ -243,6 +243,28 @@ def test_broken_proof_and_networks_that_did_not_learn_are_told(
     text = report_page.html_page(survey_of(rows, tmp_path), commands)
     assert "THE PROOF DOES NOT HOLD" in text
     assert "1 networks did not learn at all" in text
+
+
+def test_of_thousands_of_networks_not_all_tables_are_on_the_page(
+    tiny_spec, tmp_path, monkeypatch
+):
+    rows = made_up_study(tiny_spec, layers=(1, 7), splits=(0,))
+    rows = [with_result(row, proof=full_proof(row.spec)) for row in rows]
+    whole = report_page.html_page(survey_of(rows, tmp_path), commands)
+    assert "are left out here" not in whole
+    monkeypatch.setattr(proofs, "MOST_TABLES", 5)
+    rows[-1].result.proof[0]["after_sha256"] = "other"
+    if not rows[-1].result.proof[0]["frozen"]:
+        rows[-1].result.proof[0]["frozen"] = True
+    text = report_page.html_page(survey_of(rows, tmp_path), commands)
+    page = Page(text)
+    tables = [x for x in page.attributes if x == ("table", "class", "proof")]
+    assert len(tables) == 6  # the one that does not hold is the sixth
+    assert f"Tensors and layers of {len(rows) - 6} networks" in text
+    # Each is still there, to be linked to, with its command.
+    assert {f"net-{row.spec.network_id}" for row in rows} <= set(page.ids)
+    assert text.count('<code class="command">') == len(rows)
+    assert "THE PROOF DOES NOT HOLD" in text
 
 
 def test_recipes_are_not_mixed_and_a_shared_network_counts_once(

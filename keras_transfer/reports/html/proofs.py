@@ -8,6 +8,9 @@ from keras_transfer.reports.command_lines import Command, CommandLines
 from keras_transfer.reports.figure2_data import network_name
 from keras_transfer.reports.html.layers import layer_table
 from keras_transfer.reports.html.parts import count
+from keras_transfer.storage.result import Result
+
+MOST_TABLES = 1000  # of networks; a browser opens no more in one page
 
 
 def proofs_section(
@@ -20,7 +23,7 @@ def proofs_section(
         groups: List of `Group`, its recipes.
         lines: `CommandLines`.
     """
-    items = []
+    items, left = [], MOST_TABLES
     for index, group in enumerate(groups, 1):
         counts = [proof_counts(row) for row in group.rows]
         total = {key: sum(one[key] for one in counts) for key in counts[0]}
@@ -29,18 +32,23 @@ def proofs_section(
             f"{count(len(counts), 'network')}: {_proof_text(total)}"
             "</summary>"
         )
-        items += [
-            _proof(
-                survey,
-                index,
-                row,
-                lines.command_of(
-                    row.spec, survey.commands.get(row.spec.network_id)
-                ),
-            )
-            for row in group.rows
-        ]
+        for row, found in zip(group.rows, counts, strict=True):
+            stored = survey.commands.get(row.spec.network_id)
+            command = lines.command_of(row.spec, stored)
+            # One that does not hold is always shown whole.
+            tables = left > 0 or not found["holds"]
+            left -= tables
+            items.append(_proof(survey, index, row, found, command, tables))
         items.append("</details>")
+    lacking = len(survey.rows) - MOST_TABLES + left
+    more = ""
+    if lacking > 0:
+        more = (
+            f"<p>Tensors and layers of {count(lacking, 'network')} are left "
+            "out here, so that a browser opens this page: all of them were "
+            "checked, those whose proof does not hold are shown, and "
+            "<code>result.json</code> in a network's folder has the rest.</p>"
+        )
     return (
         '<section id="proofs" class="proofs"><h2>Proof of copying and '
         "freezing, and the command of each network</h2>"
@@ -56,18 +64,23 @@ def proofs_section(
         "the machine that ran it. It ends with a fresh "
         "<code>--log-dir</code>, since in this one the network is finished; "
         "add <code>--data-dir</code> if the data are not where TFDS looks. "
-        "The same bits need the same versions and the same threads.</p>"
+        f"The same bits need the same versions and the same threads.</p>{more}"
         f"{''.join(items)}</section>"
     )
 
 
-def _proof(survey: Survey, index: int, row: Row, command: Command) -> str:
+def _proof(
+    survey: Survey,
+    index: int,
+    row: Row,
+    counts: dict,
+    command: Command,
+    tables: bool,
+) -> str:
     spec, result = row.spec, row.result
-    counts = proof_counts(row)
     text = f"{network_name(spec)}, recipe {index}: {_proof_text(counts)}"
     if not counts["holds"]:
         text += "; THE PROOF DOES NOT HOLD"
-    lines = "".join(_proof_line(tensor) for tensor in result.proof)
     more = ""
     if command.rates:
         more += (
@@ -95,11 +108,17 @@ def _proof(survey: Survey, index: int, row: Row, command: Command) -> str:
         f"again</code>{more}"
         f'<p class="soft">{escape(str(folder))}; threads: '
         f"{escape(str(threads))}</p>"
+        f"{_tables(result) if tables else ''}</details>\n"
+    )
+
+
+def _tables(result: Result) -> str:
+    lines = "".join(_proof_line(tensor) for tensor in result.proof)
+    return (
         '<div class="wide"><table class="proof"><thead><tr><th>target</th>'
         "<th>source</th><th>shape</th><th>frozen</th><th>copied</th>"
         "<th>unchanged</th><th>SHA-256 before</th><th>after</th></tr></thead>"
-        f"<tbody>{lines}</tbody></table></div>"
-        f"{layer_table(result.layers)}</details>\n"
+        f"<tbody>{lines}</tbody></table></div>{layer_table(result.layers)}"
     )
 
 
