@@ -214,7 +214,8 @@ def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
     assert not committed.is_published()
     (tmp_path / committed.FOLDER).mkdir()
     made_up(committed.table())
-    assert committed.splits() == "3 splits" and committed.networks() == 84
+    assert committed.splits(doses.CUT) == "3 splits"
+    assert committed.networks() == 84
     said = committed.finding(doses.CUT)
     assert said.startswith("2014-like recipe: 12 epochs +2.0 [")
     assert (
@@ -228,7 +229,38 @@ def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
     path, text = committed.summary()
     assert path == tmp_path / "dose-response" / "summary.md"
     assert "python -m experiments.dose_response --dataset cifar100" in text
-    assert committed.findings()[0][1] == said
+    claim, short, _ = committed.findings()[0]
+    assert claim.endswith("(BnB-keep - BnB, n = 4 and 5; 3 splits)")
+    assert short.startswith("2014-like recipe, 12 epochs: +2.0 [")
+    # One length alone: nothing is said of shorter trainings.
+    assert short.endswith("]: present (bases not trained out)")
     ((_, command, row),) = committed.folders()
     assert command == "dose_response --dataset cifar100"
-    assert row.startswith("84 networks, 3 splits, one seed. BnB-keep - BnB, ")
+    assert row.startswith("84 networks, one seed. BnB-keep - BnB, n = 4 ")
+
+
+def test_a_verdict_is_of_the_longest_training_and_counts_the_shorter(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "results.csv"
+    made_up(path)
+    (one,) = (
+        a
+        for a in doses.answers(doses.read_doses(path))
+        if a.effect is doses.CUT
+    )
+    absent = dataclasses.replace(one.verdict, name="absent")
+    answers = [
+        dataclasses.replace(one, epochs=48, trained_out=True),
+        one,
+        dataclasses.replace(one, epochs=6, verdict=absent),
+        dataclasses.replace(one, epochs=24),
+    ]
+    monkeypatch.setattr(committed, "_answers", lambda path: answers)
+    said = committed.verdict(doses.CUT)
+    assert said.startswith("2014-like recipe, 48 epochs: +2.0 [")
+    assert said.endswith(
+        "]: present (bases trained out). In 3 shorter trainings: present 2, "
+        "absent 1"
+    )
+    assert committed.verdict(doses.BOOST) == ""

@@ -78,7 +78,7 @@ def verdict(effect: doses.Effect) -> str:
     said = "; ".join(_at_longest(answer) for answer in longest.values())
     shorter = [a for a in own if a not in longest.values()]
     counts = Counter(a.verdict.name for a in shorter)
-    named = ", ".join(f"{name} {count}" for name, count in counts.items())
+    named = ", ".join(f"{name} {count}" for name, count in counts.most_common())
     rest = f". In {len(shorter)} shorter trainings: {named}" if named else ""
     return said + rest
 
@@ -105,13 +105,18 @@ def _losses(own: list[Answer]) -> str:
     )
 
 
-def splits() -> str:
-    """Says how many splits the effects are of, and whether of these only."""
-    counts = sorted({a.accuracy.splits for a in _answers(table())})
+def splits(effect: doses.Effect) -> str:
+    """Says how many splits an effect is of, and whether of these only.
+
+    Args:
+        effect: `Effect` of `analysis.dose_response`.
+    """
+    own = [a for a in _answers(table()) if a.effect is effect]
+    counts = sorted({a.accuracy.splits for a in own})
     span = " to ".join(dict.fromkeys(str(c) for c in (counts[0], counts[-1])))
     said = f"{span} split{'' if span == '1' else 's'}"
-    few = any(a.accuracy.scope == THESE for a in _answers(table()))
-    return f"{said}, {THESE}" if few else said
+    few = any(a.accuracy.scope == THESE for a in own)
+    return f"{said}, with fewer than 3 {THESE}" if few else said
 
 
 def networks() -> int:
@@ -130,7 +135,7 @@ def findings() -> list[tuple[str, str, str]]:
     )
     return [
         (
-            f"{claim} ({_difference(effect)}; {splits()})",
+            f"{claim} ({_difference(effect)}; {splits(effect)})",
             verdict(effect),
             FOLDER,
         )
@@ -144,10 +149,11 @@ def folders() -> list[tuple[str, str, str]]:
     if not is_published():
         return []
     said = (
-        f"{_difference(effect)}: {finding(effect) or 'not measured yet'}"
+        f"{_difference(effect)}, {splits(effect)}: {finding(effect)}"
         for effect in (doses.CUT, doses.BOOST, doses.SPECIFICITY)
+        if finding(effect)
     )
-    text = f"{networks()} networks, {splits()}, one seed. {'. '.join(said)}"
+    text = f"{networks()} networks, one seed. {'. '.join(said)}"
     return [(FOLDER, COMMAND, text)]
 
 
