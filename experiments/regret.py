@@ -270,6 +270,7 @@ def _recommended(prepared, budget: float, console: Console) -> dict:
     by_name = {finalist.choice.name: finalist for finalist in finalists}
     found = deciding.choose(finalists, options.tolerance)
     best = deciding.choose(finalists, 0.0)
+    measured = deciding.choose(finalists, options.tolerance, proof=False)
     done = workshop.trials.found.values()
     spent = sum(t.seconds + t.build for t in done)
     spent += sum(task.outputs.seconds) * sum(map(len, task.labels.values()))
@@ -278,6 +279,8 @@ def _recommended(prepared, budget: float, console: Console) -> dict:
         "rate": by_name[found.chosen].rate,
         "best": best.chosen,
         "best_rate": by_name[best.chosen].rate,
+        "measured": measured.chosen,
+        "measured_rate": by_name[measured.chosen].rate,
         "can_tell": found.can_tell,
         "seconds": spent,
         "budget": budget,

@@ -5,8 +5,11 @@ import json
 import pytest
 
 from experiments.recommend import regret_tables, score_tables
+from experiments.recommend.deciding import Finalist, choose
+from experiments.recommend.trials import Trial
 from experiments.regret import main, same_setting
 from keras_transfer.errors import UserError
+from keras_transfer.recommendation.ways import Choice
 
 
 def rows(name, rate, validation, test):
@@ -60,6 +63,31 @@ def test_losses_are_against_what_the_grid_picks_on_validation_images():
             "best on test": -4,
         }
     )
+
+
+def test_what_no_proof_and_no_tolerance_would_pick_is_told_beside():
+    pick = {
+        **FOUND["recommended"],
+        "best": "kept@1",
+        "best_rate": 0.1,
+        "measured": "finetuned",
+        "measured_rate": 0.1,
+    }
+    gaps = regret_tables.losses({**FOUND, "recommended": pick})
+    assert list(gaps)[:3] == ["recommended", "tolerance 0", "no proof asked"]
+    assert gaps["tolerance 0"] == pytest.approx(0)
+    assert gaps["no proof asked"] == pytest.approx(13)
+
+
+def test_fine_tuning_stands_only_where_proof_is_asked_for():
+    def finalist(name, right, seconds):
+        text = "1" * right + "0" * (20 - right)
+        trial = Trial(name, 0.1, 0, 3, right / 20, seconds, text)
+        return Finalist(Choice.named(name), 0.1, (trial,), seconds)
+
+    both = [finalist("finetuned", 12, 9.0), finalist("kept@1", 13, 5.0)]
+    assert choose(both, 1.0).chosen == "finetuned"
+    assert choose(both, 1.0, proof=False).chosen == "kept@1"
 
 
 def test_the_table_has_mean_worst_and_cost():

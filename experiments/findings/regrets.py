@@ -7,6 +7,7 @@ from functools import cache
 
 from experiments.findings.committed import PUBLISHED
 from experiments.recommend.regret_tables import (
+    UNPROVEN,
     cost_share,
     history_table,
     losses,
@@ -163,6 +164,7 @@ def folders() -> list[tuple[str, str, str]]:
     _, (_, score, _) = findings()
     mean, worst = lost("recommended", new)
     tuned, tuned_worst = lost("fine-tune all", new)
+    unproven, unproven_worst = lost(UNPROVEN, new)
     own, own_worst = lost("recommended", seen)
     own_tuned, own_tuned_worst = lost("fine-tune all", seen)
     before = [{**row, "recommended": row["recommended_before"]} for row in seen]
@@ -188,7 +190,9 @@ def folders() -> list[tuple[str, str, str]]:
             f"{len(new)} settings that led to no choice, one source: {mean} "
             f"points lost in the mean (below zero a gain), {worst} at worst: "
             f"the aim is {_met(new)}; fine-tuning all loses {tuned} and "
-            f"{tuned_worst}. In {len(seen)} settings that order or rule was "
+            f"{tuned_worst}, picking by what is measured, without asking for "
+            f"proof, {unproven} and {unproven_worst}. In {len(seen)} settings "
+            "that order or rule was "
             f"chosen on, {own} and {own_worst} (aim {_met(seen)}), by the "
             f"rule before {earlier} in the mean, fine-tuning all {own_tuned} "
             f"and {own_tuned_worst}. Tau of a linear probe in all "

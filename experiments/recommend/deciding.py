@@ -107,7 +107,9 @@ def _with_intervals(finalists: list[Finalist]) -> list[Finalist]:
     ]
 
 
-def choose(finalists: list[Finalist], tolerance: float) -> Recommendation:
+def choose(
+    finalists: list[Finalist], tolerance: float, proof: bool = True
+) -> Recommendation:
     """Chooses on validation images.
 
     Fine-tuning everything, which lost least of all rules over settings of few
@@ -116,6 +118,8 @@ def choose(finalists: list[Finalist], tolerance: float) -> Recommendation:
     Args:
         finalists: List of `Finalist`.
         tolerance: Float, in points.
+        proof: Boolean, whether fine-tuning everything stands until then.
+            Without it what is measured decides. Defaults to `True`.
 
     Returns:
         `Recommendation`.
@@ -123,7 +127,7 @@ def choose(finalists: list[Finalist], tolerance: float) -> Recommendation:
     candidates = [
         Candidate(f.choice.name, f.choice.stage, f.seconds) for f in finalists
     ]
-    stands = any(f.choice == FINE_TUNE for f in finalists)
+    stands = proof and any(f.choice == FINE_TUNE for f in finalists)
     return decide(
         candidates,
         correct_of(finalists),
