@@ -27,7 +27,7 @@ STUDIES: dict[str, tuple[Experiment, str]] = {
         "--width 8 --epochs 8 --views 1 --layers 5 7 --treatments BnB AnB "
         "--reuse-seconds 0",
     ),
-    "fine-tuned": (boost.STUDY, "--epochs 6 --splits 0 --layers 5"),
+    "fine-tuned": (boost.STUDY, "--width 12 --epochs 2 --splits 0 --layers 5"),
 }
 
 

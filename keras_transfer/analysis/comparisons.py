@@ -1,6 +1,7 @@
 """Comparisons that claims are about, and the networks they are made on."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -226,7 +227,7 @@ class Evidence:
             for pair, cells in pairs.items()
             if needed <= cells.keys()
         ]
-        every = comparison.layers(set().union(*pairs.values()))
+        every = comparison.layers(self._outcomes(comparison).cells)
         return _shared(every, trained)
 
     def estimate(self, comparison: Comparison) -> ModelEstimate | None:
@@ -239,6 +240,26 @@ class Evidence:
             `ModelEstimate` in the outcome's own unit (accuracy from 0 to 1);
             `None` if it was not measured.
         """
+        # Claims, tables and verdicts ask for the same ones.
+        if comparison not in self._estimates:
+            self._estimates[comparison] = self._estimate(comparison)
+        return self._estimates[comparison]
+
+    @functools.cached_property
+    def _estimates(self) -> dict[Comparison, ModelEstimate | None]:
+        return {}
+
+    @functools.cached_property
+    def _on_halves(self) -> dict[str, Observations]:
+        return {
+            outcome: Observations(o for o in data if o.treatment not in _ON_ALL)
+            for outcome, data in (
+                (ACCURACY, self.accuracies),
+                (TRAIN_LOSS, self.losses),
+            )
+        }
+
+    def _estimate(self, comparison: Comparison) -> ModelEstimate | None:
         if comparison.second in _ON_ALL:
             return halves_against_all(self.accuracies, comparison.second)
         layers = self.layers(comparison)
@@ -246,9 +267,9 @@ class Evidence:
         if not (layers or of_bases):
             return None
         weights = comparison.weigh(comparison, layers)
-        data = self._outcomes(comparison)
-        halves = (o for o in data if o.treatment not in _ON_ALL)
-        return primary.estimate(halves, weights, self.halves)
+        losses = comparison.outcome == TRAIN_LOSS
+        data = self._on_halves[TRAIN_LOSS if losses else ACCURACY]
+        return primary.estimate(data, weights, self.halves)
 
     def part(self, comparison: Comparison) -> Part:
         """Returns what a verdict is given on.

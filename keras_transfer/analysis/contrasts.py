@@ -72,9 +72,17 @@ class Observations(tuple):
             cells = found.setdefault((o.split, o.half, o.seed), {})
             cells.setdefault(o.cell, []).append(o.value)
         return {
-            key: {cell: float(np.mean(v)) for cell, v in cells.items()}
+            key: {
+                cell: v[0] if len(v) == 1 else float(np.mean(v))
+                for cell, v in cells.items()
+            }
             for key, cells in found.items()
         }
+
+    @functools.cached_property
+    def cells(self) -> frozenset[Cell]:
+        """The cells that have networks."""
+        return frozenset().union(*self.pairs.values())
 
     @classmethod
     def of(cls, observations: Iterable["Observation"]) -> "Observations":

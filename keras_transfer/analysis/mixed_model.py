@@ -20,6 +20,7 @@ from keras_transfer.analysis.contrasts import (
     Cell,
     ModelEstimate,
     Observation,
+    Observations,
     Weights,
     t_quantile,
 )
@@ -48,7 +49,7 @@ class MixedModel:
     """A model of one outcome of a recipe's networks; made by `fit_model`.
 
     Args:
-        observations: Tuple of `Observation`.
+        observations: `Observations`.
         values: Float array, their outcomes.
         cells: Tuple of `Cell`, the first coefficients, in order.
         effects: Tuple of strings, the random effects.
@@ -59,7 +60,7 @@ class MixedModel:
         frames: Tuple, groups of networks by pattern; see `_frames`.
     """
 
-    observations: tuple[Observation, ...]
+    observations: Observations
     values: np.ndarray
     cells: tuple[Cell, ...]
     effects: tuple[str, ...]
@@ -120,11 +121,15 @@ class MixedModel:
         inverse = self._inverse
         if not np.allclose(vector @ inverse @ self.x, vector, atol=1e-6):
             return None
-        used = [o for o in self.observations if weights.get(o.cell)]
+        used = [
+            pair
+            for pair, cells in self.observations.pairs.items()
+            if any(map(weights.get, cells))
+        ]
         counts = {
             "scope": self.scope,
-            "splits": len({o.split for o in used}),
-            "count": len({(o.split, o.half, o.seed) for o in used}),
+            "splits": len({split for split, *_ in used}),
+            "count": len(used),
             "networks": len(self.observations),
         }
         if self.fitted is None:
@@ -163,7 +168,7 @@ def fit_model(
     Raises:
         UserError: Without observations, or if `halves` is of another value.
     """
-    data = tuple(sorted(observations, key=_order))
+    data = Observations(sorted(observations, key=_order))
     if not data:
         raise UserError("Expected networks to model. Received: none.")
     if halves not in ("random", "fixed"):

@@ -141,13 +141,13 @@ def paired_difference(
     names = [BASE if name in BASES else name for name in (first, second)]
     # The n and images at which both were trained; a base stands beside all.
     places = [
-        {o.cell[1:] for o in data if o.treatment == name and low <= o.n <= high}
+        {c[1:] for c in data.cells if c[0] == name and low <= c[1] <= high}
         for name in names
         if name != BASE
     ]
     common = set.intersection(*places) if places else set()
     cells = [
-        {o.cell for o in data if o.treatment == BASE}
+        {c for c in data.cells if c[0] == BASE}
         if name == BASE
         else {(name, *place) for place in common}
         for name in names

@@ -179,7 +179,7 @@ class NetworkSpec:
         )
         return self.own_base if draws_alike else None
 
-    @property
+    @functools.cached_property
     def own_base(self) -> "NetworkSpec":
         """Base network of the same split, target, images and seed."""
         return dataclasses.replace(
