@@ -7,7 +7,6 @@ stranger sends may lack anything, so reports ask for `wrong_field` first.
 import dataclasses
 import hashlib
 import json
-from numbers import Real
 
 from keras_transfer.specs.network import NetworkSpec, from_dict
 from keras_transfer.specs.origins import LAYER_NAMES
@@ -189,16 +188,22 @@ def _dict_of(is_right):
 
 
 def _has(**kinds):
-    return lambda content: (
-        isinstance(content, dict)
-        and all(
-            name in content and isinstance(content[name], kind)
-            for name, kind in kinds.items()
-        )
-    )
+    items = tuple(kinds.items())
+
+    def is_right(content) -> bool:  # asked of all tensors of all networks
+        if not isinstance(content, dict):
+            return False
+        for name, kind in items:
+            if name not in content or not isinstance(content[name], kind):
+                return False
+        return True
+
+    return is_right
 
 
 _NONE = type(None)
+_REAL = (int, float)  # as JSON gives them
+_OR_NONE = (*_REAL, _NONE)
 _is_tensor = _has(
     target_path=str,
     source_path=(str, _NONE),
@@ -213,7 +218,7 @@ _names_layer = _has(layer=str, copied=bool)
 
 def _is_layer(row) -> bool:
     return _names_layer(row) and all(
-        isinstance(value, (Real, _NONE))
+        isinstance(value, _OR_NONE)
         for name, value in row.items()
         if name != "layer"
     )
@@ -225,13 +230,13 @@ def _is_registered(settings) -> bool:
     return isinstance(model, dict) and model.get("content") is not None
 
 
-_NUMBER, _TEXT = _of(Real), _of(str)
+_NUMBER, _TEXT = _of(*_REAL), _of(str)
 _CHECKS = {
     "test_accuracy": _NUMBER,
     "test_loss": _NUMBER,
-    "test_balanced_accuracy": _of(Real, _NONE),
+    "test_balanced_accuracy": _of(*_OR_NONE),
     "val_accuracy": _NUMBER,
-    "val_best10": _of(Real, _NONE),
+    "val_best10": _of(*_OR_NONE),
     "train_accuracy": _NUMBER,
     "train_loss": _NUMBER,
     "seconds": _NUMBER,
