@@ -251,11 +251,10 @@ def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
     ((claim, said, folder),) = committed.findings()
     assert "n = 7; rates tuned; 4 splits" in claim
     assert said == (
-        "5 images a class, width 16: -1.0 [-1.3, -0.7] loses (4 splits, one "
-        "added after looking). Wins, ties, losses against fine-tuned 1, 0, 3 "
-        "of 4 cells; against from scratch 2, 1, 1 of 4 cells. Fewer images "
-        "+4.0 to +4.0 points: present at 2 of 2 widths; more weights -4.0 to "
-        "-4.0 points: reversed at 2 of 2 "
+        "5 images a class, width 16: -1.0 [-1.3, -0.7] loses. Wins, ties, "
+        "losses against fine-tuned 1, 0, 3 of 4 cells; against from scratch "
+        "2, 1, 1 of 4 cells. Fewer images +4.0 to +4.0 points: present at 2 "
+        "of 2 widths; more weights -4.0 to -4.0 points: reversed at 2 of 2 "
         "sizes"
     )
     ((_, command, row),) = committed.folders()

