@@ -9,6 +9,7 @@ from experiments import dose_response as script
 from experiments.common.commands import recipe_flags
 from experiments.findings import doses as committed
 from keras_transfer.analysis import dose_response as doses
+from keras_transfer.analysis.contrasts import THESE
 from keras_transfer.analysis.results_table import SHORT
 from keras_transfer.errors import UserError
 from keras_transfer.reports import dose_response, dose_text
@@ -218,10 +219,7 @@ def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
     assert committed.networks() == 84
     said = committed.finding(doses.CUT)
     assert said.startswith("2014-like recipe: 12 epochs +2.0 [")
-    assert (
-        "] (present), bases shown to be trained out at none. Training loss "
-        in said
-    )
+    assert "] (present), bases trained out at none. Training loss " in said
     # One dose, whose interval about -0.2 is narrow.
     assert said.endswith(
         "loss -0.20 nats; of 1 intervals 1 lie below 0, 0 above"
@@ -255,6 +253,11 @@ def test_a_verdict_is_of_the_longest_training_and_counts_the_shorter(
         one,
         dataclasses.replace(one, epochs=6, verdict=absent),
         dataclasses.replace(one, epochs=24),
+        dataclasses.replace(
+            one,
+            epochs=96,
+            accuracy=dataclasses.replace(one.accuracy, scope=THESE),
+        ),
     ]
     monkeypatch.setattr(committed, "_answers", lambda path: answers)
     said = committed.verdict(doses.CUT)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.findings import __main__ as script
-from experiments.findings import copied, numbers, sizes, tables
+from experiments.findings import copied, numbers, pages, sizes, tables
 from experiments.findings.committed import PUBLISHED, committed_rows
 from keras_transfer.specs.treatments import SAME_STEPS, WHOLE_BASE
 
@@ -34,7 +34,7 @@ def test_tables_are_those_of_the_committed_results(page, table):
 
 
 def test_summaries_are_those_of_the_committed_results():
-    for path, text in tables.summaries().items():
+    for path, text in pages.summaries().items():
         assert path.read_text() == text, path
 
 
@@ -177,7 +177,7 @@ def test_sentences_that_the_tables_do_not_bear_out_are_gone(sentence):
 
 
 def test_the_script_leaves_what_is_right_alone(capsys):
-    before = {p: p.stat().st_mtime_ns for p in tables.summaries()}
+    before = {p: p.stat().st_mtime_ns for p in pages.summaries()}
     assert script.main([]) == 0
     said = capsys.readouterr().out
     assert said.count("as it was") == len(before) + 2  # and two README.md

@@ -14,11 +14,11 @@ import sys
 
 import tyro
 
+from experiments.findings.pages import summaries
 from experiments.findings.tables import (
     ROOT,
     findings_table,
     folders_table,
-    summaries,
     with_table,
 )
 from keras_transfer.storage.files import write_atomically

@@ -55,13 +55,15 @@ def _at_lengths(own: list[Answer]) -> str:
         for a in own
     )
     done = ", ".join(str(a.epochs) for a in own if a.trained_out)
-    bases = f"shown to be trained out at {done or 'none'}"
+    bases = f"trained out at {done or 'none'}"
     recipe = dose_text.recipe_name(own[0].regime)
     return f"{recipe} recipe: {lengths}, bases {bases}"
 
 
 def verdict(effect: doses.Effect) -> str:
     """Says an effect at the longest training of each recipe, and how often.
+
+    A training of too few splits for an interval of t is none of them.
 
     Args:
         effect: `Effect` of `analysis.dose_response`.
@@ -70,6 +72,7 @@ def verdict(effect: doses.Effect) -> str:
         String; empty if the effect was not measured.
     """
     own = [a for a in _answers(table()) if a.effect is effect]
+    own = [a for a in own if a.accuracy.scope != THESE] or own
     if not own:
         return ""
     longest: dict[str, Answer] = {}

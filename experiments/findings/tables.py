@@ -1,8 +1,6 @@
 """The two tables of findings, and the summaries, written from numbers."""
 
-from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 from experiments.findings import (
     copied,
@@ -13,19 +11,18 @@ from experiments.findings import (
     regrets,
     sizes,
 )
-from experiments.findings.committed import PUBLISHED, committed_rows
+from experiments.findings.committed import PUBLISHED
 from keras_transfer.analysis.comparisons import TWICE, Comparison
 from keras_transfer.analysis.published_2014 import published_nets
 from keras_transfer.datasets.class_kinds import known_kinds
-from keras_transfer.reports import boost, data_size, distance, summary
 
 ROOT = PUBLISHED.parents[1]
 BEGIN = "<!-- findings: written by `python -m experiments.findings` -->"
 END = "<!-- end of findings -->"
 _EARLIER = "--dataset cifar100 --preset earlier"
 _NARROW = f"{_EARLIER} --width 16 --precision bfloat16"
-_TUNED = f"similar_datasets {_NARROW} --layers 5 --treatments AnB AnB+ "
-_TUNED += "--seeds 0 1"
+TUNED = f"similar_datasets {_NARROW} --layers 5 --treatments AnB AnB+ "
+TUNED += "--seeds 0 1"
 _RATES = " --learning-rates logs/published/cifar100-tuned/best.json"
 
 
@@ -214,7 +211,7 @@ def folders() -> list[tuple[str, str, str]]:
         ),
         (
             "cifar100-tuned",
-            f"{_TUNED}{_RATES}",
+            f"{TUNED}{_RATES}",
             "One split, two seeds; rates chosen on validation images. AnB - "
             f"base: {numbers.tuned('AnB', 'default.csv')} at the [default "
             "rate](published/cifar100-tuned/default.md), "
@@ -275,8 +272,8 @@ def folders() -> list[tuple[str, str, str]]:
         (
             "benchmark",
             "benchmark",
-            f"`cnn8` in float32 trains {numbers.speed()}, by medians; all "
-            "targets, met and missed, are in the table",
+            f"`cnn8` in float32 trains {numbers.speed()} (medians of "
+            "ratios); all targets, met and missed, are in the table",
         ),
         *freezing.folders(),
         *sizes.folders(),
@@ -307,74 +304,3 @@ def with_table(page: str, table: list[str]) -> str:
     before, rest = page.split(BEGIN)
     after = rest.split(END)[1]
     return "".join([before, BEGIN, "\n", "\n".join(table), "\n", END, after])
-
-
-def _summary(write: Callable, title: str, command: str, folder: str, **more):
-    file = more.pop("file", "results.csv")
-    rows = committed_rows(folder, file, **more)
-    return write(rows, title, f"python -m experiments.{command}")
-
-
-@cache
-def summaries() -> dict[Path, str]:
-    """Returns each summary that a table is enough for, by its path.
-
-    How far layers moved is not in the tables: such a section stays as the
-    study wrote it.
-    """
-    commands = {folder: command for folder, command, _ in folders()}
-    narrow = numbers.NARROW
-    similar = "Similar data sets: random halves of cifar100"
-    made = [
-        (
-            "cifar100-similar/summary.md",
-            summary.similar_report().text,
-            similar,
-            {"precision": "bfloat16"},
-        ),
-        (
-            "cifar100-boost/summary.md",
-            boost.REPORT.text,
-            "The boost of fine-tuned transfer on cifar100",
-            narrow,
-        ),
-        (
-            "cifar100-dissimilar/summary.md",
-            distance.distance_report().text,
-            "Dissimilar data sets: man-made and natural cifar100",
-            narrow,
-        ),
-        (
-            "cifar100-target-size/summary.md",
-            data_size.TARGET_SIZE.text,
-            "Target images a class of cifar100",
-            narrow | {"epochs": 3},
-        ),
-        (
-            "cifar100-tuned/default.md",
-            summary.similar_report().text,
-            similar,
-            narrow | {"file": "default.csv", "command": _TUNED},
-        ),
-        (
-            "cifar100-tuned/tuned.md",
-            summary.similar_report().text,
-            similar,
-            narrow | {"file": "tuned.csv"},
-        ),
-    ]
-    found = {regrets.PAGE: regrets.page()}
-    found |= {PUBLISHED / name: text for name, text in sizes.summaries()}
-    for name, write, title, changes in made:
-        path = PUBLISHED / name
-        changes = {"command": commands[path.parent.name]} | changes
-        command = changes.pop("command")
-        text = _summary(write, title, command, path.parent.name, **changes)
-        found[path] = text + _moved(path)
-    pages = [p for p in (doses, first, freezing) if p.is_published()]
-    return found | dict(page.summary() for page in pages)
-
-
-def _moved(path: Path) -> str:
-    _, head, rest = path.read_text().partition("\n## How far each layer moved")
-    return head + rest

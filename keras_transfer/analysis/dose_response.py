@@ -11,7 +11,7 @@ from pathlib import Path
 
 from keras_transfer.analysis import contrasts, verdicts
 from keras_transfer.analysis import published_2014 as of_2014
-from keras_transfer.analysis.claims import NOT_TRAINED_OUT, trained_out
+from keras_transfer.analysis.claims import DOUBLING, NOT_TRAINED_OUT
 from keras_transfer.analysis.comparisons import (
     ACCURACY,
     TRAIN_LOSS,
@@ -103,7 +103,8 @@ class Answer:
         loss: `ModelEstimate` or `None`, of training loss in nats.
         layers: Tuple of integers, the n that were trained.
         verdict: `verdicts.Verdict`, corrected for all answers of a study.
-        trained_out: Boolean, or `None` if no base of twice the epochs tells.
+        trained_out: Boolean, whether bases of twice the epochs are better by
+            at most half a point, in the mean; `None` without such bases.
     """
 
     effect: Effect
@@ -119,7 +120,7 @@ class Answer:
     def bases(self) -> str:
         """Says whether the bases of the dose are trained out."""
         if self.trained_out is None:
-            return "bases not trained for longer"
+            return "not known if bases are trained out"
         return "bases trained out" if self.trained_out else NOT_TRAINED_OUT
 
 
@@ -166,6 +167,9 @@ def doublings(doses: dict[Dose, Evidence]) -> list[Answer]:
 
 
 def _answer(effect: Effect, dose: Dose, evidence: Evidence, verdict) -> Answer:
+    # Selffers, which have had as many epochs, are fewer and in two schedules:
+    # beside doses that have such bases they would be another yardstick.
+    doubling = evidence.estimate(GATE.comparison)
     return Answer(
         effect,
         *dose,
@@ -173,7 +177,7 @@ def _answer(effect: Effect, dose: Dose, evidence: Evidence, verdict) -> Answer:
         evidence.estimate(effect.of(TRAIN_LOSS)),
         evidence.layers(effect.comparison),
         verdict,
-        trained_out(evidence)[0],
+        None if doubling is None else doubling.mean <= DOUBLING,
     )
 
 

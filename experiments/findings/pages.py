@@ -1,0 +1,94 @@
+"""The published pages that a committed table is enough for."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from experiments.benchmark.tables import to_markdown
+from experiments.findings import (
+    doses,
+    first,
+    freezing,
+    numbers,
+    regrets,
+    sizes,
+)
+from experiments.findings.committed import PUBLISHED, committed_rows
+from experiments.findings.tables import TUNED, folders
+from keras_transfer.reports import boost, data_size, distance, summary
+
+
+def _summary(write: Callable, title: str, command: str, folder: str, **more):
+    file = more.pop("file", "results.csv")
+    rows = committed_rows(folder, file, **more)
+    return write(rows, title, f"python -m experiments.{command}")
+
+
+@cache
+def summaries() -> dict[Path, str]:
+    """Returns each summary that a table is enough for, by its path.
+
+    How far layers moved is not in the tables: such a section stays as the
+    study wrote it.
+    """
+    commands = {folder: command for folder, command, _ in folders()}
+    narrow = numbers.NARROW
+    similar = "Similar data sets: random halves of cifar100"
+    made = [
+        (
+            "cifar100-similar/summary.md",
+            summary.similar_report().text,
+            similar,
+            {"precision": "bfloat16"},
+        ),
+        (
+            "cifar100-boost/summary.md",
+            boost.REPORT.text,
+            "The boost of fine-tuned transfer on cifar100",
+            narrow,
+        ),
+        (
+            "cifar100-dissimilar/summary.md",
+            distance.distance_report().text,
+            "Dissimilar data sets: man-made and natural cifar100",
+            narrow,
+        ),
+        (
+            "cifar100-target-size/summary.md",
+            data_size.TARGET_SIZE.text,
+            "Target images a class of cifar100",
+            narrow | {"epochs": 3},
+        ),
+        (
+            "cifar100-tuned/default.md",
+            summary.similar_report().text,
+            similar,
+            narrow | {"file": "default.csv", "command": TUNED},
+        ),
+        (
+            "cifar100-tuned/tuned.md",
+            summary.similar_report().text,
+            similar,
+            narrow | {"file": "tuned.csv"},
+        ),
+    ]
+    found = {regrets.PAGE: regrets.page()}
+    measured = PUBLISHED / "benchmark" / "benchmark.json"
+    found[measured.with_suffix(".md")] = to_markdown(
+        json.loads(measured.read_text())
+    )
+    found |= {PUBLISHED / name: text for name, text in sizes.summaries()}
+    for name, write, title, changes in made:
+        path = PUBLISHED / name
+        changes = {"command": commands[path.parent.name]} | changes
+        command = changes.pop("command")
+        text = _summary(write, title, command, path.parent.name, **changes)
+        found[path] = text + _moved(path)
+    pages = [p for p in (doses, first, freezing) if p.is_published()]
+    return found | dict(page.summary() for page in pages)
+
+
+def _moved(path: Path) -> str:
+    _, head, rest = path.read_text().partition("\n## How far each layer moved")
+    return head + rest
