@@ -1,13 +1,16 @@
 """When to freeze: which networks the map has, and how rates are tuned."""
 
 import json
+from contextlib import nullcontext
 
 import pytest
+from rich.console import Console
 
 from experiments.when_to_freeze import __main__ as script
 from experiments.when_to_freeze import design as designs
 from experiments.when_to_freeze import search
 from keras_transfer.analysis.freeze_map import FreezeMap
+from keras_transfer.analysis.freeze_rates import Search
 from keras_transfer.errors import UserError
 from keras_transfer.studies.trials import Trial
 from tests.conftest import TINY, write_tiny_pool
@@ -174,3 +177,69 @@ def test_rates_are_tuned_and_the_map_trained(tmp_path):
     # two copies on all.
     assert len(found.lines) == 7 and found.sizes == [3, 6]
     assert "these halves only" in summary.read_text()
+
+
+RATES = {"a": {"learning_rate": 0.3}}
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (None, "to be the best.json of a search"),  # no such file
+        ({"rates": {"a": {}}}, "a positive learning_rate"),
+        ({"rates": RATES, "tried": [0.3]}, "`tried` to hold a list"),
+        ({"rates": RATES, "tried": {"a": 0.3}}, "`tried` to hold a list"),
+        ({"rates": RATES, "tried": {"a": [0.1]}}, "one of those that were"),
+        ({"rates": RATES, "tried": {"a": [0.3]}}, "say on which split"),
+        ({"rates": RATES, "splits": {"a": "9"}}, "`splits` to hold a split"),
+        (
+            {"rates": RATES, "tried": {"a": [0.3]}, "splits": {"a": 2}},
+            "searched on split 2, which it has",
+        ),
+    ],
+)
+def test_a_bad_best_json_is_refused_before_training(content, said, tmp_path):
+    path = tmp_path / "best.json"
+    if content is not None:
+        path.write_text(json.dumps(content))
+    settings = designs.FreezeSettings(
+        dataset="cifar100", learning_rates=str(path)
+    )
+    for act in (designs.design, script.study):
+        with pytest.raises(UserError, match=said):
+            act(settings)
+
+
+def test_rates_that_were_given_keep_their_split(tmp_path, monkeypatch):
+    plan = few_alone()
+    task, other, *_ = sorted(plan.tasks(16))
+    path = tmp_path / "best.json"
+    given = {
+        "rates": {task: {"learning_rate": 0.3}},
+        "tried": {task: [0.1, 0.3, 0.9]},
+        "splits": {task: 9},
+        "val_accuracy": {task: 0.5},
+    }
+    path.write_text(json.dumps(given))
+    trials = [Trial({"learning_rate": 0.2}, 3, [], 0.4)]
+    monkeypatch.setattr(
+        search,
+        "_search",
+        lambda settings, tasks, *_: {other: trials} if other in tasks else {},
+    )
+    monkeypatch.setattr(search, "training", lambda *_: nullcontext())
+    settings = designs.FreezeSettings(
+        dataset="cifar100",
+        width=(16,),
+        images=(5,),
+        splits=(0,),
+        tuning_split=7,
+        learning_rates=str(path),
+        log_dir="logs",
+    )
+    assert search.tune(("command",), settings, Console(quiet=True)) == 0
+    (written,) = tmp_path.glob("logs/when_to_freeze/*/tuning/best.json")
+    content = json.loads(written.read_text())
+    assert content["splits"] == {task: 9, other: 7}
+    assert content["tried"] == {task: [0.1, 0.3, 0.9], other: [0.2]}
+    assert Search.read(written).splits == (7, 9)

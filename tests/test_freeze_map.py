@@ -154,7 +154,7 @@ def test_a_map_of_several_runs_need_not_be_a_rectangle(tmp_path):
 def test_the_page_says_which_rates_were_searched(table, tmp_path):
     path = tmp_path / "best.json"
     content = {
-        "split": 9,
+        "splits": {"one": 9, "two": 9},
         "tried": {"one": [0.1, 0.3, 0.9], "two": [0.1, 0.3]},
         "rates": {
             task: {"learning_rate": 0.3} for task in ("one", "two", "three")
@@ -162,13 +162,17 @@ def test_the_page_says_which_rates_were_searched(table, tmp_path):
     }
     path.write_text(json.dumps(content))
     tuned = Search.read(path)
-    assert tuned == Search(9, ("one",), ("two",), ("three",))
+    assert tuned == Search((9,), ("one",), ("two",), ("three",))
     page = freeze_text.text(FreezeMap(table), "T", "c", tuned)
     assert (
         "For 1 of 3 the best lies between two others that were tried; "
         "best.json lists them. The best is the lowest or the highest that was "
         "tried: two. Given beforehand, not searched: three."
     ) in page
+    assert "On the validation images of split 9, which the map does" in page
+    assert tuned.in_words() == "rates tuned but for 1 of 3"
+    with pytest.raises(UserError, match="searched on split 9, which it has"):
+        tuned.check_apart((8, 9))
     assert "none was searched" in freeze_text.text(FreezeMap(table), "T", "c")
 
 
@@ -249,7 +253,7 @@ def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
     (tmp_path / committed.FOLDER).mkdir()
     made_up(committed.table())
     ((claim, said, folder),) = committed.findings()
-    assert "n = 7; rates tuned; 4 splits" in claim
+    assert "n = 7; rates of the recipe; 4 splits" in claim
     assert said == (
         "5 images a class, width 16: -1.0 [-1.3, -0.7] loses. Wins, ties, "
         "losses against fine-tuned 1, 0, 3 of 4 cells; against from scratch "

@@ -47,6 +47,15 @@ def rates() -> Path:
     return table().with_name("best.json")
 
 
+def _search() -> Search | None:
+    return Search.read(rates()) if rates().is_file() else None
+
+
+def _rates_in_words() -> str:
+    search = _search()
+    return "rates of the recipe" if search is None else search.in_words()
+
+
 def commands() -> list[str]:
     """Returns the commands that train the map, without their log folders."""
     data = found()
@@ -82,8 +91,8 @@ def folders() -> list[tuple[str, str, str]]:
     text = (
         f"{len(data.lines)} networks, widths {_words(data.widths)}, "
         f"{_words(data.sizes)} images of each class, "
-        f"{freeze_text.splits_in_words(data)}; rates chosen for each width "
-        "and treatment on validation images of another split, [how]"
+        f"{freeze_text.splits_in_words(data)}; {_rates_in_words()}, for "
+        "each width and treatment on validation images of another split, [how]"
         f"(published/{FOLDER}/summary.md#how-rates-were-chosen). "
         f"{' '.join(freeze_text.in_words(data))}"
     )
@@ -93,8 +102,7 @@ def folders() -> list[tuple[str, str, str]]:
 def summary() -> tuple[Path, str]:
     """Returns the path of the summary and its text."""
     words = "\n    ".join(f"python -m experiments.{c}" for c in commands())
-    tuned = Search.read(rates()) if rates().is_file() else None
-    text = freeze_text.text(found(), TITLE, words, tuned)
+    text = freeze_text.text(found(), TITLE, words, _search())
     return table().with_name("summary.md"), text
 
 
@@ -102,7 +110,7 @@ def _claim() -> str:
     data = found()
     return (
         "With few target images and many weights, freezing beats fine-tuning "
-        f"(AnB - AnB+, n = {_words(data.layers)}; rates tuned; "
+        f"(AnB - AnB+, n = {_words(data.layers)}; {_rates_in_words()}; "
         f"{freeze_text.splits_in_words(data)})"
     )
 

@@ -32,7 +32,6 @@ from experiments.common.running import (
 )
 from experiments.when_to_freeze.design import NAME, FreezeSettings, design
 from experiments.when_to_freeze.search import tune
-from keras_transfer.analysis.freeze_rates import Search
 from keras_transfer.reports import freeze_map
 from keras_transfer.specs.paths import user_path
 
@@ -46,14 +45,14 @@ def study(settings: FreezeSettings) -> Study:
     Returns:
         `Study`.
     """
-    tuned = settings.learning_rates
+    specs = design(settings).every()  # checks the settings first
     write = functools.partial(
         freeze_map.write,
         f"When to freeze on {settings.dataset}",
         tables=[user_path(table) for table in settings.tables],
-        tuned=None if tuned is None else Search.read(user_path(tuned)),
+        tuned=settings.search(),
     )
-    return Study(NAME, design(settings).every(), write, whole=False)
+    return Study(NAME, specs, write, whole=False)
 
 
 def run(

@@ -9,6 +9,7 @@ from experiments.common.settings import (
     StudySettings,
     check_at_least_one,
 )
+from keras_transfer.analysis.freeze_rates import Search
 from keras_transfer.analysis.target_size import STARTS
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
@@ -70,6 +71,11 @@ class FreezeSettings(Splits, StudySettings):
     def resolve(self) -> Recipe:
         """Returns the recipe that names the report."""
         return self.recipe(self.width[0])
+
+    def search(self) -> Search | None:
+        """Returns how the learning rates were found, if any were given."""
+        given = self.learning_rates
+        return None if given is None else Search.read(given)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,6 +250,9 @@ def design(settings: FreezeSettings) -> Design:
             f"Received: {settings.width}, {settings.images}, "
             f"{settings.layers}."
         )
+    searched = settings.search()
+    if searched is not None:
+        searched.check_apart(settings.splits)
     facts = find_or_prepare(
         settings, recipe.image_size, dataset_facts.find_facts
     )

@@ -1,7 +1,6 @@
 """Learning rates of the map, chosen on a split that it does not have."""
 
 import dataclasses
-import json
 
 from rich.console import Console
 
@@ -13,8 +12,8 @@ from experiments.when_to_freeze.design import (
     FreezeSettings,
     design,
 )
+from keras_transfer.analysis.freeze_rates import read_best
 from keras_transfer.specs.network import NetworkSpec
-from keras_transfer.specs.paths import user_path
 from keras_transfer.specs.treatments import (
     BASE,
     FINETUNED_TRANSFER,
@@ -88,7 +87,9 @@ def tune(command, settings: FreezeSettings, console: Console) -> int:
                 task: [trial.values["learning_rate"] for trial in trials]
                 for task, trials in found.items()
             },
-            "split": settings.tuning_split,
+            # Each task's own: rates that were given keep theirs.
+            "splits": given.get("splits", {})
+            | dict.fromkeys(found, settings.tuning_split),
         }
         write_best(folder / "best.json", found, about, given)
     console.print(f"rates: {folder / 'best.json'}", soft_wrap=True)
@@ -99,9 +100,7 @@ def _given(settings: FreezeSettings) -> dict:
     """Returns what the `best.json` holds that the settings name."""
     if settings.learning_rates is None:
         return {}
-    settings.rates()  # refuses what is no best.json
-    text = user_path(settings.learning_rates).read_text(encoding="utf-8-sig")
-    return json.loads(text)
+    return read_best(settings.learning_rates)
 
 
 def _searched(plan: Design, width: int) -> dict[str, list[NetworkSpec]]:

@@ -85,7 +85,7 @@ def text(
     if found.trends:
         lines += ["## Fewer images, more weights", "", *_trends(found), ""]
     lines += ["## Do the heads fit?", "", _fit(found), "", *_levels(found), ""]
-    lines += ["## How rates were chosen", "", _rates(tuned), ""]
+    lines += ["## How rates were chosen", "", _rates(found, tuned), ""]
     lines += ["## What this cannot say", "", _LIMITS]
     return markdown.document(lines)
 
@@ -272,12 +272,15 @@ def _trends(found: FreezeMap) -> list[str]:
     ]
 
 
-def _rates(tuned: Search | None) -> str:
+def _rates(found: FreezeMap, tuned: Search | None) -> str:
     if tuned is None:
         return "Learning rates are the recipe's: none was searched."
-    where = "" if tuned.split is None else f" {tuned.split}"
+    if len(tuned.taken) == len(tuned):
+        return "Learning rates were given beforehand: none was searched."
+    tuned.check_apart(found.splits)
+    where = ", ".join(map(str, tuned.splits))
     said = (
-        f"On the validation images of split{where}, which the map does not "
+        f"On the validation images of split {where}, which the map does not "
         "have, rates a factor of 3 apart, at one small size and at all images; "
         "the other sizes take the rate of the nearer one. For "
         f"{len(tuned.between)} of {len(tuned)} the best lies between two "
