@@ -137,20 +137,6 @@ def test_settings_that_led_to_no_choice_are_told_apart():
     assert "| base, letters, 10 images a class | -4.0 | +25.0 |" in text
 
 
-def test_more_of_the_cost_is_compared_where_it_was_run():
-    other = {**FOUND, "setting": "hands"}
-    dear = {"name": "finetuned", "rate": 0.1, "seconds": 40.0}
-    more = [
-        {**FOUND, "share": share, "recommended": pick}
-        for share, pick in ((0.2, dear), (0.1, FOUND["recommended"]))
-    ]
-    text = regret_tables.share_table([FOUND, other], more)
-    row = "| base, letters, 10 images a class | -4.0 | kept@2 | 9 % |"
-    assert f"{row} +13.0 | finetuned | 20 % |" in text
-    assert "hands" not in text
-    assert "| **worst** | -4.0 |  |  | +13.0 |  |  |" in text
-
-
 def test_a_grid_is_taken_of_the_very_setting(tmp_path):
     path = tmp_path / "regret.json"
     path.write_text(json.dumps([{"model": "a"}, FOUND]))

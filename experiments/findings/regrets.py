@@ -12,7 +12,6 @@ from experiments.recommend.regret_tables import (
     history_table,
     losses,
     regret_table,
-    share_table,
     unseen_table,
     without_fewest,
 )
@@ -38,7 +37,6 @@ def page() -> str:
             unseen_table(unseen()),
             history_table(settings(), first_order()),
             regret_table(settings()),
-            *([share_table(unseen(), by_share())] if by_share() else []),
             score_table([*settings(), *unseen()]),
         ]
     )
@@ -54,12 +52,6 @@ def first_order() -> list[dict]:
 def unseen() -> list[dict]:
     """Returns what was found in settings that led to no choice."""
     return json.loads((_FOLDER / "unseen.json").read_text())
-
-
-@cache
-def by_share() -> list[dict]:
-    """Returns what was recommended in these at other shares of the cost."""
-    return json.loads((_FOLDER / "shares.json").read_text())
 
 
 def lost(pick: str, rows: list[dict]) -> tuple[str, str]:
