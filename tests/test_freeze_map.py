@@ -128,14 +128,20 @@ def test_a_map_of_several_runs_need_not_be_a_rectangle(tmp_path):
         ((32,), (5,), (0, 1, 2)),
     ]
     assert len(found.cells) == 2 * 5
-    trends = {(t.axis, t.place): t for t in found.trends}
-    # At width 32 there is one size alone, at 100 images no width 32.
-    assert ("fewer images", 32) not in trends
-    assert trends["more weights", 100].ends == (8, 16)
-    widest = trends["more weights", 5]
-    assert widest.ends == (8, 32)
-    assert 100 * widest.estimate.mean == pytest.approx(-2 - 3)
-    assert widest.estimate.splits == 3
+    trends = {(t.axis, t.place, t.ends): t for t in found.trends}
+    # At width 32 there is one size alone, at 100 images no width 32; widths
+    # are compared with the next, over the splits that both have.
+    assert set(trends) == {
+        ("fewer images", 8, (100, 5)),
+        ("fewer images", 16, (100, 5)),
+        ("more weights", 5, (8, 16)),
+        ("more weights", 5, (16, 32)),
+        ("more weights", 100, (8, 16)),
+    }
+    low = trends["more weights", 5, (8, 16)].estimate
+    high = trends["more weights", 5, (16, 32)].estimate
+    assert 100 * low.mean == pytest.approx(-4) and low.splits == 4
+    assert 100 * high.mean == pytest.approx(-2 - -1) and high.splits == 3
     page = freeze_text.text(found, "T", "c")
     assert "68 networks, 3 to 4 splits, one target" in page
     assert "| 32 (3,200) | -1.9 [-2.3, -1.6] loses (3 splits) |  |" in page
@@ -211,6 +217,7 @@ def test_a_cell_of_fewer_splits_says_so(tmp_path):
     path.write_text("".join(kept))
     text = freeze_text.text(FreezeMap(path), "T", "c")
     assert text.count("(2 splits, these halves only)") == 4
+    assert "2 to 4 splits, these halves only, one target half" in text
     assert "| 8 (800) | +3.0 [+2.7, +3.3] wins (4 splits) | -1.0 [" in text
 
 
@@ -257,16 +264,16 @@ def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
     assert said == (
         "5 images a class, width 16: -1.0 [-1.3, -0.7] loses. Wins, ties, "
         "losses against fine-tuned 1, 0, 3 of 4 cells; against from scratch "
-        "2, 1, 1 of 4 cells. Fewer images +4.0 to +4.0 points: present at 2 "
-        "of 2 widths; more weights -4.0 to -4.0 points: reversed at 2 of 2 "
-        "sizes"
+        "2, 1, 1 of 4 cells. AnB - AnB+ rises by +4.0 to +4.0 points from 100 "
+        "to 5 images a class: present at 2 of 2 widths; moves by -4.0 to -4.0 "
+        "points from each width to the next: reversed at 2 of 2 steps"
     )
     ((_, command, row),) = committed.folders()
     assert command.startswith(
         "when_to_freeze --dataset cifar100 --width 8 16 --images 5 --splits 0 "
         "1 2 3 --precision bfloat16 --learning-rates logs/published/"
     )
-    assert row.startswith("56 networks, widths 8, 16, 5, 100 images")
+    assert row.startswith("56 networks, widths 8 and 16; 5 and 100 images")
     path, text = committed.summary()
     assert path == tmp_path / folder / "summary.md"
     assert "# When to freeze on cifar100" in text

@@ -89,8 +89,8 @@ def folders() -> list[tuple[str, str, str]]:
         return []
     data = found()
     text = (
-        f"{len(data.lines)} networks, widths {_words(data.widths)}, "
-        f"{_words(data.sizes)} images of each class, "
+        f"{len(data.lines)} networks, widths {_words(data.widths)}; "
+        f"{_words(data.sizes)} images of each class; "
         f"{freeze_text.splits_in_words(data)}; {_rates_in_words()}, for "
         "each width and treatment on validation images of another split, [how]"
         f"(published/{FOLDER}/summary.md#how-rates-were-chosen). "
@@ -139,13 +139,13 @@ def _counts() -> str:
 def _trends() -> str:
     data = found()
     said = "; ".join(
-        f"{axis} {freeze_text.trend_in_words(data, axis, n)}"
+        freeze_text.trend_in_words(data, axis, n)
         for n in data.layers
         for axis in (FEWER_IMAGES, MORE_WEIGHTS)
         if any((t.axis, t.n) == (axis, n) for t in data.trends)
     )
-    return said[:1].upper() + said[1:]
+    return f"AnB - AnB+ {said}" if said else ""
 
 
 def _words(values: list[int]) -> str:
-    return ", ".join(map(str, values))
+    return freeze_text.listed(values)

@@ -7,6 +7,7 @@ committed table is enough to check each number.
 import csv
 import dataclasses
 import functools
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -212,9 +213,11 @@ class FreezeMap:
     def trends(self) -> list[Trend]:
         """What fewer images do at each width, and more weights at each size.
 
-        A width or size counts with the ends that were measured there, and
-        each trend with the splits that have both, so that no cell need be
-        there. All are judged together, with Holm's correction.
+        Images go from the most to the fewest that were measured at a width;
+        weights from each width to the next one at a size, for wide networks
+        may have fewer splits, which the narrow ones need not share. A trend
+        has the splits that have both ends, so that no cell need be there.
+        All are judged together, with Holm's correction.
         """
         found = []
         for n in self.layers:
@@ -244,8 +247,7 @@ class FreezeMap:
                 yield FEWER_IMAGES, width, (many, few), parts
         for size in self.sizes:
             widths = [w for w in self.widths if (w, size) in there]
-            if len(widths) > 1:
-                low, high = widths[0], widths[-1]
+            for low, high in itertools.pairwise(widths):
                 parts = [_worth(rival, n, w, size) for w in (high, low)]
                 yield MORE_WEIGHTS, size, (low, high), parts
 

@@ -10,6 +10,7 @@ from keras_transfer.analysis.freeze_map import (
     WINS,
     Cell,
     FreezeMap,
+    Trend,
     count_words,
 )
 from keras_transfer.analysis.freeze_rates import Search
@@ -21,11 +22,10 @@ from keras_transfer.analysis.verdicts import (
     PRESENT,
     REVERSED,
 )
-from keras_transfer.reports import markdown
+from keras_transfer.reports import freeze_training, markdown
 from keras_transfer.specs.treatments import (
     BASE,
     FINETUNED_TRANSFER,
-    TRANSFER,
 )
 
 _RIVAL_NAMES = {
@@ -35,7 +35,7 @@ _RIVAL_NAMES = {
 # What an axis is told for each of, and how its place and its ends are named.
 _AXES = {
     FEWER_IMAGES: ("width", "width {}", "{} images"),
-    MORE_WEIGHTS: ("size", "{} images", "width {}"),
+    MORE_WEIGHTS: ("step", "{} images", "width {}"),
 }
 _ABOUT = (
     f"[low, high] is a 95 % interval: {primary.RULE}. Freezing *wins* if the "
@@ -84,8 +84,20 @@ def text(
     lines += ["", _ABOUT, ""]
     if found.trends:
         lines += ["## Fewer images, more weights", "", *_trends(found), ""]
-    lines += ["## Do the heads fit?", "", _fit(found), "", *_levels(found), ""]
-    lines += ["## How rates were chosen", "", _rates(found, tuned), ""]
+    lines += [
+        "## Do the heads fit?",
+        "",
+        freeze_training.fit(found),
+        "",
+        *freeze_training.levels(found),
+        "",
+    ]
+    lines += [
+        "## How rates were chosen",
+        "",
+        freeze_training.rates(found, tuned),
+        "",
+    ]
     lines += ["## What this cannot say", "", _LIMITS]
     return markdown.document(lines)
 
@@ -114,8 +126,7 @@ def in_words(found: FreezeMap) -> list[str]:
                 f"{corner.estimate.in_points()} points, {corner.word}."
             )
         said += [
-            f"n = {n}, {axis} move frozen - fine-tuned by "
-            f"{trend_in_words(found, axis, n)}."
+            f"n = {n}, frozen - fine-tuned {trend_in_words(found, axis, n)}."
             for axis in _AXES
             if any((t.axis, t.n) == (axis, n) for t in found.trends)
         ]
@@ -123,7 +134,7 @@ def in_words(found: FreezeMap) -> list[str]:
 
 
 def trend_in_words(found: FreezeMap, axis: str, n: int) -> str:
-    """Says the range of an axis's trends and what was shown of them.
+    """Says from where to where, the range of trends and what was shown.
 
     Args:
         found: `FreezeMap` with such trends.
@@ -142,7 +153,30 @@ def trend_in_words(found: FreezeMap, axis: str, n: int) -> str:
     if len(own) == 1:
         ends = own[0].estimate.in_points()
     plural = "" if len(own) == 1 else "s"
-    return f"{ends} points: {shown} of {len(own)} {_AXES[axis][0]}{plural}"
+    return (
+        f"{'rises' if min(means) > 0 else 'moves'} by {ends} points "
+        f"{_way(own)}: {shown} of {len(own)} {_AXES[axis][0]}{plural}"
+    )
+
+
+def _way(trends: list[Trend]) -> str:
+    if trends[0].axis == MORE_WEIGHTS:
+        return "from each width to the next"
+    many, few = (
+        " or ".join(map(str, sorted(own)))
+        for own in map(set, zip(*(t.ends for t in trends), strict=True))
+    )
+    return f"from {many} to {few} images a class"
+
+
+def listed(values: list[int]) -> str:
+    """Lists numbers as prose does.
+
+    Args:
+        values: List of integers, not empty.
+    """
+    *first, last = map(str, values)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def find_corner(found: FreezeMap, n: int) -> Cell | None:
@@ -164,9 +198,15 @@ def splits_in_words(found: FreezeMap) -> str:
         found: `FreezeMap`.
     """
     counts = {cell.estimate.splits for cell in found.cells}
-    if len(counts) < 2:
+    if not counts:
         return primary.splits_in_words(len(found.splits))
-    return f"{min(counts)} to {max(counts)} splits"
+    most = primary.splits_in_words(max(counts))
+    fewest = primary.splits_in_words(min(counts))
+    if fewest == most:
+        return most
+    # What is true of the fewest splits alone is said once, after both.
+    few, *scope = fewest.split(", ")
+    return ", ".join([f"{few.split()[0]} to {max(counts)} splits", *scope])
 
 
 def _against(rival: str, n: int, cells: list[Cell]) -> str:
@@ -270,80 +310,3 @@ def _trends(found: FreezeMap) -> list[str]:
         "",
         *markdown.table(header, body),
     ]
-
-
-def _rates(found: FreezeMap, tuned: Search | None) -> str:
-    if tuned is None:
-        return "Learning rates are the recipe's: none was searched."
-    if len(tuned.taken) == len(tuned):
-        return "Learning rates were given beforehand: none was searched."
-    tuned.check_apart(found.splits)
-    where = ", ".join(map(str, tuned.splits))
-    said = (
-        f"On the validation images of split {where}, which the map does not "
-        "have, rates a factor of 3 apart, at one small size and at all images; "
-        "the other sizes take the rate of the nearer one. For "
-        f"{len(tuned.between)} of {len(tuned)} the best lies between two "
-        "others that were tried; best.json lists them."
-    )
-    for tasks, words in (
-        (tuned.edge, "The best is the lowest or the highest that was tried"),
-        (tuned.taken, "Given beforehand, not searched"),
-    ):
-        if tasks:
-            said += f" {words}: {'; '.join(tasks)}."
-    return said
-
-
-def _fit(found: FreezeMap) -> str:
-    values = [
-        value
-        for n in found.layers
-        for width in found.widths
-        for size in found.sizes
-        if size < found.base_images()
-        and (value := found.mean("train_accuracy", TRANSFER, n, width, size))
-        is not None
-    ]
-    if not values:
-        return "Frozen networks on few images were not trained."
-    low, high = (
-        rounded(100 * value, signed=False)
-        for value in (min(values), max(values))
-    )
-    return (
-        f"On few images frozen networks reach {low} to {high} % of their "
-        "training images, means of a cell. A linear head on as many features "
-        "as fc7 has units (8 times the width) cannot fit any number of images "
-        "of 6 views each."
-    )
-
-
-def _levels(found: FreezeMap) -> list[str]:
-    header = ["width", "images", "n", "start", "steps", "rate"]
-    header += ["test, %", "training, %"]
-    body = []
-    for n in found.layers:
-        for width in found.widths:
-            for size in found.sizes:
-                for start, name in STARTS.items():
-                    line = _level(found, start, n, width, size)
-                    if line is not None:
-                        own = "" if start == BASE else str(n)
-                        body.append([str(width), str(size), own, name, *line])
-    return markdown.table(header, body)
-
-
-def _level(found: FreezeMap, start, n, width, size) -> list[str] | None:
-    place = (start, n, width, size)
-    if not found.numbers("steps", *place):
-        return None
-    steps, rate = (
-        found.mean("steps", *place),
-        found.mean("learning_rate", *place),
-    )
-    shares = [
-        rounded(100 * found.mean(column, *place), signed=False)
-        for column in ("test_accuracy", "train_accuracy")
-    ]
-    return [f"{steps:.0f}", f"{rate:.3g}", *shares]

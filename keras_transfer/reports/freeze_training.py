@@ -1,0 +1,104 @@
+"""How the networks of the map of when to freeze trained: rates, fit, levels."""
+
+from keras_transfer.analysis.freeze_map import FreezeMap
+from keras_transfer.analysis.freeze_rates import Search
+from keras_transfer.analysis.rounding import rounded
+from keras_transfer.analysis.target_size import STARTS
+from keras_transfer.reports import markdown
+from keras_transfer.specs.treatments import BASE, TRANSFER
+
+
+def rates(found: FreezeMap, tuned: Search | None) -> str:
+    """Says how the learning rates were chosen.
+
+    Args:
+        found: `FreezeMap`.
+        tuned: `Search` of the rates, or `None` if there was none.
+
+    Raises:
+        UserError: If a split of the map chose some.
+    """
+    if tuned is None:
+        return "Learning rates are the recipe's: none was searched."
+    if len(tuned.taken) == len(tuned):
+        return "Learning rates were given beforehand: none was searched."
+    tuned.check_apart(found.splits)
+    where = ", ".join(map(str, tuned.splits))
+    said = (
+        f"On the validation images of split {where}, which the map does not "
+        "have, rates a factor of 3 apart, at one small size and at all images; "
+        "the other sizes take the rate of the nearer one. For "
+        f"{len(tuned.between)} of {len(tuned)} the best lies between two "
+        "others that were tried; best.json lists them."
+    )
+    for tasks, words in (
+        (tuned.edge, "The best is the lowest or the highest that was tried"),
+        (tuned.taken, "Given beforehand, not searched"),
+    ):
+        if tasks:
+            said += f" {words}: {'; '.join(tasks)}."
+    return said
+
+
+def fit(found: FreezeMap) -> str:
+    """Says how well frozen networks fit their few training images.
+
+    Args:
+        found: `FreezeMap`.
+    """
+    values = [
+        value
+        for n in found.layers
+        for width in found.widths
+        for size in found.sizes
+        if size < found.base_images()
+        and (value := found.mean("train_accuracy", TRANSFER, n, width, size))
+        is not None
+    ]
+    if not values:
+        return "Frozen networks on few images were not trained."
+    low, high = (
+        rounded(100 * value, signed=False)
+        for value in (min(values), max(values))
+    )
+    return (
+        f"On few images frozen networks reach {low} to {high} % of their "
+        "training images, means of a cell. A linear head on as many features "
+        "as fc7 has units (8 times the width) cannot fit any number of images "
+        "of 6 views each."
+    )
+
+
+def levels(found: FreezeMap) -> list[str]:
+    """Returns a table of steps, rates and accuracies of each cell and start.
+
+    Args:
+        found: `FreezeMap`.
+    """
+    header = ["width", "images", "n", "start", "steps", "rate"]
+    header += ["test, %", "training, %"]
+    body = []
+    for n in found.layers:
+        for width in found.widths:
+            for size in found.sizes:
+                for start, name in STARTS.items():
+                    line = _level(found, start, n, width, size)
+                    if line is not None:
+                        own = "" if start == BASE else str(n)
+                        body.append([str(width), str(size), own, name, *line])
+    return markdown.table(header, body)
+
+
+def _level(found: FreezeMap, start, n, width, size) -> list[str] | None:
+    place = (start, n, width, size)
+    if not found.numbers("steps", *place):
+        return None
+    steps, rate = (
+        found.mean("steps", *place),
+        found.mean("learning_rate", *place),
+    )
+    shares = [
+        rounded(100 * found.mean(column, *place), signed=False)
+        for column in ("test_accuracy", "train_accuracy")
+    ]
+    return [f"{steps:.0f}", f"{rate:.3g}", *shares]
