@@ -187,6 +187,13 @@ def test_pixels_of_the_range_that_a_model_was_trained_on_are_taken(tmp_path):
     assert found.ratio == pytest.approx(2)
     assert found.gap == pytest.approx((4 + 4 - 1 - np.log(4)) / 2)
 
+    # Images stand class by class, and those of the first may be grey alone.
+    grey = np.full((200, SIDE, SIDE, 3), 128, np.uint8)
+    sorted_images = np.concatenate([grey, images.repeat(10, axis=0)])
+    asked = open_model(Options(model=path))
+    taken, _ = with_likely_range(asked, sorted_images)
+    assert taken.scaling == "pixels of -2 to 2"
+
     # What the user says is taken, and warned of.
     given = open_model(Options(model=path, pixel_range=(0.0, 100.0)))
     same, text = with_likely_range(given, images)

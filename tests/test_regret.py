@@ -137,6 +137,17 @@ def test_settings_that_led_to_no_choice_are_told_apart():
     assert "| base, letters, 10 images a class | -4.0 | +25.0 |" in text
 
 
+def test_a_setting_of_an_earlier_version_leaves_cells_empty():
+    new = {**FOUND["recommended"], "measured": "finetuned"}
+    new["measured_rate"] = 0.1
+    text = regret_tables.regret_table([FOUND, {**FOUND, "recommended": new}])
+    lines = [line.split("|") for line in text.splitlines() if "|" in line]
+    column = lines[0].index(f" {regret_tables.UNPROVEN} ")
+    cells = [line[column].strip() for line in lines]
+    assert cells[2] == "" and cells[3] == "+13.0"
+    assert cells[4:] == ["", ""]  # no mean and no worst of some
+
+
 def test_a_grid_is_taken_of_the_very_setting(tmp_path):
     path = tmp_path / "regret.json"
     path.write_text(json.dumps([{"model": "a"}, FOUND]))

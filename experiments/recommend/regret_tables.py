@@ -168,14 +168,20 @@ def unseen_table(done: list[dict]) -> str:
 
 
 def _losses_table(done: list[dict]) -> list[str]:
-    heads = list(losses(done[0]))
     gaps = [losses(found) for found in done]
+    # Settings of an earlier version lack a column; its mean would mislead.
+    heads = list(max(gaps, key=len))
     body = []
     for found, row in zip(done, gaps, strict=True):
-        cells = [_title(found), *(rounded(row[h]) for h in heads)]
-        body.append([*cells, *_picked(found)])
+        cells = [rounded(row[h]) if h in row else "" for h in heads]
+        body.append([_title(found), *cells, *_picked(found)])
     for name, reduce in (("mean", statistics.fmean), ("worst", max)):
-        cells = [rounded(reduce([row[h] for row in gaps])) for h in heads]
+        cells = [
+            rounded(reduce([row[h] for row in gaps]))
+            if all(h in row for row in gaps)
+            else ""
+            for h in heads
+        ]
         body.append([f"**{name}**", *cells, "", ""])
     return table(["setting", *heads, "picked", "cost"], body)
 
