@@ -1,11 +1,13 @@
 """When to freeze: which networks the map has, and how rates are tuned."""
 
+import dataclasses
 import json
 from contextlib import nullcontext
 
 import pytest
 from rich.console import Console
 
+from experiments.findings import freezing
 from experiments.when_to_freeze import __main__ as script
 from experiments.when_to_freeze import design as designs
 from experiments.when_to_freeze import search
@@ -177,6 +179,49 @@ def test_rates_are_tuned_and_the_map_trained(tmp_path):
     # two copies on all.
     assert len(found.lines) == 7 and found.sizes == [3, 6]
     assert "these halves only" in summary.read_text()
+
+
+def test_published_commands_train_the_networks_that_are_published():
+    found = {
+        spec.network_id
+        for settings in freezing.runs()
+        for spec in designs.design(settings).every()
+    }
+    assert found == {line["network_id"] for line in freezing.found().lines}
+    first, *rest = freezing.commands()
+    assert "--tables" not in first
+    for run, words in zip(freezing.runs(), rest, strict=False):
+        report = f"logs/when_to_freeze/cifar100/{run.report_name()}"
+        assert words.endswith(f"--tables {report}/results.csv")
+
+
+def test_tables_are_read_and_checked_before_training(tmp_path):
+    path = tmp_path / "results.csv"
+    settings = designs.FreezeSettings(
+        dataset="cifar100", width=(8,), images=(5,), tables=(str(path),)
+    )
+    with pytest.raises(UserError, match="Expected `tables` to be results"):
+        script.study(settings)
+    # The committed map is of another precision than the default.
+    path.write_bytes(freezing.table().read_bytes())
+    with pytest.raises(UserError, match="one `precision` for the map"):
+        script.study(settings)
+    half = dataclasses.replace(settings, precision="bfloat16")
+    with pytest.raises(UserError, match="one `network_id` for width 8, target"):
+        script.study(half)  # at other rates
+    longer = dataclasses.replace(half, width=(4,), epochs=24)
+    with pytest.raises(UserError, match="one `steps` for target_images 100"):
+        script.study(longer)
+    more = dataclasses.replace(half, width=(4,), images_per_class=200)
+    with pytest.raises(UserError, match="one `recipe` for the map"):
+        script.study(more)
+    wider = dataclasses.replace(half, width=(4,))
+    assert script.study(wider).specs
+    best = tmp_path / "best.json"
+    content = {"tried": {"a": [0.3]}, "splits": {"a": 5}, "rates": RATES}
+    best.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="searched on split 5, which it has"):
+        script.study(dataclasses.replace(wider, learning_rates=str(best)))
 
 
 RATES = {"a": {"learning_rate": 0.3}}

@@ -29,7 +29,8 @@ NOISE = (1, -1, 2, -2)
 
 
 def made_up(path, splits=4, points=POINTS):
-    columns = ("width", "target_images", "weights", "learning_rate", *SHORT)
+    columns = ("dataset", "precision", "recipe", "width", "target_images")
+    columns += ("weights", "learning_rate", *SHORT)
     lines = []
     for split in range(splits):
         for (width, images), starts in points.items():
@@ -52,6 +53,9 @@ def made_up(path, splits=4, points=POINTS):
 
 def line(split, width, images, treatment, accuracy, target):
     return {
+        "dataset": "cifar100",
+        "precision": "float32",
+        "recipe": "c0ffee",
         "width": width,
         "target_images": images,
         "weights": 100 * width,
@@ -118,8 +122,8 @@ def test_a_map_of_several_runs_need_not_be_a_rectangle(tmp_path):
     wide = {(32, 5): {"base": 12, "AnB": 26, "AnB+": 28}}
     more = made_up(tmp_path / "wide.csv", splits=3, points=wide)
     path = made_up(tmp_path / "results.csv")
-    text = freeze_table.with_tables(path.read_text(), [more, path])
-    path.write_text(text)
+    tables = [freeze_table.read(one) for one in (path, more, path)]
+    path.write_text(freeze_table.joined(tables))
     found = FreezeMap(path)
     # Four splits of 12 networks and 2 bases, three of 3 and 1; none twice.
     assert len(found.lines) == 4 * 14 + 3 * 4
@@ -150,11 +154,43 @@ def test_a_map_of_several_runs_need_not_be_a_rectangle(tmp_path):
     drawn = svg.read_text()
     assert drawn.count("not trained") == 2  # one of each panel
     assert "3 splits" in drawn and "4 splits" in drawn
+
+
+def test_what_is_no_table_of_a_map_is_refused_with_its_line(tmp_path):
     with pytest.raises(UserError, match="Expected `tables` to be results"):
-        freeze_table.with_tables(text, [tmp_path / "none.csv"])
-    (tmp_path / "other.csv").write_text("width,n\n8,7\n")
+        freeze_table.read(tmp_path / "none.csv")
+    path = tmp_path / "other.csv"
+    path.write_text("width,n\n8,7\n")
     with pytest.raises(UserError, match="Expected a table with the columns"):
-        freeze_table.with_tables(text, [tmp_path / "other.csv"])
+        freeze_table.read(path)
+    head, first, second, *_ = made_up(path).read_text().splitlines()
+    for wrong, said in (
+        (second.replace(",8,5,", ",8.5,5,"), "`width` an integer.*'8.5'"),
+        (second.replace(",0.231,", ",x,"), "`test_accuracy` a number.*'x'"),
+        (second.replace(",AnB,", ",BnB,"), "`treatment` to be one of.*'BnB'"),
+        (second[: second.rindex(",")], "values, one for each.*fewer"),
+        (f"{second},more", "values, one for each.*more"),
+    ):
+        assert wrong != second
+        path.write_text("\n".join((head, first, wrong)))
+        with pytest.raises(UserError, match=f"other.csv, line 3: .*{said}"):
+            freeze_table.read(path)
+
+
+def test_tables_of_two_studies_are_not_mixed(tmp_path):
+    one = freeze_table.read(made_up(tmp_path / "one.csv"))
+    for column, value, said in (
+        ("dataset", "mnist", "one `dataset` for the map.*mnist in other"),
+        ("precision", "bfloat16", "one `precision` for the map"),
+        ("recipe", "decade", "one `recipe` for the map"),
+        ("steps", "600", "one `steps` for target_images 5, treatment base"),
+        ("network_id", "else", "one `network_id` for width 8, target_images 5"),
+    ):
+        line = {**one.lines[0], column: value}
+        assert line != one.lines[0]
+        other = freeze_table.Table("other", [line])
+        with pytest.raises(UserError, match=said):
+            freeze_table.joined([one, other])
 
 
 def test_the_page_says_which_rates_were_searched(table, tmp_path):
@@ -271,7 +307,7 @@ def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
     ((_, command, row),) = committed.folders()
     assert command.startswith(
         "when_to_freeze --dataset cifar100 --width 8 16 --images 5 --splits 0 "
-        "1 2 3 --precision bfloat16 --learning-rates logs/published/"
+        "1 2 3 --precision float32"
     )
     assert row.startswith("56 networks, widths 8 and 16; 5 and 100 images")
     path, text = committed.summary()

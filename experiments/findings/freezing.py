@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from experiments.findings.committed import PUBLISHED
+from experiments.when_to_freeze.design import NAME, FreezeSettings
 from keras_transfer.analysis.freeze_map import (
     FEWER_IMAGES,
     LOSES,
@@ -17,6 +18,7 @@ from keras_transfer.analysis.freeze_map import (
 from keras_transfer.analysis.freeze_rates import Search
 from keras_transfer.analysis.target_size import STARTS
 from keras_transfer.reports import freeze_text
+from keras_transfer.storage.tree import report_path
 
 FOLDER = "cifar100-when-to-freeze"
 TITLE = "When to freeze on cifar100"
@@ -56,23 +58,47 @@ def _rates_in_words() -> str:
     return "rates of the recipe" if search is None else search.in_words()
 
 
-def commands() -> list[str]:
-    """Returns the commands that train the map, without their log folders."""
+def runs() -> list[FreezeSettings]:
+    """Returns the settings of each run that the map was trained in."""
     data = found()
     whole = data.base_images()
+    first = data.lines[0]
+    return [
+        FreezeSettings(
+            dataset=first["dataset"],
+            precision=first["precision"],
+            width=widths,
+            images=tuple(size for size in sizes if size != whole),
+            splits=splits,
+            all_images=whole in sizes,
+            learning_rates=str(rates()) if rates().is_file() else None,
+        )
+        for widths, sizes, splits in data.runs()
+    ]
+
+
+def commands() -> list[str]:
+    """Returns the commands that train and draw the map, one for each run.
+
+    Each is told the table of the one before, which has those before it.
+    """
     said = []
-    for widths, sizes, splits in data.runs():
-        few = [size for size in sizes if size != whole]
-        flags = {"width": widths, "images": few, "splits": splits}
-        words = " ".join(
-            f"--{name} {' '.join(map(str, values))}"
-            for name, values in flags.items()
-        )
-        some = "" if whole in sizes else " --no-all-images"
-        said.append(
-            f"when_to_freeze --dataset cifar100 {words}{some} --precision "
-            f"bfloat16 --learning-rates logs/published/{FOLDER}/best.json"
-        )
+    before = None
+    for run in runs():
+        words = [NAME, "--dataset", run.dataset]
+        for name in ("width", "images", "splits"):
+            words += [f"--{name}", *map(str, getattr(run, name))]
+        words += [] if run.all_images else ["--no-all-images"]
+        words += ["--precision", run.precision]
+        if run.learning_rates is not None:
+            words += ["--learning-rates"]
+            words += [f"logs/published/{FOLDER}/{rates().name}"]
+        if before is not None:
+            words += ["--tables", str(before)]
+        said.append(" ".join(words))
+        study = Path(run.log_dir) / NAME
+        report = report_path(study, run.dataset, run.report_name())
+        before = report / table().name
     return said
 
 
@@ -96,7 +122,7 @@ def folders() -> list[tuple[str, str, str]]:
         f"(published/{FOLDER}/summary.md#how-rates-were-chosen). "
         f"{' '.join(freeze_text.in_words(data))}"
     )
-    return [(FOLDER, "; then with --tables: ".join(commands()), text)]
+    return [(FOLDER, "; then ".join(commands()), text)]
 
 
 def summary() -> tuple[Path, str]:

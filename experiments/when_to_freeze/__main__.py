@@ -32,6 +32,7 @@ from experiments.common.running import (
 )
 from experiments.when_to_freeze.design import NAME, FreezeSettings, design
 from experiments.when_to_freeze.search import tune
+from keras_transfer.analysis import freeze_table
 from keras_transfer.reports import freeze_map
 from keras_transfer.specs.paths import user_path
 
@@ -44,13 +45,24 @@ def study(settings: FreezeSettings) -> Study:
 
     Returns:
         `Study`.
+
+    Raises:
+        UserError: If there is no such study, or a table or the rates do not
+            belong to it.
     """
-    specs = design(settings).every()  # checks the settings first
+    # All that was given is checked before hours of training.
+    plan = design(settings)
+    specs, searched = plan.every(), settings.search()
+    tables = [freeze_table.read(user_path(t)) for t in settings.tables]
+    freeze_table.check_alike([freeze_table.planned(specs, plan.most), *tables])
+    if searched is not None:
+        lines = [line for table in tables for line in table.lines]
+        searched.check_apart({int(line["split"]) for line in lines})
     write = functools.partial(
         freeze_map.write,
         f"When to freeze on {settings.dataset}",
-        tables=[user_path(table) for table in settings.tables],
-        tuned=settings.search(),
+        tables=tables,
+        tuned=searched,
     )
     return Study(NAME, specs, write, whole=False)
 

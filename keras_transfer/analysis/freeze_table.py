@@ -1,15 +1,83 @@
 """`results.csv` of the map of when to freeze, of one run or of several."""
 
 import csv
+import dataclasses
 import io
 from collections.abc import Iterable
 from pathlib import Path
 
 from keras_transfer.analysis.results import Row
-from keras_transfer.analysis.results_table import short_csv
-from keras_transfer.analysis.target_size import images_a_class
+from keras_transfer.analysis.results_table import SHORT, short_csv
+from keras_transfer.analysis.target_size import STARTS, images_a_class
 from keras_transfer.errors import UserError
 from keras_transfer.specs.costs import network_costs
+from keras_transfer.specs.identity import spec_hash, to_dict
+from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.rates import FIELDS
+
+# What is alike in all networks of a map.
+_STUDY = ("dataset", "precision", "recipe")
+_COLUMNS = (
+    *_STUDY,
+    "width",
+    "target_images",
+    "weights",
+    "learning_rate",
+    *SHORT,
+)
+# Of what a map has one network each.
+_PLACE = (
+    "width",
+    "target_images",
+    "treatment",
+    "n",
+    "split",
+    "seed",
+    "target",
+    "base",
+)
+# On what steps depend, beside the recipe; another number of epochs shows here.
+_LENGTH = ("target_images", "treatment", "n")
+_INTEGERS = ("width", "target_images", "weights", "split", "seed", "n", "steps")
+_SHARES = ("test_accuracy", "train_accuracy")
+# Fields of a solver that networks of one map differ in.
+_OWN = (*FIELDS, "epochs", "steps_per_epoch")
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Networks of a run.
+
+    Args:
+        name: String, what messages call it.
+        lines: List of dicts from a column to its text.
+    """
+
+    name: str
+    lines: list[dict[str, str]]
+
+
+def recipe_of(spec: NetworkSpec) -> str:
+    """Hashes the settings that all networks of a map share.
+
+    Args:
+        spec: `NetworkSpec`.
+
+    Returns:
+        String of 10 hex digits, the same for each width, split, half, seed,
+        number of images, start, rate and number of steps.
+    """
+    parts = {"data": ("split",), "model": ("width",), "solver": _OWN}
+    shared = {
+        part: {
+            name: value
+            for name, value in to_dict(getattr(spec, part)).items()
+            # Settings that come later leave older recipes alone.
+            if name not in varied and value is not None
+        }
+        for part, varied in parts.items()
+    }
+    return spec_hash(shared)
 
 
 def results_csv(rows: Iterable[Row]) -> str:
@@ -22,6 +90,9 @@ def results_csv(rows: Iterable[Row]) -> str:
         String, the content of a CSV file.
     """
     first = {
+        "dataset": lambda row: row.spec.data.name,
+        "precision": lambda row: row.spec.model.precision,
+        "recipe": lambda row: recipe_of(row.spec),
         "width": lambda row: row.spec.model.width,
         "target_images": images_a_class,
         "weights": _weights,
@@ -30,43 +101,166 @@ def results_csv(rows: Iterable[Row]) -> str:
     return short_csv(rows, first)
 
 
-def with_tables(text: str, paths: Iterable[Path]) -> str:
-    """Adds the networks of other tables, so that a map has several runs.
+def planned(specs: Iterable[NetworkSpec], most: int) -> Table:
+    """Lists what is known of networks before they are trained.
 
     Args:
-        text: String, what `results_csv` returned.
-        paths: Iterable of paths of tables with the same columns.
+        specs: Iterable of `NetworkSpec`.
+        most: Integer, all training images of a class.
+
+    Returns:
+        `Table` without results, for `check_alike`.
+    """
+    lines = []
+    for spec in specs:
+        solver = spec.solver
+        line = {
+            "dataset": spec.data.name,
+            "precision": spec.model.precision,
+            "recipe": recipe_of(spec),
+            "width": spec.model.width,
+            "target_images": spec.target_images or most,
+            "split": spec.data.split,
+            "seed": spec.seed,
+            "target": spec.target,
+            "base": spec.base or "",
+            "treatment": spec.treatment,
+            "n": spec.n,
+            "steps": solver.epochs * solver.steps_per_epoch,
+            "network_id": spec.network_id,
+        }
+        lines.append({name: str(value) for name, value in line.items()})
+    return Table("this run", lines)
+
+
+def read(path: Path) -> Table:
+    """Reads the `results.csv` of a run of the map.
+
+    Args:
+        path: Path.
+
+    Returns:
+        `Table`.
+
+    Raises:
+        UserError: If it cannot be read or is no such table; the file and the
+            line are named.
+    """
+    try:
+        with Path(path).open(newline="") as file:
+            reader = csv.DictReader(file)
+            columns = reader.fieldnames
+            found = [(reader.line_num, line) for line in reader]
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(
+            "Expected `tables` to be results.csv of other runs of the "
+            f"map. Received: {path} ({type(error).__name__}: {error})."
+        ) from error
+    if tuple(columns or ()) != _COLUMNS:
+        raise UserError(
+            f"Expected a table with the columns {list(_COLUMNS)}. "
+            f"Received: {path} with {columns}."
+        )
+    for number, line in found:
+        fault = _fault(line)
+        if fault:
+            raise UserError(f"{path}, line {number}: {fault}.")
+    return Table(str(path), [line for _, line in found])
+
+
+def _fault(line: dict) -> str | None:
+    """Says what is wrong with a line of a table, if anything is."""
+    missing = [name for name, value in line.items() if value is None]
+    if missing or None in line:
+        return (
+            f"expected {len(_COLUMNS)} values, one for each column. Received: "
+            + ("fewer" if missing else "more")
+        )
+    if line["treatment"] not in STARTS:
+        return (
+            f"expected `treatment` to be one of {', '.join(STARTS)}. "
+            f"Received: {line['treatment']!r}"
+        )
+    for name in _INTEGERS:
+        if not line[name].isdecimal():
+            return f"expected `{name}` an integer. Received: {line[name]!r}"
+    for name in ("learning_rate", *_SHARES):
+        try:
+            value = float(line[name])
+        except ValueError:
+            return f"expected `{name}` a number. Received: {line[name]!r}"
+        if name in _SHARES and not 0 <= value <= 1:
+            return f"expected `{name}` from 0 to 1. Received: {line[name]!r}"
+    return None
+
+
+def check_alike(tables: Iterable[Table]) -> None:
+    """Refuses tables that are no map together.
+
+    Args:
+        tables: Iterable of `Table`.
+
+    Raises:
+        UserError: If two differ in data set, recipe or steps, or have two
+            networks of one place.
+    """
+    seen: dict[tuple, tuple[str, str]] = {}
+    for table in tables:
+        for line in table.lines:
+            place = _told(line, _PLACE)
+            length = _told(line, _LENGTH)
+            for what, key, value in (
+                *((name, "the map", line[name]) for name in _STUDY),
+                ("steps", length, line["steps"]),
+                ("network_id", place, line["network_id"]),
+            ):
+                first, name = seen.setdefault((what, key), (value, table.name))
+                if value != first:
+                    raise UserError(
+                        f"Expected `tables` of one study, with one `{what}` "
+                        f"for {key}. Received: {first} in {name}, {value} in "
+                        f"{table.name}. Cure: leave one out, or train it with "
+                        "the same data set, recipe and `learning_rates`."
+                    )
+
+
+def _told(line: dict, columns: tuple[str, ...]) -> str:
+    return ", ".join(f"{name} {line[name]}" for name in columns if line[name])
+
+
+def joined(tables: Iterable[Table]) -> str:
+    """Joins tables, so that a map has several runs.
+
+    Args:
+        tables: Iterable of `Table`.
 
     Returns:
         String, the content of a CSV file; a network stands in it once.
 
     Raises:
-        UserError: If a table cannot be read or has other columns.
+        UserError: As of `check_alike`.
     """
-    reader = csv.DictReader(io.StringIO(text))
-    lines = {line["network_id"]: line for line in reader}
-    for path in paths:
-        try:
-            with Path(path).open(newline="") as file:
-                other = csv.DictReader(file)
-                more, columns = list(other), other.fieldnames
-        except (OSError, ValueError) as error:
-            raise UserError(
-                "Expected `tables` to be results.csv of other runs of the "
-                f"map. Received: {path} ({type(error).__name__}: {error})."
-            ) from error
-        if columns != reader.fieldnames:
-            raise UserError(
-                f"Expected a table with the columns {reader.fieldnames}. "
-                f"Received: {path} with {columns}."
-            )
-        for line in more:
+    tables = list(tables)
+    check_alike(tables)
+    lines: dict[str, dict] = {}
+    for table in tables:
+        for line in table.lines:
             lines.setdefault(line["network_id"], line)
     file = io.StringIO()
-    writer = csv.DictWriter(file, reader.fieldnames, lineterminator="\n")
+    writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines.values())
     return file.getvalue()
+
+
+def own(rows: Iterable[Row]) -> Table:
+    """Makes a table of networks that were trained.
+
+    Args:
+        rows: Iterable of `Row`.
+    """
+    reader = csv.DictReader(io.StringIO(results_csv(rows)))
+    return Table("this run", list(reader))
 
 
 def _weights(row: Row) -> int:

@@ -42,7 +42,7 @@ def write(
     rows: list[Row],
     command: str,
     folder: Path,
-    tables: Iterable[Path] = (),
+    tables: Iterable[freeze_table.Table] = (),
     tuned: Search | None = None,
 ) -> tuple[list[Path], list[str]]:
     """Writes figure, table and summary.
@@ -52,8 +52,8 @@ def write(
         rows: List of `Row`.
         command: String, the command that made the results.
         folder: Path; made if it is not there.
-        tables: Iterable of paths, `results.csv` of other runs of the map.
-            Defaults to none.
+        tables: Iterable of `Table`, of other runs of the map. Defaults to
+            none.
         tuned: `Search` of the rates. Defaults to `None`, if there was none.
 
     Returns:
@@ -62,8 +62,8 @@ def write(
     """
     folder.mkdir(parents=True, exist_ok=True)
     table, summary = folder / "results.csv", folder / "summary.md"
-    own = freeze_table.results_csv(rows)
-    write_atomically(table, freeze_table.with_tables(own, tables))
+    together = [freeze_table.own(rows), *tables]
+    write_atomically(table, freeze_table.joined(together))
     found = FreezeMap(table)
     paths = draw(found, title, folder / "when_to_freeze")
     write_atomically(summary, freeze_text.text(found, title, command, tuned))
