@@ -178,9 +178,10 @@ def test_tables_survive_their_files_and_the_page_has_their_numbers(tmp_path):
     assert "| fc8 | 0.20 [0.18, 0.22] | 0.60 [0.58, 0.62] |" in page
     assert first_layers_text.in_short(tmp_path) == (
         "Such shapes explain 50.0 [50.0, 50.0] % of a kernel's energy; minus "
-        "untrained kernels +25.0 [+25.0, +25.0] (present), minus those of "
-        "shuffled labels not measured. CKA of baseA and baseB: conv1 0.90 "
-        "[0.88, 0.92], fc8 0.20 [0.18, 0.22]"
+        "untrained +25.0 [+25.0, +25.0] (present), minus shuffled labels not "
+        "measured. Matched kernels, other - same classes: not measured. CKA "
+        "of baseA and baseB: conv1 0.90 [0.88, 0.92], fc8 0.20 [0.18, 0.22]; "
+        "same - other classes: +0.40 [+0.40, +0.40]"
     )
 
 

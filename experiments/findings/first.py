@@ -48,8 +48,8 @@ def findings() -> list[tuple[str, str, str]]:
         return []
     claim = (
         "First layers are Gabor filters and colour blobs whatever the "
-        "classes, and layers are less alike the higher they are (base "
-        f"networks alone, kernels of 7x7; {splits()})"
+        "classes; higher layers are less alike (bases alone, kernels of 7x7; "
+        f"{splits()})"
     )
     return [(claim, texts.in_short(folder()), FOLDER)]
 

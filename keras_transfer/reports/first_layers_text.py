@@ -188,7 +188,9 @@ def findings(folder: Path) -> list[str]:
 
 
 def in_short(folder: Path) -> str:
-    """Says what was found in a line: shapes, then the first and last layer.
+    """Says what was found in a line: shapes, kernels, first and last layer.
+
+    Each has its yardstick beside: two networks of the same classes.
 
     Args:
         folder: Path of `kernels.csv` and `pairs.csv`.
@@ -205,8 +207,11 @@ def in_short(folder: Path) -> str:
     )
     return (
         f"Such shapes explain {_in_percent(explained)} % of a kernel's energy; "
-        f"minus untrained kernels {_judged(untrained)}, minus those of "
-        f"shuffled labels {_judged(shuffled)}. CKA of baseA and baseB: {alike}"
+        f"minus untrained {_judged(untrained)}, minus shuffled labels "
+        f"{_judged(shuffled)}. Matched kernels, other - same classes: "
+        f"{_signed(_against(pairs, tables.SAME))}. CKA of baseA and baseB: "
+        f"{alike}; same - other classes: "
+        f"{_signed(_specific(pairs, len(LAYER_NAMES)))}"
     )
 
 
