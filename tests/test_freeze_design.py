@@ -232,11 +232,11 @@ RATES = {"a": {"learning_rate": 0.3}}
     [
         (None, "to be the best.json of a search"),  # no such file
         ({"rates": {"a": {}}}, "a positive learning_rate"),
-        ({"rates": RATES, "tried": [0.3]}, "`tried` to hold a list"),
-        ({"rates": RATES, "tried": {"a": 0.3}}, "`tried` to hold a list"),
+        ({"rates": RATES, "tried": [0.3]}, "'tried' to hold a list"),
+        ({"rates": RATES, "tried": {"a": 0.3}}, "'tried' to hold a list"),
         ({"rates": RATES, "tried": {"a": [0.1]}}, "one of those that were"),
         ({"rates": RATES, "tried": {"a": [0.3]}}, "say on which split"),
-        ({"rates": RATES, "splits": {"a": "9"}}, "`splits` to hold a split"),
+        ({"rates": RATES, "splits": {"a": "9"}}, "'splits' to hold a split"),
         (
             {"rates": RATES, "tried": {"a": [0.3]}, "splits": {"a": 2}},
             "searched on split 2, which it has",

@@ -165,9 +165,9 @@ def test_what_is_no_table_of_a_map_is_refused_with_its_line(tmp_path):
         freeze_table.read(path)
     head, first, second, *_ = made_up(path).read_text().splitlines()
     for wrong, said in (
-        (second.replace(",8,5,", ",8.5,5,"), "`width` an integer.*'8.5'"),
-        (second.replace(",0.231,", ",x,"), "`test_accuracy` a number.*'x'"),
-        (second.replace(",AnB,", ",BnB,"), "`treatment` to be one of.*'BnB'"),
+        (second.replace(",8,5,", ",8.5,5,"), "'width' an integer.*'8.5'"),
+        (second.replace(",0.231,", ",x,"), "'test_accuracy' a number.*'x'"),
+        (second.replace(",AnB,", ",BnB,"), "'treatment' to be one of.*'BnB'"),
         (second[: second.rindex(",")], "values, one for each.*fewer"),
         (f"{second},more", "values, one for each.*more"),
     ):

@@ -132,7 +132,7 @@ def read_best(path: Path | str) -> dict:
             map(is_right, values.values())
         ):
             raise UserError(
-                f"{path}: expected `{key}` to hold {what} for each task that "
+                f"{path}: expected {key!r} to hold {what} for each task that "
                 f"was searched. Received: {values!r}. {_AGAIN}"
             )
         found[key] = values
@@ -145,7 +145,7 @@ def read_best(path: Path | str) -> dict:
             )
         if task not in found["splits"]:
             raise UserError(
-                f"{path}: expected `splits` to say on which split the rate of "
+                f"{path}: expected 'splits' to say on which split the rate of "
                 f"{task!r} was searched. Received: "
                 f"{found['splits']!r}. {_AGAIN}"
             )

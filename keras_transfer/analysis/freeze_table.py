@@ -147,7 +147,7 @@ def read(path: Path) -> Table:
             line are named.
     """
     try:
-        with Path(path).open(newline="") as file:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             columns = reader.fieldnames
             found = [(reader.line_num, line) for line in reader]
@@ -159,7 +159,8 @@ def read(path: Path) -> Table:
     if tuple(columns or ()) != _COLUMNS:
         raise UserError(
             f"Expected a table with the columns {list(_COLUMNS)}. "
-            f"Received: {path} with {columns}."
+            f"Received: {path} with {columns}. Cure: run its command again, "
+            "which reads finished networks."
         )
     for number, line in found:
         fault = _fault(line)
@@ -178,19 +179,19 @@ def _fault(line: dict) -> str | None:
         )
     if line["treatment"] not in STARTS:
         return (
-            f"expected `treatment` to be one of {', '.join(STARTS)}. "
+            f"expected 'treatment' to be one of {', '.join(STARTS)}. "
             f"Received: {line['treatment']!r}"
         )
     for name in _INTEGERS:
         if not line[name].isdecimal():
-            return f"expected `{name}` an integer. Received: {line[name]!r}"
+            return f"expected {name!r} an integer. Received: {line[name]!r}"
     for name in ("learning_rate", *_SHARES):
         try:
             value = float(line[name])
         except ValueError:
-            return f"expected `{name}` a number. Received: {line[name]!r}"
+            return f"expected {name!r} a number. Received: {line[name]!r}"
         if name in _SHARES and not 0 <= value <= 1:
-            return f"expected `{name}` from 0 to 1. Received: {line[name]!r}"
+            return f"expected {name!r} from 0 to 1. Received: {line[name]!r}"
     return None
 
 
