@@ -221,7 +221,7 @@ def check_alike(tables: Iterable[Table]) -> None:
                         f"Expected `tables` of one study, with one `{what}` "
                         f"for {key}. Received: {first} in {name}, {value} in "
                         f"{table.name}. Cure: leave one out, or train it with "
-                        "the same data set, recipe and `learning_rates`."
+                        "the same settings and `learning_rates`."
                     )
 
 
