@@ -159,8 +159,7 @@ def unseen_table(done: list[dict]) -> str:
         "them: it looked at means alone, and does so no more. Those grids, "
         "which missed the aim, are not counted any more. Five of them, with "
         "10 images a class of 0 to 255, were looked at when order and rule "
-        "were chosen. With 20 images a class clothing, cyrillic and omniglot "
-        "were not run again, for want of time.",
+        "were chosen.",
         "",
         *_losses_table(done),
     ]
