@@ -300,9 +300,9 @@ def speed() -> str:
         "network, as in a study",
         "float32 over plain fit": "if a network has two cores",
     }
-    return ", and ".join(
-        f"{found[name]:.2f} times as fast as plain Keras `fit` from tf.data "
-        f"{way}"
+    said = ", and ".join(
+        f"{found[name]:.2f} times as fast {way}"
         for name, way in ways.items()
         if found[name] is not None
     )
+    return f"beside plain Keras `fit` from tf.data {said}"

@@ -272,7 +272,7 @@ def folders() -> list[tuple[str, str, str]]:
         (
             "benchmark",
             "benchmark",
-            f"`cnn8` in float32 trains {numbers.speed()} (medians of "
+            f"`cnn8` in float32 trains, {numbers.speed()} (medians of "
             "ratios); all targets, met and missed, are in the table",
         ),
         *freezing.folders(),
