@@ -1,6 +1,8 @@
 """The parts of the benchmark that need no racing: tables, figures, clocks."""
 
 import json
+import subprocess
+import sys
 import time
 import types
 
@@ -253,6 +255,8 @@ def test_networks_in_one_step_learn_as_each_would_alone():
     import keras
     import numpy as np
 
+    from experiments.benchmark.keras_entrants import SideBySide
+
     def small(rate):
         network = keras.Sequential(
             [
@@ -268,7 +272,7 @@ def test_networks_in_one_step_learn_as_each_would_alone():
     for network in alone:
         network.fit(images, labels, epochs=3, shuffle=False, verbose=0)
     several = [small(0.1), small(0.5)]
-    whole = one_step.SideBySide(several)
+    whole = SideBySide(several)
     whole.compile(jit_compile=False)
     whole.fit(images, labels, epochs=3, shuffle=False, verbose=0)
     for one, other in zip(alone, several, strict=True):
@@ -287,3 +291,21 @@ def test_networks_in_one_step_are_held_against_one_at_a_time():
     text = tables.to_markdown({"one_step": rows})
     assert "| n = 7 frozen | 8 | 800 images/s | 8.00 |" in text
     assert "| none frozen | 2 | 200 images/s | 2.00 |" in text
+
+
+def test_help_needs_no_tensorflow():
+    lines = [
+        "import sys",
+        "from experiments.benchmark.__main__ import main",
+        "try:",
+        "    main(['--help'])",
+        "except SystemExit as done:",
+        "    assert done.code == 0",
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr

@@ -209,18 +209,13 @@ def stored_features(
     trainer.set_threads(threads)
     solver = dataclasses.replace(recipe.solver, epochs=1)
     part, spec = _data(recipe, 20 * solver.batch_size)
-    network = cnn.build_network(recipe.model, recipe.crop, CLASSES)
-    plan = actions.plan_transfer(network, n=frozen)
-    actions.apply_plan(network, None, plan)
-    cut = frozen_features.reusable_layers(network)
-    output = network.layers[cut - 1].output
+    upper, output = _above_frozen(recipe, frozen)
     kept_as = "uint16" if output.dtype == "bfloat16" else output.dtype
     shape = (spec.views * len(part), *output.shape[1:])
     stored = frozen_features.Features(
         np.zeros(shape, kept_as), np.zeros(shape[:1], kept_as), output.dtype
     )
     half = halves.HalfData(np.arange(CLASSES), [], part, part, part)
-    upper = frozen_features.upper_part(network, cut)
     compile_network(upper, solver, steps)
 
     def work():
@@ -228,5 +223,83 @@ def stored_features(
         stream = stored.train_batches(half, spec, course)
         upper.fit(stream, steps_per_epoch=steps, verbose=0, shuffle=False)
         return steps * solver.batch_size
+
+    return {"training": work}
+
+
+def _above_frozen(recipe: Recipe, frozen: int) -> tuple:
+    """Returns what is trained above frozen layers, and their output."""
+    network = cnn.build_network(recipe.model, recipe.crop, CLASSES)
+    plan = actions.plan_transfer(network, n=frozen)
+    actions.apply_plan(network, None, plan)
+    cut = frozen_features.reusable_layers(network)
+    upper = frozen_features.upper_part(network, cut)
+    return upper, network.layers[cut - 1].output
+
+
+class SideBySide(keras.Model):
+    """Takes a step of each of several compiled networks in one function.
+
+    Args:
+        networks: List of compiled `keras.Model`, of one kind of input.
+    """
+
+    def __init__(self, networks: list[keras.Model]):
+        super().__init__()
+        self.networks = networks
+        for network in networks:
+            network.optimizer.build(network.trainable_variables)
+
+    def train_step(self, data):
+        """Takes a step of each network on the same batch.
+
+        Args:
+            data: Tuple of tensors, as `keras.Model.fit` hands it over.
+
+        Returns:
+            Dict of the last network's metrics; `fit` wants some.
+        """
+        return [network.train_step(data) for network in self.networks][-1]
+
+
+def side_by_side(
+    threads: int, recipe: Recipe, steps: int, frozen: int, networks: int
+) -> dict:
+    """Returns `fit` of networks in one step, above random stored output.
+
+    Args:
+        threads: Integer.
+        recipe: `Recipe`.
+        steps: Integer, training steps a work.
+        frozen: Integer, layers frozen at the start; 0 for whole networks.
+        networks: Integer, networks in one step.
+
+    Returns:
+        Dict of one callable that returns images, each counted once for each
+        network that it was shown to.
+    """
+    trainer.set_threads(threads)
+    solver = dataclasses.replace(recipe.solver, epochs=1)
+    several = []
+    for _ in range(networks):
+        if frozen:
+            network, _ = _above_frozen(recipe, frozen)
+        else:
+            network = cnn.build_network(recipe.model, recipe.crop, CLASSES)
+        compile_network(network, solver, steps)
+        several.append(network)
+    shape = (solver.batch_size, *several[0].input_shape[1:])
+    images = tf.random.stateless_normal(shape, (0, 0))
+    labels = tf.range(solver.batch_size) % CLASSES
+    stream = tf.data.Dataset.from_tensors((images, labels)).repeat()
+    whole = several[0]
+    if networks > 1:
+        whole = SideBySide(several)
+        calls = several[0].steps_per_execution
+        whole.compile(jit_compile=False, steps_per_execution=calls)
+
+    def work():
+        whole.fit(stream, steps_per_epoch=steps, verbose=0, shuffle=False)
+        return networks * steps * solver.batch_size
 
     return {"training": work}

@@ -5,94 +5,12 @@ matter; networks that share a frozen prefix, target and seed see the same
 stored output in the same order, so one stream can feed them all.
 """
 
-import dataclasses
-
-import keras
-
 from experiments.benchmark.race import Entrant
 from keras_transfer.specs.presets import Recipe
 
-CLASSES = 50
 _TOGETHER = (1, 2, 4, 8)
 _FROZEN = (7, 5, 0)  # layers; above them all, above some, and a whole network
-_PRODUCER = "experiments.benchmark.one_step:training"
-
-
-class SideBySide(keras.Model):
-    """Takes a step of each of several compiled networks in one function.
-
-    Args:
-        networks: List of compiled `keras.Model`, of one kind of input.
-    """
-
-    def __init__(self, networks: list[keras.Model]):
-        super().__init__()
-        self.networks = networks
-        for network in networks:
-            network.optimizer.build(network.trainable_variables)
-
-    def train_step(self, data):
-        """Takes a step of each network on the same batch.
-
-        Args:
-            data: Tuple of tensors, as `keras.Model.fit` hands it over.
-
-        Returns:
-            Dict of the last network's metrics; `fit` wants some.
-        """
-        return [network.train_step(data) for network in self.networks][-1]
-
-
-def training(
-    threads: int, recipe: Recipe, steps: int, frozen: int, networks: int
-) -> dict:
-    """Returns `fit` of networks side by side above a stored prefix.
-
-    Args:
-        threads: Integer.
-        recipe: `Recipe`.
-        steps: Integer, training steps a work.
-        frozen: Integer, layers frozen at the start.
-        networks: Integer, networks in one step.
-
-    Returns:
-        Dict of one callable that returns images, each counted once for each
-        network that it was shown to.
-    """
-    import tensorflow as tf
-
-    from keras_transfer.models import cnn
-    from keras_transfer.training import trainer
-    from keras_transfer.training.compiling import compile_network
-    from keras_transfer.transfer import actions, frozen_features
-
-    trainer.set_threads(threads)
-    solver = dataclasses.replace(recipe.solver, epochs=1)
-    several = []
-    for _ in range(networks):
-        network = cnn.build_network(recipe.model, recipe.crop, CLASSES)
-        if frozen:
-            plan = actions.plan_transfer(network, n=frozen)
-            actions.apply_plan(network, None, plan)
-            cut = frozen_features.reusable_layers(network)
-            network = frozen_features.upper_part(network, cut)
-        compile_network(network, solver, steps)
-        several.append(network)
-    shape = (solver.batch_size, *several[0].input_shape[1:])
-    images = tf.random.stateless_normal(shape, (0, 0))
-    labels = tf.range(solver.batch_size) % CLASSES
-    stream = tf.data.Dataset.from_tensors((images, labels)).repeat()
-    whole = several[0]
-    if networks > 1:
-        whole = SideBySide(several)
-        calls = several[0].steps_per_execution
-        whole.compile(jit_compile=False, steps_per_execution=calls)
-
-    def work():
-        whole.fit(stream, steps_per_epoch=steps, verbose=0, shuffle=False)
-        return networks * steps * solver.batch_size
-
-    return {"training": work}
+_PRODUCER = "experiments.benchmark.keras_entrants:side_by_side"
 
 
 def entrants(recipe: Recipe) -> list[Entrant]:

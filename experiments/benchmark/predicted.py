@@ -14,6 +14,7 @@ from experiments.common.running import Experiment
 from experiments.common.settings import parse
 from experiments.common.training import plan_networks
 from keras_transfer.storage.store import RunStore
+from keras_transfer.studies.dataset_facts import find_facts
 from keras_transfer.studies.images import prepare_data
 from keras_transfer.studies.reporter import Reporter
 from keras_transfer.studies.scheduler import run_study
@@ -76,8 +77,10 @@ def _compare(
     store = RunStore(settings.log_dir, experiment.name)
     store.check_writable()
     size = specs[0].data.image_size
-    prepare_data(store, settings.dataset, size, settings.data_dir, Reporter())
-    plan = plan_networks(settings, specs, store, None, say)
+    place = settings.dataset, size, settings.data_dir
+    prepare_data(store, *place, Reporter())
+    facts = find_facts(store, *place)
+    plan = plan_networks(settings, specs, facts, store, None, say)
     begun = time.monotonic()
     outcome = run_study(specs, store, settings.run_options())
     seconds = time.monotonic() - begun

@@ -108,6 +108,7 @@ def open_executor(
 def plan_networks(
     settings: Settings,
     specs: list[NetworkSpec],
+    facts: dataset_facts.DatasetFacts | None,
     store: RunStore,
     executor: Executor | None,
     tell: Callable[[str], None],
@@ -117,6 +118,7 @@ def plan_networks(
     Args:
         settings: `Settings`.
         specs: List of `NetworkSpec`.
+        facts: `DatasetFacts`, or `None` if they are not known yet.
         store: `RunStore`.
         executor: `ClusterExecutor`, or `None` for processes of this machine.
         tell: Callable, told in a sentence what is measured.
@@ -124,7 +126,6 @@ def plan_networks(
     Returns:
         `Plan`.
     """
-    facts = _facts(settings, specs, store)
     workers = settings.workers or default_workers(specs)
     threads = threads_of(workers)
     if executor is not None:
@@ -143,23 +144,16 @@ def plan_networks(
     )
 
 
-def _facts(
-    settings: Settings, specs: list[NetworkSpec], store: RunStore
-) -> dataset_facts.DatasetFacts | None:
-    size = specs[0].data.image_size
-    return dataset_facts.find_facts(
-        store, settings.dataset, size, settings.data_dir
-    )
-
-
 def _plan_and_train(
     settings, specs, store, console, executor, title
 ) -> Outcome | None:
     def tell(text: str) -> None:
         console.print(text, soft_wrap=True, highlight=False)
 
-    facts = _facts(settings, specs, store)
-    plan = plan_networks(settings, specs, store, executor, tell)
+    facts = dataset_facts.find_facts(
+        store, settings.dataset, specs[0].data.image_size, settings.data_dir
+    )
+    plan = plan_networks(settings, specs, facts, store, executor, tell)
     for notice in store.notices:
         console.print(f"note: {notice}", soft_wrap=True, highlight=False)
     store.notices.clear()

@@ -8,6 +8,7 @@ from experiments.findings.committed import PUBLISHED
 from keras_transfer.analysis import dose_response as doses
 from keras_transfer.analysis.contrasts import THESE
 from keras_transfer.analysis.dose_response import Answer
+from keras_transfer.analysis.primary import splits_in_words
 from keras_transfer.analysis.rounding import rounded
 from keras_transfer.reports import dose_text
 
@@ -114,12 +115,9 @@ def splits(effect: doses.Effect) -> str:
     Args:
         effect: `Effect` of `analysis.dose_response`.
     """
-    own = [a for a in _answers(table()) if a.effect is effect]
-    counts = sorted({a.accuracy.splits for a in own})
-    span = " to ".join(dict.fromkeys(str(c) for c in (counts[0], counts[-1])))
-    said = f"{span} split{'' if span == '1' else 's'}"
-    few = any(a.accuracy.scope == THESE for a in own)
-    return f"{said}, with fewer than 3 {THESE}" if few else said
+    return splits_in_words(
+        a.accuracy.splits for a in _answers(table()) if a.effect is effect
+    )
 
 
 def networks() -> int:

@@ -39,7 +39,7 @@ def _listed(numbers: list[int]) -> str:
 def splits() -> str:
     """Says how many splits there are, and whether it is of these only."""
     pairs = tables.read_pairs(folder() / "pairs.csv")
-    return splits_in_words(len({row.split for row in pairs}))
+    return splits_in_words([len({row.split for row in pairs})])
 
 
 def findings() -> list[tuple[str, str, str]]:

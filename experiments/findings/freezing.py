@@ -6,9 +6,7 @@ from pathlib import Path
 from experiments.findings.committed import PUBLISHED
 from experiments.when_to_freeze.design import NAME, FreezeSettings
 from keras_transfer.analysis.freeze_map import (
-    FEWER_IMAGES,
     LOSES,
-    MORE_WEIGHTS,
     RIVALS,
     TIES,
     WINS,
@@ -165,10 +163,9 @@ def _counts() -> str:
 def _trends() -> str:
     data = found()
     said = "; ".join(
-        freeze_text.trend_in_words(data, axis, n)
+        words
         for n in data.layers
-        for axis in (FEWER_IMAGES, MORE_WEIGHTS)
-        if any((t.axis, t.n) == (axis, n) for t in data.trends)
+        for words in freeze_text.trends_in_words(data, n)
     )
     return f"AnB - AnB+ {said}" if said else ""
 

@@ -7,7 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from keras_transfer.analysis.results import Row
-from keras_transfer.analysis.results_table import SHORT, short_csv
+from keras_transfer.analysis.results_table import (
+    SHORT,
+    place_columns,
+    short_csv,
+)
 from keras_transfer.analysis.target_size import STARTS, images_a_class
 from keras_transfer.errors import UserError
 from keras_transfer.specs.costs import network_costs
@@ -80,6 +84,15 @@ def recipe_of(spec: NetworkSpec) -> str:
     return spec_hash(shared)
 
 
+# Columns that a network's settings tell, before it is trained.
+_OF_SPEC = {
+    "dataset": lambda spec: spec.data.name,
+    "precision": lambda spec: spec.model.precision,
+    "recipe": recipe_of,
+    "width": lambda spec: spec.model.width,
+}
+
+
 def results_csv(rows: Iterable[Row]) -> str:
     """Writes a line for each network.
 
@@ -89,16 +102,16 @@ def results_csv(rows: Iterable[Row]) -> str:
     Returns:
         String, the content of a CSV file.
     """
-    first = {
-        "dataset": lambda row: row.spec.data.name,
-        "precision": lambda row: row.spec.model.precision,
-        "recipe": lambda row: recipe_of(row.spec),
-        "width": lambda row: row.spec.model.width,
+    of_specs = {
+        name: lambda row, value=value: value(row.spec)
+        for name, value in _OF_SPEC.items()
+    }
+    of_rows = {
         "target_images": images_a_class,
         "weights": _weights,
         "learning_rate": lambda row: row.spec.solver.learning_rate,
     }
-    return short_csv(rows, first)
+    return short_csv(rows, of_specs | of_rows)
 
 
 def planned(specs: Iterable[NetworkSpec], most: int) -> Table:
@@ -114,20 +127,11 @@ def planned(specs: Iterable[NetworkSpec], most: int) -> Table:
     lines = []
     for spec in specs:
         solver = spec.solver
-        line = {
-            "dataset": spec.data.name,
-            "precision": spec.model.precision,
-            "recipe": recipe_of(spec),
-            "width": spec.model.width,
+        line = {name: value(spec) for name, value in _OF_SPEC.items()}
+        line |= place_columns(spec)
+        line |= {
             "target_images": spec.target_images or most,
-            "split": spec.data.split,
-            "seed": spec.seed,
-            "target": spec.target,
-            "base": spec.base or "",
-            "treatment": spec.treatment,
-            "n": spec.n,
             "steps": solver.epochs * solver.steps_per_epoch,
-            "network_id": spec.network_id,
         }
         lines.append({name: str(value) for name, value in line.items()})
     return Table("this run", lines)

@@ -40,14 +40,18 @@ def scope_of(splits: int) -> str:
     return THESE if splits < FEWEST_SPLITS else OTHERS
 
 
-def splits_in_words(count: int) -> str:
+def splits_in_words(counts: Iterable[int]) -> str:
     """Says how many splits there are, and whether it is about these only.
 
     Args:
-        count: Integer.
+        counts: Iterable of integers, of each effect; it is about these
+            splits only if that is so of the fewest.
     """
-    said = f"{count} split{'' if count == 1 else 's'}"
-    return f"{said}, {THESE}" if scope_of(count) == THESE else said
+    ordered = sorted(counts)
+    fewest, most = ordered[0], ordered[-1]
+    span = f"{fewest} to {most}" if fewest < most else f"{most}"
+    said = f"{span} split{'' if most == 1 else 's'}"
+    return f"{said}, {THESE}" if scope_of(fewest) == THESE else said
 
 
 def estimate(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from keras_transfer.analysis import pairs
 from keras_transfer.analysis.results import Row
+from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.storage.result import LEAST_LOOKS
 
 COLUMNS = (
@@ -68,21 +69,30 @@ def short_csv(
     writer.writeheader()
     for row in rows:
         spec, result = row.spec, row.result
-        line = {name: value(row) for name, value in first.items()} | {
-            "split": spec.data.split,
-            "seed": spec.seed,
-            "target": spec.target,
-            "base": spec.base or "",
-            "treatment": spec.treatment,
-            "n": spec.n,
-            "steps": result.steps,
-            "seconds": f"{result.seconds:.1f}",
-            "network_id": spec.network_id,
-        }
+        line = {name: value(row) for name, value in first.items()}
+        line |= place_columns(spec)
+        line |= {"steps": result.steps, "seconds": f"{result.seconds:.1f}"}
         for name in (*_OUTCOMES, "val_accuracy"):
             line[name] = f"{getattr(result, name):.4f}"
         writer.writerow(line)
     return text.getvalue()
+
+
+def place_columns(spec: NetworkSpec) -> dict[str, object]:
+    """Returns those columns of `SHORT` that are known before training.
+
+    Args:
+        spec: `NetworkSpec`.
+    """
+    return {
+        "split": spec.data.split,
+        "seed": spec.seed,
+        "target": spec.target,
+        "base": spec.base or "",
+        "treatment": spec.treatment,
+        "n": spec.n,
+        "network_id": spec.network_id,
+    }
 
 
 def results_csv(rows: list[Row]) -> str:

@@ -126,22 +126,30 @@ def in_words(found: FreezeMap) -> list[str]:
                 f"{corner.estimate.in_points()} points, {corner.word}."
             )
         said += [
-            f"n = {n}, frozen - fine-tuned {trend_in_words(found, axis, n)}."
-            for axis in _AXES
-            if any((t.axis, t.n) == (axis, n) for t in found.trends)
+            f"n = {n}, frozen - fine-tuned {words}."
+            for words in trends_in_words(found, n)
         ]
     return said
 
 
-def trend_in_words(found: FreezeMap, axis: str, n: int) -> str:
+def trends_in_words(found: FreezeMap, n: int) -> list[str]:
     """Says from where to where, the range of trends and what was shown.
 
     Args:
-        found: `FreezeMap` with such trends.
-        axis: String, `FEWER_IMAGES` or `MORE_WEIGHTS`.
+        found: `FreezeMap`.
         n: Integer, layers copied.
+
+    Returns:
+        List of strings, one for each axis that has trends.
     """
-    own = [t for t in found.trends if (t.axis, t.n) == (axis, n)]
+    of_axes = (
+        [t for t in found.trends if (t.axis, t.n) == (axis, n)]
+        for axis in _AXES
+    )
+    return [_in_words(trends) for trends in of_axes if trends]
+
+
+def _in_words(own: list[Trend]) -> str:
     means = [100 * trend.estimate.mean for trend in own]
     names = [trend.verdict.name for trend in own]
     shown = ", ".join(
@@ -155,7 +163,7 @@ def trend_in_words(found: FreezeMap, axis: str, n: int) -> str:
     plural = "" if len(own) == 1 else "s"
     return (
         f"{'rises' if min(means) > 0 else 'moves'} by {ends} points "
-        f"{_way(own)}: {shown} of {len(own)} {_AXES[axis][0]}{plural}"
+        f"{_way(own)}: {shown} of {len(own)} {_AXES[own[0].axis][0]}{plural}"
     )
 
 
@@ -198,15 +206,7 @@ def splits_in_words(found: FreezeMap) -> str:
         found: `FreezeMap`.
     """
     counts = {cell.estimate.splits for cell in found.cells}
-    if not counts:
-        return primary.splits_in_words(len(found.splits))
-    most = primary.splits_in_words(max(counts))
-    fewest = primary.splits_in_words(min(counts))
-    if fewest == most:
-        return most
-    # What is true of the fewest splits alone is said once, after both.
-    few, *scope = fewest.split(", ")
-    return ", ".join([f"{few.split()[0]} to {max(counts)} splits", *scope])
+    return primary.splits_in_words(counts or {len(found.splits)})
 
 
 def _against(rival: str, n: int, cells: list[Cell]) -> str:
@@ -284,7 +284,7 @@ def own_splits(found: FreezeMap, cell: Cell) -> str:
     count = cell.estimate.splits
     if {c.estimate.splits for c in found.cells} == {len(found.splits)}:
         return ""
-    return primary.splits_in_words(count)
+    return primary.splits_in_words([count])
 
 
 def _trends(found: FreezeMap) -> list[str]:
