@@ -18,17 +18,22 @@ import sys
 
 from experiments.common.bases import grid_specs
 from experiments.common.running import Experiment
-from experiments.common.settings import GridSettings, SimilarSettings
+from experiments.common.settings import SimilarSettings
 from keras_transfer.analysis import claims, published_2014
 from keras_transfer.reports import summary
+from keras_transfer.studies import grids
 
 
-def _specs(settings: GridSettings):
-    """Lists the networks, bases first."""
-    return grid_specs(settings, settings.resolve(), settings.treatments)
+def _specs(settings: SimilarSettings):
+    """Lists the networks, bases first, those of twice the epochs last."""
+    recipe = settings.resolve()
+    networks = grid_specs(settings, recipe, settings.treatments)
+    if not (recipe.twice and settings.treatments):
+        return networks
+    return networks + grids.long_bases([s for s in networks if s.is_base])
 
 
-def _report(settings: GridSettings, rows, command, folder):
+def _report(settings: SimilarSettings, rows, command, folder):
     """Writes figure 2, the losses and tables; says the five claims."""
     title = f"Similar data sets: random halves of {settings.dataset}"
     published = settings.published(published_2014.published_rows)

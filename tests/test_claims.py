@@ -16,7 +16,12 @@ from keras_transfer.analysis.comparisons import (
 )
 from keras_transfer.analysis.contrasts import OTHERS, THESE, read_observations
 from keras_transfer.specs.treatments import TREATMENTS
-from tests.helpers import made_up_row, made_up_study, with_result
+from tests.helpers import (
+    made_up_row,
+    made_up_study,
+    with_long_bases,
+    with_result,
+)
 
 PUBLISHED = Path(__file__).parents[1] / "logs" / "published"
 
@@ -134,20 +139,6 @@ def test_selffers_stand_in_for_bases_trained_longer(tiny_spec):
     found = {c.number: c for c in claims.judge_rows(rows)}
     assert found[2].verdict == "present"
     assert "not known whether the bases are trained out" in found[2].why
-
-
-def with_long_bases(rows, gain):
-    """Adds each base again, trained for twice the epochs."""
-    longer = []
-    for row in rows:
-        if row.spec.base is None:
-            solver = dataclasses.replace(
-                row.spec.solver, epochs=2 * row.spec.solver.epochs
-            )
-            spec = dataclasses.replace(row.spec, solver=solver)
-            more = with_result(row, test_accuracy=row.accuracy + gain)
-            longer.append(dataclasses.replace(more, spec=spec))
-    return [*rows, *longer]
 
 
 def test_bases_that_still_learn_leave_three_claims_open(tiny_spec):

@@ -3,7 +3,9 @@ import re
 
 import pytest
 
+from experiments import similar_datasets
 from experiments.common.claim_plan import expected_claims
+from experiments.common.settings import SimilarSettings, parse
 from keras_transfer.errors import UserError
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.speed import Speed
@@ -44,6 +46,18 @@ def test_more_seeds_keep_the_networks_there_are():
 
 def test_no_treatment_means_the_bases_alone():
     assert [s.label for s in study(treatments=())] == ["baseA", "baseB"]
+
+
+def test_twice_adds_bases_of_twice_the_epochs():
+    words = ["--dataset", "cifar100", "--layers", "3"]
+    plain, twice = (
+        similar_datasets.study(
+            parse("similar_datasets", "", [*words, *more], SimilarSettings)
+        ).specs
+        for more in ([], ["--twice"])
+    )
+    assert len(plain) == 10 and twice[:10] == plain
+    assert twice[10:] == grids.long_bases(plain[:2])
 
 
 @pytest.mark.parametrize(

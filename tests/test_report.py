@@ -24,7 +24,12 @@ from keras_transfer.specs.settings import ModelSpec
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.result import seal
 from keras_transfer.storage.store import RunStore
-from tests.helpers import made_up_row, made_up_study, with_result
+from tests.helpers import (
+    made_up_row,
+    made_up_study,
+    with_long_bases,
+    with_result,
+)
 
 VOID = {"meta", "input", "br", "hr", "link", "img"}
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>')
@@ -147,6 +152,18 @@ def test_page_shows_what_a_person_can_compute(filed):
     assert "one seed only" in text and "only 1 split:" in text
     whole = sha("base", 0)
     assert f'<td title="{whole}">{whole[:8]}</td>' in text
+
+
+def test_claims_of_a_recipe_ask_its_bases_of_twice_the_epochs(
+    tiny_spec, tmp_path
+):
+    rows = made_up_study(tiny_spec, layers=(3, 5), splits=(0,))
+    longer = with_long_bases(rows, 0.03)
+    text = report_page.html_page(survey_of(longer, tmp_path), commands)
+    assert text.count("twice the epochs add +3.0") == 3  # claims 2, 3 and 5
+    text = report_page.html_page(survey_of(rows, tmp_path), commands)
+    assert "twice the epochs add" not in text
+    assert text.count("which has had twice the epochs on the target") == 3
 
 
 def test_texts_of_data_are_escaped(tiny_spec, tmp_path):

@@ -11,7 +11,13 @@ from keras_transfer.analysis.differences import estimate_difference
 from keras_transfer.analysis.results_table import results_csv
 from keras_transfer.errors import UserError
 from keras_transfer.reports import figure2, summary, tables
-from tests.helpers import made_up_row, made_up_study, with_result
+from tests.helpers import (
+    made_up_row,
+    made_up_study,
+    summary_text,
+    with_long_bases,
+    with_result,
+)
 
 
 def test_t_interval_by_hand():
@@ -242,6 +248,30 @@ def test_summary_warns_of_few_pairs_and_stuck_networks(tiny_spec):
     assert "1 networks did not learn at all" in text
     assert "    python -m x" in text
     assert "were unchanged after" in text
+
+
+def test_bases_of_twice_the_epochs_have_a_vote_and_no_place(
+    tiny_spec, tmp_path
+):
+    rows = made_up_study(tiny_spec, splits=(0,))
+    longer = with_long_bases(rows, 0.03)
+    assert results.of_usual_length(longer) == rows
+    texts = []
+    for name, found in (("usual", rows), ("longer", longer)):
+        paths = summary.similar_report().write(
+            found, "Title", "command", tmp_path / name
+        )
+        texts.append(summary_text(paths))
+        table = (tmp_path / name / "results.csv").read_text()
+        assert len(table.splitlines()) == 1 + len(found)
+    figures = [tmp_path / name / "figure2.svg" for name in ("usual", "longer")]
+    assert figures[0].read_bytes() == figures[1].read_bytes()
+    usual, text = texts
+    assert "epochs each (2 base networks twice as many);" in text
+    assert "twice the epochs add +3.0" in text and "add +3.0" not in usual
+    # Tables of accuracy and of differences are those without them.
+    tables = [each.split("## ")[1:4] for each in texts]
+    assert tables[0] == tables[1]
 
 
 def test_networks_on_all_classes_belong_to_no_division(tiny_spec):

@@ -240,11 +240,13 @@ class Settings(RunSettings):
         return None if self.first_kernel == FIRST_KERNEL else self.first_kernel
 
     def _grid(self) -> dict:
-        return {
+        given = {
             name: getattr(self, name)
             for name in ("layers", "splits", "classes_per_half")
             if hasattr(self, name)
         }
+        # A switch that is not given leaves the preset's.
+        return given | ({"twice": True} if getattr(self, "twice", 0) else {})
 
     def report_name(self) -> str:
         """Names the report's folder: no recipe overwrites another's."""
@@ -389,6 +391,9 @@ class SimilarSettings(GridSettings):
     """Folder of images, a folder for each class, in place of a data set."""
     classes_per_half: int | None = None
     """Classes drawn of each random half (all if not given)."""
+    twice: bool = False
+    """Bases of twice the epochs too, which tell whether the others are
+    trained out."""
 
     def opened(self) -> "SimilarSettings":
         """See `Settings.opened`."""

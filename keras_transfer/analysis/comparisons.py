@@ -16,7 +16,7 @@ from keras_transfer.analysis.contrasts import (
     Weights,
 )
 from keras_transfer.analysis.pairs import n_in_words
-from keras_transfer.analysis.results import Row
+from keras_transfer.analysis.results import Row, usual_epochs
 from keras_transfer.analysis.verdicts import Part
 from keras_transfer.specs.treatments import (
     BASE,
@@ -152,8 +152,7 @@ def observe(rows: Iterable[Row], outcome: str = ACCURACY) -> list[Observation]:
         the epochs of those on halves is of the treatment `SAME_STEPS`.
     """
     rows = [r for r in rows if getattr(r.result, outcome) is not None]
-    bases = [r for r in rows if r.spec.treatment == BASE]
-    usual = min((r.spec.solver.epochs for r in bases), default=0)
+    usual = usual_epochs(rows)
     lengths = {usual: BASE, 2 * usual: TWICE}
     halved = usual / 2
     found = []

@@ -10,7 +10,7 @@ from keras_transfer.analysis.results import Row
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec, from_dict
 from keras_transfer.specs.recipes import GROUP, recipe_key
-from keras_transfer.specs.treatments import reading_order
+from keras_transfer.specs.treatments import BASE, reading_order
 from keras_transfer.storage import tree
 from keras_transfer.storage.files import read_json
 from keras_transfer.storage.log_folder import LogFolder
@@ -196,6 +196,30 @@ def group_rows(rows: list[Row]) -> list[Group]:
         recipe = members[0].spec.own_base
         found.append(Group(recipe, members, bases, tuned))
     return sorted(found, key=lambda group: -len(group.rows))
+
+
+def twice_as_long(rows: list[Row], group: Group) -> list[Row]:
+    """Returns base networks of a group's recipe, but for twice its epochs.
+
+    They are a group of their own, and tell whether this one's are trained out.
+
+    Args:
+        rows: List of `Row`, of a whole log folder.
+        group: `Group`.
+
+    Returns:
+        List of `Row`.
+    """
+    varied = (*GROUP, "solver.epochs", "solver.step_every")
+    epochs = 2 * group.recipe.solver.epochs
+    key = recipe_key(group.recipe, varied)
+    return [
+        row
+        for row in rows
+        if row.spec.treatment == BASE
+        and row.spec.solver.epochs == epochs
+        and recipe_key(row.spec, varied) == key
+    ]
 
 
 def _unfinished(name, spec, study, status: dict) -> Unfinished:

@@ -88,6 +88,38 @@ def _by_treatment(rows: list[Row]) -> dict[str, list[Row]]:
     return found
 
 
+def usual_epochs(rows: list[Row]) -> int:
+    """Returns for how many epochs base networks were trained, the fewest.
+
+    Args:
+        rows: List of `Row`, of one recipe.
+
+    Returns:
+        Integer; 0 without a base.
+    """
+    return min((r.spec.solver.epochs for r in select(rows, BASE)), default=0)
+
+
+def of_usual_length(rows: list[Row]) -> list[Row]:
+    """Leaves out base networks that were trained for longer than the others.
+
+    They tell whether the others are trained out, and stand beside none of
+    the networks that copy from those.
+
+    Args:
+        rows: List of `Row`, of one recipe.
+
+    Returns:
+        List of `Row`.
+    """
+    usual = usual_epochs(rows)
+    return [
+        row
+        for row in rows
+        if row.spec.treatment != BASE or row.spec.solver.epochs == usual
+    ]
+
+
 def in_range(rows: list[Row], low: int, high: float) -> list[Row]:
     """Returns the rows with `n` from `low` to `high`, or from scratch.
 

@@ -1,5 +1,6 @@
 """A study in plain words: `summary.md`, `results.csv` and the figures."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from keras_transfer.analysis import claims, layer_movement, results
@@ -27,17 +28,28 @@ def similar_report(published: list[Row] | None = None) -> Report:
         return figure2.plot_figure2(rows, title, path, published)
 
     figures = {
-        "figure2": plot,
-        "losses": figure2.plot_losses,
+        "figure2": _of_usual_length(plot),
+        "losses": _of_usual_length(figure2.plot_losses),
         "layers": plot_drift,
     }
     return Report(figures, _lines)
 
 
+def _of_usual_length(draw: Callable[..., list[Path]]) -> Callable:
+    """Draws without the bases of twice the epochs, which stand beside none."""
+
+    def plot(rows: list[Row], title: str, path: Path) -> list[Path]:
+        return draw(results.of_usual_length(rows), title, path)
+
+    return plot
+
+
 def _lines(rows: list[Row]) -> list[str]:
-    evidence = evidence_of(rows)
+    # Bases of twice the epochs have a vote on the claims alone.
+    evidence, run = evidence_of(rows), _what_was_run(rows)
+    rows = results.of_usual_length(rows)
     return [
-        *_what_was_run(rows),
+        *run,
         "",
         "## Accuracy against n",
         "",
@@ -163,13 +175,16 @@ def _what_was_run(rows: list[Row]) -> list[str]:
         for tensor in row.result.proof
     )
     spent = sum(row.result.seconds for row in rows)
+    longer = len(rows) - len(results.of_usual_length(rows))
+    twice = f" ({longer} base networks twice as many)" if longer else ""
     replicas = spec.solver.replicas
     shared = f", batches shared by {replicas} devices" if replicas else ""
     lines = [
         f"{len(rows)} networks `{spec.model.name}` (width {spec.model.width}, "
         f"normalisation {spec.model.normalization}) on "
         f"`{spec.data.name}` {result.data_version}, "
-        f"{spec.solver.epochs} epochs each{shared}{rates_text(spec.solver)}; "
+        f"{spec.solver.epochs} epochs each{twice}{shared}"
+        f"{rates_text(spec.solver)}; "
         f"splits {splits}, "
         f"seeds {seeds}; "
         f"{spent / 60:.0f} minutes of training in all.",

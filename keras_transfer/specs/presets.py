@@ -40,6 +40,9 @@ class Recipe:
             `None` for red, green, blue. A network trained on one is one
             trained on the other with the kernels of conv1 reordered.
         classes_per_half: Integer or `None`, classes kept of each random half.
+        twice: Boolean, whether the study of random halves trains bases of
+            twice the epochs, too, which tell whether the others are trained
+            out. Defaults to `False`.
     """
 
     image_size: int
@@ -54,6 +57,7 @@ class Recipe:
     images_per_class: int | None = None
     channels: str | None = None
     classes_per_half: int | None = None
+    twice: bool = False
 
     def data(
         self, name: str, split: int, mean: str = "base", halves=None

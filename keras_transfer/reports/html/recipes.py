@@ -10,7 +10,7 @@ from keras_transfer.analysis import (
     results,
 )
 from keras_transfer.analysis.comparisons import Evidence, evidence_of
-from keras_transfer.analysis.inventory import Group, Survey
+from keras_transfer.analysis.inventory import Group, Survey, twice_as_long
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import copied_stages as stage_tables
 from keras_transfer.reports import tables
@@ -188,7 +188,8 @@ def recipe_section(
     elif recipe.model.content is not None:
         parts += _stage_parts(rows)
     elif results.layers_of(rows):
-        parts += _transfer_parts(rows)
+        longer = twice_as_long(survey.rows, group)
+        parts += _transfer_parts(rows, evidence_of([*rows, *longer]))
     elif results.select(rows, "baseAll"):
         parts += _claims(evidence_of(rows))  # the first is about all classes
     parts.append(_settings(recipe))
@@ -213,8 +214,7 @@ def _stage_parts(rows: list[Row]) -> list[str]:
     ]
 
 
-def _transfer_parts(rows: list[Row]) -> list[str]:
-    evidence = evidence_of(rows)
+def _transfer_parts(rows: list[Row], evidence: Evidence) -> list[str]:
     pairs = len({row.group for row in rows if row.spec.target != "all"})
     parts = [
         figure(
