@@ -244,6 +244,21 @@ OUTCOME = {
         for i in (1, 2, 3)
     ],
     "scores": [{"linear_probe": 0.5}, {"linear_probe": 0.75}],
+    "weights": {"untrained": True, "tensors": 1370},
+    "probes": {
+        "stages": [
+            {
+                "stage": 2,
+                "copied": 0.5,
+                "fresh": 0.475,
+                "mean": 0.025,
+                "low": -0.01,
+                "high": 0.06,
+            }
+        ],
+        "draws": 5,
+        "images": 2000,
+    },
     "candidates": [
         {
             "name": name,
@@ -323,6 +338,11 @@ def test_the_page_needs_nothing_from_outside_and_escapes(tmp_path):
     assert "+50.0 [" not in again
     assert "+5.0 [-1.0, +11.0]" in html and "+50.0 [+40.0, +60.0]" in html
     assert "3 draws, 8 degrees of freedom" in html
+    assert "None of 1,370 tensors differs" in html
+    assert "+2.5 [-1.0, +6.0]" in html and "2,000 validation images" in html
+    assert "worth more than a draw" not in html_page(
+        {**OUTCOME, "probes": None}, b""
+    )
     assert "<strong>kept@1</strong>" in html and "failed" in html
     assert not re.search(r'(src|href)="(?!data:|#)', html)
     assert "img-src data:" in html

@@ -8,6 +8,7 @@ from experiments.common.progress import readable_size, readable_time
 from experiments.recommend import deciding, race, telling
 from experiments.recommend.costs import cost_of
 from experiments.recommend.display import Display
+from experiments.recommend.drawing import evidence
 from experiments.recommend.outcome import outcome_of
 from experiments.recommend.prepare import Prepared, prepare, score_table
 from experiments.recommend.settings import Options
@@ -15,6 +16,7 @@ from experiments.recommend.trials import States, Trials
 from experiments.recommend.workshop import Workshop
 from keras_transfer.errors import UserError
 from keras_transfer.models.text_tables import text_table
+from keras_transfer.recommendation.sentence import copying_text
 from keras_transfer.storage import locks
 
 
@@ -81,7 +83,18 @@ def recommend(options: Options, console: Console) -> int:
         _show_plan(prepared, runners, plan, shares, workshop, display)
         if options.plan:
             return 0
-        outcome, files = _work(prepared, workshop, runners, shares, display)
+        beside = evidence(
+            prepared.drawn,
+            workshop,
+            prepared.folder / "drawn.json",
+            lambda: False,
+            lambda text: display.show(text, 0.0),
+        )
+        if beside.nothing:
+            display.say("note: " + copying_text(None, 0.0, beside) + ".")
+        outcome, files = _work(
+            prepared, workshop, runners, shares, beside, display
+        )
     for name, path in files:
         display.say(f"{name}: {path}")
     display.say("")
@@ -171,7 +184,7 @@ def _show_plan(prepared, runners, plan, shares, workshop, display) -> None:
     )
 
 
-def _work(prepared, workshop, runners, shares, display: Display):
+def _work(prepared, workshop, runners, shares, beside, display: Display):
     """Trains, decides, tells, writes."""
     from experiments.recommend.products import write_products
 
@@ -221,6 +234,8 @@ def _work(prepared, workshop, runners, shares, display: Display):
         final.twins,
         lambda text: display.show(f"test images: {text}", 1.0),
     )
-    outcome = outcome_of(prepared, workshop, final, finalists, found, verdict)
+    outcome = outcome_of(
+        prepared, workshop, final, finalists, found, verdict, beside
+    )
     files = write_products(prepared, workshop, finalists, found, outcome)
     return outcome, files

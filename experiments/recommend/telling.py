@@ -11,7 +11,7 @@ from experiments.recommend.prepare import Prepared
 from experiments.recommend.workshop import FRESH, Workshop
 from keras_transfer.recommendation.copying import Copying, compare_with_fresh
 from keras_transfer.recommendation.told import Told, tell
-from keras_transfer.recommendation.ways import FINE_TUNE, Choice, backbone
+from keras_transfer.recommendation.ways import FINE_TUNE, NOTHING, backbone
 from keras_transfer.storage.files import read_json, write_atomically
 
 _SOLVED_TWINS = 6  # networks drawn anew, if only their head is fitted
@@ -87,21 +87,14 @@ def tell_once(
     )
     own = by_name[chosen]
     copying = None
-    if own.choice != Choice("redrawn"):
-        drawn = []
-        # A linear head needs no training, and has no spread of it to pool.
-        trained = own.choice.row.trained
-        for seed in range(twins if trained else _SOLVED_TWINS):
-            name = FRESH + chosen
-            key = f"{name}|{own.rate:g}|{seed}"
-            twin = workshop
-            if key not in rows:
-                report(f"{name}, draw {seed}")
-                twin = _fresh_workshop(prepared, workshop, seed)
-                if trained:
-                    epochs = prepared.task.epochs
-                    twin.train(own.choice, own.rate, seed, epochs)
-            drawn.append(right(name, seed, twin, own.choice, own.rate))
+    # A linear head needs no training, and has no spread of it to pool.
+    trained = own.choice.row.trained
+    draws = twins if trained else _SOLVED_TWINS
+    if own.choice != NOTHING and prepared.drawn is not None and draws:
+        drawn = [
+            _twin(prepared, workshop, own, seed, right, rows, report)
+            for seed in range(draws)
+        ]
         like = [
             [trial.correct() for trial in finalist.trials]
             for finalist in finalists
@@ -119,30 +112,17 @@ def tell_once(
     )
 
 
-def _fresh_workshop(
-    prepared: Prepared, workshop: Workshop, seed: int
-) -> Workshop:
-    """Returns a workshop of the same network with all weights drawn anew."""
-    from keras_transfer.models.fresh_weights import draw_anew
-    from keras_transfer.models.heads import new_head
-    from keras_transfer.models.stages import stages
-    from keras_transfer.transfer.stage_outputs import Request, find_or_compute
-
-    task = prepared.task
-    model = new_head(task.model, task.classes, seed=seed)
-    draw_anew(model, 0, seed + 1)
-    table = stages(model, [s.last_layer for s in task.stages[:-1]])
-    request = Request(
-        model,
-        table,
-        task.images,
-        task.scale,
-        f"{prepared.images.key}{prepared.asked.scaling}",
-        most_bytes=int(prepared.options.store_gigabytes * 1e9),
-    )
-    folder = prepared.folder / "fresh"
-    outputs = find_or_compute(request, folder)
-    fresh = dataclasses.replace(
-        task, model=model, stages=table, outputs=outputs
-    )
-    return Workshop(fresh, workshop.trials, workshop.states, FRESH)
+def _twin(prepared, workshop, own: Finalist, seed: int, right, rows, report):
+    """Returns what the same network, all weights drawn anew, gets right."""
+    name = FRESH + own.choice.name
+    key = f"{name}|{own.rate:g}|{seed}"
+    if key in rows:
+        return right(name, seed, workshop, own.choice, own.rate)
+    report(f"{name}, draw {seed}")
+    prepared.drawn.turn(seed)
+    task = prepared.drawn.task_for(own.choice, prepared.folder / "fresh")
+    with workshop.lend(task) as twin:
+        if own.choice.row.trained:
+            epochs = prepared.task.epochs
+            twin.train(own.choice, own.rate, seed, epochs)
+        return right(name, seed, twin, own.choice, own.rate)

@@ -69,6 +69,7 @@ class Candidate:
                 norm.momentum = min(norm.momentum, MOST_MOMENTUM)
         # Copies: what TensorFlow hands out changes with its variable.
         self.start = [np.array(value) for value in self.part.get_weights()]
+        self._whole = None
         logits = head_form(self.target) == "logits"
         self.part.compile(
             RatedAdam(rates=self._rates()),
@@ -106,6 +107,25 @@ class Candidate:
             choice: `Choice`, of the same `network_of`.
         """
         self.choice = choice
+
+    def take(self, task: Task, probe: Probe | None = None) -> None:
+        """Starts from the weights of another task from now on.
+
+        What is compiled stays, so that nothing is built again.
+
+        Args:
+            task: `Task` of the same network with other weights.
+            probe: As of the class.
+        """
+        layers = zip(
+            leaf_layers(self.target), leaf_layers(task.model), strict=True
+        )
+        for (_, own), (_, given) in layers:
+            if own.weights:
+                own.set_weights(given.get_weights())
+        self.task, self.probe = task, probe
+        self.stored = task.outputs.whole.get(self.choice.stage, {})
+        self.start = [np.array(value) for value in self.part.get_weights()]
 
     def trace(self) -> None:
         """Runs a step and a prediction, so that later ones only compute."""
@@ -244,10 +264,12 @@ class Candidate:
         labels = self.task.labels[part]
         fetch, forward = self._source(part), self._forward
         if self.stored and part not in self.stored:
-            forward = tf.function(
-                lambda batch: self.target(batch, training=False),
-                reduce_retracing=True,
-            )
+            if self._whole is None:
+                self._whole = tf.function(
+                    lambda batch: self.target(batch, training=False),
+                    reduce_retracing=True,
+                )
+            forward = self._whole
         rows = np.arange(len(labels))
         found = [
             forward(fetch(tf.constant(rows[i : i + _BATCH]))).numpy()
