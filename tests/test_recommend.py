@@ -121,6 +121,9 @@ def test_models_and_budgets_that_will_not_do(tmp_path, capsys):
     model = write_model(tmp_path / "model.keras")
     text = failure(capsys, *logs, "--model", model, "--budget", "0.1s")
     assert "Expected a `--budget` for at least one candidate: the ch" in text
+    # Telling and saving count, and what it says is enough for a candidate.
+    assert "telling, saving and the page 3 s. Received: 0 s, " in text
+    assert int(re.search(r"Give a `--budget` of (\d+)s or more", text)[1]) > 3
     text = failure(capsys, *logs, "--model", model, "--image-size", 32)
     assert "needs images of 12 x 12 px" in text
     text = failure(capsys, "--model", model, "--log-dir", tmp_path / "logs")
@@ -135,7 +138,11 @@ def test_the_plan_trains_nothing(tmp_path, capsys):
     text = capsys.readouterr().out
     assert "truncated@2" in text and "linear probe" in text
     assert re.search(r"race: \d+ entrants, trained for \d+", text)
-    assert not list((tmp_path / "logs").rglob("trials/*.json"))
+    # Linear heads are a part of looking.
+    rows = rows_of(tmp_path / "logs")
+    assert {row["rate"] for row, *_ in rows.values()} == {0}
+    assert re.search(r"\d+ s of 20m are gone, and the end, telling on", text)
+    assert not list((tmp_path / "logs").rglob("budget.json"))
 
 
 def test_pixels_of_the_range_that_a_model_was_trained_on_are_taken(tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from keras_transfer.transfer.stage_outputs import StageOutputs, looker
 
 MOST_DRAWS, LEAST_DRAWS = 5, 3  # networks whose stages are probed
 PROBED = 4  # stages, spread evenly, the last among them
-SHARE = 0.08  # of the budget, that probing more draws than the least may take
+_SHARE = 0.1  # of the budget, that probing takes
 _MOST_IMAGES = 1000  # that probes are fitted on, and told on
+_LEAST_IMAGES = 100
 _SLICE = 256  # images whose whole outputs are in memory
 
 
@@ -114,7 +116,7 @@ def evidence(
     drawn: Drawn | None,
     workshop: Workshop,
     path: Path,
-    enough: Callable[[], bool],
+    budget: float,
     report: Callable[[str], None],
 ) -> Beside:
     """Says what weights and probes tell of copying; filed, and read again.
@@ -126,7 +128,8 @@ def evidence(
         drawn: `Drawn`, or `None` if a layer cannot be drawn anew.
         workshop: `Workshop`.
         path: Path of the file.
-        enough: Callable, whether there is no time for more draws.
+        budget: Float, seconds of everything; a tenth of it is for probes, of
+            fewer images or networks if need be, and of none at all.
         report: Callable of what is done next.
 
     Returns:
@@ -142,25 +145,27 @@ def evidence(
         set(np.linspace(1, count, PROBED).round().astype(int).tolist())
     )
     labels = {p: task.labels[p] for p in ("train", "validation")}
-    rows = {p: _spread(len(own)) for p, own in labels.items()}
     content = read_json(path)
     try:
         tensors, untrained = content["tensors"], bool(content["untrained"])
         filed = [_right(row) for row in content["probes"]]
-        whole = np.array(filed).shape[1:] == (
-            len(numbers),
-            len(rows["validation"]),
-        )
     except (KeyError, TypeError, ValueError):
-        whole = False
-    if not whole or len(filed) <= LEAST_DRAWS:
         report("are the weights trained?")
         likeness = compare_with_draws(task.model)
         tensors, untrained = likeness.tensors, likeness.untrained
-        own = task.outputs.pooled
-        filed = [_probed(own, labels, rows, numbers)]
-        while len(filed) <= MOST_DRAWS:
-            if len(filed) > LEAST_DRAWS and enough():
+        own, begun = task.outputs.pooled, time.perf_counter()
+        most = _SHARE * budget
+        forward = max(sum(task.outputs.seconds), 1e-6)
+        # As many images as leave time for the least draws, half of each part.
+        count = min(_MOST_IMAGES, int(most / 2 / LEAST_DRAWS / forward / 2))
+        filed = []
+        if count >= _LEAST_IMAGES:
+            rows = {p: _spread(len(all_), count) for p, all_ in labels.items()}
+            filed.append(_probed(own, labels, rows, numbers))
+        while filed and len(filed) <= MOST_DRAWS:
+            each = (time.perf_counter() - begun) / len(filed)
+            left = begun + most - time.perf_counter()
+            if len(filed) > LEAST_DRAWS and left < each:
                 break
             report(f"probes of networks drawn anew, {len(filed)}")
             drawn.turn(len(filed) - 1)
@@ -178,7 +183,9 @@ def evidence(
             ],
         }
         write_atomically(path, json.dumps(content))
-    gains = compare_probes(numbers, filed[0], np.array(filed[1:]))
+    gains = None
+    if filed:
+        gains = compare_probes(numbers, filed[0], np.array(filed[1:]))
     return Beside(untrained, tensors, gains)
 
 
@@ -200,9 +207,9 @@ def open_drawn(task: Task) -> tuple[Drawn | None, str | None]:
         )
 
 
-def _spread(count: int) -> np.ndarray:
+def _spread(count: int, most: int) -> np.ndarray:
     """Rows of some images; those of a class stand together."""
-    return np.linspace(0, count - 1, min(count, _MOST_IMAGES)).astype(int)
+    return np.linspace(0, count - 1, min(count, most)).astype(int)
 
 
 def _right(row: list[str]) -> np.ndarray:

@@ -2,19 +2,23 @@
 
 import dataclasses
 import json
+import math
+import statistics
 from collections.abc import Callable
 
 import numpy as np
 
 from experiments.recommend.deciding import Finalist
 from experiments.recommend.prepare import Prepared
+from experiments.recommend.race import LEAST_TWINS
 from experiments.recommend.workshop import FRESH, Workshop
 from keras_transfer.recommendation.copying import Copying, compare_with_fresh
 from keras_transfer.recommendation.told import Told, tell
 from keras_transfer.recommendation.ways import FINE_TUNE, NOTHING, backbone
 from keras_transfer.storage.files import read_json, write_atomically
 
-_SOLVED_TWINS = 6  # networks drawn anew, if only their head is fitted
+SOLVED_TWINS = 6  # networks drawn anew, if only their head is fitted
+_DRAW = 0.5  # seconds to draw a network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +38,42 @@ class Verdict:
     before: tuple[str, ...]
 
 
+def twin_seconds(prepared: Prepared, own: Finalist) -> float:
+    """Estimates what a network drawn anew takes, of the choice's own form.
+
+    Args:
+        prepared: `Prepared`.
+        own: `Finalist`, the choice.
+    """
+    task, trained = prepared.task, own.choice.row.trained
+    forward = sum(task.outputs.seconds)
+    parts = ["test"]  # told; and looked at, for what is stored
+    if not trained:
+        parts += ["train"]
+    elif own.choice.stage in task.outputs.whole:
+        parts += ["train", "validation"]
+    elif own.choice.row.probe_first:
+        parts += ["train"]
+    images = sum(len(task.labels[part]) for part in parts)
+    spent = statistics.median(trial.seconds for trial in own.trials)
+    return _DRAW + forward * images + spent
+
+
+def twins_in(room: float, seconds: float, most: int) -> int:
+    """Returns how many twins there is time for.
+
+    Args:
+        room: Float, seconds.
+        seconds: Float, of one.
+        most: Integer.
+
+    Returns:
+        Integer; 0 instead of one alone, which shows no spread.
+    """
+    count = most if seconds <= 0 else min(most, math.floor(room / seconds))
+    return count if count >= LEAST_TWINS else 0
+
+
 def tell_once(
     prepared: Prepared,
     workshop: Workshop,
@@ -51,8 +91,7 @@ def tell_once(
         workshop: `Workshop`.
         finalists: List of `Finalist`.
         chosen: String, name of the choice.
-        twins: Integer, networks drawn anew that it is compared with, if it is
-            trained.
+        twins: Integer, networks drawn anew that it is compared with.
         report: Callable of what is told next.
 
     Returns:
@@ -89,7 +128,7 @@ def tell_once(
     copying = None
     # A linear head needs no training, and has no spread of it to pool.
     trained = own.choice.row.trained
-    draws = twins if trained else _SOLVED_TWINS
+    draws = twins
     if own.choice != NOTHING and prepared.drawn is not None and draws:
         drawn = [
             _twin(prepared, workshop, own, seed, right, rows, report)

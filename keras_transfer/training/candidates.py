@@ -6,6 +6,7 @@ weights, with what is new drawn from the seed.
 """
 
 import math
+import time
 from collections.abc import Callable
 
 import keras
@@ -133,6 +134,24 @@ class Candidate:
         part = "validation"
         rows = tf.range(min(_BATCH, len(self.task.labels[part])))
         self._forward(self._source(part)(tf.cast(rows, tf.int64)))
+
+    def step_seconds(self, few: int = 2, many: int = 8) -> float:
+        """Measures a step of training; `reset` undoes what it does.
+
+        Args:
+            few, many: Integers, steps of two trainings whose difference is
+                free of what starting takes. Default to `2` and `8`.
+
+        Returns:
+            Float, seconds.
+        """
+        taken = []
+        for steps in (few, many):
+            batches = self._batches(0, 0, steps)
+            begun = time.perf_counter()
+            self._fit(batches, 0, 1, steps, [])
+            taken.append(time.perf_counter() - begun)
+        return max(0.0, taken[1] - taken[0]) / (many - few)
 
     def reset(self, seed: int) -> None:
         """Sets the network to the start of a seed.
