@@ -444,7 +444,9 @@ def test_the_demonstration_ends_in_the_sentence_and_its_code_runs(tmp_path):
         text=True,
     )
     last = run.stdout.strip().splitlines()[-1]
-    assert "% [" in last and "on test" in last and "copying is worth" in last
+    assert "% [" in last and "on test" in last
+    # Trained twins tell, or probes where a busy machine left no time for them.
+    assert re.search("copying (is worth|helps)", last)
     files = dict(
         line.split(": ", 1)
         for line in run.stdout.splitlines()
