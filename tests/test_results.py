@@ -8,6 +8,7 @@ import pytest
 from keras_transfer.analysis import curves, intervals, inventory, results
 from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.analysis.differences import estimate_difference
+from keras_transfer.analysis.remembered import Rows
 from keras_transfer.analysis.results_table import results_csv
 from keras_transfer.errors import UserError
 from keras_transfer.reports import figure2, summary, tables
@@ -66,6 +67,32 @@ def test_losses_are_those_put_in(tiny_spec):
     assert ranged.count == 4  # a pair counts once, not once for each n
     assert results.paired_difference(rows, "AnB", "BnB", 2, 2) is None
     assert results.pooled_difference(rows, "AnB", "BnB", 2, 2) is None
+
+
+def test_what_was_found_of_rows_is_found_once_and_of_a_list_each_time(
+    tiny_spec,
+):
+    study = made_up_study(tiny_spec, layers=(1, 5))
+    rows = Rows(study)
+    assert evidence_of(rows) is evidence_of(rows)
+    assert results.select(rows, "AnB", 5, 5) is results.select(
+        rows, "AnB", 5, 5
+    )
+    for low, high in ((0, 7), (1, 1), (5, 5), (2, 4), (1, 5)):
+        for name in ("base", "AnB", "BnB+"):
+            whole = [
+                row
+                for row in study
+                if row.spec.treatment == name
+                and (not row.spec.n or low <= row.spec.n <= high)
+            ]
+            assert list(results.select(rows, name, low, high)) == whole
+            assert list(results.select(study, name, low, high)) == whole
+    # A list may change, so nothing of it is kept.
+    before = results.layers_of(study)
+    study.append(made_up_row(tiny_spec, 0.5, base="A", target="B", n=7))
+    assert before == [1, 5] and results.layers_of(study) == [1, 5, 7]
+    assert results.layers_of(rows) == [1, 5]
 
 
 def boost_lines(rows):
@@ -255,7 +282,7 @@ def test_bases_of_twice_the_epochs_have_a_vote_and_no_place(
 ):
     rows = made_up_study(tiny_spec, splits=(0,))
     longer = with_long_bases(rows, 0.03)
-    assert results.of_usual_length(longer) == rows
+    assert list(results.of_usual_length(longer)) == rows
     texts = []
     for name, found in (("usual", rows), ("longer", longer)):
         paths = summary.similar_report().write(

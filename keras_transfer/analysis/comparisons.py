@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from keras_transfer.analysis.contrasts import (
     Weights,
 )
 from keras_transfer.analysis.pairs import n_in_words
+from keras_transfer.analysis.remembered import of_rows
 from keras_transfer.analysis.results import Row, usual_epochs
 from keras_transfer.analysis.verdicts import Part
 from keras_transfer.specs.treatments import (
@@ -317,16 +318,16 @@ def _shared(every: Layers, trained: list[tuple[int | str, Layers]]) -> Layers:
     return chosen or every
 
 
-def evidence_of(rows: Iterable[Row]) -> Evidence:
+@of_rows
+def evidence_of(rows: Sequence[Row]) -> Evidence:
     """Collects what claims are judged by from a study's networks.
 
     Args:
-        rows: Iterable of `Row`, of one recipe, bases among them.
+        rows: Sequence of `Row`, of one recipe, bases among them.
 
     Returns:
         `Evidence`; chance is 1 divided by the fewest classes of a base.
     """
-    rows = list(rows)
     bases = [r for r in rows if r.spec.treatment == BASE]
     classes = min((len(r.result.classes) for r in bases), default=1)
     outcomes = (tuple(observe(rows, name)) for name in (ACCURACY, TRAIN_LOSS))

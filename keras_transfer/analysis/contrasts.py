@@ -80,9 +80,18 @@ class Observations(tuple):
         }
 
     @functools.cached_property
+    def places(self) -> dict[Cell, set[tuple]]:
+        """From each cell to the split, half and seed of its networks."""
+        found: dict[Cell, set[tuple]] = {}
+        for key, cells in self.pairs.items():
+            for cell in cells:
+                found.setdefault(cell, set()).add(key)
+        return found
+
+    @functools.cached_property
     def cells(self) -> frozenset[Cell]:
         """The cells that have networks."""
-        return frozenset().union(*self.pairs.values())
+        return frozenset(self.places)
 
     @classmethod
     def of(cls, observations: Iterable["Observation"]) -> "Observations":
@@ -171,9 +180,10 @@ def t_quantile(share: float, df: float) -> float:
         share: Float, share of the distribution below, between 0 and 1.
         df: Float, degrees of freedom, above 0.
     """
-    from scipy import stats
+    # `scipy.stats` says the same to the bit, and takes long to import.
+    from scipy import special
 
-    return float(stats.t.ppf(share, df))
+    return float(special.stdtrit(df, share))
 
 
 def read_observations(

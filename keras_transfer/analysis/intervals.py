@@ -64,10 +64,10 @@ def t_interval(values: np.ndarray) -> tuple[float, float] | None:
     """
     if len(values) < 2:
         return None
-    from scipy import stats
+    from scipy import special
 
     error = np.std(values, ddof=1) / np.sqrt(len(values))
-    reach = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * error
+    reach = special.stdtrit(len(values) - 1, (1 + LEVEL) / 2) * error
     mean = float(np.mean(values))
     return mean - float(reach), mean + float(reach)
 

@@ -4,8 +4,10 @@ Read from small files alone: no TensorFlow, and no network is opened.
 """
 
 import dataclasses
+import functools
 from pathlib import Path
 
+from keras_transfer.analysis.remembered import Rows, of_rows
 from keras_transfer.analysis.results import Row
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec, from_dict
@@ -46,7 +48,7 @@ class Survey:
 
     Args:
         log_dir: Path.
-        rows: List of `Row`, the finished networks.
+        rows: `Rows` of `Row`, the finished networks.
         folders: Dict from network id to its folder inside the log folder,
             whose first part is the study.
         unfinished: List of `Unfinished`.
@@ -60,7 +62,7 @@ class Survey:
     """
 
     log_dir: Path
-    rows: list[Row]
+    rows: Rows
     folders: dict[str, Path]
     unfinished: list[Unfinished]
     notices: list[str]
@@ -76,7 +78,7 @@ class Group:
     Args:
         recipe: `NetworkSpec`, the first row's base: data set, division of the
             classes (whatever the split), model and solver are those of all.
-        rows: List of `Row`.
+        rows: `Rows` of `Row`.
         shared: List of `Row`, base networks of another group that these come
             from too.
         tuned: Boolean, whether the copied networks have a solver of their
@@ -84,14 +86,14 @@ class Group:
     """
 
     recipe: NetworkSpec
-    rows: list[Row]
+    rows: Rows
     shared: list[Row]
     tuned: bool = False
 
-    @property
-    def compared(self) -> list[Row]:
+    @functools.cached_property
+    def compared(self) -> Rows:
         """The rows with the bases that they are compared with."""
-        return self.shared + self.rows
+        return Rows([*self.shared, *self.rows]) if self.shared else self.rows
 
     @property
     def paired(self) -> bool:
@@ -112,7 +114,7 @@ def take_survey(logs: LogFolder) -> Survey:
     folders: dict[str, Path] = {}
     commands: dict[str, StoredCommand] = {}
     unfinished, foreign, damaged, times = [], [], [], []
-    for path in logs.folders():
+    for path in logs.look_again():
         study = tree.study_of(path)
         spec = _read_spec(path)
         status = _read_dict(path / "status.json")
@@ -154,7 +156,7 @@ def take_survey(logs: LogFolder) -> Survey:
     ]
     return Survey(
         logs.log_dir,
-        sorted(rows.values(), key=_reading_order),
+        Rows(sorted(rows.values(), key=_reading_order)),
         folders,
         unfinished,
         notices,
@@ -164,6 +166,7 @@ def take_survey(logs: LogFolder) -> Survey:
     )
 
 
+@of_rows
 def group_rows(rows: list[Row]) -> list[Group]:
     """Puts together what differs in split, seed, halves, n and mode alone.
 
@@ -194,7 +197,10 @@ def group_rows(rows: list[Row]) -> list[Group]:
         bases = groups.get((shared, False, 0), []) if tuned else []
         bases = [row for row in bases if row.spec.is_base]
         recipe = members[0].spec.own_base
-        found.append(Group(recipe, members, bases, tuned))
+        own = Rows(members)
+        # What was found of all of them is not found again.
+        own = rows if rows == own else own
+        found.append(Group(recipe, own, bases, tuned))
     return sorted(found, key=lambda group: -len(group.rows))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_transfer.analysis import results
 from keras_transfer.analysis.intervals import t_interval
+from keras_transfer.analysis.remembered import Rows
 from keras_transfer.analysis.results import Row
 from keras_transfer.specs.treatments import BASE, FINETUNED
 
@@ -44,13 +45,12 @@ def drift_data(
     bases = {row.spec.own_base for row in chosen}
     chosen += [row for row in rows if row.spec in bases and row.result.layers]
     data: dict[str, dict[str, list[tuple]]] = {}
+    chosen = Rows(chosen)
     for treatment in (BASE, *FINETUNED):
-        for n in sorted({row.spec.n for row in chosen}):
-            tables = [
-                row.result.layers
-                for row in results.select(chosen, treatment)
-                if row.spec.n == n
-            ]
+        own = results.select(chosen, treatment)
+        for n in sorted({row.spec.n for row in own}):
+            same = results.select(own, treatment, n, n)
+            tables = [row.result.layers for row in same]
             for layers in zip(*tables, strict=True):
                 points = data.setdefault(treatment, {}).setdefault(
                     layers[0]["layer"], []

@@ -7,7 +7,7 @@ known away; a model of all networks uses every one of them.
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -58,6 +58,7 @@ class MixedModel:
         x: Float array `(networks, coefficients)`, fixed effects.
         slim: Float array, the columns of `x` that span all.
         frames: Tuple, groups of networks by pattern; see `_frames`.
+        inverse: Float array, the pseudo-inverse of `x`.
     """
 
     observations: Observations
@@ -69,6 +70,7 @@ class MixedModel:
     x: np.ndarray
     slim: np.ndarray
     frames: tuple[tuple, ...]
+    inverse: np.ndarray
 
     @property
     def has_residual(self) -> bool:
@@ -85,9 +87,9 @@ class MixedModel:
         return dict(zip(names, map(float, deviations), strict=True))
 
     @cached_property
-    def _inverse(self) -> np.ndarray:
-        """The pseudo-inverse of `x`."""
-        return np.linalg.pinv(self.x)
+    def _spanned(self) -> np.ndarray:
+        """Projects coefficients on what these networks can tell."""
+        return self.inverse @ self.x
 
     def refit(self, values: np.ndarray) -> "MixedModel":
         """Fits other values of the same networks.
@@ -118,14 +120,12 @@ class MixedModel:
         vector = np.zeros(self.x.shape[1])
         for cell, weight in weights.items():
             vector[self.cells.index(cell)] = weight
-        inverse = self._inverse
-        if not np.allclose(vector @ inverse @ self.x, vector, atol=1e-6):
+        inverse = self.inverse
+        if not np.allclose(vector @ self._spanned, vector, atol=1e-6):
             return None
-        used = [
-            pair
-            for pair, cells in self.observations.pairs.items()
-            if any(map(weights.get, cells))
-        ]
+        places = self.observations.places
+        needed = (places[cell] for cell, weight in weights.items() if weight)
+        used = frozenset().union(*needed)
         counts = {
             "scope": self.scope,
             "splits": len({split for split, *_ in used}),
@@ -175,6 +175,16 @@ def fit_model(
         raise UserError(
             f"Expected `halves` as 'random' or 'fixed'. Received: {halves!r}."
         )
+    # Test accuracy and training loss are of the same networks.
+    networks = tuple(dataclasses.replace(o, value=0.0) for o in data)
+    model = dataclasses.replace(_design(networks, halves), observations=data)
+    return model.refit(np.array([o.value for o in data]))
+
+
+@lru_cache(maxsize=16)
+def _design(networks: tuple[Observation, ...], halves: str) -> MixedModel:
+    """Builds all of a model that does not depend on outcomes."""
+    data = Observations(networks)
     cells = tuple(sorted({o.cell for o in data}, key=str))
     few = len({o.split for o in data}) < FEWEST_SPLITS
     x = _fixed(data, cells, few, few or halves == "fixed")
@@ -183,10 +193,18 @@ def fit_model(
     scope = THESE if few else OTHERS
     slim = x[:, _independent(x)]
     frames = _frames(data, slim, effects)
-    values = np.array([o.value for o in data])
     return MixedModel(
-        data, values, cells, effects, scope, None, x, slim, frames
-    ).refit(values)
+        data,
+        np.zeros(len(data)),
+        cells,
+        effects,
+        scope,
+        None,
+        x,
+        slim,
+        frames,
+        np.linalg.pinv(x),
+    )
 
 
 def _order(o: Observation) -> tuple:

@@ -92,7 +92,7 @@ def compare_halves(halves: Sequence[Sequence[np.ndarray]]) -> PairedImages:
         - [Obuchowski, 1998](https://doi.org/10.1002/(SICI)1097-0258(19980715)17:13<1495::AID-SIM863>3.0.CO;2-I),
           clustered pairs.
     """
-    from scipy import stats
+    from scipy import special
 
     seeds = [np.stack(list(half)).astype(float) for half in halves]
     # Of each image: the mean over seeds.
@@ -106,8 +106,8 @@ def compare_halves(halves: Sequence[Sequence[np.ndarray]]) -> PairedImages:
     # Without a difference the mean of an image is zero: McNemar's variance.
     null = sum((d @ d) / d.size**2 for d in differ) / count**2
     error = (sum(d.var() / d.size for d in differ) / count**2) ** 0.5
-    reach = float(stats.norm.ppf((1 + LEVEL) / 2)) * error
-    p = float(2 * stats.norm.sf(abs(mean) / null**0.5)) if null else 1.0
+    reach = float(special.ndtri((1 + LEVEL) / 2)) * error
+    p = float(2 * special.ndtr(-abs(mean) / null**0.5)) if null else 1.0
     return PairedImages(
         sum(d.size for d in differ),
         float(np.mean(alone[0])),

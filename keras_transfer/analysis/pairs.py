@@ -7,6 +7,7 @@ takes the last of several networks in silence.
 
 from collections.abc import Callable, Iterable
 
+from keras_transfer.analysis.remembered import of_rows
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
 
@@ -51,6 +52,15 @@ def by_pair(rows: Iterable, vary: Callable = copied_layers) -> dict:
         UserError: If two networks cannot be told apart, naming them: either
             could stand for the pair.
     """
+    return _by_layers(rows) if vary is copied_layers else _by(rows, vary)
+
+
+@of_rows
+def _by_layers(rows: Iterable) -> dict:
+    return _by(rows, copied_layers)
+
+
+def _by(rows: Iterable, vary: Callable) -> dict:
     found: dict[tuple, dict] = {}
     for row in rows:
         own = found.setdefault(pair_key(row.spec), {})
@@ -100,6 +110,7 @@ def differences(
     return found
 
 
+@of_rows
 def own_gains(rows: Iterable) -> dict[NetworkSpec, float]:
     """Subtracts from each network's accuracy that of its own base.
 

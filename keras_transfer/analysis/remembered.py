@@ -4,38 +4,42 @@ A report asks for a treatment's networks, or all observations, hundreds of
 times of the same rows.
 """
 
-import collections
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-MOST = 16  # lists of rows that are remembered, those used last
+
+class Rows(tuple):
+    """Networks in order, with what was found of them.
+
+    A tuple, since what is remembered of a list would be wrong once the list
+    is changed. Whoever asks much of many networks hands them on as `Rows`;
+    of a list everything is found each time.
+
+    Attributes:
+        found: Dict from a function of `of_rows` to what it returned.
+    """
+
+    @functools.cached_property
+    def found(self) -> dict[Callable, object]:
+        return {}
 
 
 def of_rows(function: Callable) -> Callable:
-    """Remembers what a function returned for the same rows.
-
-    The same are those of the same objects in the same order: a `Row` does not
-    change.
+    """Remembers what a function returned for the same `Rows`.
 
     Args:
-        function: Callable of a list of `Row`, whose value nobody changes.
+        function: Callable of a sequence of `Row`, whose value nobody changes.
 
     Returns:
-        Callable of an iterable of `Row`.
+        Callable of a sequence of `Row`.
     """
-    found: collections.OrderedDict = collections.OrderedDict()
 
     @functools.wraps(function)
-    def remembered(rows):
-        rows = list(rows)
-        key = tuple(map(id, rows))
-        if key in found:
-            found.move_to_end(key)
-            return found[key][1]
-        # Rows that are kept are no others of the same `id`.
-        found[key] = rows, function(rows)
-        if len(found) > MOST:
-            found.popitem(last=False)
-        return found[key][1]
+    def remembered(rows: Sequence):
+        if not isinstance(rows, Rows):
+            return function(rows)
+        if function not in rows.found:
+            rows.found[function] = function(rows)
+        return rows.found[function]
 
     return remembered

@@ -6,11 +6,12 @@ pooling, as the paper does, leaves it in.
 
 import dataclasses
 import math
+from collections.abc import Callable, Hashable
 
 from keras_transfer.analysis import contrasts, pairs, primary
 from keras_transfer.analysis.intervals import Estimate, estimate
 from keras_transfer.analysis.observed import observe_all
-from keras_transfer.analysis.remembered import of_rows
+from keras_transfer.analysis.remembered import Rows, of_rows
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.treatments import BASE, BASES
 from keras_transfer.storage.log_folder import LogFolder
@@ -42,7 +43,7 @@ class Row:
         return pairs.pair_key(self.spec)
 
 
-def collect(specs: list[NetworkSpec], logs: LogFolder) -> list[Row]:
+def collect(specs: list[NetworkSpec], logs: LogFolder) -> Rows:
     """Reads the results of a study's finished networks.
 
     Args:
@@ -50,10 +51,12 @@ def collect(specs: list[NetworkSpec], logs: LogFolder) -> list[Row]:
         logs: `LogFolder` that holds them.
 
     Returns:
-        List of `Row`, in the order of `specs`.
+        `Rows` of `Row`, in the order of `specs`.
     """
     rows = [(spec, logs.result(spec)) for spec in specs]
-    return [Row(spec, result) for spec, result in rows if result is not None]
+    return Rows(
+        Row(spec, result) for spec, result in rows if result is not None
+    )
 
 
 def row_of(result: Result) -> Row:
@@ -67,7 +70,7 @@ def row_of(result: Result) -> Row:
 
 def select(
     rows: list[Row], treatment: str, low: int = 0, high: float = math.inf
-) -> list[Row]:
+) -> Rows:
     """Returns the rows of a treatment with `n` from `low` to `high`.
 
     Networks from scratch, which have no `n`, always pass.
@@ -77,15 +80,31 @@ def select(
         treatment: String, such as `"AnB+"` or `"base"`.
         low, high: Numbers, range of `n`, both included. Default to all.
     """
-    return in_range(_by_treatment(rows).get(treatment, []), low, high)
+    if low == high:
+        places = _by_place(rows)
+        return places.get((treatment, low)) or places.get(
+            (treatment, 0), Rows()
+        )
+    own = _by_treatment(rows).get(treatment, Rows())
+    kept = Rows(in_range(own, low, high))
+    return own if len(kept) == len(own) else kept
 
 
 @of_rows
-def _by_treatment(rows: list[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
+def _by_treatment(rows: list[Row]) -> dict[str, Rows]:
+    return _divided(rows, lambda row: row.spec.treatment)
+
+
+@of_rows
+def _by_place(rows: list[Row]) -> dict[tuple[str, int], Rows]:
+    return _divided(rows, lambda row: (row.spec.treatment, row.spec.n))
+
+
+def _divided(rows: list[Row], key: Callable[[Row], Hashable]) -> dict:
+    found: dict[Hashable, list[Row]] = {}
     for row in rows:
-        found.setdefault(row.spec.treatment, []).append(row)
-    return found
+        found.setdefault(key(row), []).append(row)
+    return {value: Rows(own) for value, own in found.items()}
 
 
 def usual_epochs(rows: list[Row]) -> int:
@@ -100,7 +119,8 @@ def usual_epochs(rows: list[Row]) -> int:
     return min((r.spec.solver.epochs for r in select(rows, BASE)), default=0)
 
 
-def of_usual_length(rows: list[Row]) -> list[Row]:
+@of_rows
+def of_usual_length(rows: list[Row]) -> Rows:
     """Leaves out base networks that were trained for longer than the others.
 
     They tell whether the others are trained out, and stand beside none of
@@ -110,14 +130,16 @@ def of_usual_length(rows: list[Row]) -> list[Row]:
         rows: List of `Row`, of one recipe.
 
     Returns:
-        List of `Row`.
+        `Rows` of `Row`.
     """
     usual = usual_epochs(rows)
-    return [
+    kept = Rows(
         row
         for row in rows
         if row.spec.treatment != BASE or row.spec.solver.epochs == usual
-    ]
+    )
+    # What was found of all of them is not found again.
+    return rows if rows == kept else kept
 
 
 def in_range(rows: list[Row], low: int, high: float) -> list[Row]:
@@ -219,6 +241,7 @@ def paired_values(
     }
 
 
+@of_rows
 def layers_of(rows: list[Row]) -> list[int]:
     """Returns the sorted `n` for which there are transfer networks.
 
@@ -228,6 +251,7 @@ def layers_of(rows: list[Row]) -> list[int]:
     return sorted({row.spec.n for row in rows if not row.spec.is_base})
 
 
+@of_rows
 def divisions_of(rows: list[Row]) -> set[str]:
     """Returns how the classes of these networks were divided.
 

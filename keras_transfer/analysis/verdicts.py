@@ -68,12 +68,12 @@ class Part:
 
 def _p_above(estimate: ModelEstimate, bound: float) -> float:
     """Returns the one-sided p value of lying above a bound."""
-    from scipy import stats
+    from scipy import special
 
     distance = estimate.mean - bound
     if not estimate.error:
         return 0.5 if not distance else float(distance < 0)
-    return float(stats.t.sf(distance / estimate.error, estimate.df))
+    return float(special.stdtr(estimate.df, -distance / estimate.error))
 
 
 @dataclasses.dataclass(frozen=True)

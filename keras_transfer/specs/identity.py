@@ -1,6 +1,7 @@
 """A network's identity: a hash of all settings that determine its result."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 
@@ -54,11 +55,16 @@ def to_dict(spec) -> dict:
     """
     # As `dataclasses.asdict`, which also copies what cannot change.
     values = {}
-    for field in dataclasses.fields(spec):
-        value = getattr(spec, field.name)
+    for name in _names(type(spec)):
+        value = getattr(spec, name)
         part = dataclasses.is_dataclass(value)
-        values[field.name] = to_dict(value) if part else value
+        values[name] = to_dict(value) if part else value
     return values
+
+
+@functools.cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def hash_network(values: dict) -> str:

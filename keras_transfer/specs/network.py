@@ -296,14 +296,14 @@ def from_dict(values: dict) -> NetworkSpec:
             if isinstance(data.get(name), list):
                 data[name] = tuple(data[name])
         if rest.get("base_solver") is not None:
-            rest["base_solver"] = SolverSpec(**rest["base_solver"])
+            rest["base_solver"] = _part(SolverSpec, rest["base_solver"])
         model = dict(values["model"])
         if model.get("cuts") is not None:
             model["cuts"] = tuple(model["cuts"])
         spec = NetworkSpec(
-            data=DataSpec(**data),
-            model=ModelSpec(**model),
-            solver=SolverSpec(**values["solver"]),
+            data=_part(DataSpec, data),
+            model=_part(ModelSpec, model),
+            solver=_part(SolverSpec, values["solver"]),
             **rest,
         )
         hash(spec)  # a list in place of a number
@@ -313,3 +313,19 @@ def from_dict(values: dict) -> NetworkSpec:
             f"{sorted(values)}: {error}."
         ) from error
     return spec
+
+
+def _part(kind: type, values: dict):
+    """Makes a part of a network's settings; equal ones are one object.
+
+    Thousands of networks differ in few parts, which are then made, hashed and
+    compared at a glance. 1 and 1.0, which have ids of their own, are two;
+    within a tuple they are not told apart, so those are made each time.
+    """
+    nested = any(isinstance(value, tuple) for value in values.values())
+    return kind(**values) if nested else _shared(kind, **values)
+
+
+@functools.lru_cache(maxsize=4096, typed=True)
+def _shared(kind: type, /, **values):
+    return kind(**values)

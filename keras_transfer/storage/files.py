@@ -7,12 +7,15 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from pathlib import Path
 
 import numpy as np
 
 _DIGEST = hashlib.sha256().digest_size
 _ZIP_END = 22  # bytes of a zip file's last record
+_NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
+_PIECE = 1 << 20  # bytes read at once of a file that has grown
 
 
 def temporary_beside(path: Path) -> Path:
@@ -150,15 +153,44 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_json(path: Path):
+def read_file(path: Path | str) -> bytes | None:
+    """Returns the bytes of a file, `None` if no plain file is there.
+
+    Args:
+        path: Path or string; it may be absent.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    try:
+        # A pipe is not waited for.
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return None
+        raise
+    try:
+        found = os.fstat(number)
+        # A device would never end.
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        parts = [os.read(number, found.st_size + 1)]
+        while parts[-1]:
+            parts.append(os.read(number, _PIECE))
+    finally:
+        os.close(number)
+    return b"".join(parts)
+
+
+def read_json(path: Path | str):
     """Returns what a JSON file holds, or `None` if it cannot be read.
 
     Args:
-        path: Path; it may be absent.
+        path: Path or string; it may be absent.
     """
     try:
-        # Opening a pipe or a device would wait or never end.
-        return json.loads(path.read_text()) if path.is_file() else None
+        text = read_file(path)
+        return None if text is None else json.loads(text)
     except (OSError, ValueError, RecursionError):
         return None
 

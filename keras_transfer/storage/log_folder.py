@@ -5,6 +5,7 @@ shared by all studies that need it. Nothing here writes.
 """
 
 import functools
+import os
 import re
 from pathlib import Path
 
@@ -60,13 +61,19 @@ class LogFolder:
         """Folder of the locks of all networks."""
         return self.log_dir / tree.LOCKS
 
-    def look_again(self) -> None:
-        """Finds the networks that other processes have begun since."""
+    def look_again(self) -> list[Path]:
+        """Finds the networks that other processes have begun since.
+
+        Returns:
+            List of paths, as of `folders`.
+        """
+        folders = self.folders()
         self._known = {
             tree.id_of(folder): folder
-            for folder in self.folders()
-            if (folder / "settings.json").is_file()
+            for folder in folders
+            if os.path.isfile(f"{folder}/settings.json")
         }
+        return folders
 
     def folders(self) -> list[Path]:
         """Returns the folders of networks, in order.
@@ -94,10 +101,18 @@ class LogFolder:
         Returns:
             `NetworkFolder`, or `None` if no study has begun it.
         """
+        folder = self.folder_of(spec)
+        return None if folder is None else NetworkFolder(spec, folder)
+
+    def folder_of(self, spec: NetworkSpec) -> Path | None:
+        """Returns the path that a network was begun in, if it was.
+
+        Args:
+            spec: `NetworkSpec`.
+        """
         if self._known is None:
             self.look_again()
-        folder = self._known.get(spec.network_id)
-        return None if folder is None else NetworkFolder(spec, folder)
+        return self._known.get(spec.network_id)
 
     def result(
         self, spec: NetworkSpec, check_model: bool = False

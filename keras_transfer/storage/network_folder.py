@@ -33,6 +33,7 @@ from keras_transfer.storage import locks, tree
 from keras_transfer.storage.files import (
     file_sha256,
     has_leftovers,
+    read_file,
     read_json,
     remove_leftovers,
     write_atomically,
@@ -254,11 +255,11 @@ class NetworkFolder:
                 another network.
         """
         path = self.result_path
-        # Opening a pipe or a device would wait or never end.
-        if not path.is_file():
-            return None
         try:
-            content = unseal(path.read_bytes())
+            text = read_file(path)
+            if text is None:
+                return None
+            content = unseal(text)
         except OSError:
             content = None
         if content is None or content.get("network_id") != self.spec.network_id:

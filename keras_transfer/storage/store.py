@@ -1,7 +1,6 @@
 """A study's networks as they are written, in a log folder shared by all."""
 
 import contextlib
-import dataclasses
 import os
 from pathlib import Path
 
@@ -82,9 +81,9 @@ class RunStore(LogFolder):
         Raises:
             UserError: If its folder would lie outside the log folder.
         """
-        found = super().find(spec)
-        if found is not None:
-            return dataclasses.replace(found, command=self.command)
+        begun = self.folder_of(spec)
+        if begun is not None:
+            return NetworkFolder(spec, begun, self.command)
         folder = tree.network_path(self.study_dir, spec)
         if not folder.resolve().is_relative_to(self.log_dir.resolve()):
             raise UserError(
