@@ -60,6 +60,18 @@ def test_twice_adds_bases_of_twice_the_epochs():
     assert twice[10:] == grids.long_bases(plain[:2])
 
 
+def test_the_main_job_holds_its_time_by_its_networks():
+    """Under five minutes on two cores: more networks or epochs need more."""
+    settings = parse("similar_datasets", "", [], SimilarSettings)
+    specs = similar_datasets.study(settings).specs
+    facts = dataset_facts.KNOWN_FACTS[settings.dataset]
+    costs = [planning.training_cost(spec, facts) for spec in specs]
+    # 2 bases, 32 with copied layers, 2 bases of twice the epochs.
+    assert len(specs) == 36
+    assert sum(costs) < 15e12  # floating-point operations
+    assert [s.solver.epochs for s in specs[-2:]] == [24, 24]
+
+
 @pytest.mark.parametrize(
     "changes, text",
     [

@@ -121,6 +121,9 @@ def test_models_and_budgets_that_will_not_do(tmp_path, capsys):
     model = write_model(tmp_path / "model.keras")
     text = failure(capsys, *logs, "--model", model, "--budget", "0.1s")
     assert "Expected a `--budget` for at least one candidate: the ch" in text
+    # Telling and saving count, and what it says is enough for a candidate.
+    assert "telling, saving and the page 3 s. Received: 0 s, " in text
+    assert int(re.search(r"Give a `--budget` of (\d+)s or more", text)[1]) > 3
     text = failure(capsys, *logs, "--model", model, "--image-size", 32)
     assert "needs images of 12 x 12 px" in text
     text = failure(capsys, "--model", model, "--log-dir", tmp_path / "logs")
@@ -135,7 +138,11 @@ def test_the_plan_trains_nothing(tmp_path, capsys):
     text = capsys.readouterr().out
     assert "truncated@2" in text and "linear probe" in text
     assert re.search(r"race: \d+ entrants, trained for \d+", text)
-    assert not list((tmp_path / "logs").rglob("trials/*.json"))
+    # Linear heads are a part of looking.
+    rows = rows_of(tmp_path / "logs")
+    assert {row["rate"] for row, *_ in rows.values()} == {0}
+    assert re.search(r"\d+ s of 20m are gone, and the end, telling on", text)
+    assert not list((tmp_path / "logs").rglob("budget.json"))
 
 
 def test_pixels_of_the_range_that_a_model_was_trained_on_are_taken(tmp_path):
@@ -244,6 +251,21 @@ OUTCOME = {
         for i in (1, 2, 3)
     ],
     "scores": [{"linear_probe": 0.5}, {"linear_probe": 0.75}],
+    "weights": {"untrained": True, "tensors": 1370},
+    "probes": {
+        "stages": [
+            {
+                "stage": 2,
+                "copied": 0.5,
+                "fresh": 0.475,
+                "mean": 0.025,
+                "low": -0.01,
+                "high": 0.06,
+            }
+        ],
+        "draws": 5,
+        "images": 2000,
+    },
     "candidates": [
         {
             "name": name,
@@ -323,6 +345,11 @@ def test_the_page_needs_nothing_from_outside_and_escapes(tmp_path):
     assert "+50.0 [" not in again
     assert "+5.0 [-1.0, +11.0]" in html and "+50.0 [+40.0, +60.0]" in html
     assert "3 draws, 8 degrees of freedom" in html
+    assert "None of 1,370 tensors differs" in html
+    assert "+2.5 [-1.0, +6.0]" in html and "2,000 validation images" in html
+    assert "worth more than a draw" not in html_page(
+        {**OUTCOME, "probes": None}, b""
+    )
     assert "<strong>kept@1</strong>" in html and "failed" in html
     assert not re.search(r'(src|href)="(?!data:|#)', html)
     assert "img-src data:" in html
@@ -417,7 +444,9 @@ def test_the_demonstration_ends_in_the_sentence_and_its_code_runs(tmp_path):
         text=True,
     )
     last = run.stdout.strip().splitlines()[-1]
-    assert "% [" in last and "on test" in last and "copying is worth" in last
+    assert "% [" in last and "on test" in last
+    # Trained twins tell, or probes where a busy machine left no time for them.
+    assert re.search("copying (is worth|helps)", last)
     files = dict(
         line.split(": ", 1)
         for line in run.stdout.splitlines()

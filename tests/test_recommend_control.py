@@ -31,16 +31,14 @@ def test_random_weights_of_a_network_are_not_said_to_help(tmp_path, capsys):
     }
     copying = found["test"]["copying"]
     assert "opying is worth" not in last and "opying seems" not in last
-    chosen = next(
-        row for row in found["candidates"] if row["name"] == found["chosen"]
-    )
-    high = copying["high"] if copying else chosen["loss_high"]
-    useless = high <= found["tolerance"] / 100
-    assert last.startswith("Copying does not help: ") == useless
-    assert ("cannot tell whether copying helps" in last) != useless
+    # The weights are a draw, and say so, whatever few images leave open.
+    assert found["weights"]["untrained"] and found["probes"]["draws"] == 5
+    assert all(row["low"] <= 0 for row in found["probes"]["stages"])
+    assert last.startswith("Copying does not help: the model's weights show ")
+    assert "copying them is drawing; linear probes of its stages" in last
     if copying is None:
         return
-    assert ("all the same" in last) == useless
+    assert "all the same" in last
     assert "the same network with weights drawn anew reaches" in last
     assert f"{copying['freedom']:.0f} degrees of freedom" in last
     assert copying["draws"] >= 3 and copying["freedom"] > 2

@@ -270,6 +270,13 @@ def test_shuffled_labels_make_another_network_of_another_name(tiny_spec):
 
 def test_the_embedded_data_set_keeps_its_recipe():
     recipe = find_recipe("synthetic_shapes", "default", None)
+    assert (recipe.model.width, recipe.solver.epochs) == (12, 12)
+    assert (recipe.layers, recipe.splits, recipe.twice) == (
+        (1, 3, 5, 7),
+        (0,),
+        True,
+    )
+    assert not find_recipe("synthetic_shapes", "smoke", None).twice
     data = recipe.data("synthetic_shapes", 0)
     spec = NetworkSpec(data, recipe.model, recipe.solver, "A")
-    assert spec.network_id == "711e29ab11"
+    assert spec.network_id == "486ac33a36"

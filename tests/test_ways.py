@@ -199,6 +199,9 @@ def test_the_final_has_the_winner_and_fine_tuning_within_the_budget():
     # 54 s of twins and 27 s a seed of both, one of 9 s done: two in 99 s.
     assert choose_final(*args, 99.0, 3, 9).seeds == 2
     assert choose_final(*args, 98.0, 3, 9).seeds == 1
+    # What a second seed takes beside trainings counts too.
+    assert choose_final(*args, 101.0, 3, 9, each=2.0).seeds == 2
+    assert choose_final(*args, 100.0, 3, 9, each=2.0).seeds == 1
     assert final.twins == 3
     # Fine-tuning once takes 18 s, and comes before its twins.
     little = choose_final(*args, 18.0, 3, 9)

@@ -18,6 +18,7 @@ validation images cannot tell the best stages from fine-tuning everything.
 import dataclasses
 import functools
 import sys
+import time
 
 from rich.console import Console
 
@@ -27,6 +28,7 @@ from experiments.recommend.settings import Options
 
 def _run_script(options: Options, console: Console) -> int:
     """Plans, trains, decides, tells; writes and names the files."""
+    begun = time.perf_counter()
     options.check()
     if options.images is not None:
         # Names only: a mistake there need not wait for Keras.
@@ -42,8 +44,8 @@ def _run_script(options: Options, console: Console) -> int:
         start_tensorflow()
     if options == Options(log_dir=options.log_dir, plan=options.plan):
         # The demonstration: all of it in minutes.
-        options = dataclasses.replace(options, budget="95s", epochs=12)
-    return recommend(options, console)
+        options = dataclasses.replace(options, budget="140s", epochs=12)
+    return recommend(options, console, begun)
 
 
 main = functools.partial(plain_main, "recommend", __doc__, Options, _run_script)

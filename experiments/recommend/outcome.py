@@ -1,5 +1,6 @@
 """What was found, as JSON values that figure and page are drawn from."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -10,13 +11,20 @@ from experiments.recommend.prepare import Prepared
 from experiments.recommend.trials import Trial
 from experiments.recommend.workshop import FRESH, Workshop
 from keras_transfer.recommendation.decision import Recommendation
+from keras_transfer.recommendation.drawn import NO_EVIDENCE, Beside
 from keras_transfer.recommendation.sentence import final_sentence
 from keras_transfer.recommendation.ways import FINE_TUNE, Choice
 from keras_transfer.storage.files import write_atomically
 
 
 def outcome_of(
-    prepared: Prepared, workshop, final, finalists, found, verdict
+    prepared: Prepared,
+    workshop,
+    final,
+    finalists,
+    found,
+    verdict,
+    beside: Beside = NO_EVIDENCE,
 ) -> dict:
     """Collects what was found, as JSON values.
 
@@ -27,6 +35,7 @@ def outcome_of(
         finalists: List of `Finalist`.
         found: `Recommendation`.
         verdict: `Verdict`.
+        beside: `Beside`, what weights and probes say of copying.
     """
     rows = candidate_rows(prepared, finalists, found)
     seconds = {row["name"]: row["seconds"] for row in rows}
@@ -41,6 +50,7 @@ def outcome_of(
         verdict.copying,
         prepared.last_layers,
         share,
+        beside,
     )
     copying = verdict.copying
     return {
@@ -77,6 +87,13 @@ def outcome_of(
             for stage in task.stages
         ],
         "scores": prepared.scores,
+        "weights": {
+            "untrained": beside.untrained,
+            "tensors": beside.tensors,
+        },
+        "probes": None
+        if beside.gains is None
+        else dataclasses.asdict(beside.gains),
         "candidates": rows,
         "race": race_rows(workshop),
         "test": {

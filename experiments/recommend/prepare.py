@@ -45,6 +45,7 @@ class Prepared:
         wanted: List of `Choice`, all.
         folder: Path, of this run.
         warnings: List of strings.
+        drawn: `Drawn`, the network drawn anew, or `None` if it cannot be.
     """
 
     options: Options
@@ -56,6 +57,7 @@ class Prepared:
     wanted: list[Choice]
     folder: Path
     warnings: list[str]
+    drawn: object = None
 
     @property
     def last_layers(self) -> list[str]:
@@ -84,6 +86,7 @@ def prepare(
     Raises:
         UserError: If model, images or settings will not do.
     """
+    from experiments.recommend.drawing import open_drawn
     from keras_transfer.models.heads import head_form, new_head
     from keras_transfer.models.stages import stages
     from keras_transfer.training.candidate_networks import Task, takes_probe
@@ -133,6 +136,10 @@ def prepare(
     )
     if not takes_probe(task):
         wanted = [c for c in wanted if c.name != "lp_ft"]
+    drawn, warning = open_drawn(task)
+    if warning:
+        warnings.append(warning)
+        wanted = [c for c in wanted if c.row.above != "redrawn"]
     identity = [
         COMPUTATION,
         model_key(asked.model),
@@ -152,7 +159,16 @@ def prepare(
     probes = [_plain(row["linear_probe"]) for row in scores]
     order = starting_order(wanted, probes)
     return Prepared(
-        options, images, asked, task, scores, order, wanted, folder, warnings
+        options,
+        images,
+        asked,
+        task,
+        scores,
+        order,
+        wanted,
+        folder,
+        warnings,
+        drawn,
     )
 
 

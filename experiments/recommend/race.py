@@ -25,7 +25,7 @@ from keras_transfer.training.candidate_networks import Task
 
 FINALISTS = 3  # trained ones, beside fine-tuning everything
 TWINS = 3  # networks drawn anew, for their spread
-_LEAST_TWINS = 2  # one alone shows no spread
+LEAST_TWINS = 2  # one alone shows no spread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +81,19 @@ def runners_of(
         )
         for place in range(len(rates))
         for choice in order
+    ]
+
+
+def at_speed(runners: list[Runner], speed: float) -> list[Runner]:
+    """Corrects what is expected by what was measured.
+
+    Args:
+        runners: List of `Runner`.
+        speed: Float, seconds measured over those expected.
+    """
+    return [
+        dataclasses.replace(r, seconds=r.seconds * speed, start=r.start * speed)
+        for r in runners
     ]
 
 
@@ -241,6 +254,7 @@ def choose_final(
     seeds: int,
     epochs: int,
     twins: int = TWINS,
+    each: float = 0.0,
 ) -> Final:
     """Chooses who is trained with several seeds.
 
@@ -259,6 +273,8 @@ def choose_final(
         epochs: Integer, of a whole training.
         twins: Integer, networks drawn anew that there is to be room for.
             Defaults to `TWINS`.
+        each: Float, seconds that a seed beyond the first takes beside the
+            trainings. Defaults to `0.0`.
 
     Returns:
         `Final`.
@@ -293,10 +309,11 @@ def choose_final(
     count = seeds
     while count > 1:
         needed = sum(cost(runner, count) for runner in wanted[:must])
+        needed += (count - 1) * each
         if needed + twins_of(count, twins) * twin <= budget:
             break
         count -= 1
-    chosen, left = [], budget
+    chosen, left = [], budget - (count - 1) * each
     for place, runner in enumerate(wanted[: FINALISTS + 1]):
         needed = cost(runner, count)
         room = left if place < must else left - twins_of(count, twins) * twin
@@ -304,7 +321,7 @@ def choose_final(
             chosen.append(runner)
             left -= needed
     out = [r.choice.name for r in whole if r not in chosen]
-    room = max(_LEAST_TWINS, math.floor(left / twin))
+    room = max(LEAST_TWINS, math.floor(left / twin))
     drawn = min(twins_of(count, twins), room)
     return Final(tuple(chosen), count, tuple(out), drawn)
 

@@ -1,13 +1,17 @@
 """The course of a recommendation, and what is shown while it runs."""
 
 import contextlib
+import math
+import time
 
 from rich.console import Console
 
 from experiments.common.progress import readable_size, readable_time
 from experiments.recommend import deciding, race, telling
+from experiments.recommend.clock import Clock, end_seconds
 from experiments.recommend.costs import cost_of
 from experiments.recommend.display import Display
+from experiments.recommend.drawing import evidence
 from experiments.recommend.outcome import outcome_of
 from experiments.recommend.prepare import Prepared, prepare, score_table
 from experiments.recommend.settings import Options
@@ -15,7 +19,11 @@ from experiments.recommend.trials import States, Trials
 from experiments.recommend.workshop import Workshop
 from keras_transfer.errors import UserError
 from keras_transfer.models.text_tables import text_table
+from keras_transfer.recommendation.sentence import copying_text
 from keras_transfer.storage import locks
+
+_SURE = 5.0  # seconds of looking, after which its speed is known
+_MARGIN = 1.1  # of the budget that is said to do
 
 
 def start_tensorflow() -> None:
@@ -29,12 +37,16 @@ def start_tensorflow() -> None:
     tf.constant(0) + 1
 
 
-def recommend(options: Options, console: Console) -> int:
+def recommend(
+    options: Options, console: Console, begun: float | None = None
+) -> int:
     """Runs the whole command.
 
     Args:
         options: `Options`, checked.
         console: `rich.console.Console`.
+        begun: Float, `time.perf_counter` when the command was started.
+            Defaults to `None`, now.
 
     Returns:
         Integer, the exit status.
@@ -43,12 +55,10 @@ def recommend(options: Options, console: Console) -> int:
         UserError: If something asked for will not do.
     """
     display = Display(console)
+    begun = time.perf_counter() if begun is None else begun
+    clock = Clock(options.seconds(), begun)
     with display.bars, contextlib.ExitStack() as held:
-
-        def looked(done, total):
-            display.show(f"looking at {total:,} images", done / total)
-
-        prepared = prepare(options, display.say, looked)
+        prepared = prepare(options, display.say, _looking(display, clock))
         for text in prepared.warnings:
             display.say(f"note: {text}")
         _show_scores(prepared, display)
@@ -66,11 +76,11 @@ def recommend(options: Options, console: Console) -> int:
             ),
             States(prepared.folder / "states"),
         )
-        runners = race.runners_of(prepared.task, prepared.order, options.rates)
-        shares = race.shares_of(
-            runners, options.seconds(), prepared.task.epochs
-        )
-        _check_budget(runners, shares[0], prepared, options)
+        done = workshop.trials.found.values()
+        earlier = math.fsum(t.seconds + t.build for t in done)
+        clock.go_on(prepared.folder / "budget.json", earlier)
+        beside, end = _look_further(prepared, workshop, clock, display)
+        runners, shares = _shares(prepared, workshop, clock, end)
         plan = race.plan_of(
             runners,
             [],
@@ -79,15 +89,129 @@ def recommend(options: Options, console: Console) -> int:
             race.least_epochs(prepared.task),
         )
         _show_plan(prepared, runners, plan, shares, workshop, display)
+        display.say(
+            f"{clock.spent:.0f} s of {options.budget} "
+            "are gone, and the end, telling on test images, saving and the "
+            f"page, is to take {readable_time(end[0])}, and "
+            f"{readable_time(end[1])} for each further seed."
+        )
         if options.plan:
             return 0
-        outcome, files = _work(prepared, workshop, runners, shares, display)
+        outcome, files = _work(
+            prepared, workshop, (runners, shares), beside, (clock, end), display
+        )
     for name, path in files:
         display.say(f"{name}: {path}")
     display.say("")
     for text in last_lines(outcome):
         display.say(text)
     return 0
+
+
+def _looking(display: Display, clock: Clock):
+    """Returns what is done after each batch of images that is looked at."""
+    started = [None, 0]
+
+    def looked(done, total):
+        display.show(f"looking at {total:,} images", done / total)
+        now = clock.spent
+        if started[0] is None:
+            started[:] = now, done
+        elif done < total and now - started[0] > _SURE:
+            speed = (now - started[0]) / (done - started[1])
+            least = now + speed * (total - done)
+            if least > clock.seconds:
+                _refuse(
+                    clock,
+                    f"looking once at {total:,} images takes "
+                    f"{readable_time(least)}",
+                    least,
+                )
+
+    return looked
+
+
+def _refuse(clock: Clock, why: str, least: float) -> None:
+    raise UserError(
+        f"Expected a `budget` for at least one candidate: {why}. Received: "
+        f"{readable_time(clock.seconds)}, {readable_time(clock.spent)} of it "
+        f"gone. Give a `budget` of {math.ceil(_MARGIN * least)}s or more, "
+        "fewer `images_per_class` or `epochs`, or a smaller `image_size`."
+    )
+
+
+def _look_further(prepared: Prepared, workshop, clock: Clock, display: Display):
+    """Compares weights and probes with draws; fits a head on every stage.
+
+    Returns:
+        Tuple of a `Beside`, and of seconds that the end takes, for one seed
+        and for each further one.
+    """
+    beside = evidence(
+        prepared.drawn,
+        workshop,
+        prepared.folder / "drawn.json",
+        clock.seconds,
+        lambda text: display.show(text, 0.0),
+    )
+    if beside.nothing:
+        display.say("note: " + copying_text(None, 0.0, beside) + ".")
+    solved = 0.0
+    for choice in prepared.wanted:
+        if not choice.row.trained:
+            display.show(f"linear head: {choice.name}", 0.0)
+            solved += workshop.solve(choice, 0).seconds
+    first, further = end_seconds(prepared.task)
+    return beside, (first, further + solved)
+
+
+def _shares(prepared: Prepared, workshop: Workshop, clock: Clock, end):
+    """Divides what is left between race and final, at the speed measured.
+
+    Returns:
+        Pair of a list of `Runner` and of a pair of floats, seconds of race and
+        of final.
+    """
+    task, options = prepared.task, prepared.options
+    runners = race.runners_of(task, prepared.order, options.rates)
+    known = clock.known("training")
+    if known is None:
+        _check_budget(runners, clock, end, task.epochs)
+    divided = race.RACE_SHARE + race.FINALS_SHARE
+
+    def shares(seconds):
+        return race.shares_of(runners, seconds / divided, task.epochs)
+
+    speed = clock.known("speed")
+    if speed is None:
+        race_seconds = shares(max(clock.left(end[0]), 0.0))[0]
+        plan = race.plan_of(
+            runners, [], race_seconds, task.epochs, race.least_epochs(task)
+        )
+        first = next(r for r in runners if r.entrant.name == plan.steps[0].name)
+        measured = workshop.candidate(first.choice).step_seconds() * task.steps
+        speed = measured / first.seconds
+    runners = race.at_speed(runners, speed)
+    if known is None:
+        _check_budget(runners, clock, end, task.epochs)
+        known = clock.left(end[0])
+    if not options.plan:
+        clock.decide("speed", speed)
+        known = clock.decide("training", known)
+    return runners, shares(known)
+
+
+def _check_budget(runners, clock: Clock, end, epochs: int) -> None:
+    cheapest = min(runners, key=lambda r: r.entrant.whole_cost(epochs))
+    needed = cheapest.entrant.whole_cost(epochs)
+    if clock.left(end[0]) < needed:
+        _refuse(
+            clock,
+            f"the cheapest, {cheapest.entrant.name}, needs about "
+            f"{readable_time(needed)}, and telling, saving and the page "
+            f"{readable_time(end[0])}",
+            clock.spent + needed + end[0],
+        )
 
 
 def last_lines(outcome: dict) -> list[str]:
@@ -100,23 +224,6 @@ def last_lines(outcome: dict) -> list[str]:
     """
     notes = [f"note: {text}" for text in outcome["warnings"]]
     return [*notes, *outcome["sentences"], outcome["sentence"]]
-
-
-def _check_budget(runners, budget, prepared: Prepared, options) -> None:
-    epochs = prepared.task.epochs
-    cheapest = min(
-        runners, key=lambda runner: runner.entrant.whole_cost(epochs)
-    )
-    needed = cheapest.entrant.whole_cost(epochs)
-    if budget < needed:
-        needed *= options.seconds() / budget
-        raise UserError(
-            f"Expected a `budget` for at least one candidate: the cheapest, "
-            f"{cheapest.entrant.name}, needs about "
-            f"{readable_time(needed * 1.05)} with its final. Received: "
-            f"{options.budget}. Give a larger `budget`, fewer `epochs` or a "
-            "smaller `image_size`."
-        )
 
 
 def _show_scores(prepared: Prepared, display: Display) -> None:
@@ -136,7 +243,7 @@ def _show_plan(prepared, runners, plan, shares, workshop, display) -> None:
         state = "solved for" if not own else "left out: budget"
         if begins:
             state = " ".join(f"{r.rate:g}" for r in begins)
-        seconds = cost.seconds_per_epoch
+        seconds = own[0].seconds if own else 0.0
         lines.append(
             [
                 choice.name,
@@ -151,7 +258,7 @@ def _show_plan(prepared, runners, plan, shares, workshop, display) -> None:
     header = ["candidate", "way", "rates", "s an epoch", "trained parameters"]
     display.say("\nplan; seconds and memory are estimates")
     display.say(text_table([*header, "memory"], lines))
-    filed = len(workshop.trials.found)
+    filed = sum(1 for t in workshop.trials.found.values() if t.rate)
     share, rest = shares
     most = share
     # Whoever is within noise goes on as well, while the budget lasts, and
@@ -171,9 +278,11 @@ def _show_plan(prepared, runners, plan, shares, workshop, display) -> None:
     )
 
 
-def _work(prepared, workshop, runners, shares, display: Display):
+def _work(prepared, workshop, planned, beside, times, display: Display):
     """Trains, decides, tells, writes."""
     from experiments.recommend.products import write_products
+
+    (runners, shares), (clock, end) = planned, times
 
     estimate = {r.entrant.name: r.entrant for r in runners}
 
@@ -189,12 +298,14 @@ def _work(prepared, workshop, runners, shares, display: Display):
 
     plan = race.run_race(workshop, runners, shares[0], raced)
     epochs = prepared.task.epochs
+    left = min(shares[1] + plan.seconds_left, clock.left(end[0]))
     final = race.choose_final(
         runners,
         plan,
-        shares[1] + plan.seconds_left,
+        clock.decide("final", left),
         prepared.options.seeds,
         epochs,
+        each=end[1],
     )
     workshop.states.keep([r.entrant.name for r in final.runners])
     total = len(final.runners) * final.seeds
@@ -213,14 +324,20 @@ def _work(prepared, workshop, runners, shares, display: Display):
 
     finalists = deciding.train_finalists(prepared, workshop, final, told)
     found = deciding.choose(finalists, prepared.options.tolerance)
+    own = next(f for f in finalists if f.choice.name == found.chosen)
+    room = max(0.0, clock.left(end[0] + (final.seeds - 1) * end[1]))
+    most = final.twins if own.choice.row.trained else telling.SOLVED_TWINS
+    twins = telling.twins_in(room, telling.twin_seconds(prepared, own), most)
     verdict = telling.tell_once(
         prepared,
         workshop,
         finalists,
         found.chosen,
-        final.twins,
+        int(clock.decide(f"twins of {found.chosen}", twins)),
         lambda text: display.show(f"test images: {text}", 1.0),
     )
-    outcome = outcome_of(prepared, workshop, final, finalists, found, verdict)
+    outcome = outcome_of(
+        prepared, workshop, final, finalists, found, verdict, beside
+    )
     files = write_products(prepared, workshop, finalists, found, outcome)
     return outcome, files

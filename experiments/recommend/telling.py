@@ -2,19 +2,23 @@
 
 import dataclasses
 import json
+import math
+import statistics
 from collections.abc import Callable
 
 import numpy as np
 
 from experiments.recommend.deciding import Finalist
 from experiments.recommend.prepare import Prepared
+from experiments.recommend.race import LEAST_TWINS
 from experiments.recommend.workshop import FRESH, Workshop
 from keras_transfer.recommendation.copying import Copying, compare_with_fresh
 from keras_transfer.recommendation.told import Told, tell
-from keras_transfer.recommendation.ways import FINE_TUNE, Choice, backbone
+from keras_transfer.recommendation.ways import FINE_TUNE, NOTHING, backbone
 from keras_transfer.storage.files import read_json, write_atomically
 
-_SOLVED_TWINS = 6  # networks drawn anew, if only their head is fitted
+SOLVED_TWINS = 6  # networks drawn anew, if only their head is fitted
+_DRAW = 0.5  # seconds to draw a network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +38,42 @@ class Verdict:
     before: tuple[str, ...]
 
 
+def twin_seconds(prepared: Prepared, own: Finalist) -> float:
+    """Estimates what a network drawn anew takes, of the choice's own form.
+
+    Args:
+        prepared: `Prepared`.
+        own: `Finalist`, the choice.
+    """
+    task, trained = prepared.task, own.choice.row.trained
+    forward = sum(task.outputs.seconds)
+    parts = ["test"]  # told; and looked at, for what is stored
+    if not trained:
+        parts += ["train"]
+    elif own.choice.stage in task.outputs.whole:
+        parts += ["train", "validation"]
+    elif own.choice.row.probe_first:
+        parts += ["train"]
+    images = sum(len(task.labels[part]) for part in parts)
+    spent = statistics.median(trial.seconds for trial in own.trials)
+    return _DRAW + forward * images + spent
+
+
+def twins_in(room: float, seconds: float, most: int) -> int:
+    """Returns how many twins there is time for.
+
+    Args:
+        room: Float, seconds.
+        seconds: Float, of one.
+        most: Integer.
+
+    Returns:
+        Integer; 0 instead of one alone, which shows no spread.
+    """
+    count = most if seconds <= 0 else min(most, math.floor(room / seconds))
+    return count if count >= LEAST_TWINS else 0
+
+
 def tell_once(
     prepared: Prepared,
     workshop: Workshop,
@@ -51,8 +91,7 @@ def tell_once(
         workshop: `Workshop`.
         finalists: List of `Finalist`.
         chosen: String, name of the choice.
-        twins: Integer, networks drawn anew that it is compared with, if it is
-            trained.
+        twins: Integer, networks drawn anew that it is compared with.
         report: Callable of what is told next.
 
     Returns:
@@ -87,21 +126,14 @@ def tell_once(
     )
     own = by_name[chosen]
     copying = None
-    if own.choice != Choice("redrawn"):
-        drawn = []
-        # A linear head needs no training, and has no spread of it to pool.
-        trained = own.choice.row.trained
-        for seed in range(twins if trained else _SOLVED_TWINS):
-            name = FRESH + chosen
-            key = f"{name}|{own.rate:g}|{seed}"
-            twin = workshop
-            if key not in rows:
-                report(f"{name}, draw {seed}")
-                twin = _fresh_workshop(prepared, workshop, seed)
-                if trained:
-                    epochs = prepared.task.epochs
-                    twin.train(own.choice, own.rate, seed, epochs)
-            drawn.append(right(name, seed, twin, own.choice, own.rate))
+    # A linear head needs no training, and has no spread of it to pool.
+    trained = own.choice.row.trained
+    draws = twins
+    if own.choice != NOTHING and prepared.drawn is not None and draws:
+        drawn = [
+            _twin(prepared, workshop, own, seed, right, rows, report)
+            for seed in range(draws)
+        ]
         like = [
             [trial.correct() for trial in finalist.trials]
             for finalist in finalists
@@ -119,30 +151,17 @@ def tell_once(
     )
 
 
-def _fresh_workshop(
-    prepared: Prepared, workshop: Workshop, seed: int
-) -> Workshop:
-    """Returns a workshop of the same network with all weights drawn anew."""
-    from keras_transfer.models.fresh_weights import draw_anew
-    from keras_transfer.models.heads import new_head
-    from keras_transfer.models.stages import stages
-    from keras_transfer.transfer.stage_outputs import Request, find_or_compute
-
-    task = prepared.task
-    model = new_head(task.model, task.classes, seed=seed)
-    draw_anew(model, 0, seed + 1)
-    table = stages(model, [s.last_layer for s in task.stages[:-1]])
-    request = Request(
-        model,
-        table,
-        task.images,
-        task.scale,
-        f"{prepared.images.key}{prepared.asked.scaling}",
-        most_bytes=int(prepared.options.store_gigabytes * 1e9),
-    )
-    folder = prepared.folder / "fresh"
-    outputs = find_or_compute(request, folder)
-    fresh = dataclasses.replace(
-        task, model=model, stages=table, outputs=outputs
-    )
-    return Workshop(fresh, workshop.trials, workshop.states, FRESH)
+def _twin(prepared, workshop, own: Finalist, seed: int, right, rows, report):
+    """Returns what the same network, all weights drawn anew, gets right."""
+    name = FRESH + own.choice.name
+    key = f"{name}|{own.rate:g}|{seed}"
+    if key in rows:
+        return right(name, seed, workshop, own.choice, own.rate)
+    report(f"{name}, draw {seed}")
+    prepared.drawn.turn(seed)
+    task = prepared.drawn.task_for(own.choice, prepared.folder / "fresh")
+    with workshop.lend(task) as twin:
+        if own.choice.row.trained:
+            epochs = prepared.task.epochs
+            twin.train(own.choice, own.rate, seed, epochs)
+        return right(name, seed, twin, own.choice, own.rate)

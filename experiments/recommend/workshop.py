@@ -1,8 +1,9 @@
 """Trains candidates and files what came out; nothing is trained twice."""
 
+import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -34,6 +35,8 @@ class Workshop:
             to `""`.
         clock: Callable that returns seconds. Defaults to
             `time.perf_counter`.
+        lender: `Workshop` whose compiled networks are used, with the weights
+            of this task, or `None`. Defaults to `None`; see `lend`.
     """
 
     def __init__(
@@ -43,11 +46,12 @@ class Workshop:
         states: States,
         label: str = "",
         clock: Callable[[], float] = time.perf_counter,
+        lender: "Workshop | None" = None,
     ):
         self.task, self.trials, self.states = task, trials, states
         self.label = label
         self._unpaid: dict[Choice, float] = {}
-        self.clock = clock
+        self.clock, self.lender = clock, lender
         self.probes: dict[tuple, object] = {}
         self._open: OrderedDict[Choice, Candidate] = OrderedDict()
 
@@ -103,16 +107,42 @@ class Workshop:
         if network not in self._open:
             while len(self._open) >= _MOST_OPEN:
                 self._open.popitem(last=False)
-            probe = None
-            if choice.row.probe_first:
-                probe = self.probe(len(self.task.stages) - 1)
+            probe = self._probe_of(choice)
             begun = self.clock()
+            if self.lender is not None:
+                self._open[network] = self.lender.candidate(choice)
+                self._open[network].take(self.task, probe)
+                return self._open[network]
             self._open[network] = Candidate(self.task, choice, probe)
             self._open[network].trace()
             self._unpaid[network] = self.clock() - begun
         self._open.move_to_end(network)
         self._open[network].turn_to(choice)
         return self._open[network]
+
+    def _probe_of(self, choice: Choice):
+        if choice.row.probe_first:
+            return self.probe(len(self.task.stages) - 1)
+        return None
+
+    @contextlib.contextmanager
+    def lend(self, task: Task) -> Iterator["Workshop"]:
+        """Lends its compiled networks to a task of other weights.
+
+        Args:
+            task: `Task` of the same network, all weights drawn anew.
+
+        Yields:
+            `Workshop` of that task, whose trials are named after `FRESH`.
+        """
+        other = Workshop(
+            task, self.trials, self.states, FRESH, self.clock, lender=self
+        )
+        try:
+            yield other
+        finally:
+            for candidate in other._open.values():
+                candidate.take(self.task, self._probe_of(candidate.choice))
 
     def train(self, choice: Choice, rate: float, seed: int, epochs: int):
         """Trains a candidate from its start, unless that is done.

@@ -1,6 +1,9 @@
 """Draws a network's layers anew, each by its own initialisers."""
 
+from collections.abc import Iterator
+
 import keras
+import numpy as np
 
 from keras_transfer.errors import UserError
 from keras_transfer.models.model_graph import read_graph
@@ -24,6 +27,24 @@ def draw_anew(model: keras.Model, start: int = 0, seed: int = 0) -> None:
     Raises:
         UserError: If a layer cannot be built again from its settings.
     """
+    for layer, weights in draws_of(model, start, seed):
+        layer.set_weights(weights)
+
+
+def draws_of(
+    model: keras.Model, start: int = 0, seed: int = 0
+) -> Iterator[tuple[keras.Layer, list[np.ndarray]]]:
+    """Yields each layer with weights, and what it draws for them.
+
+    Args:
+        model, start, seed: As of `draw_anew`; nothing is changed.
+
+    Yields:
+        Pairs of a layer and a list of arrays, as its `set_weights` takes them.
+
+    Raises:
+        UserError: If a layer cannot be built again from its settings.
+    """
     calls = list(read_graph(model).leaves())
     early = {id(call.operation) for call in calls[:start]}
     done = set()
@@ -34,7 +55,7 @@ def draw_anew(model: keras.Model, start: int = 0, seed: int = 0) -> None:
             continue
         done.add(id(layer))
         if not hasattr(layer, "adapt"):
-            layer.set_weights(_fresh_weights(layer, call.path, place, seed))
+            yield layer, _fresh_weights(layer, call.path, place, seed)
 
 
 def _fresh_weights(layer, path: str, place: int, seed: int) -> list:

@@ -60,7 +60,7 @@ class Copying:
         return not (self.helps or self.seems) and self.high <= tolerance
 
 
-def compare_with_fresh(copied, fresh, like=()) -> Copying:
+def compare_with_fresh(copied, fresh, like=(), level=LEVEL) -> Copying:
     """Compares a copied network with others of the same form drawn anew.
 
     The source is one draw of weights. If it were as random as the others, its
@@ -88,6 +88,7 @@ def compare_with_fresh(copied, fresh, like=()) -> Copying:
         like: Sequence of boolean arrays `(seeds, images)`, correctness of
             trained networks, each on the same images for all its seeds.
             Defaults to `()`.
+        level: Float, of the interval. Defaults to 0.95.
 
     Returns:
         `Copying`.
@@ -107,7 +108,7 @@ def compare_with_fresh(copied, fresh, like=()) -> Copying:
     of_draws = spread * (1 + 1 / draws)
     variance = of_images + of_draws
     freedom = variance**2 / (of_images**2 / images + of_draws**2 / draw_freedom)
-    reach = float(stats.t.isf((1 - LEVEL) / 2, freedom)) * math.sqrt(variance)
+    reach = float(stats.t.isf((1 - level) / 2, freedom)) * math.sqrt(variance)
     return Copying(
         float(copied.mean()),
         float(fresh.mean()),

@@ -6,8 +6,18 @@ from keras_transfer.recommendation.decision import (
     Recommendation,
     points,
 )
+from keras_transfer.recommendation.drawn import (
+    NO_EVIDENCE,
+    Beside,
+    ProbeGains,
+)
 from keras_transfer.recommendation.told import Told
-from keras_transfer.recommendation.ways import FINE_TUNE, Choice, backbone
+from keras_transfer.recommendation.ways import (
+    FINE_TUNE,
+    NOTHING,
+    Choice,
+    backbone,
+)
 
 
 def final_sentence(
@@ -17,6 +27,7 @@ def final_sentence(
     copying: Copying | None,
     last_layers: list[str],
     cost_share: float | None,
+    beside: Beside = NO_EVIDENCE,
 ) -> str:
     """Says what to do, how good it is, and at what price.
 
@@ -30,6 +41,8 @@ def final_sentence(
         last_layers: List of strings, the last layer of every stage.
         cost_share: Float, seconds of training over those of fine-tuning
             everything; `None` if that was not trained.
+        beside: `Beside`, what weights and probes say of copying. Defaults to
+            nothing.
 
     Returns:
         String, one sentence.
@@ -63,17 +76,16 @@ def final_sentence(
     if not found.can_tell:
         parts.append(_open(found))
     text = "; ".join(parts)
-    if copying is None:
-        help_text = _nothing_copied(found)
+    help_text = copying_text(copying, found.tolerance, beside)
+    useless = copying is not None and copying.useless(found.tolerance)
+    lead = f"If you use it all the same: {_lower(text)}"
+    if choice == NOTHING:
+        help_text = _nothing_copied(found, beside)
         useless = found.loss.high <= found.tolerance
         lead = text
-    else:
-        help_text = copying_text(copying, found.tolerance)
-        useless = copying.useless(found.tolerance)
-        lead = f"If you use it all the same: {_lower(text)}"
-    if useless:
+    if useless or _is_drawing(copying, beside):
         return f"{help_text}. {lead}."
-    return f"{text}; {_lower(help_text)}."
+    return f"{text}; {_lower(help_text)}." if help_text else f"{text}."
 
 
 def _percent(share: float) -> str:
@@ -96,12 +108,19 @@ def _lower(text: str) -> str:
     return text[0].lower() + text[1:]
 
 
-def _nothing_copied(found: Recommendation) -> str:
+def _is_drawing(copying: Copying | None, beside: Beside) -> bool:
+    """Whether the weights are a draw, which nothing measured denies."""
+    return beside.nothing and not (copying is not None and copying.helps)
+
+
+def _nothing_copied(found: Recommendation, beside: Beside) -> str:
     """Says whether copying would help, where the choice copies nothing.
 
     What the choice may lose against the truly best candidate is the most that
     copying may gain.
     """
+    if _is_drawing(None, beside):
+        return f"Copying does not help: {_drawing_text(beside)}"
     most = f"{100 * found.loss.high:.1f} points"
     if found.loss.high <= found.tolerance:
         return (
@@ -114,37 +133,100 @@ def _nothing_copied(found: Recommendation) -> str:
     )
 
 
-def copying_text(copying: Copying, tolerance: float) -> str:
+def copying_text(
+    copying: Copying | None, tolerance: float, beside: Beside = NO_EVIDENCE
+) -> str:
     """Says whether copying helps, or that the draws cannot tell.
 
+    It does not help if the weights are a draw of their layers (`Beside`), or
+    if the interval of trained networks ends within the tolerance. Where
+    trained networks cannot tell, or none was trained, it is said what probes
+    gain.
+
     Args:
-        copying: `Copying`.
+        copying: `Copying`, or `None` if no network drawn anew was trained.
         tolerance: Float, a gain that does not count, as a share.
+        beside: `Beside`. Defaults to nothing.
 
     Returns:
-        String, without a full stop.
+        String, without a full stop; empty if nothing is known.
     """
+    probed = _probes_text(beside.gains)
+    if _is_drawing(copying, beside):
+        text = f"Copying does not help: {_drawing_text(beside)}"
+        return f"{text}; {_trained_text(copying)}" if copying else text
+    if copying is None:
+        if not probed:
+            return ""
+        if beside.gains.helps:
+            return f"Copying helps: {probed}"
+        return f"These draws cannot tell whether copying helps: {probed}"
+    gap = _gap(copying)
+    drawn, few = _drawn(copying)
     against = (
         f"the same network with weights drawn anew reaches "
         f"{100 * copying.fresh:.1f} %"
     )
-    gap = f"{100 * copying.mean:+.1f} points"
-    if copying.sized:
-        gap += f" {points(copying.low, copying.high)}"
-    drawn = f"{copying.draws} network{'s' * (copying.draws > 1)} drawn anew"
-    few = "" if copying.sized else ", too few for an interval"
     if copying.helps:
         return f"Copying is worth {gap}: {against}"
     if copying.seems:
-        return (
+        text = (
             f"Copying seems to be worth {gap}, which {drawn} do not prove"
             f"{few}: {against}"
         )
-    by = f"{copying.freedom:.0f} degrees of freedom" if copying.sized else ""
-    told = (
-        f"{against}, copied weights {gap} (by {drawn}{few}"
-        f"{', ' if by else ''}{by})"
+    elif copying.useless(tolerance):
+        return f"Copying does not help: {_trained_text(copying)}"
+    else:
+        text = (
+            "These draws cannot tell whether copying helps: "
+            f"{_trained_text(copying)}"
+        )
+    return f"{text}; {probed}" if probed else text
+
+
+def _gap(copying: Copying) -> str:
+    gap = f"{100 * copying.mean:+.1f} points"
+    if copying.sized:
+        gap += f" {points(copying.low, copying.high)}"
+    return gap
+
+
+def _drawn(copying: Copying) -> tuple[str, str]:
+    """Names the draws, and says if they are too few."""
+    drawn = f"{copying.draws} network{'s' * (copying.draws > 1)} drawn anew"
+    return drawn, "" if copying.sized else ", too few for an interval"
+
+
+def _trained_text(copying: Copying) -> str:
+    drawn, few = _drawn(copying)
+    by = f", {copying.freedom:.0f} degrees of freedom" if copying.sized else ""
+    return (
+        "the same network with weights drawn anew reaches "
+        f"{100 * copying.fresh:.1f} %, copied weights {_gap(copying)} (by "
+        f"{drawn}{few}{by})"
     )
-    if copying.useless(tolerance):
-        return f"Copying does not help: {told}"
-    return f"These draws cannot tell whether copying helps: {told}"
+
+
+def _probes_text(gains: ProbeGains | None) -> str:
+    if gains is None:
+        return ""
+    most = gains.largest
+    gap = f"{100 * most.mean:+.1f} points {points(most.low, most.high)}"
+    drawn = f"{gains.draws} networks drawn anew"
+    if gains.helps:
+        return f"a linear probe of stage {most.stage} gains {gap} over {drawn}"
+    return (
+        f"linear probes of its stages gain at most {gap} over {drawn}, at "
+        f"stage {most.stage}"
+    )
+
+
+def _drawing_text(beside: Beside) -> str:
+    """Says that the weights are a draw."""
+    text = (
+        "the model's weights show no training, each of its "
+        f"{beside.tensors:,} tensors is as its layer draws it, and copying "
+        "them is drawing"
+    )
+    probed = _probes_text(beside.gains)
+    return f"{text}; {probed}" if probed else text

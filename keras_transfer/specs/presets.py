@@ -164,9 +164,11 @@ _SOLVER_2014 = SolverSpec(
     nesterov=False,
     batch_size=64,
 )
-# Too few images for a rate so high.
-_SHAPES_MODEL = ModelSpec("cnn8", width=16)
-_SHAPES_SOLVER = SolverSpec(learning_rate=0.05, batch_size=32, epochs=8)
+# Bases that are trained out, on other draws of the set and another split:
+# 81.0 %, and twice as long -0.1 points; 8 epochs of width 16 gain 0.7 by it,
+# 16 of width 8 0.3 (one seed, both halves).
+_SHAPES_MODEL = ModelSpec("cnn8", width=12)
+_SHAPES_SOLVER = dataclasses.replace(_SOLVER, batch_size=64, epochs=12)
 
 
 def find_recipe(
@@ -236,6 +238,7 @@ def find_recipe(
             solver=_SHAPES_SOLVER,
             layers=(1, 3, 5, 7),
             views=4,
+            twice=True,
         )
     if regime == "2014":
         recipe = dataclasses.replace(
@@ -249,5 +252,6 @@ def find_recipe(
                 recipe.solver, epochs=1, steps_per_epoch=10
             ),
             layers=(1, 7),
+            twice=False,
         )
     return recipe

@@ -6,6 +6,7 @@ weights, with what is new drawn from the seed.
 """
 
 import math
+import time
 from collections.abc import Callable
 
 import keras
@@ -69,6 +70,7 @@ class Candidate:
                 norm.momentum = min(norm.momentum, MOST_MOMENTUM)
         # Copies: what TensorFlow hands out changes with its variable.
         self.start = [np.array(value) for value in self.part.get_weights()]
+        self._whole = None
         logits = head_form(self.target) == "logits"
         self.part.compile(
             RatedAdam(rates=self._rates()),
@@ -107,12 +109,49 @@ class Candidate:
         """
         self.choice = choice
 
+    def take(self, task: Task, probe: Probe | None = None) -> None:
+        """Starts from the weights of another task from now on.
+
+        What is compiled stays, so that nothing is built again.
+
+        Args:
+            task: `Task` of the same network with other weights.
+            probe: As of the class.
+        """
+        layers = zip(
+            leaf_layers(self.target), leaf_layers(task.model), strict=True
+        )
+        for (_, own), (_, given) in layers:
+            if own.weights:
+                own.set_weights(given.get_weights())
+        self.task, self.probe = task, probe
+        self.stored = task.outputs.whole.get(self.choice.stage, {})
+        self.start = [np.array(value) for value in self.part.get_weights()]
+
     def trace(self) -> None:
         """Runs a step and a prediction, so that later ones only compute."""
         self._fit(self._batches(0, 0, 1), 0, 1, 1, [])
         part = "validation"
         rows = tf.range(min(_BATCH, len(self.task.labels[part])))
         self._forward(self._source(part)(tf.cast(rows, tf.int64)))
+
+    def step_seconds(self, few: int = 2, many: int = 8) -> float:
+        """Measures a step of training; `reset` undoes what it does.
+
+        Args:
+            few, many: Integers, steps of two trainings whose difference is
+                free of what starting takes. Default to `2` and `8`.
+
+        Returns:
+            Float, seconds.
+        """
+        taken = []
+        for steps in (few, many):
+            batches = self._batches(0, 0, steps)
+            begun = time.perf_counter()
+            self._fit(batches, 0, 1, steps, [])
+            taken.append(time.perf_counter() - begun)
+        return max(0.0, taken[1] - taken[0]) / (many - few)
 
     def reset(self, seed: int) -> None:
         """Sets the network to the start of a seed.
@@ -244,10 +283,12 @@ class Candidate:
         labels = self.task.labels[part]
         fetch, forward = self._source(part), self._forward
         if self.stored and part not in self.stored:
-            forward = tf.function(
-                lambda batch: self.target(batch, training=False),
-                reduce_retracing=True,
-            )
+            if self._whole is None:
+                self._whole = tf.function(
+                    lambda batch: self.target(batch, training=False),
+                    reduce_retracing=True,
+                )
+            forward = self._whole
         rows = np.arange(len(labels))
         found = [
             forward(fetch(tf.constant(rows[i : i + _BATCH]))).numpy()

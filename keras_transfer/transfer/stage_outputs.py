@@ -255,6 +255,38 @@ def _compute(request: Request, folder: Path, report) -> None:
     write_atomically(folder / "outputs.json", json.dumps(content))
 
 
+def looker(model: keras.Model, stages: Stages) -> Callable:
+    """Returns a function that looks at images, traced once for all weights.
+
+    Args:
+        model: Built Keras model, whose weights may change between looks.
+        stages: `Stages` of it.
+
+    Returns:
+        Function of a `uint8` array of images, of the scaling as in `Request`,
+        and of a number of a stage or `None`. It returns the pooled outputs, as
+        `StageOutputs.pooled` has them, and the whole one of that stage or
+        `None`.
+    """
+    parts = [_inference(part) for part in segments(model, stages)]
+
+    def look(images: np.ndarray, scale: Callable, stage: int | None = None):
+        pooled = [[] for _ in parts]
+        whole = []
+        for _, batch in _batches(images):
+            x = tf.constant(np.asarray(scale(batch)))
+            for index, part in enumerate(parts, start=1):
+                x = part(x)
+                values = x.numpy()
+                pooled[index - 1].append(pool(values))
+                if index == stage:
+                    whole.append(values)
+        found = [np.concatenate(values) for values in pooled]
+        return found, np.concatenate(whole) if whole else None
+
+    return look
+
+
 def _inference(part: keras.Model):
     def forward(batch):
         return tf.cast(part(batch, training=False), tf.float32)

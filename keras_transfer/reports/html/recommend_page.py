@@ -55,6 +55,7 @@ def html_page(outcome: dict, svg: bytes) -> str:
         _figure(outcome, svg),
         _candidates(outcome),
         _test(outcome),
+        _drawn(outcome),
         _stages(outcome),
         _race(outcome),
         _code(outcome),
@@ -191,6 +192,43 @@ def _test(outcome: dict) -> str:
         "<section><h2>Told on test images, once</h2><p>They led to nothing "
         f"before. Intervals of differences hold for all rules at once.{allowed}"
         f"</p>{table(header, lines, 'nums', (1, 2, 3))}</section>"
+    )
+
+
+def _drawn(outcome: dict) -> str:
+    """Returns what weights and probes say of copying, if anything was asked."""
+    probes = outcome.get("probes")
+    if probes is None:
+        return ""
+    weights = outcome["weights"]
+    told = (
+        "At least one tensor differs from what its layer draws, so the "
+        "weights show training."
+    )
+    if weights["untrained"]:
+        told = (
+            f"None of {weights['tensors']:,} tensors differs from what its "
+            "layer draws (constants bit by bit, distributions at a level of "
+            "1 % over all), so copying them is drawing."
+        )
+    lines = [
+        [
+            str(row["stage"]),
+            _percent(row["copied"]),
+            _percent(row["fresh"]),
+            f"{100 * row['mean']:+.1f} [{100 * row['low']:+.1f}, "
+            f"{100 * row['high']:+.1f}]",
+        ]
+        for row in probes["stages"]
+    ]
+    header = ["stage", "own weights %", "drawn anew %", "gain, points"]
+    return (
+        "<section><h2>Are the weights worth more than a draw?</h2>"
+        f"<p>{_text(told)} Linear probes of some stages, on "
+        f"{probes['images']:,} validation images, beside those of "
+        f"{probes['draws']} networks drawn anew; intervals (95 %, all stages "
+        "at once) allow for images and for one more draw.</p>"
+        f"{table(header, lines, 'nums', range(4))}</section>"
     )
 
 
