@@ -1,15 +1,18 @@
 import dataclasses
 import functools
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ProcessPoolExecutor
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_transfer.datasets.halves import load_half
 from keras_transfer.errors import NetworkFailed
@@ -249,6 +252,42 @@ def test_sigkill_loses_at_most_an_epoch(tmp_path, tiny_pool, tiny_spec):
     assert killed.read_result().resumed_at_epoch == [1]
     assert_same_bits(whole, killed)
     assert rows.read_text() == (whole.folder / "epochs.jsonl").read_text()
+
+
+def train_at_a_time(operations, log_dir, pool, spec):
+    """Trains with two threads and so many operations at a time."""
+    trainer.set_threads(2)
+    if operations == 1:
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    network = RunStore(log_dir, "study").network(spec)
+    result = trainer.train_network(network, pool)
+    found = tf.config.threading.get_inter_op_parallelism_threads()
+    return found, {
+        row["target_path"]: row["after_sha256"] for row in result.proof
+    }
+
+
+@pytest.mark.slow(30)
+def test_operations_at_a_time_do_not_change_a_bit(
+    tmp_path, tiny_pool, tiny_spec
+):
+    context = multiprocessing.get_context("spawn")
+    ended = []
+    for operations in (1, 2):
+        # TensorFlow fixes its threads when it first computes.
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            ended.append(
+                pool.submit(
+                    train_at_a_time,
+                    operations,
+                    tmp_path / str(operations),
+                    tiny_pool,
+                    tiny_spec,
+                ).result()
+            )
+    assert [found for found, _ in ended] == [1, 2]
+    assert ended[0][1] == ended[1][1]
+    assert len(ended[0][1]) > 10
 
 
 def test_damaged_checkpoint_means_from_the_start(

@@ -266,9 +266,9 @@ def _without_autotuner(
     # seconds at the end of every `fit` and `evaluate`.
     options = tf.data.Options()
     options.autotune.enabled = False
-    if readers > 2:
-        # Else they would wait for the one thread between operations.
-        options.threading.private_threadpool_size = readers
+    # Threads of their own, else batches wait for a thread between a step's
+    # operations, and the step for them.
+    options.threading.private_threadpool_size = readers
     return dataset.prefetch(2).with_options(options)
 
 

@@ -38,13 +38,18 @@ BEST_EPOCHS = 10  # the paper's statistic: mean of the 10 highest
 def set_threads(threads: int, replicas: int = 1) -> None:
     """Fixes the threads of an operation; the bits of a sum depend on them.
 
+    They do not depend on how many operations run at a time. With two, those
+    that leave threads idle (a gradient's small sums, the optimizer) run
+    beside others.
+
     Args:
         threads: Integer, at least 1. Call it before TensorFlow runs anything.
         replicas: Integer, devices that are fed at the same time. Defaults to
             `1`.
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(replicas)
+    at_a_time = max(replicas, min(threads, 2))
+    tf.config.threading.set_inter_op_parallelism_threads(at_a_time)
 
 
 def train_network(
