@@ -12,12 +12,9 @@ import numpy as np
 
 from experiments.recommend import settings
 from experiments.recommend.images import Images, demonstration, load_folder
+from experiments.recommend.pixels import with_likely_range
 from experiments.recommend.settings import Options
-from experiments.recommend.source import (
-    Asked,
-    open_model,
-    with_likely_range,
-)
+from experiments.recommend.source import Asked, open_model
 from keras_transfer.recommendation.scores import SCORES, score_stage
 from keras_transfer.recommendation.ways import (
     Choice,

@@ -12,14 +12,6 @@ from keras_transfer.errors import UserError
 from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.files import temporary_beside
 
-# What networks take for black and white, as they are trained. The last stands
-# for pixels of unit deviation, a mean subtracted.
-_RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0), (-2.0, 2.0))
-# Nats between moments seen and kept. A network that saw photographs is half a
-# nat from black letters on white; with pixels of 0 to 255 instead of -2 to 2 it
-# is thousands away.
-_FAR = 3.0
-_LOOKED_AT = 64  # images
 _BASE = {"width": 16, "epochs": 6, "per_class": 200, "rate": 2e-3}
 
 
@@ -106,114 +98,6 @@ def _scaling(options: Options, told: str) -> tuple[Callable, str]:
     if told.startswith("in the model"):
         return linear_scale(0, 255), "in the model, pixels of 0 to 255"
     return linear_scale(0, 255), "unknown, pixels of 0 to 255 taken"
-
-
-def with_likely_range(
-    asked: Asked, images: np.ndarray
-) -> tuple[Asked, str | None]:
-    """Gives the model pixels that it was trained on, as far as that shows.
-
-    What the first batch normalisation sees is compared with the moments that
-    it keeps from training. Where nothing said which pixels the model takes,
-    the range is taken that fits best; else that is a warning alone.
-
-    Args:
-        asked: `Asked`.
-        images: `uint8` array of some images.
-
-    Returns:
-        Tuple of `Asked`, and what the user is told or `None`, if nothing
-        speaks for another range.
-    """
-    # Images stand class by class: these are of all of them.
-    places = np.linspace(0, len(images) - 1, _LOOKED_AT).astype(int)
-    batch = images[places].astype(np.float32)
-    own = moments_of(asked.model, np.asarray(asked.scale(batch.copy())))
-    if own is None:
-        if not asked.guessed:
-            return asked, None
-        return asked, (
-            "The model does not say which pixel values it takes, and has no "
-            "trained batch normalisation to tell by: 0 to 255 are given. If "
-            "it was trained on others, give `--pixel-range`."
-        )
-    found = {
-        r: moments_of(asked.model, linear_scale(*r)(batch)) for r in _RANGES
-    }
-    low, high = best = min(found, key=lambda limits: found[limits].gap)
-    if own.gap <= _FAR or found[best].gap >= own.gap / 2:
-        return asked, None
-    told = f"pixels of {low:g} to {high:g}"
-    seen = (
-        "the spread that its first batch normalisation sees is "
-        f"{own.ratio:.2g} times what it was trained with, for {told} "
-        f"{found[best].ratio:.2g} times"
-    )
-    if not asked.guessed:
-        return asked, (
-            f"The model seems to take pixels of another range: {seen} "
-            f"({asked.scaling}). Try `--pixel-range {low:g} {high:g}`."
-        )
-    taken = dataclasses.replace(
-        asked, scale=linear_scale(low, high), scaling=told
-    )
-    return taken, (
-        f"The model does not say which pixel values it takes. For 0 to 255 "
-        f"{seen}, so {told} are given. That tells the range roughly, not to a "
-        "factor of two: if you know it, give it, for instance as "
-        f"`--pixel-range {low:g} {high:g}`."
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class Moments:
-    """What a batch normalisation sees, against what it keeps from training.
-
-    Args:
-        gap: Float, nats from the normal distribution that it keeps to the one
-            that it sees (Kullback and Leibler), mean over channels.
-        ratio: Float, deviation seen over the one kept, geometric mean over
-            channels.
-    """
-
-    gap: float
-    ratio: float
-
-
-def moments_of(model, images: np.ndarray) -> Moments | None:
-    """Compares images with what a model was trained on.
-
-    Args:
-        model: Keras model.
-        images: Float array, scaled.
-
-    Returns:
-        `Moments` of the first batch normalisation; `None` without one, or if
-        it still has the moments that it began with.
-    """
-    from keras_transfer.models.layer_costs import keeps_moments, unwrap
-    from keras_transfer.models.model_graph import read_graph
-    from keras_transfer.models.parts import build_part
-
-    graph = read_graph(model)
-    for place, call in enumerate(graph.leaves()):
-        if keeps_moments(call.operation):
-            norm = unwrap(call.operation)
-            kept = np.asarray(norm.moving_mean)
-            variance = np.asarray(norm.moving_variance)
-            if not kept.any() and (variance == 1).all():
-                return None  # never trained
-            part = build_part(graph, graph.inputs, call.inputs, 0, place)
-            seen = np.asarray(part(images, training=False))
-            seen = seen.reshape(-1, seen.shape[-1])
-            variance = variance + norm.epsilon
-            # A channel without spread has that of the layer's epsilon.
-            shares = (seen.var(0) + norm.epsilon) / variance
-            shifts = (seen.mean(0) - kept) ** 2 / variance
-            gaps = (shares + shifts - 1 - np.log(shares)) / 2
-            ratio = np.exp(np.log(shares).mean() / 2)
-            return Moments(float(gaps.mean()), float(ratio))
-    return None
 
 
 def own_base(folder: Path) -> Path:
