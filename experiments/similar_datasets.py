@@ -28,9 +28,11 @@ def _specs(settings: SimilarSettings):
     """Lists the networks, bases first, those of twice the epochs last."""
     recipe = settings.resolve()
     networks = grid_specs(settings, recipe, settings.treatments)
-    if not (recipe.twice and settings.treatments):
+    if not settings.treatments:
         return networks
-    return networks + grids.long_bases([s for s in networks if s.is_base])
+    again = recipe.splits[: recipe.twice]
+    bases = [s for s in networks if s.is_base and s.data.split in again]
+    return networks + grids.long_bases(bases)
 
 
 def _report(settings: SimilarSettings, rows, command, folder):

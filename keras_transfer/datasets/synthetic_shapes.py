@@ -27,7 +27,7 @@ from keras_transfer.datasets.catalogue import OWN_VERSIONS
 
 IMAGE_SIZE = 32
 TRAIN_PER_CLASS = 300
-TEST_PER_CLASS = 1000
+TEST_PER_CLASS = 600
 WRONG_LABELS = 0.2  # share of each class whose labels are dealt at random
 POSES = 0.25  # of the poses that `draw` can draw
 
@@ -383,7 +383,7 @@ class SyntheticShapes(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version(OWN_VERSIONS["synthetic_shapes"])
     RELEASE_NOTES = {
-        "2.0.0": "Poses differ less, a fifth of the labels is dealt at random, "
+        "2.1.0": "Poses differ less, a fifth of the labels is dealt at random, "
         "more test images.",
         "1.0.0": "First release.",
     }

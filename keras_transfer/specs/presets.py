@@ -40,9 +40,9 @@ class Recipe:
             `None` for red, green, blue. A network trained on one is one
             trained on the other with the kernels of conv1 reordered.
         classes_per_half: Integer or `None`, classes kept of each random half.
-        twice: Boolean, whether the study of random halves trains bases of
-            twice the epochs, too, which tell whether the others are trained
-            out. Defaults to `False`.
+        twice: Integer, of how many splits, the first ones, the study of
+            random halves trains bases of twice the epochs, too, which tell
+            whether the others are trained out. Defaults to none.
     """
 
     image_size: int
@@ -57,7 +57,7 @@ class Recipe:
     images_per_class: int | None = None
     channels: str | None = None
     classes_per_half: int | None = None
-    twice: bool = False
+    twice: int = 0
 
     def data(
         self, name: str, split: int, mean: str = "base", halves=None
@@ -238,7 +238,6 @@ def find_recipe(
             solver=_SHAPES_SOLVER,
             layers=(1, 3, 5, 7),
             views=4,
-            twice=True,
         )
     if regime == "2014":
         recipe = dataclasses.replace(
@@ -252,6 +251,22 @@ def find_recipe(
                 recipe.solver, epochs=1, steps_per_epoch=10
             ),
             layers=(1, 7),
-            twice=False,
         )
     return recipe
+
+
+def main_job(recipe: Recipe) -> Recipe:
+    """Returns what the study of random halves trains of the embedded set.
+
+    Few n on three splits: on other draws of the set, four n on one split left
+    claims 4 and 5 undecided, since what AnB loses at n = 7 differs by points
+    between two halves, which widens every interval of the model of all
+    networks. Intervals over splits have nothing of it.
+
+    Args:
+        recipe: `Recipe`, the default one of `synthetic_shapes`.
+
+    Returns:
+        `Recipe`.
+    """
+    return dataclasses.replace(recipe, splits=(0, 1, 2), layers=(2, 7), twice=1)
