@@ -5,10 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from experiments.recommend.clock import Clock
-from experiments.recommend.session import _looking
+from experiments.recommend.clock import (
+    Clock,
+    check_budget,
+    check_looking,
+    looking,
+)
 from experiments.recommend.telling import twins_in
 from keras_transfer.errors import UserError
+from keras_transfer.recommendation.entrants import Entrant
 
 
 def test_what_is_left_knows_the_end_and_an_earlier_process(tmp_path):
@@ -38,10 +43,10 @@ def test_twins_are_as_many_as_there_is_time_for_but_not_one_alone():
     ]
 
 
-def test_a_budget_too_small_for_looking_is_told_while_looking():
+def test_a_budget_too_small_for_looking_is_told_whilelooking():
     display = SimpleNamespace(show=lambda *_: None)
     clock = SimpleNamespace(seconds=60.0, spent=10.0)
-    looked = _looking(display, clock)
+    looked = looking(display, clock)
     looked(100, 1000)
     clock.spent = 14.0  # too early to tell
     looked(120, 1000)
@@ -51,7 +56,24 @@ def test_a_budget_too_small_for_looking_is_told_while_looking():
         looked(200, 1000)
     # Twice as fast it goes on.
     clock = SimpleNamespace(seconds=60.0, spent=10.0)
-    looked = _looking(display, clock)
+    looked = looking(display, clock)
     looked(100, 1000)
     clock.spent = 16.0
     looked(300, 1000)
+    late = Clock(60.0, time.perf_counter() - 61)
+    with pytest.raises(UserError, match="took longer.*Give a `budget` of 135s"):
+        check_looking(late)
+
+
+def test_a_budget_is_refused_with_what_candidate_and_end_take():
+    runner = SimpleNamespace(
+        entrant=Entrant("kept@1 at 0.1", 2.0, 1.0, build=3.0)
+    )
+    clock = SimpleNamespace(seconds=60.0, spent=20.0, left=lambda kept: 34.0)
+    # 3 s to build, 1 s to start and 15 epochs of 2 s.
+    check_budget([runner], clock, (6.0, 1.0), epochs=15)
+    with pytest.raises(UserError, match="kept@1 at 0.1, needs about 36 s"):
+        check_budget([runner], clock, (6.0, 1.0), epochs=16)
+    # 20 s gone, 36 s and 6 s, and a tenth more.
+    with pytest.raises(UserError, match="Give a `budget` of 69s or more"):
+        check_budget([runner], clock, (6.0, 1.0), epochs=16)

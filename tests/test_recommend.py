@@ -120,10 +120,8 @@ def test_models_and_budgets_that_will_not_do(tmp_path, capsys):
     assert "no.keras does not exist" in text
     model = write_model(tmp_path / "model.keras")
     text = failure(capsys, *logs, "--model", model, "--budget", "0.1s")
-    assert "Expected a `--budget` for at least one candidate: the ch" in text
-    # Telling and saving count, and what it says is enough for a candidate.
-    assert "telling, saving and the page 3 s. Received: 0 s, " in text
-    assert int(re.search(r"Give a `--budget` of (\d+)s or more", text)[1]) > 3
+    assert "one candidate: looking once took longer. Received: " in text
+    assert re.search(r"Give a `--budget` of \d+s or more", text)
     text = failure(capsys, *logs, "--model", model, "--image-size", 32)
     assert "needs images of 12 x 12 px" in text
     text = failure(capsys, "--model", model, "--log-dir", tmp_path / "logs")

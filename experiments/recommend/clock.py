@@ -1,9 +1,14 @@
 """The time that a recommendation has, and what its end is going to take."""
 
 import json
+import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+from experiments.common.progress import readable_time
+from experiments.recommend.display import Display
+from keras_transfer.errors import UserError
 from keras_transfer.models.model_graph import read_graph
 from keras_transfer.storage.files import read_json, write_atomically
 from keras_transfer.training.candidate_networks import Task
@@ -12,6 +17,9 @@ from keras_transfer.training.candidate_networks import Task
 # on two cores: by layer calls, and beside that.
 _SAVE_CALL, _PAGE = 0.012, 2.5
 _TRACE_CALL = 0.012  # of a forward pass that has not run yet
+_SURE = 5.0  # seconds of looking, after which its speed is known
+_AGAIN = 2.0  # as long as looking everything else takes, roughly
+_MARGIN = 1.1  # of the budget that is said to do
 TOLD = 2  # trained networks that test images tell: the choice, the rule
 
 
@@ -93,3 +101,89 @@ def end_seconds(task: Task, speed: float = 1.0) -> tuple[float, float]:
     told = TOLD * forward
     fixed = _PAGE + (_SAVE_CALL + TOLD * _TRACE_CALL) * calls
     return fixed + told, told
+
+
+def looking(display: Display, clock: Clock) -> Callable[[int, int], None]:
+    """Returns what is done after each batch of images that is looked at.
+
+    Args:
+        display: `Display`.
+        clock: `Clock`. Looking ends in a sentence if it takes too long.
+    """
+    started = [None, 0]
+
+    def looked(done, total):
+        display.show(f"looking at {total:,} images", done / total)
+        now = clock.spent
+        if started[0] is None:
+            started[:] = now, done
+        elif done < total and now - started[0] > _SURE:
+            speed = (now - started[0]) / (done - started[1])
+            least = now + speed * (total - done)
+            if least > clock.seconds:
+                refuse(
+                    clock,
+                    f"looking once at {total:,} images takes "
+                    f"{readable_time(least)}",
+                    least,
+                )
+
+    return looked
+
+
+def refuse(clock: Clock, why: str, least: float) -> None:
+    """Ends a run whose budget is too small.
+
+    Args:
+        clock: `Clock`.
+        why: String.
+        least: Float, seconds.
+
+    Raises:
+        UserError: Always.
+    """
+    raise UserError(
+        f"Expected a `budget` for at least one candidate: {why}. Received: "
+        f"{readable_time(clock.seconds)}, {readable_time(clock.spent)} of it "
+        f"gone. Give a `budget` of {math.ceil(_MARGIN * least)}s or more, "
+        "fewer `images_per_class` or `epochs`, or a smaller `image_size`."
+    )
+
+
+def check_looking(clock: Clock) -> None:
+    """Refuses a budget that is gone before anything is scored.
+
+    Args:
+        clock: `Clock`.
+
+    Raises:
+        UserError: Naming roughly the least budget that does.
+    """
+    if clock.left() < 0:
+        refuse(clock, "looking once took longer", _AGAIN * clock.spent)
+
+
+def check_budget(
+    runners: list, clock: Clock, end: tuple[float, float], epochs: int
+) -> None:
+    """Refuses a budget that does not suffice for one candidate.
+
+    Args:
+        runners: List of `race.Runner`.
+        clock: `Clock`.
+        end: Pair of floats, of `end_seconds`.
+        epochs: Integer, of a whole training.
+
+    Raises:
+        UserError: Naming the least budget that does.
+    """
+    cheapest = min(runners, key=lambda r: r.entrant.whole_cost(epochs))
+    needed = cheapest.entrant.whole_cost(epochs)
+    if clock.left(end[0]) < needed:
+        refuse(
+            clock,
+            f"the cheapest, {cheapest.entrant.name}, needs about "
+            f"{readable_time(needed)}, and telling, saving and the page "
+            f"{readable_time(end[0])}",
+            clock.spent + needed + end[0],
+        )

@@ -67,6 +67,7 @@ def prepare(
     say: Callable[[str], None] = print,
     looked: Callable[[int, int], None] = lambda done, total: None,
     clock: Callable[[], float] = time.perf_counter,
+    check: Callable[[], None] = lambda: None,
 ) -> Prepared:
     """Loads, looks once, scores.
 
@@ -76,6 +77,8 @@ def prepare(
         looked: Callable of the images looked at and in all.
         clock: Callable that returns seconds. Defaults to
             `time.perf_counter`.
+        check: Callable that ends a run for which there is no time, before
+            anything is scored.
 
     Returns:
         `Prepared`.
@@ -115,6 +118,7 @@ def prepare(
         clock=clock,
     )
     outputs = find_or_compute(request, log_dir / ".cache" / "recommend", looked)
+    check()
     _check_outputs(outputs)
     count = len(images.labels["train"])
     batch_size = settings.batch_size_of(options, count)

@@ -8,7 +8,13 @@ from rich.console import Console
 
 from experiments.common.progress import readable_size, readable_time
 from experiments.recommend import deciding, race, telling
-from experiments.recommend.clock import Clock, end_seconds
+from experiments.recommend.clock import (
+    Clock,
+    check_budget,
+    check_looking,
+    end_seconds,
+    looking,
+)
 from experiments.recommend.costs import cost_of
 from experiments.recommend.display import Display
 from experiments.recommend.drawing import evidence
@@ -21,9 +27,6 @@ from keras_transfer.errors import UserError
 from keras_transfer.models.text_tables import text_table
 from keras_transfer.recommendation.sentence import copying_text
 from keras_transfer.storage import locks
-
-_SURE = 5.0  # seconds of looking, after which its speed is known
-_MARGIN = 1.1  # of the budget that is said to do
 
 
 def start_tensorflow() -> None:
@@ -58,7 +61,12 @@ def recommend(
     begun = time.perf_counter() if begun is None else begun
     clock = Clock(options.seconds(), begun)
     with display.bars, contextlib.ExitStack() as held:
-        prepared = prepare(options, display.say, _looking(display, clock))
+        prepared = prepare(
+            options,
+            display.say,
+            looking(display, clock),
+            check=lambda: check_looking(clock),
+        )
         for text in prepared.warnings:
             display.say(f"note: {text}")
         _show_scores(prepared, display)
@@ -79,7 +87,13 @@ def recommend(
         done = workshop.trials.found.values()
         earlier = math.fsum(t.seconds + t.build for t in done)
         clock.go_on(prepared.folder / "budget.json", earlier)
-        beside, end = _look_further(prepared, workshop, clock, display)
+        end = end_seconds(prepared.task)
+        if clock.known("training") is None:
+            expected = race.runners_of(
+                prepared.task, prepared.order, options.rates
+            )
+            check_budget(expected, clock, end, prepared.task.epochs)
+        beside, end = _look_further(prepared, workshop, clock, end, display)
         runners, shares = _shares(prepared, workshop, clock, end)
         plan = race.plan_of(
             runners,
@@ -108,39 +122,7 @@ def recommend(
     return 0
 
 
-def _looking(display: Display, clock: Clock):
-    """Returns what is done after each batch of images that is looked at."""
-    started = [None, 0]
-
-    def looked(done, total):
-        display.show(f"looking at {total:,} images", done / total)
-        now = clock.spent
-        if started[0] is None:
-            started[:] = now, done
-        elif done < total and now - started[0] > _SURE:
-            speed = (now - started[0]) / (done - started[1])
-            least = now + speed * (total - done)
-            if least > clock.seconds:
-                _refuse(
-                    clock,
-                    f"looking once at {total:,} images takes "
-                    f"{readable_time(least)}",
-                    least,
-                )
-
-    return looked
-
-
-def _refuse(clock: Clock, why: str, least: float) -> None:
-    raise UserError(
-        f"Expected a `budget` for at least one candidate: {why}. Received: "
-        f"{readable_time(clock.seconds)}, {readable_time(clock.spent)} of it "
-        f"gone. Give a `budget` of {math.ceil(_MARGIN * least)}s or more, "
-        "fewer `images_per_class` or `epochs`, or a smaller `image_size`."
-    )
-
-
-def _look_further(prepared: Prepared, workshop, clock: Clock, display: Display):
+def _look_further(prepared: Prepared, workshop, clock: Clock, end, display):
     """Compares weights and probes with draws; fits a head on every stage.
 
     Returns:
@@ -161,8 +143,7 @@ def _look_further(prepared: Prepared, workshop, clock: Clock, display: Display):
         if not choice.row.trained:
             display.show(f"linear head: {choice.name}", 0.0)
             solved += workshop.solve(choice, 0).seconds
-    first, further = end_seconds(prepared.task)
-    return beside, (first, further + solved)
+    return beside, (end[0], end[1] + solved)
 
 
 def _shares(prepared: Prepared, workshop: Workshop, clock: Clock, end):
@@ -176,7 +157,7 @@ def _shares(prepared: Prepared, workshop: Workshop, clock: Clock, end):
     runners = race.runners_of(task, prepared.order, options.rates)
     known = clock.known("training")
     if known is None:
-        _check_budget(runners, clock, end, task.epochs)
+        check_budget(runners, clock, end, task.epochs)
     divided = race.RACE_SHARE + race.FINALS_SHARE
 
     def shares(seconds):
@@ -193,25 +174,12 @@ def _shares(prepared: Prepared, workshop: Workshop, clock: Clock, end):
         speed = measured / first.seconds
     runners = race.at_speed(runners, speed)
     if known is None:
-        _check_budget(runners, clock, end, task.epochs)
+        check_budget(runners, clock, end, task.epochs)
         known = clock.left(end[0])
     if not options.plan:
         clock.decide("speed", speed)
         known = clock.decide("training", known)
     return runners, shares(known)
-
-
-def _check_budget(runners, clock: Clock, end, epochs: int) -> None:
-    cheapest = min(runners, key=lambda r: r.entrant.whole_cost(epochs))
-    needed = cheapest.entrant.whole_cost(epochs)
-    if clock.left(end[0]) < needed:
-        _refuse(
-            clock,
-            f"the cheapest, {cheapest.entrant.name}, needs about "
-            f"{readable_time(needed)}, and telling, saving and the page "
-            f"{readable_time(end[0])}",
-            clock.spent + needed + end[0],
-        )
 
 
 def last_lines(outcome: dict) -> list[str]:
