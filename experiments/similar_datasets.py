@@ -28,11 +28,9 @@ def _specs(settings: SimilarSettings):
     """Lists the networks, bases first, those of twice the epochs last."""
     recipe = settings.resolve()
     networks = grid_specs(settings, recipe, settings.treatments)
-    if not settings.treatments:
+    if not (recipe.twice and settings.treatments):
         return networks
-    again = recipe.splits[: recipe.twice]
-    bases = [s for s in networks if s.is_base and s.data.split in again]
-    return networks + grids.long_bases(bases)
+    return networks + grids.long_bases([s for s in networks if s.is_base])
 
 
 def _report(settings: SimilarSettings, rows, command, folder):

@@ -60,36 +60,6 @@ def test_twice_adds_bases_of_twice_the_epochs():
     assert twice[10:] == grids.long_bases(plain[:2])
 
 
-def main_job(*words):
-    settings = parse("similar_datasets", "", list(words), SimilarSettings)
-    return similar_datasets.study(settings).specs
-
-
-def test_the_main_job_holds_its_time_by_its_networks():
-    """Under five minutes on two cores: more networks or epochs need more."""
-    specs = main_job()
-    facts = dataset_facts.KNOWN_FACTS["synthetic_shapes"]
-    costs = [planning.training_cost(spec, facts) for spec in specs]
-    # Of 3 splits both halves: a base and 8 with copied layers; 2 long bases.
-    assert len(specs) == len(set(specs)) == 3 * 2 * 9 + 2
-    assert sum(costs) < 21.5e12  # floating-point operations
-    long = [spec for spec in specs if spec.solver.epochs == 24]
-    assert [(s.label, s.data.split) for s in long] == [
-        ("baseA", 0),
-        ("baseB", 0),
-    ]
-
-
-def test_what_is_given_stands_in_the_main_job():
-    specs = main_job("--splits", "3", "--layers", "5", "--treatments", "AnB")
-    assert {(s.data.split, s.n) for s in specs} == {(3, 0), (3, 5)}
-    assert sum(spec.solver.epochs == 24 for spec in specs) == 2
-    assert len(main_job("--twice")) == 3 * 2 * (9 + 1)
-    assert len(main_job("--treatments")) == 3 * 2
-    # Other studies, and this one at smoke size, keep one split.
-    assert len(main_job("--preset", "smoke")) == 2 * 9
-
-
 @pytest.mark.parametrize(
     "changes, text",
     [

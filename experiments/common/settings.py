@@ -240,11 +240,13 @@ class Settings(RunSettings):
         return None if self.first_kernel == FIRST_KERNEL else self.first_kernel
 
     def _grid(self) -> dict:
-        return {
+        given = {
             name: getattr(self, name)
             for name in ("layers", "splits", "classes_per_half")
             if hasattr(self, name)
         }
+        # A switch that is not given leaves the preset's.
+        return given | ({"twice": True} if getattr(self, "twice", 0) else {})
 
     def report_name(self) -> str:
         """Names the report's folder: no recipe overwrites another's."""
@@ -396,17 +398,6 @@ class SimilarSettings(GridSettings):
     def opened(self) -> "SimilarSettings":
         """See `Settings.opened`."""
         return self.with_images(self.images)
-
-    def resolve(self) -> presets.Recipe:
-        """See `StudySettings.resolve`; alone, it means the main job."""
-        recipe = super().resolve()
-        place = self.dataset, self.preset, self.regime
-        if place == ("synthetic_shapes", "default", "today"):
-            job = presets.main_job(recipe)
-            recipe = _replace(job, layers=self.layers, splits=self.splits)
-        if self.twice:
-            recipe = _replace(recipe, twice=len(recipe.splits))
-        return recipe
 
 
 def check_at_least_one(**counts: int | None) -> None:
