@@ -102,6 +102,8 @@ def plot_filters(
             figsize=(7 * len(kernels), 5.6),
             squeeze=False,
             layout="constrained",
+            # Ticks would be laid out although none is seen.
+            subplot_kw={"xticks": [], "yticks": []},
         )
         for axes, (name, values) in zip(
             panels[0], kernels.items(), strict=True
