@@ -145,6 +145,18 @@ def test_another_setting_or_a_damaged_file_is_not_trusted(tmp_path, measured):
     assert machine_speed.find_speeds(store, specs, Setting(1, 1))
 
 
+def test_what_a_slower_edition_measured_is_measured_again(
+    tmp_path, measured, monkeypatch
+):
+    store, specs = LogFolder(tmp_path), study()
+    for edition in (1, 2):
+        monkeypatch.setattr(machine_speed, "EDITION", edition)
+        machine_speed.measure_missing(
+            store, specs, Setting(1, 1), lambda text: None
+        )
+        assert len(measured) == edition
+
+
 def test_networks_of_several_gpus_are_not_measured(tmp_path, measured):
     specs = [
         dataclasses.replace(s, solver=dataclasses.replace(s.solver, replicas=2))

@@ -145,7 +145,7 @@ def plain_fit(
 ) -> dict:
     """Returns plain `fit` of the same layers on ready-made float images.
 
-    No augmentation, which is to its advantage; tf.data at its best.
+    No augmentation, which is to its advantage.
 
     Args:
         threads: Integer.

@@ -26,6 +26,9 @@ from keras_transfer.training import devices
 from keras_transfer.training.devices import PROCESSOR
 
 FILE = "speed.json"  # in the log folder's cache: safe to delete
+# Raised where the same networks come to be trained faster: what was measured
+# before holds no more. 2: batches have threads of their own.
+EDITION = 2
 MOST_MEASURED = 3  # kinds of networks, those with most networks of a study
 
 
@@ -52,9 +55,9 @@ def kind_of(spec: NetworkSpec, setting: Setting) -> str | None:
 
     Returns:
         String, JSON of the model, the crop, the batch, the solver's rule,
-        the setting, the machine and TensorFlow's version; `None` for
-        networks that are not measured: those of registered models, and of
-        several GPUs each.
+        the setting, the machine, TensorFlow's version and the `EDITION`;
+        `None` for networks that are not measured: those of registered
+        models, and of several GPUs each.
     """
     solver = spec.solver
     if spec.model.content is not None or (solver.replicas or 1) > 1:
@@ -66,6 +69,7 @@ def kind_of(spec: NetworkSpec, setting: Setting) -> str | None:
             "batch_size": solver.batch_size,
             "optimizer": solver.optimizer,
             "muon": solver.muon_rate is not None,
+            "edition": EDITION,
             **dataclasses.asdict(setting),
             **_machine(),
         },
