@@ -1,5 +1,7 @@
 """Networks of every way, on a network and images that a person can follow."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -209,6 +211,15 @@ def test_the_rate_is_zero_at_the_end_of_a_short_training(task):
     left = 0.01 * 0.5 * (1 + np.cos(np.pi * (steps - 1) / steps))
     rate = float(candidate.part.optimizer.learning_rate)
     assert rate == pytest.approx(left, rel=1e-5)
+
+
+def test_a_pause_of_the_machine_hardly_moves_the_seconds_of_a_step(
+    task, monkeypatch
+):
+    ends = iter(np.cumsum([9.0, 1, 1, 70, 1, 1, 1]))
+    clock = types.SimpleNamespace(perf_counter=lambda: next(ends))
+    monkeypatch.setattr("keras_transfer.training.candidates.time", clock)
+    assert Candidate(task, Choice("kept", 1)).step_seconds(7) == 1.0
 
 
 def test_adam_in_one_operation_is_keras_adam():

@@ -46,6 +46,19 @@ class _Cosine(keras.callbacks.Callback):
         self.step += 1
 
 
+class _Ends(keras.callbacks.Callback):
+    """Notes when each step ended."""
+
+    def __init__(self):
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        # An accelerator runs ahead of Python: its loss is waited for.
+        float(logs["loss"])
+        self.seconds.append(time.perf_counter())
+
+
 class Candidate:
     """One choice, built and compiled, to be trained at any rate and seed.
 
@@ -135,23 +148,22 @@ class Candidate:
         rows = tf.range(min(_BATCH, len(self.task.labels[part])))
         self._forward(self._source(part)(tf.cast(rows, tf.int64)))
 
-    def step_seconds(self, few: int = 2, many: int = 8) -> float:
+    def step_seconds(self, steps: int = 10) -> float:
         """Measures a step of training; `reset` undoes what it does.
 
+        The median of the times from the end of a step to that of the next:
+        what starting takes is not in it, and what else the machine does for a
+        moment moves it little.
+
         Args:
-            few, many: Integers, steps of two trainings whose difference is
-                free of what starting takes. Default to `2` and `8`.
+            steps: Integer, of the training, at least 2. Defaults to `10`.
 
         Returns:
             Float, seconds.
         """
-        taken = []
-        for steps in (few, many):
-            batches = self._batches(0, 0, steps)
-            begun = time.perf_counter()
-            self._fit(batches, 0, 1, steps, [])
-            taken.append(time.perf_counter() - begun)
-        return max(0.0, taken[1] - taken[0]) / (many - few)
+        ends = _Ends()
+        self._fit(self._batches(0, 0, steps), 0, 1, steps, [ends])
+        return float(np.median(np.diff(ends.seconds)))
 
     def reset(self, seed: int) -> None:
         """Sets the network to the start of a seed.
