@@ -141,6 +141,9 @@ def test_fine_tuning_gets_what_it_needs_of_the_final():
     assert shares_of(RUNNERS, 100.0, 9) == (50, pytest.approx(35))
     assert shares_of(RUNNERS, 30.0, 9) == (18, pytest.approx(7.5))
     assert shares_of(RUNNERS, 20.0, 9) == (10, pytest.approx(7))
+    # Where it does not fit, the cheapest, of 9 s, gets what it needs.
+    assert shares_of(RUNNERS, 12.0, 9) == (9, pytest.approx(1.2))
+    assert shares_of(RUNNERS, 10.0, 9) == (5, pytest.approx(3.5))
     (step,) = plan_of(RUNNERS, [], 18.0, 9, least=9).steps
     assert step.name == "finetuned at 0.1"
 

@@ -18,8 +18,7 @@ from keras_transfer.training.candidate_networks import Task
 _SAVE_CALL, _PAGE = 0.012, 2.5
 _TRACE_CALL = 0.012  # of a forward pass that has not run yet
 _SURE = 5.0  # seconds of looking, after which its speed is known
-_AGAIN = 2.0  # as long as looking everything else takes, roughly
-_MARGIN = 1.1  # of the budget that is said to do
+_MARGIN = 1.1  # of the budget that is said to do: estimates are rough
 TOLD = 2  # trained networks that test images tell: the choice, the rule
 
 
@@ -32,10 +31,13 @@ class Clock:
     Args:
         seconds: Float, the budget of the whole process.
         begun: Float, `time.perf_counter` at its start.
+        settings: String, what else decides how time is used. Defaults to
+            `""`.
     """
 
-    def __init__(self, seconds: float, begun: float):
+    def __init__(self, seconds: float, begun: float, settings: str = ""):
         self.seconds, self.begun = seconds, begun
+        self.run = f"{seconds:g} s{', ' * bool(settings)}{settings}"
         self.path: Path | None = None
 
     @property
@@ -43,12 +45,13 @@ class Clock:
         """Seconds since the start."""
         return time.perf_counter() - self.begun
 
-    def go_on(self, path: Path, earlier: float) -> None:
-        """Goes on where an earlier process stopped.
+    def go_on(self, path: Path, earlier: float = 0.0) -> None:
+        """Goes on where an earlier process of the same settings stopped.
 
         Args:
             path: Path of the file of what was decided.
-            earlier: Float, seconds that trainings took before.
+            earlier: Float, seconds that its trainings took. Defaults to
+                `0.0`.
         """
         self.path = path
         self.begun -= earlier
@@ -62,13 +65,19 @@ class Clock:
         return self.seconds - self.spent - kept
 
     def known(self, name: str) -> float | None:
-        """Returns what was decided before with this budget, or `None`.
+        """Returns what was decided before with these settings, or `None`.
 
         Args:
             name: String.
         """
-        content = read_json(self.path) or {}
-        return content.get(f"{self.seconds:g}", {}).get(name)
+        return self._decided().get(self.run, {}).get(name)
+
+    def _decided(self) -> dict[str, dict[str, float]]:
+        """Returns what is filed; a damaged part counts as absent."""
+        content = read_json(self.path)
+        if not isinstance(content, dict):
+            return {}
+        return {run: own for run, own in content.items() if _is_whole(own)}
 
     def decide(self, name: str, value: float) -> float:
         """Returns what was decided before; else files a value.
@@ -80,24 +89,30 @@ class Clock:
         known = self.known(name)
         if known is not None:
             return known
-        content = read_json(self.path) or {}
-        content.setdefault(f"{self.seconds:g}", {})[name] = value
+        content = self._decided()
+        content.setdefault(self.run, {})[name] = value
         write_atomically(self.path, json.dumps(content))
         return value
 
 
-def end_seconds(task: Task, speed: float = 1.0) -> tuple[float, float]:
+def _is_whole(own) -> bool:
+    return isinstance(own, dict) and all(
+        type(value) in (int, float) and -math.inf < value < math.inf
+        for value in own.values()
+    )
+
+
+def end_seconds(task: Task) -> tuple[float, float]:
     """Estimates what telling, saving and the page take.
 
     Args:
         task: `Task`.
-        speed: Float, seconds measured over those estimated. Defaults to `1`.
 
     Returns:
         Pair of floats, seconds for one seed, and for each further one.
     """
     calls = len(list(read_graph(task.model).leaves()))
-    forward = sum(task.outputs.seconds) * len(task.labels["test"]) * speed
+    forward = sum(task.outputs.seconds) * len(task.labels["test"])
     told = TOLD * forward
     fixed = _PAGE + (_SAVE_CALL + TOLD * _TRACE_CALL) * calls
     return fixed + told, told
@@ -125,19 +140,20 @@ def looking(display: Display, clock: Clock) -> Callable[[int, int], None]:
                     clock,
                     f"looking once at {total:,} images takes "
                     f"{readable_time(least)}",
-                    least,
+                    # What a candidate takes is not known before.
+                    f"well above {math.ceil(least)}s",
                 )
 
     return looked
 
 
-def refuse(clock: Clock, why: str, least: float) -> None:
+def refuse(clock: Clock, why: str, least: str) -> None:
     """Ends a run whose budget is too small.
 
     Args:
         clock: `Clock`.
         why: String.
-        least: Float, seconds.
+        least: String, the budget that does.
 
     Raises:
         UserError: Always.
@@ -145,34 +161,30 @@ def refuse(clock: Clock, why: str, least: float) -> None:
     raise UserError(
         f"Expected a `budget` for at least one candidate: {why}. Received: "
         f"{readable_time(clock.seconds)}, {readable_time(clock.spent)} of it "
-        f"gone. Give a `budget` of {math.ceil(_MARGIN * least)}s or more, "
+        f"gone. Give a `budget` {least}, "
         "fewer `images_per_class` or `epochs`, or a smaller `image_size`."
     )
 
 
-def check_looking(clock: Clock) -> None:
-    """Refuses a budget that is gone before anything is scored.
-
-    Args:
-        clock: `Clock`.
-
-    Raises:
-        UserError: Naming roughly the least budget that does.
-    """
-    if clock.left() < 0:
-        refuse(clock, "looking once took longer", _AGAIN * clock.spent)
-
-
 def check_budget(
-    runners: list, clock: Clock, end: tuple[float, float], epochs: int
+    runners: list,
+    clock: Clock,
+    end: tuple[float, float],
+    epochs: int,
+    ahead: float = 0.0,
 ) -> None:
     """Refuses a budget that does not suffice for one candidate.
+
+    A race that has room for nobody gets all that is left (`race.shares_of`),
+    so the cheapest is compared with that.
 
     Args:
         runners: List of `race.Runner`.
         clock: `Clock`.
         end: Pair of floats, of `end_seconds`.
         epochs: Integer, of a whole training.
+        ahead: Float, share of a budget that goes before training begins, so
+            that the budget that is asked for does. Defaults to `0.0`.
 
     Raises:
         UserError: Naming the least budget that does.
@@ -180,10 +192,11 @@ def check_budget(
     cheapest = min(runners, key=lambda r: r.entrant.whole_cost(epochs))
     needed = cheapest.entrant.whole_cost(epochs)
     if clock.left(end[0]) < needed:
+        least = (clock.spent + needed + end[0]) / (1 - ahead)
         refuse(
             clock,
             f"the cheapest, {cheapest.entrant.name}, needs about "
             f"{readable_time(needed)}, and telling, saving and the page "
             f"{readable_time(end[0])}",
-            clock.spent + needed + end[0],
+            f"of {math.ceil(_MARGIN * least)}s or more",
         )

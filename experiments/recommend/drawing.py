@@ -19,7 +19,7 @@ from keras_transfer.transfer.stage_outputs import StageOutputs, looker
 
 MOST_DRAWS, LEAST_DRAWS = 5, 3  # networks whose stages are probed
 PROBED = 4  # stages, spread evenly, the last among them
-_SHARE = 0.1  # of the budget, that probing takes
+PROBING_SHARE = 0.1  # of the budget, that probing takes
 _MOST_IMAGES = 1000  # that probes are fitted on, and told on
 _LEAST_IMAGES = 100
 _SLICE = 256  # images whose whole outputs are in memory
@@ -154,7 +154,7 @@ def evidence(
         likeness = compare_with_draws(task.model)
         tensors, untrained = likeness.tensors, likeness.untrained
         own, begun = task.outputs.pooled, time.perf_counter()
-        most = _SHARE * budget
+        most = PROBING_SHARE * budget
         forward = max(sum(task.outputs.seconds), 1e-6)
         # As many images as leave time for the least draws, half of each part.
         count = min(_MOST_IMAGES, int(most / 2 / LEAST_DRAWS / forward / 2))

@@ -67,7 +67,7 @@ def prepare(
     say: Callable[[str], None] = print,
     looked: Callable[[int, int], None] = lambda done, total: None,
     clock: Callable[[], float] = time.perf_counter,
-    check: Callable[[], None] = lambda: None,
+    check: Callable[[object, list, Path], None] = lambda *_: None,
 ) -> Prepared:
     """Loads, looks once, scores.
 
@@ -77,8 +77,9 @@ def prepare(
         looked: Callable of the images looked at and in all.
         clock: Callable that returns seconds. Defaults to
             `time.perf_counter`.
-        check: Callable that ends a run for which there is no time, before
-            anything is scored.
+        check: Callable of the `Task`, of the choices that are trained and of
+            the run's folder, which may not be there yet. It ends a run for
+            which there is no time, before anything is scored.
 
     Returns:
         `Prepared`.
@@ -118,7 +119,6 @@ def prepare(
         clock=clock,
     )
     outputs = find_or_compute(request, log_dir / ".cache" / "recommend", looked)
-    check()
     _check_outputs(outputs)
     count = len(images.labels["train"])
     batch_size = settings.batch_size_of(options, count)
@@ -137,10 +137,6 @@ def prepare(
     )
     if not takes_probe(task):
         wanted = [c for c in wanted if c.name != "lp_ft"]
-    drawn, warning = open_drawn(task)
-    if warning:
-        warnings.append(warning)
-        wanted = [c for c in wanted if c.row.above != "redrawn"]
     identity = [
         COMPUTATION,
         model_key(asked.model),
@@ -152,6 +148,11 @@ def prepare(
     digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
     name = Path(asked.text).stem.replace(":", "_").replace("@", "_")
     folder = log_dir / "recommend" / f"{name}-{digest}"
+    check(task, [c for c in wanted if c.row.trained], folder)
+    drawn, warning = open_drawn(task)
+    if warning:
+        warnings.append(warning)
+        wanted = [c for c in wanted if c.row.above != "redrawn"]
     folder.mkdir(parents=True, exist_ok=True)
     source = None
     if head_form(asked.model) in ("softmax", "logits"):

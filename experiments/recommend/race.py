@@ -114,7 +114,8 @@ def shares_of(
     """Divides a budget between the race and the final.
 
     The first of the race is what every other is compared with. If it does not
-    fit the race's share, the race gets as much as it needs of the final's.
+    fit the race's share, the race gets as much as it needs of the final's; and
+    if it fits neither, what the cheapest needs: one candidate is an answer.
 
     Args:
         runners: List of `Runner`, in the order of the race.
@@ -125,8 +126,9 @@ def shares_of(
         Pair of floats, seconds.
     """
     own, both = RACE_SHARE * seconds, (RACE_SHARE + FINALS_SHARE) * seconds
-    needed = runners[0].entrant.whole_cost(epochs)
-    race = needed if own < needed <= both else own
+    costs = [runner.entrant.whole_cost(epochs) for runner in runners]
+    needed = next((c for c in (costs[0], min(costs)) if c <= both), own)
+    race = max(own, needed)
     return race, both - race
 
 

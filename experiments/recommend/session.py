@@ -1,7 +1,6 @@
 """The course of a recommendation, and what is shown while it runs."""
 
 import contextlib
-import math
 import time
 
 from rich.console import Console
@@ -11,16 +10,16 @@ from experiments.recommend import deciding, race, telling
 from experiments.recommend.clock import (
     Clock,
     check_budget,
-    check_looking,
     end_seconds,
     looking,
 )
 from experiments.recommend.costs import cost_of
 from experiments.recommend.display import Display
-from experiments.recommend.drawing import evidence
+from experiments.recommend.drawing import PROBING_SHARE, evidence
 from experiments.recommend.outcome import outcome_of
 from experiments.recommend.prepare import Prepared, prepare, score_table
-from experiments.recommend.settings import Options
+from experiments.recommend.settings import Options, use_of_time
+from experiments.recommend.sharing import share
 from experiments.recommend.trials import States, Trials
 from experiments.recommend.workshop import Workshop
 from keras_transfer.errors import UserError
@@ -59,13 +58,19 @@ def recommend(
     """
     display = Display(console)
     begun = time.perf_counter() if begun is None else begun
-    clock = Clock(options.seconds(), begun)
+    clock = Clock(options.seconds(), begun, use_of_time(options))
+
+    def check(task, choices, folder):
+        clock.go_on(folder / "budget.json")
+        # What was begun goes on, however little is left.
+        if clock.known("training") is None:
+            runners = race.runners_of(task, choices, options.rates[:1])
+            end = end_seconds(task)
+            check_budget(runners, clock, end, task.epochs, PROBING_SHARE)
+
     with display.bars, contextlib.ExitStack() as held:
         prepared = prepare(
-            options,
-            display.say,
-            looking(display, clock),
-            check=lambda: check_looking(clock),
+            options, display.say, looking(display, clock), check=check
         )
         for text in prepared.warnings:
             display.say(f"note: {text}")
@@ -81,20 +86,14 @@ def recommend(
             Trials(
                 prepared.folder / "trials",
                 len(prepared.images.labels["validation"]),
+                "" if options.plan else clock.run,
             ),
             States(prepared.folder / "states"),
         )
-        done = workshop.trials.found.values()
-        earlier = math.fsum(t.seconds + t.build for t in done)
-        clock.go_on(prepared.folder / "budget.json", earlier)
+        clock.go_on(clock.path, workshop.trials.earlier())
         end = end_seconds(prepared.task)
-        if clock.known("training") is None:
-            expected = race.runners_of(
-                prepared.task, prepared.order, options.rates
-            )
-            check_budget(expected, clock, end, prepared.task.epochs)
         beside, end = _look_further(prepared, workshop, clock, end, display)
-        runners, shares = _shares(prepared, workshop, clock, end)
+        runners, shares = share(prepared, workshop, clock, end)
         plan = race.plan_of(
             runners,
             [],
@@ -146,42 +145,6 @@ def _look_further(prepared: Prepared, workshop, clock: Clock, end, display):
     return beside, (end[0], end[1] + solved)
 
 
-def _shares(prepared: Prepared, workshop: Workshop, clock: Clock, end):
-    """Divides what is left between race and final, at the speed measured.
-
-    Returns:
-        Pair of a list of `Runner` and of a pair of floats, seconds of race and
-        of final.
-    """
-    task, options = prepared.task, prepared.options
-    runners = race.runners_of(task, prepared.order, options.rates)
-    known = clock.known("training")
-    if known is None:
-        check_budget(runners, clock, end, task.epochs)
-    divided = race.RACE_SHARE + race.FINALS_SHARE
-
-    def shares(seconds):
-        return race.shares_of(runners, seconds / divided, task.epochs)
-
-    speed = clock.known("speed")
-    if speed is None:
-        race_seconds = shares(max(clock.left(end[0]), 0.0))[0]
-        plan = race.plan_of(
-            runners, [], race_seconds, task.epochs, race.least_epochs(task)
-        )
-        first = next(r for r in runners if r.entrant.name == plan.steps[0].name)
-        measured = workshop.candidate(first.choice).step_seconds() * task.steps
-        speed = measured / first.seconds
-    runners = race.at_speed(runners, speed)
-    if known is None:
-        check_budget(runners, clock, end, task.epochs)
-        known = clock.left(end[0])
-    if not options.plan:
-        clock.decide("speed", speed)
-        known = clock.decide("training", known)
-    return runners, shares(known)
-
-
 def last_lines(outcome: dict) -> list[str]:
     """Lists what a run ends with: notes again, how sure it is, the sentence.
 
@@ -203,7 +166,7 @@ def _show_scores(prepared: Prepared, display: Display) -> None:
 def _show_plan(prepared, runners, plan, shares, workshop, display) -> None:
     task = prepared.task
     starters = {step.name for step in plan.steps}
-    lines, done = [], set()
+    lines = []
     for choice in prepared.wanted:
         cost = cost_of(task, choice)
         own = [r for r in runners if r.choice == choice]
@@ -222,17 +185,15 @@ def _show_plan(prepared, runners, plan, shares, workshop, display) -> None:
                 readable_size(cost.peak_bytes),
             ]
         )
-        done |= {r.entrant.name for r in begins}
     header = ["candidate", "way", "rates", "s an epoch", "trained parameters"]
     display.say("\nplan; seconds and memory are estimates")
     display.say(text_table([*header, "memory"], lines))
     filed = sum(1 for t in workshop.trials.found.values() if t.rate)
-    share, rest = shares
-    most = share
+    most, rest = shares
     # Whoever is within noise goes on as well, while the budget lasts, and
     # whoever fits begins, if the first take less time than expected.
     if len(starters) == len(runners) and len(plan.rungs) == 1:
-        most = min(share, race.most_seconds(plan, runners))
+        most = min(most, race.most_seconds(plan, runners))
     display.say(
         f"race: {len(starters)} entrants, trained for "
         f"{', then a third or more for '.join(map(str, plan.rungs))} epochs; "

@@ -116,6 +116,16 @@ class Options:
         return float(found[1]) * _UNITS[found[2] or "s"]
 
 
+def use_of_time(options: Options) -> str:
+    """Names the settings beside the budget that decide how time is used.
+
+    Args:
+        options: `Options`.
+    """
+    rates = " ".join(f"{rate:g}" for rate in options.rates)
+    return f"rates {rates}, seeds {options.seeds}"
+
+
 def open_size(options: Options, own: tuple[int, int] | None) -> tuple[int, int]:
     """Returns height and width of the images.
 

@@ -32,6 +32,8 @@ class Trial:
             classified correctly; empty if training failed.
         build: Float, seconds that its network took to build before, 0 if it
             was there. Defaults to `0.0`.
+        run: String, `Clock.run` of the run that made it; `""` if it was made
+            while looking. Defaults to `""`.
     """
 
     choice: str
@@ -42,6 +44,7 @@ class Trial:
     seconds: float
     right: str
     build: float = 0.0
+    run: str = ""
 
     @property
     def key(self) -> tuple:
@@ -99,10 +102,11 @@ class Trials:
         folder: Path.
         images: Integer, validation images; rows of another number are no
             trials of this run.
+        run: String, `Trial.run` of those that are filed. Defaults to `""`.
     """
 
-    def __init__(self, folder: Path, images: int):
-        self.folder, self.images = folder, images
+    def __init__(self, folder: Path, images: int, run: str = ""):
+        self.folder, self.images, self.run = folder, images, run
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_leftovers(folder)
         self.found: dict[tuple, Trial] = {}
@@ -136,6 +140,7 @@ class Trials:
         Args:
             trial: `Trial`.
         """
+        trial = dataclasses.replace(trial, run=self.run)
         row = dataclasses.asdict(trial)
         if math.isnan(trial.accuracy):
             row["accuracy"] = None
@@ -150,6 +155,14 @@ class Trials:
             *key: Choice, rate, seed and epochs, as `Trial.key`.
         """
         return self.found.get(tuple(key))
+
+    def earlier(self) -> float:
+        """Returns the seconds that this run took before, building included.
+
+        What runs of other settings made is there, and costs this one nothing.
+        """
+        own = [t for t in self.found.values() if self.run and t.run == self.run]
+        return math.fsum(trial.seconds + trial.build for trial in own)
 
     def of_seed(self, seed: int) -> list[Trial]:
         """Lists the trials of a seed.
