@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from keras_transfer.recommendation.drawn import Beside, compare_probes
 from keras_transfer.recommendation.score_accuracy import fit_linear_probe
 from keras_transfer.recommendation.ways import Choice
 from keras_transfer.storage.files import new_array, read_json, write_atomically
-from keras_transfer.training.candidate_networks import Task
+from keras_transfer.training.candidate_networks import Task, head_of
 from keras_transfer.transfer.stage_outputs import StageOutputs, looker
 
 MOST_DRAWS, LEAST_DRAWS = 5, 3  # networks whose stages are probed
@@ -23,6 +24,7 @@ PROBING_SHARE = 0.1  # of the budget, that probing takes
 _MOST_IMAGES = 1000  # that probes are fitted on, and told on
 _LEAST_IMAGES = 100
 _SLICE = 256  # images whose whole outputs are in memory
+_NOTHING_PROBED = {"images": 0, "seconds": 0.0, "probes": []}
 
 
 class Drawn:
@@ -122,7 +124,8 @@ def evidence(
     """Says what weights and probes tell of copying; filed, and read again.
 
     A linear probe of some stages of the model, fitted on training images, is
-    told on validation images beside those of networks drawn anew.
+    told on validation images beside those of networks drawn anew. What a
+    smaller budget had no time for is done once there is.
 
     Args:
         drawn: `Drawn`, or `None` if a layer cannot be drawn anew.
@@ -140,53 +143,105 @@ def evidence(
     if drawn is None:
         return Beside()
     task = workshop.task
-    count = len(task.stages) - 1
+    last = len(task.stages) - 1
     numbers = sorted(
-        set(np.linspace(1, count, PROBED).round().astype(int).tolist())
+        set(np.linspace(1, last, PROBED).round().astype(int).tolist())
     )
     labels = {p: task.labels[p] for p in ("train", "validation")}
-    content = read_json(path)
-    try:
-        tensors, untrained = content["tensors"], bool(content["untrained"])
-        filed = [_right(row) for row in content["probes"]]
-    except (KeyError, TypeError, ValueError):
+    most = PROBING_SHARE * budget
+    before = found = _filed(path, numbers, labels)
+    if found is None:
         report("are the weights trained?")
-        likeness = compare_with_draws(task.model)
-        tensors, untrained = likeness.tensors, likeness.untrained
-        own, begun = task.outputs.pooled, time.perf_counter()
-        most = PROBING_SHARE * budget
-        forward = max(sum(task.outputs.seconds), 1e-6)
-        # As many images as leave time for the least draws, half of each part.
-        count = min(_MOST_IMAGES, int(most / 2 / LEAST_DRAWS / forward / 2))
-        filed = []
-        if count >= _LEAST_IMAGES:
-            rows = {p: _spread(len(all_), count) for p, all_ in labels.items()}
-            filed.append(_probed(own, labels, rows, numbers))
-        while filed and len(filed) <= MOST_DRAWS:
-            each = (time.perf_counter() - begun) / len(filed)
-            left = begun + most - time.perf_counter()
-            if len(filed) > LEAST_DRAWS and left < each:
-                break
-            report(f"probes of networks drawn anew, {len(filed)}")
-            drawn.turn(len(filed) - 1)
-            looked = {p: drawn.look(task.images[p][rows[p]])[0] for p in rows}
-            same = {p: np.arange(len(own)) for p, own in rows.items()}
-            those = {p: labels[p][rows[p]] for p in rows}
-            filed.append(_probed(looked, those, same, numbers))
-        content = {
-            "tensors": tensors,
-            "untrained": untrained,
+        likeness = compare_with_draws(task.model, without=head_of(task.model))
+        found = {
+            "tensors": likeness.tensors,
+            "untrained": likeness.untrained,
             "stages": numbers,
-            "probes": [
-                ["".join("01"[int(r)] for r in one) for one in row]
-                for row in filed
-            ],
+            **_NOTHING_PROBED,
         }
-        write_atomically(path, json.dumps(content))
+    images = _images_in(most, task)
+    if images > found["images"]:
+        found = {**found, **_NOTHING_PROBED, "images": images}
+    rows = _rows(labels, found["images"])
+    probes = [_right(row) for row in found["probes"]]
+    begun = time.perf_counter() - found["seconds"]
+    if rows and not probes:
+        probes.append(_probed(task.outputs.pooled, labels, rows, numbers))
+    while rows and len(probes) <= MOST_DRAWS:
+        spent = time.perf_counter() - begun
+        if len(probes) > LEAST_DRAWS and spent + spent / len(probes) > most:
+            break
+        report(f"probes of networks drawn anew, {len(probes)}")
+        drawn.turn(len(probes) - 1)
+        looked = {p: drawn.look(task.images[p][rows[p]])[0] for p in rows}
+        same = {p: np.arange(len(own)) for p, own in rows.items()}
+        those = {p: labels[p][rows[p]] for p in rows}
+        probes.append(_probed(looked, those, same, numbers))
+    if len(probes) > len(found["probes"]):
+        digits = [
+            ["".join("01"[int(r)] for r in one) for one in probe]
+            for probe in probes
+        ]
+        spent = time.perf_counter() - begun
+        found = {**found, "seconds": spent, "probes": digits}
+    if found != before:
+        write_atomically(path, json.dumps(found))
     gains = None
-    if filed:
-        gains = compare_probes(numbers, filed[0], np.array(filed[1:]))
-    return Beside(untrained, tensors, gains)
+    if probes:
+        gains = compare_probes(numbers, probes[0], np.array(probes[1:]))
+    return Beside(found["untrained"], found["tensors"], gains)
+
+
+def _images_in(seconds: float, task: Task) -> int:
+    """Returns how many images of a part there is time to probe on."""
+    forward = max(sum(task.outputs.seconds), 1e-6)
+    # As many as leave time for the least draws, half of each part.
+    images = int(seconds / 2 / LEAST_DRAWS / forward / 2)
+    if images < _LEAST_IMAGES:
+        return 0
+    there = max(len(task.labels[p]) for p in ("train", "validation"))
+    return min(_MOST_IMAGES, images, there)
+
+
+def _rows(labels: dict[str, np.ndarray], images: int) -> dict[str, np.ndarray]:
+    """Returns the images of each part that probes use; empty for none."""
+    if not images:
+        return {}
+    return {part: _spread(len(own), images) for part, own in labels.items()}
+
+
+def _filed(path: Path, numbers: list[int], labels) -> dict | None:
+    """Returns what was filed, or `None` if a part does not fit this task."""
+    content = read_json(path)
+    wanted = {
+        "tensors": int,
+        "untrained": bool,
+        "stages": list,
+        "images": int,
+        "seconds": float,
+        "probes": list,
+    }
+    if not isinstance(content, dict) or any(
+        type(content.get(name)) is not kind for name, kind in wanted.items()
+    ):
+        return None
+    if (
+        content["stages"] != numbers
+        or not 0 <= content["images"] <= _MOST_IMAGES
+        or not 0 <= content["seconds"] < math.inf
+        or len(content["probes"]) > 1 + MOST_DRAWS
+    ):
+        return None
+    rows = _rows(labels, content["images"])
+    told = len(rows["validation"]) if rows else 0
+    fits = all(
+        isinstance(row, list)
+        and len(row) == len(numbers)
+        and all(isinstance(one, str) and len(one) == told for one in row)
+        and set("".join(row)) <= {"0", "1"}
+        for row in content["probes"]
+    )
+    return content if fits and bool(rows) >= bool(content["probes"]) else None
 
 
 def open_drawn(task: Task) -> tuple[Drawn | None, str | None]:
