@@ -8,7 +8,7 @@ from keras_transfer.errors import UserError
 from keras_transfer.models.training_seen import compare_with_draws
 from keras_transfer.recommendation.copying import compare_with_fresh
 from keras_transfer.recommendation.drawn import Beside, compare_probes
-from keras_transfer.recommendation.sentence import copying_text
+from keras_transfer.recommendation.sentence import copying_text, weights_text
 
 
 def small(seed=0):
@@ -115,8 +115,9 @@ def test_copying_a_draw_is_said_not_to_help():
     text = copying_text(copying, 0.01, beside)
     assert text.startswith(
         "Copying does not help: the model's weights show no training, each "
-        "of its 137 tensors is as its layer draws it, and copying them is "
-        "drawing; linear probes of its stages gain at most +0.0 points ["
+        "of 137 tensors below the new head is as its layer draws it, and "
+        "copying them is drawing; linear probes of its stages gain at most "
+        "+0.0 points ["
     )
     assert "over 3 networks drawn anew, at stage " in text
     assert text.endswith(
@@ -138,7 +139,31 @@ def test_probes_tell_where_trained_networks_cannot_or_there_are_none():
     assert text.startswith("These draws cannot tell whether copying helps: ")
     assert "; a linear probe of stage 2 gains +50.0 points [" in text
     text = copying_text(None, 0.01, Beside(False, 2, BETTER))
-    assert text.startswith("Copying helps: a linear probe of stage 2 gains")
+    # Probes of frozen features are no trained networks.
+    assert text.startswith(
+        "No network drawn anew was trained; a linear probe of stage 2 gains "
+    )
     text = copying_text(None, 0.01, Beside(False, 2, ALIKE))
     assert text.startswith("These draws cannot tell whether copying helps: l")
     assert copying_text(None, 0.01) == ""
+
+
+def test_where_every_probe_loses_none_is_said_to_gain():
+    worse = compare_probes(
+        [1, 2], [right(0.4), right(0.3)], [[right(0.5), right(0.6)]] * 3
+    )
+    text = copying_text(None, 0.01, Beside(False, 2, worse))
+    assert "gain at most" not in text
+    assert (
+        "no linear probe of its stages gains over 3 networks drawn anew; the "
+        "nearest, of stage 1, -10.0 points ["
+    ) in text
+
+
+def test_weights_alone_are_told_before_anything_is_trained():
+    # Whatever probes or trained networks say of copying.
+    assert weights_text(Beside(True, 1234, BETTER)) == (
+        "The model's weights show no training: each of 1,234 tensors below "
+        "the new head is as its layer draws it."
+    )
+    assert weights_text(Beside(False, 3)) == weights_text(Beside()) == ""

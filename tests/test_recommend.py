@@ -280,10 +280,15 @@ def test_the_page_needs_nothing_from_outside_and_escapes(tmp_path):
     assert "+50.0 [" not in again
     assert "+5.0 [-1.0, +11.0]" in html and "+50.0 [+40.0, +60.0]" in html
     assert "3 draws, 8 degrees of freedom" in html
-    assert "None of 1,370 tensors differs" in html
+    assert "None of 1,370 tensors below the new head differs" in html
     assert "+2.5 [-1.0, +6.0]" in html and "2,000 validation images" in html
+    # The sentence may rest on weights alone.
+    alone = html_page({**OUTCOME, "probes": None}, b"")
+    assert "None of 1,370 tensors below the new head differs" in alone
+    assert "There was no time for linear probes" in alone
+    unknown = {"untrained": None, "tensors": 0}
     assert "worth more than a draw" not in html_page(
-        {**OUTCOME, "probes": None}, b""
+        {**OUTCOME, "probes": None, "weights": unknown}, b""
     )
     assert "<strong>kept@1</strong>" in html and "failed" in html
     assert not re.search(r'(src|href)="(?!data:|#)', html)
@@ -381,7 +386,7 @@ def test_the_demonstration_ends_in_the_sentence_and_its_code_runs(tmp_path):
     last = run.stdout.strip().splitlines()[-1]
     assert "% [" in last and "on test" in last
     # Trained twins tell, or probes where a busy machine left no time for them.
-    assert re.search("copying (is worth|helps)", last)
+    assert re.search("copying is worth|a linear probe of stage . gains", last)
     files = dict(
         line.split(": ", 1)
         for line in run.stdout.splitlines()

@@ -24,7 +24,7 @@ from experiments.recommend.trials import States, Trials
 from experiments.recommend.workshop import Workshop
 from keras_transfer.errors import UserError
 from keras_transfer.models.text_tables import text_table
-from keras_transfer.recommendation.sentence import copying_text
+from keras_transfer.recommendation.sentence import weights_text
 from keras_transfer.storage import locks
 
 
@@ -135,8 +135,10 @@ def _look_further(prepared: Prepared, workshop, clock: Clock, end, display):
         clock.seconds,
         lambda text: display.show(text, 0.0),
     )
-    if beside.nothing:
-        display.say("note: " + copying_text(None, 0.0, beside) + ".")
+    note = weights_text(beside)
+    if note:
+        display.say(f"note: {note}")
+        prepared.warnings.append(note)
     solved = 0.0
     for choice in prepared.wanted:
         if not choice.row.trained:

@@ -28,7 +28,8 @@ class Verdict:
     Args:
         told: `Told`, of the choice and the folk rules.
         accuracies: Dict from a name to its mean test accuracy.
-        copying: `Copying`, or `None` where nothing is copied.
+        copying: `Copying`, or `None` where nothing is copied, or no network
+            drawn anew was trained.
         before: Tuple of strings, choices that the same images told earlier.
     """
 

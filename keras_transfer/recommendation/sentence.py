@@ -37,7 +37,8 @@ def final_sentence(
         accuracies: Dict from a name to its mean test accuracy: the chosen
             one, fine-tuning everything and the frozen backbone, as far as
             they were trained.
-        copying: `Copying`, or `None` where nothing is copied.
+        copying: `Copying`, or `None` where nothing is copied, or no network
+            drawn anew was trained.
         last_layers: List of strings, the last layer of every stage.
         cost_share: Float, seconds of training over those of fine-tuning
             everything; `None` if that was not trained.
@@ -159,7 +160,8 @@ def copying_text(
         if not probed:
             return ""
         if beside.gains.helps:
-            return f"Copying helps: {probed}"
+            # Frozen features on validation images, of whichever stage.
+            return f"No network drawn anew was trained; {probed}"
         return f"These draws cannot tell whether copying helps: {probed}"
     gap = _gap(copying)
     drawn, few = _drawn(copying)
@@ -211,10 +213,16 @@ def _probes_text(gains: ProbeGains | None) -> str:
     if gains is None:
         return ""
     most = gains.largest
-    gap = f"{100 * most.mean:+.1f} points {points(most.low, most.high)}"
+    mean = round(100 * most.mean, 1) + 0.0  # no minus before a zero
+    gap = f"{mean:+.1f} points {points(most.low, most.high)}"
     drawn = f"{gains.draws} networks drawn anew"
     if gains.helps:
         return f"a linear probe of stage {most.stage} gains {gap} over {drawn}"
+    if mean < 0:
+        return (
+            f"no linear probe of its stages gains over {drawn}; the nearest, "
+            f"of stage {most.stage}, {gap}"
+        )
     return (
         f"linear probes of its stages gain at most {gap} over {drawn}, at "
         f"stage {most.stage}"
@@ -224,9 +232,29 @@ def _probes_text(gains: ProbeGains | None) -> str:
 def _drawing_text(beside: Beside) -> str:
     """Says that the weights are a draw."""
     text = (
-        "the model's weights show no training, each of its "
-        f"{beside.tensors:,} tensors is as its layer draws it, and copying "
-        "them is drawing"
+        f"the model's weights show no training, {_as_drawn(beside)}, and "
+        "copying them is drawing"
     )
     probed = _probes_text(beside.gains)
     return f"{text}; {probed}" if probed else text
+
+
+def _as_drawn(beside: Beside) -> str:
+    return (
+        f"each of {beside.tensors:,} tensors below the new head is as its "
+        "layer draws it"
+    )
+
+
+def weights_text(beside: Beside) -> str:
+    """Says that weights show no training, before anything is trained.
+
+    Args:
+        beside: `Beside`.
+
+    Returns:
+        String, a sentence; empty if they do, or that cannot be told.
+    """
+    if not beside.untrained:
+        return ""
+    return f"The model's weights show no training: {_as_drawn(beside)}."

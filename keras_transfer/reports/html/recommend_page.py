@@ -197,19 +197,25 @@ def _test(outcome: dict) -> str:
 
 def _drawn(outcome: dict) -> str:
     """Returns what weights and probes say of copying, if anything was asked."""
-    probes = outcome.get("probes")
-    if probes is None:
+    weights, probes = outcome["weights"], outcome["probes"]
+    if weights["untrained"] is None:
         return ""
-    weights = outcome["weights"]
     told = (
         "At least one tensor differs from what its layer draws, so the "
         "weights show training."
     )
     if weights["untrained"]:
         told = (
-            f"None of {weights['tensors']:,} tensors differs from what its "
-            "layer draws (constants bit by bit, distributions at a level of "
-            "1 % over all), so copying them is drawing."
+            f"None of {weights['tensors']:,} tensors below the new head "
+            "differs from what its layer draws (constants bit by bit, "
+            "distributions at a level of 1 % over all), so copying them is "
+            "drawing."
+        )
+    head = "<section><h2>Are the weights worth more than a draw?</h2>"
+    if probes is None:
+        return (
+            f"{head}<p>{_text(told)} There was no time for linear probes "
+            "beside those of networks drawn anew.</p></section>"
         )
     lines = [
         [
@@ -223,8 +229,7 @@ def _drawn(outcome: dict) -> str:
     ]
     header = ["stage", "own weights %", "drawn anew %", "gain, points"]
     return (
-        "<section><h2>Are the weights worth more than a draw?</h2>"
-        f"<p>{_text(told)} Linear probes of some stages, on "
+        f"{head}<p>{_text(told)} Linear probes of some stages, on "
         f"{probes['images']:,} validation images, beside those of "
         f"{probes['draws']} networks drawn anew; intervals (95 %, all stages "
         "at once) allow for images and for one more draw.</p>"
