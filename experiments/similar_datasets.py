@@ -28,7 +28,7 @@ def _specs(settings: SimilarSettings):
     """Lists the networks, bases first, those of twice the epochs last."""
     recipe = settings.resolve()
     networks = grid_specs(settings, recipe, settings.treatments)
-    if not (recipe.twice and settings.treatments):
+    if not recipe.twice:
         return networks
     return networks + grids.long_bases([s for s in networks if s.is_base])
 

@@ -126,6 +126,14 @@ def test_claims_follow_the_data(tiny_spec):
     assert THESE not in found[2].why
 
 
+def test_a_loss_that_nobody_measured_is_not_said_to_be_none(tiny_spec):
+    rows = made_up_study(tiny_spec, layers=(2, 7), splits=range(4))
+    found = {c.number: c for c in claims.judge_rows(with_long_bases(rows, 0.0))}
+    assert "base - BnB not measured" in found[2].effect
+    assert found[3].verdict == "undecided"
+    assert "whether there is a loss is undecided" in found[3].why
+
+
 def test_selffers_stand_in_for_bases_trained_longer(tiny_spec):
     rows = made_up_study(tiny_spec, layers=(1, 2, 5, 6, 7), splits=range(4))
     # BnB+ gains a point, which is more than bases that are trained out do.

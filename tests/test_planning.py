@@ -60,6 +60,14 @@ def test_twice_adds_bases_of_twice_the_epochs():
     assert twice[10:] == grids.long_bases(plain[:2])
 
 
+def test_twice_with_bases_alone_tells_whether_they_are_trained_out():
+    words = ["--dataset", "cifar100", "--treatments", "--twice"]
+    settings = parse("similar_datasets", "", words, SimilarSettings)
+    specs = similar_datasets.study(settings).specs
+    assert [s.label for s in specs] == ["baseA", "baseB"] * 2
+    assert {s.solver.epochs for s in specs[2:]} == {2 * specs[0].solver.epochs}
+
+
 @pytest.mark.parametrize(
     "changes, text",
     [

@@ -185,6 +185,9 @@ def _claim(evidence: Evidence, row: ClaimRow, by_number: dict) -> Claim:
     elif row.converged and done is False:
         name = NOT_TRAINED_OUT
         remarks.append(f"with these epochs: {verdict.name}")
+    elif row.given and by_number[row.given].name == verdicts.UNDECIDED:
+        name = verdicts.UNDECIDED
+        remarks.append("whether there is a loss is undecided, or not measured")
     elif row.given and by_number[row.given].name != verdicts.PRESENT:
         name = NOTHING_LOST
     elif verdict.remark:
