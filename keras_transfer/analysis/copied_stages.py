@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from keras_transfer.analysis import primary
+from keras_transfer.analysis.balanced import unequal_classes
 from keras_transfer.analysis.contrasts import (
     Cell,
     ModelEstimate,
     Observation,
     difference,
 )
-from keras_transfer.analysis.results import Row, unequal_classes
+from keras_transfer.analysis.results import Row
 from keras_transfer.specs.treatments import (
     FROM_MODEL,
     WHOLE_BASE,

@@ -8,7 +8,7 @@ import shutil
 import struct
 from pathlib import Path
 
-from keras_transfer.analysis import pairs, results
+from keras_transfer.analysis import balanced, pairs, results
 from keras_transfer.analysis.inventory import Group, group_rows
 from keras_transfer.analysis.results import Row
 from keras_transfer.specs.identity import spec_hash
@@ -82,7 +82,9 @@ def _write_curves(group: Group, root: Path, place: Path) -> None:
                 )
                 values = {
                     "study/test_accuracy": mean and mean.mean,
-                    "study/test_balanced_accuracy": results.mean_balanced(*own),
+                    "study/test_balanced_accuracy": balanced.mean_balanced(
+                        *own
+                    ),
                     "study/minus_own_base": (
                         difference.mean if difference else None
                     ),

@@ -1,6 +1,6 @@
 """The tables of a study against n, as header and body of plain text."""
 
-from keras_transfer.analysis import results
+from keras_transfer.analysis import balanced, results
 from keras_transfer.analysis.comparisons import Evidence
 from keras_transfer.analysis.differences import estimate_difference
 from keras_transfer.analysis.paired_images import compare_images
@@ -75,12 +75,12 @@ def balanced_cells(rows: list[Row]) -> Cells:
     """
     layers = results.layers_of(rows)
     header = ["balanced accuracy", *(f"n = {n}" for n in layers)]
-    if not results.unequal_classes(rows):
+    if not balanced.unequal_classes(rows):
         return header, []
     body = []
     for treatment in (BASE, *CHOICES):
         places = [0] * len(layers) if treatment == BASE else layers
-        values = [results.mean_balanced(rows, treatment, n) for n in places]
+        values = [balanced.mean_balanced(rows, treatment, n) for n in places]
         cells = [
             "" if v is None else rounded(100 * v, signed=False) for v in values
         ]
