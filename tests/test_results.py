@@ -12,6 +12,7 @@ from keras_transfer.analysis.remembered import Rows
 from keras_transfer.analysis.results_table import results_csv
 from keras_transfer.errors import UserError
 from keras_transfer.reports import figure2, summary, tables
+from keras_transfer.specs.treatments import TWICE
 from tests.helpers import (
     made_up_row,
     made_up_study,
@@ -306,3 +307,12 @@ def test_networks_on_all_classes_belong_to_no_division(tiny_spec):
     whole = made_up_row(tiny_spec, 0.5, target="all")
     assert results.divisions_of([*halves, whole]) == {"split0", "split2"}
     assert results.divisions_of([whole]) == {"whole"}
+
+
+def test_the_table_tells_bases_of_twice_the_epochs(tiny_spec):
+    rows = made_up_study(tiny_spec, layers=(3,), splits=(0,))
+    rows = with_long_bases(rows, 0.01)
+    table = list(csv.DictReader(io.StringIO(results_csv(rows))))
+    named = [line["treatment"] for line in table if not line["base"]]
+    assert named == ["base", "base", TWICE, TWICE]
+    assert {line["minus_own_base"] for line in table[-2:]} == {"+0.0100"}

@@ -5,8 +5,9 @@ import io
 from collections.abc import Callable, Iterable
 
 from keras_transfer.analysis import pairs
-from keras_transfer.analysis.results import Row
+from keras_transfer.analysis.results import Row, usual_epochs
 from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.treatments import BASE, TWICE
 from keras_transfer.storage.result import LEAST_LOOKS
 
 COLUMNS = (
@@ -103,9 +104,12 @@ def results_csv(rows: list[Row]) -> str:
             stays empty.
 
     Returns:
-        String, the content of a CSV file with the columns `COLUMNS`.
+        String, the content of a CSV file with the columns `COLUMNS`. A base
+        of twice the epochs of the others has the treatment `TWICE`, so that
+        no reader averages both.
     """
     gains = pairs.own_gains(rows)
+    twice = 2 * usual_epochs(rows)
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -121,7 +125,11 @@ def results_csv(rows: list[Row]) -> str:
                 "split": spec.data.split,
                 "seed": spec.seed,
                 "label": spec.label,
-                "treatment": spec.treatment,
+                "treatment": (
+                    TWICE
+                    if spec.treatment == BASE and spec.solver.epochs == twice
+                    else spec.treatment
+                ),
                 "base": spec.base or "",
                 "target": spec.target,
                 "n": spec.n,
