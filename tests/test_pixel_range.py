@@ -114,5 +114,5 @@ def test_the_range_is_in_doubt_where_photographs_tell_another(
     asked = open_model(Options(model=path))
     taken, text = with_likely_range(asked, images.astype(np.uint8))
     assert taken.scaling == "pixels of -1 to 1"
-    assert ("so one of the two it may be" in text) != agreed
+    assert ("It may be either" in text) != agreed
     assert ("`--pixel-range -2 2`" in text) != agreed

@@ -23,7 +23,7 @@ import time
 from rich.console import Console
 
 from experiments.common.terminal import plain_main
-from experiments.recommend.settings import Options
+from experiments.recommend.settings import DEMONSTRATION, Options
 
 
 def _run_script(options: Options, console: Console) -> int:
@@ -43,8 +43,7 @@ def _run_script(options: Options, console: Console) -> int:
 
         start_tensorflow()
     if options == Options(log_dir=options.log_dir, plan=options.plan):
-        # The demonstration: all of it in minutes.
-        options = dataclasses.replace(options, budget="140s", epochs=12)
+        options = dataclasses.replace(options, **DEMONSTRATION)
     return recommend(options, console, begun)
 
 
