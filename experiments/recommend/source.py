@@ -142,7 +142,12 @@ def own_base(folder: Path) -> Path:
     ).batch(32)
     options = tf.data.Options()
     options.autotune.enabled = False
-    model.fit(batches.with_options(options), epochs=_BASE["epochs"], verbose=0)
+    model.fit(
+        batches.with_options(options),
+        epochs=_BASE["epochs"],
+        shuffle=False,
+        verbose=0,
+    )
     temporary = temporary_beside(path)
     try:
         model.save(temporary, include_optimizer=False)
