@@ -13,7 +13,7 @@ from keras_transfer.specs.architectures import layer_rows
 from keras_transfer.specs.costs import layer_costs
 from keras_transfer.specs.presets import Recipe
 from keras_transfer.specs.settings import DataSpec
-from keras_transfer.training import trainer
+from keras_transfer.training import optimizers, trainer
 from keras_transfer.training.compiling import compile_network
 from keras_transfer.transfer import actions, frozen_features
 
@@ -141,11 +141,17 @@ def our_training(threads: int, recipe: Recipe, steps: int) -> dict:
 
 
 def plain_fit(
-    threads: int, recipe: Recipe, steps: int, source: str, frozen: int = 0
+    threads: int,
+    recipe: Recipe,
+    steps: int,
+    source: str,
+    frozen: int = 0,
+    our_optimizer: bool = False,
 ) -> dict:
     """Returns plain `fit` of the same layers on ready-made float images.
 
-    No augmentation, which is to its advantage.
+    No augmentation, and SGD where the recipe has Muon, which are to its
+    advantage.
 
     Args:
         threads: Integer.
@@ -153,6 +159,8 @@ def plain_fit(
         steps: Integer, training steps a work.
         source: String, `"numpy"` or `"tf.data"`.
         frozen: Integer, layers frozen at the start. Defaults to `0`.
+        our_optimizer: Boolean, the recipe's own optimizer in place of SGD.
+            Defaults to `False`.
 
     Returns:
         Dict of one callable that returns images.
@@ -169,7 +177,9 @@ def plain_fit(
         plan = actions.plan_transfer(network, n=frozen)
         actions.apply_plan(network, None, plan)
     network.compile(
-        keras.optimizers.SGD(
+        optimizers.build_optimizer(solver, steps * solver.epochs)
+        if our_optimizer
+        else keras.optimizers.SGD(
             solver.learning_rate,
             momentum=solver.momentum,
             nesterov=solver.nesterov,
