@@ -6,12 +6,9 @@ import pytest
 SIDE = 12
 
 
-def test_pixels_of_the_range_that_a_model_was_trained_on_are_taken(tmp_path):
+def normalising_model():
+    """Returns a small model and the batch normalisation at its start."""
     import keras
-
-    from experiments.recommend.pixels import moments_of, with_likely_range
-    from experiments.recommend.settings import Options
-    from experiments.recommend.source import open_model
 
     norm = keras.layers.BatchNormalization(epsilon=0.0)
     model = keras.Sequential(
@@ -22,6 +19,15 @@ def test_pixels_of_the_range_that_a_model_was_trained_on_are_taken(tmp_path):
             keras.layers.Dense(2),
         ]
     )
+    return model, norm
+
+
+def test_pixels_of_the_range_that_a_model_was_trained_on_are_taken(tmp_path):
+    from experiments.recommend.pixels import moments_of, with_likely_range
+    from experiments.recommend.settings import Options
+    from experiments.recommend.source import open_model
+
+    model, norm = normalising_model()
     path = str(tmp_path / "model.keras")
     model.save(path)
     rng = np.random.default_rng(0)
@@ -90,21 +96,11 @@ def test_made_up_photographs_have_the_moments_of_photographs():
 def test_the_range_is_in_doubt_where_photographs_tell_another(
     tmp_path, deviation, agreed
 ):
-    import keras
-
     from experiments.recommend.pixels import with_likely_range
     from experiments.recommend.settings import Options
     from experiments.recommend.source import open_model
 
-    norm = keras.layers.BatchNormalization(epsilon=0.0)
-    model = keras.Sequential(
-        [
-            keras.Input((SIDE, SIDE, 3)),
-            norm,
-            keras.layers.Flatten(),
-            keras.layers.Dense(2),
-        ]
-    )
+    model, norm = normalising_model()
     # Black and white alone spread twice as far as photographs do, so 1.05 is
     # of drawings of -1 to 1, or of photographs of -2 to 2.
     norm.moving_variance.assign(np.full(3, deviation**2))
