@@ -129,11 +129,10 @@ def tell_once(
     copying = None
     # A linear head needs no training, and has no spread of it to pool.
     trained = own.choice.row.trained
-    draws = twins
-    if own.choice != NOTHING and prepared.drawn is not None and draws:
+    if own.choice != NOTHING and prepared.drawn is not None and twins:
         drawn = [
             _twin(prepared, workshop, own, seed, right, rows, report)
-            for seed in range(draws)
+            for seed in range(twins)
         ]
         like = [
             [trial.correct() for trial in finalist.trials]

@@ -274,13 +274,11 @@ def looker(model: keras.Model, stages: Stages) -> Callable:
         pooled = [[] for _ in parts]
         whole = []
         for _, batch in _batches(images):
-            x = tf.constant(np.asarray(scale(batch)))
-            for index, part in enumerate(parts, start=1):
-                x = part(x)
-                values = x.numpy()
-                pooled[index - 1].append(pool(values))
-                if index == stage:
-                    whole.append(values)
+            outputs = _run(parts, scale(batch), np.zeros(len(parts)), time.time)
+            for own, output in zip(pooled, outputs, strict=True):
+                own.append(pool(output))
+            if stage is not None:
+                whole.append(outputs[stage - 1])
         found = [np.concatenate(values) for values in pooled]
         return found, np.concatenate(whole) if whole else None
 
