@@ -6,6 +6,7 @@ import pytest
 from experiments.coverage_recommend import Setting, draw, measure
 from keras_transfer.errors import UserError
 from keras_transfer.recommendation.decision import Candidate, decide
+from keras_transfer.recommendation.reasons import reasons
 from keras_transfer.recommendation.simultaneous import (
     accuracy_intervals,
     spread_of,
@@ -31,10 +32,9 @@ def test_the_deepest_candidate_within_the_tolerance_is_chosen():
     assert found.loss.mean == pytest.approx(0.005)
     assert found.can_tell and found.images_needed is None
     assert found.tie_set == ("fine-tune all", "up to conv3")
-    assert found.sentences[0].startswith("up to conv3 loses 0.5 points [0.0, ")
-    assert found.sentences[1] == (
-        "No deeper candidate is within 3 points of the best."
-    )
+    first, second = reasons(found)
+    assert first.startswith("up to conv3 loses 0.5 points [0.0, ")
+    assert second == "No deeper candidate is within 3 points of the best."
 
 
 def test_another_replaces_the_incumbent_only_beyond_noise():
@@ -49,11 +49,13 @@ def test_another_replaces_the_incumbent_only_beyond_noise():
     assert (found.chosen, found.best) == ("fine-tune all", "up to conv3")
     assert found.loss.mean == pytest.approx(0.05) and not found.can_tell
     assert (
-        "Of fine-tune all and those at most 0 points below it by their own "
-        "95 % interval, fine-tune all is the deepest whose measured loss "
-        "against the best of these is at most 0 points."
-    ) in found.sentences[1]
-    assert run(6, incumbent="fine-tune all").chosen == "up to conv3"
+        "100 images and 1 seed cannot tell which candidates lose at most 0 "
+        "points: fine-tune all and up to conv3 may. So fine-tune all stands: "
+        "no other is shown to lose at most 0 points against it. "
+    ) in reasons(found)[1]
+    found = run(6, incumbent="fine-tune all")
+    assert found.chosen == "up to conv3"
+    assert found.able == ("fine-tune all", "up to conv3")
 
 
 def test_it_takes_images_to_show_a_loss_within_the_tolerance():
@@ -94,7 +96,7 @@ def test_few_images_cannot_tell_and_more_would():
     assert not found.can_tell
     assert "up to conv3" in found.tie_set
     assert found.images_needed > 1000
-    text = " ".join(found.sentences)
+    text = " ".join(reasons(found))
     assert "20 images and 2 seeds cannot tell" in text
     assert f"About {found.images_needed:,} validation images" in text
 
@@ -126,9 +128,38 @@ def test_a_loss_at_the_tolerance_is_never_decided():
     found = decide(STAGES[:2], correct_shares([0.9, 0.875]), 0.025)
     assert found.chosen == "up to conv3" and not found.can_tell
     assert found.images_needed is None
-    assert found.sentences[-1].startswith(
-        "More than 20,000 validation images or 100 seeds would be needed"
+    # 25 of 1000 images, and one for each added: 27 / 1002 - (25 / 1002)^2 =
+    # 0.0263, times (1.962 / 0.025)^2 = 162, rounded up.
+    assert reasons(found)[-1].endswith(
+        "More than 20,000 validation images or 100 seeds would be needed to "
+        "decide all, since a loss is too close to the tolerance; to tell a "
+        "difference of 2.5 points takes about 170 and of 5 points takes about "
+        "41."
     )
+
+
+def test_how_many_images_tell_a_difference_of_a_point():
+    # One image of a hundred is a disagreement, in the mean of both candidates
+    # alike, and two are added, one for each: 4 / 402 of 400 images.
+    pattern = np.ones((2, 400), bool)
+    pattern[0, :2] = pattern[1, 2:4] = False
+    found = decide(STAGES[:2], pattern[:, None], 0.0)
+    assert found.images_needed is None and not found.can_tell
+    share, factor = 6 / 402, 1.966
+    expected = share * (factor / 0.01) ** 2
+    assert found.images_of_a_point == pytest.approx(expected, rel=0.05)
+    assert "400 images and 1 seed cannot tell" in reasons(found)[-1]
+    assert decide(STAGES[:1], pattern[:1, None], 0.0).images_of_a_point is None
+
+
+def test_candidates_that_may_do_are_named_where_they_are_few():
+    many = [Candidate(f"c{place}", place) for place in range(6)]
+    found = decide(many, correct_shares([0.8] * 6, 20), 0.01)
+    assert "lose at most 1 point: all 6 may. " in reasons(found)[1]
+    found = decide(many, correct_shares([0.8] * 5 + [0.1], 20), 0.01)
+    assert "lose at most 1 point: 5 of 6 may. " in reasons(found)[1]
+    found = decide(many[:3], correct_shares([0.8, 0.8, 0.8], 20), 0.01)
+    assert "1 point: c0, c1 and c2 may. " in reasons(found)[1]
 
 
 def test_seeds_that_differ_ask_for_more_seeds():
@@ -142,12 +173,12 @@ def test_seeds_that_differ_ask_for_more_seeds():
     found = run(0.85, 0.82)
     assert found.chosen == "fine-tune all" and not found.can_tell
     assert found.images_needed is None and found.seeds_needed > 2
-    assert "More images would not decide" in found.sentences[-1]
+    assert "More images would not decide" in reasons(found)[-1]
     # Of 92 and 80 % nobody has as many seeds as that takes.
     found = run(0.92, 0.8)
     assert not found.can_tell
     assert found.images_needed is None and found.seeds_needed is None
-    assert "images cannot decide it" in found.sentences[-1]
+    assert "would be needed to decide" in reasons(found)[-1]
 
 
 def test_one_candidate_is_chosen_for_certain():

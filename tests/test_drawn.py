@@ -7,6 +7,7 @@ import pytest
 from keras_transfer.errors import UserError
 from keras_transfer.models.training_seen import compare_with_draws
 from keras_transfer.recommendation.copying import compare_with_fresh
+from keras_transfer.recommendation.decision import Candidate, decide
 from keras_transfer.recommendation.drawn import Beside, compare_probes
 from keras_transfer.recommendation.sentence import copying_text, weights_text
 
@@ -104,55 +105,57 @@ BETTER = compare_probes(
 )
 
 
+FOUND = decide([Candidate("finetuned", 0)], [[right(0.9)]], 0.01)
+
+
 def test_copying_a_draw_is_said_not_to_help():
     copying = compare_with_fresh(
         [right(0.55)], [right(s) for s in (0.5, 0.56, 0.53)]
     )
     # Trained networks alone leave several points open.
     assert copying.low < 0 and copying.high > 0.01
-    assert "cannot tell" in copying_text(copying, 0.01)
+    assert "cannot tell" in copying_text(FOUND, copying)
     beside = Beside(True, 137, ALIKE)
-    text = copying_text(copying, 0.01, beside)
+    text = copying_text(FOUND, copying, beside)
     assert text.startswith(
-        "Copying does not help: the model's weights show no training, each "
-        "of 137 tensors below the new head is as its layer draws it, and "
-        "copying them is drawing; linear probes of its stages gain at most "
-        "+0.0 points ["
+        "Copying does not help, as weights show: each of 137 tensors below "
+        "the new head is as its layer draws it; linear probes of its stages "
+        "gain at most +0.0 points ["
     )
     assert "over 3 networks drawn anew, at stage " in text
     assert text.endswith(
+        "; 3 networks with weights drawn anew, trained alike, reach 53.0 %, "
         f"copied weights +2.0 points [{100 * copying.low:.1f}, "
-        f"{100 * copying.high:.1f}] (by 3 networks drawn anew, "
-        f"{copying.freedom:.0f} degrees of freedom)"
+        f"{100 * copying.high:.1f}]."
     )
     # What was measured may deny it.
     assert not Beside(True, 137, BETTER).nothing
     helps = compare_with_fresh([right(0.9)], [right(0.5)] * 3)
-    assert copying_text(helps, 0.01, beside).startswith("Copying is worth")
+    assert copying_text(FOUND, helps, beside).startswith("Copying is worth")
 
 
 def test_probes_tell_where_trained_networks_cannot_or_there_are_none():
     copying = compare_with_fresh(
         [right(0.55)], [right(s) for s in (0.5, 0.56, 0.53)]
     )
-    text = copying_text(copying, 0.01, Beside(False, 2, BETTER))
+    text = copying_text(FOUND, copying, Beside(False, 2, BETTER))
     assert text.startswith("These draws cannot tell whether copying helps: ")
     assert "; a linear probe of stage 2 gains +50.0 points [" in text
-    text = copying_text(None, 0.01, Beside(False, 2, BETTER))
+    text = copying_text(FOUND, None, Beside(False, 2, BETTER))
     # Probes of frozen features are no trained networks.
     assert text.startswith(
         "No network drawn anew was trained; a linear probe of stage 2 gains "
     )
-    text = copying_text(None, 0.01, Beside(False, 2, ALIKE))
+    text = copying_text(FOUND, None, Beside(False, 2, ALIKE))
     assert text.startswith("These draws cannot tell whether copying helps: l")
-    assert copying_text(None, 0.01) == ""
+    assert copying_text(FOUND, None) == ""
 
 
 def test_where_every_probe_loses_none_is_said_to_gain():
     worse = compare_probes(
         [1, 2], [right(0.4), right(0.3)], [[right(0.5), right(0.6)]] * 3
     )
-    text = copying_text(None, 0.01, Beside(False, 2, worse))
+    text = copying_text(FOUND, None, Beside(False, 2, worse))
     assert "gain at most" not in text
     assert (
         "no linear probe of its stages gains over 3 networks drawn anew; the "

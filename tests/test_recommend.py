@@ -139,7 +139,7 @@ def test_the_plan_trains_nothing(tmp_path, capsys):
     # Linear heads are a part of looking.
     rows = rows_of(tmp_path / "logs")
     assert {row["rate"] for row, *_ in rows.values()} == {0}
-    assert re.search(r"\d+ s of 20m are gone, and the end, telling on", text)
+    assert re.search(r"\d+ s of 20m are gone. The end \(telling on", text)
     assert not list((tmp_path / "logs").rglob("budget.json"))
 
 
@@ -186,6 +186,7 @@ OUTCOME = {
         for i in (1, 2, 3)
     ],
     "scores": [{"linear_probe": 0.5}, {"linear_probe": 0.75}],
+    "alike": [[1.0, 0.625], [0.625, 1.0]],
     "weights": {"untrained": True, "tensors": 1370},
     "probes": {
         "stages": [
@@ -211,6 +212,7 @@ OUTCOME = {
             "accuracy": accuracy,
             "low": accuracy - 0.1,
             "high": accuracy + 0.1,
+            "loss_low": 0.01,
             "loss_high": 0.05,
             "seconds": 3.0,
             "seconds_per_epoch": None,
@@ -272,6 +274,7 @@ def test_the_page_needs_nothing_from_outside_and_escapes(tmp_path):
     html = html_page(OUTCOME, paths[0].read_bytes())
     assert "Freeze &lt;all&gt;." in html and "<all>" not in html
     assert "a &lt;b&gt; note" in html
+    assert "1.0 to 5.0" in html and ">0.62<" in html
     assert "what to copy and freeze of a.keras" in html
     few = {**OUTCOME["test"]["copying"], "freedom": 1.2, "draws": 2}
     test = {**OUTCOME["test"], "copying": few}
@@ -383,10 +386,10 @@ def test_the_demonstration_ends_in_the_sentence_and_its_code_runs(tmp_path):
         capture_output=True,
         text=True,
     )
-    last = run.stdout.strip().splitlines()[-1]
+    *_, why, last = run.stdout.strip().splitlines()
     assert "% [" in last and "on test" in last
     # Trained twins tell, or probes where a busy machine left no time for them.
-    assert re.search("copying is worth|a linear probe of stage . gains", last)
+    assert re.search("Copying is worth|a linear probe of stage . gains", why)
     files = dict(
         line.split(": ", 1)
         for line in run.stdout.splitlines()

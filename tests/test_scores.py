@@ -198,6 +198,12 @@ def test_cka_between_stages_and_with_labels():
     features, labels = noisy_classes()
     table = cka_between_stages([features, -3 * features, np.ones((60, 2))])
     assert table == pytest.approx(np.array([[1, 1, 0], [1, 1, 0], [0, 0, 0]]))
+    # Each pair as by itself.
+    other = noisy_classes(features=5, seed=1)[0]
+    pair = cka_between_stages([features, other])[0, 1]
+    assert pair == pytest.approx(linear_cka(features, other, debiased=True))
+    with pytest.raises(UserError, match="at least 4 images"):
+        cka_between_stages([features[:3]])
     assert cka_with_labels(np.eye(3)[labels], labels) == pytest.approx(1)
     with pytest.raises(UserError, match="same images"):
         linear_cka(features, features[:-1])

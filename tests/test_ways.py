@@ -285,16 +285,20 @@ def test_copying_helps_beyond_the_spread_of_draws():
     # Two draws of 40 and 60 % do not prove 95 % to be another thing.
     found = compare_with_fresh(shares([0.95]), shares([0.4, 0.6]))
     assert found.seems and not found.helps
-    text = copying_text(found, 0.01)
-    assert text.startswith("Copying seems to be worth +45.0 points, which 2 ")
-    assert "networks drawn anew do not prove, too few for an interval" in text
+    one = decide([Candidate("finetuned", 0)], shares([0.9])[:, None], 0.01)
+    assert copying_text(one, found) == (
+        "Copying seems to be worth +45.0 points (too few draws for an "
+        "interval), which is not proven: 2 networks with weights drawn anew, "
+        "trained alike, reach 50.0 %."
+    )
     # One alone shows no spread.
     alone = compare_with_fresh(shares([0.5]), shares([0.5]))
-    text = copying_text(alone, 0.01)
-    assert "(by 1 network drawn anew, too few for an interval)" in text
+    text = copying_text(one, alone)
+    assert "helps: 1 network with weights drawn anew, trained alike, " in text
+    assert "reaches 50.0 %, copied weights +0.0 points (too few draws" in text
     # Three do, of two degrees.
     found = compare_with_fresh(shares([0.95]), shares([0.4, 0.5, 0.6]))
-    assert "points [" in copying_text(found, 0.01) and found.freedom >= 2
+    assert "points [" in copying_text(one, found) and found.freedom >= 2
 
 
 def test_networks_of_several_seeds_help_few_draws_to_tell_the_spread():
@@ -307,11 +311,6 @@ def test_networks_of_several_seeds_help_few_draws_to_tell_the_spread():
     # (2 x 25 + 50 + 2 x 25) / 5 = 30 squared points, of 5 degrees.
     assert 5 < pooled.freedom < 8
     assert pooled.high - pooled.low < 0.8 * (alone.high - alone.low)
-    like = [shares([0.7, 0.8]), shares([0.6, 0.5])]
-    same = compare_with_fresh(drawn[2:], drawn, like)
-    assert f"3 networks drawn anew, {same.freedom:.0f} degrees of freedom" in (
-        copying_text(same, 0.01)
-    )
     # Draws that spread by more than seeds are not pooled with them: 25 squared
     # points beside (50 + 12.5 + 12.5) / 4 = 19.
     still = [shares([0.7, 0.75]), shares([0.6, 0.55])]
@@ -396,19 +395,31 @@ def test_the_sentence_has_accuracy_rules_price_and_doubt():
         text
     )
     assert "training costs 33 % of fine-tuning everything" in text
-    assert "copying is worth +40.0 points" in text
+    assert "opying" not in text  # has a line of its own
+    assert (
+        copying_text(found, copying)
+        == (
+            "Copying is worth +40.0 points "
+            f"[{100 * copying.low:.1f}, {100 * copying.high:.1f}]: 2 networks "
+            "with weights drawn anew, trained alike, reach 50.0 %."
+        )
+        or not copying.sized
+    )
     assert "cannot tell" not in text and "to the end" not in text
     del accuracies["finetuned"]
     text = final_sentence(found, told, accuracies, copying, LAYERS, None)
     assert (
         "; fine-tuning everything, which may be better, was not trained to "
-        "the end; "
+        "the end."
     ) in text
     # 20 images, and copies far below draws.
     found = decide(parts, shares([0.9, 0.9], 20)[:, None], 0.01)
     worse = compare_with_fresh(shares([0.5]), shares([0.8, 0.81, 0.8]))
     text = final_sentence(found, told, accuracies, worse, LAYERS, None)
-    assert text.startswith("Copying does not help: the same network with")
+    assert worse.high < 0
+    assert text.startswith(
+        "Copying does not help: weights drawn anew do better. If you"
+    )
     assert ". If you use it all the same: freeze up to" in text
     assert "20 validation images cannot tell whether that is best" in text
 
@@ -425,12 +436,18 @@ def test_copying_is_not_said_not_to_help_where_draws_cannot_tell(gain):
     text = final_sentence(*args)
     assert "not help" not in text and "all the same" not in text
     assert text.startswith("Freeze up to `conv1`")
-    assert "; these draws cannot tell whether copying helps: the same " in text
+    text = copying_text(found, copying)
+    assert text.startswith("These draws cannot tell whether copying helps: 3 ")
     assert f"copied weights {100 * gain:+.1f} points [" in text
     # Within a tolerance that nobody minds, it does not.
     wide = dataclasses.replace(found, tolerance=copying.high)
     text = final_sentence(wide, *args[1:])
-    assert text.startswith("Copying does not help: ")
+    assert text.startswith(
+        "Copying does not help: it gains at most "
+        f"{100 * copying.high:.1f} points over weights drawn anew. If you "
+    )
+    text = copying_text(wide, copying)
+    assert text.startswith("Copying does not help: 3 networks with weights ")
 
 
 def test_a_network_from_nothing_is_chosen_without_more_than_is_known():
@@ -438,9 +455,10 @@ def test_a_network_from_nothing_is_chosen_without_more_than_is_known():
     told = tell(["redrawn@0"], "redrawn@0", shares([0.9], 1000)[:, None])
     args = (told, {"redrawn@0": 0.9}, None, LAYERS, None)
     found = decide(parts, shares([0.9, 0.9], 20)[:, None], 0.01)
-    text = final_sentence(found, *args)
-    assert "these validation images cannot tell whether copying helps" in text
+    text = copying_text(found, None)
+    assert "These validation images cannot tell whether copying helps" in text
     assert f"up to {100 * found.loss.high:.1f} points above" in text
+    text = final_sentence(found, *args)
     assert "not help" not in text and "all the same" not in text
     found = decide(parts, shares([0.5, 0.9], 1000)[:, None], 0.01)
     text = final_sentence(found, *args)
@@ -449,6 +467,7 @@ def test_a_network_from_nothing_is_chosen_without_more_than_is_known():
         "most 0.0 points against the best. "
     )
     assert "all the same" not in text
+    assert copying_text(found, None) == ""  # said already
 
 
 def test_the_front_is_what_nothing_beats():

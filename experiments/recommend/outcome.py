@@ -12,7 +12,8 @@ from experiments.recommend.trials import Trial
 from experiments.recommend.workshop import FRESH, Workshop
 from keras_transfer.recommendation.decision import Recommendation
 from keras_transfer.recommendation.drawn import NO_EVIDENCE, Beside
-from keras_transfer.recommendation.sentence import final_sentence
+from keras_transfer.recommendation.reasons import reasons
+from keras_transfer.recommendation.sentence import copying_text, final_sentence
 from keras_transfer.recommendation.ways import FINE_TUNE, Choice
 from keras_transfer.storage.files import write_atomically
 
@@ -53,9 +54,10 @@ def outcome_of(
         beside,
     )
     copying = verdict.copying
+    copied = copying_text(found, copying, beside)
     return {
         "sentence": sentence,
-        "sentences": list(found.sentences),
+        "sentences": [text for text in (*reasons(found), copied) if text],
         "chosen": found.chosen,
         "best": found.best,
         "can_tell": found.can_tell,
@@ -87,6 +89,7 @@ def outcome_of(
             for stage in task.stages
         ],
         "scores": prepared.scores,
+        "alike": prepared.alike,
         "weights": {
             "untrained": beside.untrained,
             "tensors": beside.tensors,

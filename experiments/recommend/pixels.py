@@ -62,22 +62,21 @@ def with_likely_range(
     if own.gap <= _FAR or found[best].gap >= own.gap / 2:
         return asked, None
     told = f"pixels of {low:g} to {high:g}"
-    seen = (
-        "the spread that its first batch normalisation sees is "
-        f"{own.ratio:.2g} times what it was trained with, for {told} "
-        f"{found[best].ratio:.2g} times"
-    )
+    seen = f"{own.ratio:.2g} times; with {told} {found[best].ratio:.2g} times"
     if not asked.guessed:
         return asked, (
-            f"The model seems to take pixels of another range: {seen} "
+            "The model seems to take pixels of another range: its first batch "
+            f"normalisation sees a spread unlike that of its training, {seen} "
             f"({asked.scaling}). Try `--pixel-range {low:g} {high:g}`."
         )
     taken = dataclasses.replace(
         asked, scale=linear_scale(low, high), scaling=told
     )
     return taken, (
-        f"The model does not say which pixel values it takes. For 0 to 255 "
-        f"{seen}, so {told} are given{_second_opinion(asked, best)}"
+        f"The model does not say which pixel values it takes; {told} are "
+        "given. With 0 to 255 the spread that its first batch normalisation "
+        f"sees is {own.ratio:.2g} times that of its training, with these "
+        f"{found[best].ratio:.2g} times. {_second_opinion(asked, best)}"
     )
 
 
@@ -89,7 +88,7 @@ def _second_opinion(asked: Asked, best: tuple[float, float]) -> str:
         best: Pair of floats, the range that fits the user's images best.
 
     Returns:
-        String, the end of a sentence and what is to be done.
+        String, what is to be done.
     """
     pixels = photographs(asked.image_size)
     found = {
@@ -99,15 +98,12 @@ def _second_opinion(asked: Asked, best: tuple[float, float]) -> str:
     low, high = other = min(found, key=lambda limits: found[limits].gap)
     flag = f"`--pixel-range {best[0]:g} {best[1]:g}`"
     if other == best:
-        return (
-            "; pixels as photographs have them, made up, say the same. If you "
-            f"know the range, give it, for instance as {flag}."
-        )
+        return f"If you know the range, give it, for instance {flag}."
     return (
-        f", but pixels as photographs have them, made up, speak for {low:g} to "
-        f"{high:g}. It may be either: look how the model's training scaled "
-        f"pixels, or run with each, as {flag} and `--pixel-range "
-        f"{low:g} {high:g}`, and compare the scores of the last stages."
+        f"But if it was trained on photographs, {low:g} to {high:g} fits "
+        "better. It may be either: look how the model's training scaled "
+        f"pixels, or run with {flag} and with `--pixel-range {low:g} "
+        f"{high:g}`, and compare the scores of the last stages."
     )
 
 

@@ -15,6 +15,7 @@ from experiments.recommend.images import Images, demonstration, load_folder
 from experiments.recommend.pixels import with_likely_range
 from experiments.recommend.settings import Options
 from experiments.recommend.source import Asked, open_model
+from keras_transfer.recommendation.score_similarity import cka_between_stages
 from keras_transfer.recommendation.scores import SCORES, score_stage
 from keras_transfer.recommendation.ways import (
     Choice,
@@ -24,6 +25,7 @@ from keras_transfer.recommendation.ways import (
 from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.files import read_json, write_atomically
 
+_ALIKE = 400  # images that stages are compared on, which cost their square
 COMPUTATION = 2  # raised when the same settings give other trials
 
 
@@ -43,6 +45,7 @@ class Prepared:
         folder: Path, of this run.
         warnings: List of strings.
         drawn: `Drawn`, the network drawn anew, or `None` if it cannot be.
+        alike: List of lists of floats, linear CKA between the stages.
     """
 
     options: Options
@@ -55,6 +58,7 @@ class Prepared:
     folder: Path
     warnings: list[str]
     drawn: object = None
+    alike: list[list[float]] = dataclasses.field(default_factory=list)
 
     @property
     def last_layers(self) -> list[str]:
@@ -171,6 +175,7 @@ def prepare(
         folder,
         warnings,
         drawn,
+        _alike(task.outputs.pooled["train"]),
     )
 
 
@@ -234,6 +239,16 @@ def _scores(task, images: Images, source: Asked | None, folder: Path):
     return rows
 
 
+def _alike(stages: list) -> list[list[float]]:
+    """Says how alike the stages are, for images spread over the classes."""
+    count = len(stages[0])
+    if count < 4:  # too few for a debiased value
+        return []
+    rows = np.unique(np.linspace(0, count - 1, _ALIKE).astype(int))
+    found = cka_between_stages([features[rows] for features in stages])
+    return found.tolist()
+
+
 def _predictions(source: Asked, images: Images) -> np.ndarray:
     """What the source's own classifier says of the training images."""
     import keras
@@ -261,7 +276,7 @@ def _predictions(source: Asked, images: Images) -> np.ndarray:
 
 
 def score_table(prepared: Prepared) -> tuple[list[str], list[list[str]]]:
-    """Returns the scores as cells.
+    """Returns the scores that differ between stages as cells.
 
     Args:
         prepared: `Prepared`.
@@ -269,7 +284,8 @@ def score_table(prepared: Prepared) -> tuple[list[str], list[list[str]]]:
     Returns:
         Pair of a header and lines, of strings.
     """
-    names = list(prepared.scores[0])
+    # LEEP knows no stages.
+    names = [name for name in prepared.scores[0] if name != "leep"]
     titles = {score.name: score.title for score in SCORES}
     header = ["stage", "last layer", *(titles[name] for name in names)]
     lines = [

@@ -103,10 +103,10 @@ def recommend(
         )
         _show_plan(prepared, runners, plan, shares, workshop, display)
         display.say(
-            f"{clock.spent:.0f} s of {options.budget} "
-            "are gone, and the end, telling on test images, saving and the "
-            f"page, is to take {readable_time(end[0])}, and "
-            f"{readable_time(end[1])} for each further seed."
+            f"{clock.spent:.0f} s of {options.budget} are gone. The end "
+            "(telling on test images, saving, the page) takes about "
+            f"{readable_time(end[0])}, and {readable_time(end[1])} for each "
+            "further seed."
         )
         if options.plan:
             return 0
@@ -161,7 +161,11 @@ def last_lines(outcome: dict) -> list[str]:
 
 def _show_scores(prepared: Prepared, display: Display) -> None:
     header, lines = score_table(prepared)
-    display.say("\nscores of every stage's pooled output, larger is better")
+    leep = prepared.scores[0].get("leep")
+    beside = "" if leep is None else f"; LEEP, of the whole model: {leep:.3f}"
+    display.say(
+        "\nscores of every stage's pooled output, larger is better" + beside
+    )
     display.say(text_table(header, lines))
 
 
@@ -182,7 +186,7 @@ def _show_plan(prepared, runners, plan, shares, workshop, display) -> None:
                 choice.name,
                 choice.row.title,
                 state,
-                f"{seconds:.2f}" if own else "",
+                f"{seconds:.2g}" if own else "",
                 f"{cost.trainable:,}",
                 readable_size(cost.peak_bytes),
             ]

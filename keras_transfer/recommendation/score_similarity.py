@@ -25,15 +25,32 @@ def _biased(first, second) -> float:
     return float(((first @ first.T) * (second @ second.T)).sum())
 
 
-def _unbiased(first, second) -> float:
-    """Song et al.'s unbiased HSIC of two linear kernels, times n (n - 3)."""
-    n = len(first)
-    k, other = first @ first.T, second @ second.T
-    np.fill_diagonal(k, 0)
-    np.fill_diagonal(other, 0)
+def _hollow(features) -> np.ndarray:
+    """The linear kernel without its diagonal."""
+    kernel = features @ features.T
+    np.fill_diagonal(kernel, 0)
+    return kernel
+
+
+def _unbiased(k, other) -> float:
+    """Song et al.'s unbiased HSIC of two hollow kernels, times n (n - 3)."""
+    n = len(k)
     total = (k * other).sum()
     total += k.sum() * other.sum() / ((n - 1) * (n - 2))
     return float(total - 2 * (k.sum(0) @ other.sum(0)) / (n - 2))
+
+
+def _check_images(first: int, second: int, debiased: bool) -> None:
+    if first != second:
+        raise UserError(
+            "Expected the same images at both stages, in the same order. "
+            f"Received: {first} and {second} images."
+        )
+    if debiased and first < 4:
+        raise UserError(
+            "Expected at least 4 images for a debiased CKA. Received: "
+            f"{first}. Give more images, or `debiased=False`."
+        )
 
 
 def linear_cka(first, second, debiased: bool = False) -> float:
@@ -61,17 +78,13 @@ def linear_cka(first, second, debiased: bool = False) -> float:
           [Nguyen et al., 2021](https://arxiv.org/abs/2010.15327), debiased.
     """
     first, second = _prepared(first, "first"), _prepared(second, "second")
-    if len(first) != len(second):
-        raise UserError(
-            "Expected the same images at both stages, in the same order. "
-            f"Received: {len(first)} and {len(second)} images."
-        )
-    if debiased and len(first) < 4:
-        raise UserError(
-            "Expected at least 4 images for a debiased CKA. Received: "
-            f"{len(first)}. Give more images, or `debiased=False`."
-        )
-    inner = _unbiased if debiased else _biased
+    _check_images(len(first), len(second), debiased)
+    if debiased:
+        return _cosine(_unbiased, _hollow(first), _hollow(second))
+    return _cosine(_biased, first, second)
+
+
+def _cosine(inner, first, second) -> float:
     own, other = inner(first, first), inner(second, second)
     # A debiased norm is an estimate, which can fall to 0 or below.
     if min(own, other) <= 0:
@@ -97,21 +110,26 @@ def cka_with_labels(features, labels) -> float:
     return linear_cka(features, one_hot(codes), debiased=len(codes) >= 4)
 
 
-def cka_between_stages(stages: list, debiased: bool = True) -> np.ndarray:
-    """Computes the linear CKA of every pair of stages.
+def cka_between_stages(stages: list) -> np.ndarray:
+    """Computes the debiased linear CKA of every pair of stages.
 
     Args:
         stages: List of float arrays of shape `(images, features)`, each the
-            output of a stage for the same images.
-        debiased: Boolean, see `linear_cka`. Defaults to `True`.
+            output of a stage for the same images, 4 or more.
 
     Returns:
         Float array of shape `(stages, stages)`, symmetric; 1 on the diagonal
-        unless a stage is constant.
+        unless a stage is constant. See `linear_cka`.
+
+    Raises:
+        UserError: Different images, or fewer than 4.
     """
+    for stage in stages:
+        _check_images(len(stages[0]), len(stage), debiased=True)
+    kernels = [_hollow(_prepared(stage, "stage")) for stage in stages]
     table = np.zeros((len(stages), len(stages)))
-    for i, first in enumerate(stages):
+    for i, first in enumerate(kernels):
         for j in range(i + 1):
-            value = linear_cka(first, stages[j], debiased)
+            value = _cosine(_unbiased, first, kernels[j])
             table[i, j] = table[j, i] = value
     return table

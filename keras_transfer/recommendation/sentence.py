@@ -1,16 +1,13 @@
 """The one sentence that a recommendation ends with."""
 
 from keras_transfer.recommendation.copying import Copying
-from keras_transfer.recommendation.decision import (
-    MOST_IMAGES,
-    Recommendation,
-    points,
-)
+from keras_transfer.recommendation.decision import Recommendation
 from keras_transfer.recommendation.drawn import (
     NO_EVIDENCE,
     Beside,
     ProbeGains,
 )
+from keras_transfer.recommendation.reasons import points, resolution_text
 from keras_transfer.recommendation.told import Told
 from keras_transfer.recommendation.ways import (
     FINE_TUNE,
@@ -46,7 +43,7 @@ def final_sentence(
             nothing.
 
     Returns:
-        String, one sentence.
+        String, one sentence; two where copying does not help.
     """
     choice = Choice.named(found.chosen)
     order = choice.order(last_layers)
@@ -76,17 +73,39 @@ def final_sentence(
         )
     if not found.can_tell:
         parts.append(_open(found))
-    text = "; ".join(parts)
-    help_text = copying_text(copying, found.tolerance, beside)
-    useless = copying is not None and copying.useless(found.tolerance)
-    lead = f"If you use it all the same: {_lower(text)}"
+    text = f"{'; '.join(parts)}."
+    verdict = _verdict(found, copying, beside)
+    if not verdict:
+        return text
     if choice == NOTHING:
-        help_text = _nothing_copied(found, beside)
-        useless = found.loss.high <= found.tolerance
-        lead = text
-    if useless or _is_drawing(copying, beside):
-        return f"{help_text}. {lead}."
-    return f"{text}; {_lower(help_text)}." if help_text else f"{text}."
+        return f"{verdict}. {text}"
+    return f"{verdict}. If you use it all the same: {_lower(text)}"
+
+
+def _verdict(found: Recommendation, copying, beside: Beside) -> str:
+    """Says that copying does not help, where that is shown; why, briefly."""
+    if _is_drawing(copying, beside):
+        return (
+            "Copying does not help: the model's weights show no training, "
+            "and copying them is drawing"
+        )
+    if Choice.named(found.chosen) == NOTHING:
+        # What it may lose against the truly best is the most that copying
+        # may gain.
+        if found.loss.high <= found.tolerance:
+            return (
+                "Copying does not help: the network trained from nothing "
+                f"loses at most {100 * found.loss.high:.1f} points against "
+                "the best"
+            )
+    elif copying is not None and copying.useless(found.tolerance):
+        if copying.high <= 0:
+            return "Copying does not help: weights drawn anew do better"
+        return (
+            f"Copying does not help: it gains at most "
+            f"{100 * copying.high:.1f} points over weights drawn anew"
+        )
+    return ""
 
 
 def _percent(share: float) -> str:
@@ -94,15 +113,14 @@ def _percent(share: float) -> str:
 
 
 def _open(found: Recommendation) -> str:
-    text = f"{found.images} validation images cannot tell whether that is best"
+    text = (
+        f"{found.images:,} validation images cannot tell whether that is best"
+    )
     if found.images_needed is not None:
         return f"{text}, about {found.images_needed:,} would"
     if found.seeds_needed is not None:
         return f"{text}, about {found.seeds_needed:,} seeds would"
-    return (
-        f"{text}, and as more than {MOST_IMAGES:,} would be needed, images "
-        "cannot decide it at this tolerance"
-    )
+    return f"{text}: {resolution_text(found)}"
 
 
 def _lower(text: str) -> str:
@@ -114,28 +132,10 @@ def _is_drawing(copying: Copying | None, beside: Beside) -> bool:
     return beside.nothing and not (copying is not None and copying.helps)
 
 
-def _nothing_copied(found: Recommendation, beside: Beside) -> str:
-    """Says whether copying would help, where the choice copies nothing.
-
-    What the choice may lose against the truly best candidate is the most that
-    copying may gain.
-    """
-    if _is_drawing(None, beside):
-        return f"Copying does not help: {_drawing_text(beside)}"
-    most = f"{100 * found.loss.high:.1f} points"
-    if found.loss.high <= found.tolerance:
-        return (
-            "Copying does not help: the network trained from nothing loses at "
-            f"most {most} against the best"
-        )
-    return (
-        "These validation images cannot tell whether copying helps: the best "
-        f"may be up to {most} above the network trained from nothing"
-    )
-
-
 def copying_text(
-    copying: Copying | None, tolerance: float, beside: Beside = NO_EVIDENCE
+    found: Recommendation,
+    copying: Copying | None,
+    beside: Beside = NO_EVIDENCE,
 ) -> str:
     """Says whether copying helps, or that the draws cannot tell.
 
@@ -145,68 +145,65 @@ def copying_text(
     gain.
 
     Args:
+        found: `Recommendation`.
         copying: `Copying`, or `None` if no network drawn anew was trained.
-        tolerance: Float, a gain that does not count, as a share.
         beside: `Beside`. Defaults to nothing.
 
     Returns:
-        String, without a full stop; empty if nothing is known.
+        String, a sentence; empty if nothing more is known than the final
+        sentence says.
     """
     probed = _probes_text(beside.gains)
+    parts = [_trained_text(copying) if copying else "", probed]
     if _is_drawing(copying, beside):
-        text = f"Copying does not help: {_drawing_text(beside)}"
-        return f"{text}; {_trained_text(copying)}" if copying else text
-    if copying is None:
+        lead = "Copying does not help, as weights show"
+        parts = [_as_drawn(beside), probed, parts[0]]
+    elif Choice.named(found.chosen) == NOTHING:
+        if found.loss.high <= found.tolerance:
+            return ""
+        return (
+            "These validation images cannot tell whether copying helps: the "
+            f"best may be up to {100 * found.loss.high:.1f} points above the "
+            "network trained from nothing."
+        )
+    elif copying is None:
         if not probed:
             return ""
+        lead = "These draws cannot tell whether copying helps: "
         if beside.gains.helps:
             # Frozen features on validation images, of whichever stage.
-            return f"No network drawn anew was trained; {probed}"
-        return f"These draws cannot tell whether copying helps: {probed}"
-    gap = _gap(copying)
-    drawn, few = _drawn(copying)
-    against = (
-        f"the same network with weights drawn anew reaches "
-        f"{100 * copying.fresh:.1f} %"
-    )
-    if copying.helps:
-        return f"Copying is worth {gap}: {against}"
-    if copying.seems:
-        text = (
-            f"Copying seems to be worth {gap}, which {drawn} do not prove"
-            f"{few}: {against}"
-        )
-    elif copying.useless(tolerance):
-        return f"Copying does not help: {_trained_text(copying)}"
+            lead = "No network drawn anew was trained; "
+        return f"{lead}{probed}."
+    elif copying.helps:
+        return f"Copying is worth {_gap(copying)}: {_drawn(copying)}."
+    elif copying.seems:
+        lead = f"Copying seems to be worth {_gap(copying)}, which is not proven"
+        parts[0] = _drawn(copying)
+    elif copying.useless(found.tolerance):
+        return f"Copying does not help: {parts[0]}."
     else:
-        text = (
-            "These draws cannot tell whether copying helps: "
-            f"{_trained_text(copying)}"
-        )
-    return f"{text}; {probed}" if probed else text
+        lead = "These draws cannot tell whether copying helps"
+    return f"{lead}: {'; '.join(part for part in parts if part)}."
 
 
 def _gap(copying: Copying) -> str:
     gap = f"{100 * copying.mean:+.1f} points"
     if copying.sized:
-        gap += f" {points(copying.low, copying.high)}"
-    return gap
+        return f"{gap} {points(copying.low, copying.high)}"
+    return f"{gap} (too few draws for an interval)"
 
 
-def _drawn(copying: Copying) -> tuple[str, str]:
-    """Names the draws, and says if they are too few."""
-    drawn = f"{copying.draws} network{'s' * (copying.draws > 1)} drawn anew"
-    return drawn, "" if copying.sized else ", too few for an interval"
+def _drawn(copying: Copying) -> str:
+    """Says what networks drawn anew reach."""
+    drawn = f"{copying.draws} network{'s' * (copying.draws > 1)}"
+    return (
+        f"{drawn} with weights drawn anew, trained alike, "
+        f"reach{'es' * (copying.draws == 1)} {100 * copying.fresh:.1f} %"
+    )
 
 
 def _trained_text(copying: Copying) -> str:
-    drawn, few = _drawn(copying)
-    by = f", {copying.freedom:.0f} degrees of freedom" if copying.sized else ""
-    return (
-        "the same network with weights drawn anew reaches "
-        f"{100 * copying.fresh:.1f} %, copied weights {_gap(copying)} (by "
-        f"{drawn}{few}{by})"
-    )
+    return f"{_drawn(copying)}, copied weights {_gap(copying)}"
 
 
 def _probes_text(gains: ProbeGains | None) -> str:
@@ -227,16 +224,6 @@ def _probes_text(gains: ProbeGains | None) -> str:
         f"linear probes of its stages gain at most {gap} over {drawn}, at "
         f"stage {most.stage}"
     )
-
-
-def _drawing_text(beside: Beside) -> str:
-    """Says that the weights are a draw."""
-    text = (
-        f"the model's weights show no training, {_as_drawn(beside)}, and "
-        "copying them is drawing"
-    )
-    probed = _probes_text(beside.gains)
-    return f"{text}; {probed}" if probed else text
 
 
 def _as_drawn(beside: Beside) -> str:

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from keras_transfer.recommendation.copying import LEAST_FREEDOM
-from keras_transfer.recommendation.decision import points_of
+from keras_transfer.recommendation.reasons import points_of
 from keras_transfer.recommendation.scores import SCORES
 from keras_transfer.recommendation.ways import FINE_TUNE, WAYS, Choice
 from keras_transfer.reports.html.frame import page
@@ -96,7 +96,7 @@ def _percent(value: float | None) -> str:
 
 def _candidates(outcome: dict) -> str:
     header = ["candidate", "stage", "rate", "validation %", "interval"]
-    header += ["loses at most", "seconds", "s an epoch", "trained parameters"]
+    header += ["loses, points", "seconds", "s an epoch", "trained parameters"]
     header += ["memory, MB", "stored, MB"]
     lines = []
     for row in sorted(outcome["candidates"], key=lambda row: -row["accuracy"]):
@@ -110,7 +110,7 @@ def _candidates(outcome: dict) -> str:
                 f"{row['rate']:g}" if row["rate"] else "",
                 _percent(row["accuracy"]),
                 f"{_percent(row['low'])} to {_percent(row['high'])}",
-                f"{100 * row['loss_high']:.1f} points",
+                f"{100 * row['loss_low']:.1f} to {100 * row['loss_high']:.1f}",
                 f"{row['seconds']:.2f}",
                 "" if epoch is None else f"{epoch:.3f}",
                 f"{row['trainable']:,}",
@@ -238,8 +238,10 @@ def _drawn(outcome: dict) -> str:
 
 
 def _stages(outcome: dict) -> str:
-    names = list(outcome["scores"][0])
+    names = [name for name in outcome["scores"][0] if name != "leep"]
     titles = {score.name: score.title for score in SCORES}
+    leep = outcome["scores"][0].get("leep")
+    leep = "" if leep is None else f" LEEP, of the whole model: {leep:.3f}."
     header = ["stage", "last layer", "parameters", "computation"]
     header += [escape(titles.get(name, name)) for name in names]
     lines = []
@@ -256,9 +258,28 @@ def _stages(outcome: dict) -> str:
         )
     return (
         "<section><h2>Scores of every stage</h2><p>Of training images alone, "
-        "on the output averaged over places; larger is better. LEEP knows no "
-        f"stages.</p>{table(header, lines, 'nums', range(2, len(header)))}"
-        "</section>"
+        f"on the output averaged over places; larger is better.{leep}</p>"
+        f"{table(header, lines, 'nums', range(2, len(header)))}"
+        f"{_alike(outcome)}</section>"
+    )
+
+
+def _alike(outcome: dict) -> str:
+    rows = outcome["alike"]
+    if not rows:
+        return ""
+    stages = [str(stage["stage"]) for stage in outcome["stages"][: len(rows)]]
+    lines = [
+        [stage, *(f"{value:.2f}" for value in row)]
+        for stage, row in zip(stages, rows, strict=True)
+    ]
+    return (
+        "<details><summary>How alike the stages are (linear CKA)</summary>"
+        "<p>Debiased, on training images: 1 for the same output up to "
+        "rotation and scale, about 0 for unlike ones. Where neighbours are "
+        "alike, cutting at either keeps much the same.</p>"
+        f"{table(['stage', *stages], lines, 'nums', range(len(rows) + 1))}"
+        "</details>"
     )
 
 
