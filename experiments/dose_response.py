@@ -12,8 +12,9 @@ Trains in pieces, what decides most first; the same command goes on, `--hours`
 ends it at a piece, and each piece writes the report anew. `results.csv`, copied
 to logs/published/dose-response, is all that `experiments.findings` needs.
 Cost: `--plan` says how long; a base of 12 epochs is 60,000 images. Expected:
-not known. Of one network each, on one half, keeping the layers above n = 4
-was 0.9 points better than drawing them anew without normalisation, 0.3 with.
+the last layers are specific at each length, 2.5 to 9.5 points. What drawing
+layers anew costs is undecided in accuracy; in training loss it grows with the
+length in the regime of 2014, 0.01 to 0.40 nats, and goes in today's.
 """
 
 import dataclasses

@@ -8,8 +8,10 @@ same classes with another seed, and labels dealt at random.
 
     python -m experiments.first_layers --dataset cifar100
 
-Cost: 14 base networks, about an hour of one core; measuring takes minutes.
-Expected: not known.
+Cost: 14 base networks, `--plan` says how long; measuring takes minutes.
+Expected: such shapes explain 50 to 59 % of a kernel's energy, about 40 points
+more than of untrained ones, but not shown to be more than on labels dealt at
+random; layers are less alike the higher they are.
 """
 
 import dataclasses

@@ -83,9 +83,6 @@ def test_committed_table_covers_what_it_says():
     ]
     assert max(alone) < 93
     assert coverage.table_text(lines) == text
-    assert (COMMITTED / "coverage.md").read_text() == coverage.summary_text(
-        lines
-    )
 
 
 def test_mistakes_are_told(tmp_path, capsys):

@@ -38,6 +38,11 @@ def test_summaries_are_those_of_the_committed_results():
         assert path.read_text() == text, path
 
 
+def test_every_published_page_is_made_of_committed_results():
+    by_hand = {PUBLISHED / "recipe" / "README.md"}
+    assert set(PUBLISHED.glob("*/*.md")) - by_hand == set(pages.summaries())
+
+
 def test_a_wrong_digit_is_seen():
     page = (ROOT / "README.md").read_text()
     digit = re.search(r"\+\d+\.(\d) \[", section("README.md"))

@@ -4,10 +4,10 @@
     python -m experiments.benchmark --parts training startup
     python -m experiments.benchmark --parts gpu
 
-Claim: with a network on each core, as in a study, `cnn8` trains faster here
-than by plain Keras `fit`. Cost: not measured; a part alone is less. Expected:
-the ratios of `logs/published/benchmark`, which depend on the processor; many
-targets are missed.
+Claim: with a network on each core, as in a study, `cnn8` trains as fast here
+as by plain Keras `fit`, within a tenth. Cost: not measured; a part alone is
+less. Expected: the ratios of `logs/published/benchmark`, which depend on the
+processor; many targets are missed.
 
 Writes `benchmark.json`, `benchmark.md` and two figures into
 `--log-dir`/benchmark, after each part. The part `gpu` is not measured unless

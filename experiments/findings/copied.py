@@ -2,9 +2,10 @@
 
 import csv
 from functools import cache
+from pathlib import Path
 
 from experiments.findings.committed import PUBLISHED
-from experiments.transfer_figure import read_panels
+from experiments.transfer_figure import read_balanced, read_panels, summary
 from keras_transfer.analysis.contrasts import Cell
 from keras_transfer.analysis.copied_stages import SCRATCH, CopiedStages
 from keras_transfer.analysis.rounding import rounded
@@ -12,6 +13,10 @@ from keras_transfer.analysis.rounding import rounded
 FOLDER = "efficientnet_lite0"
 SEEDS_FOLDER = "efficientnet_lite0_seeds"
 SETS = ("sign_digits", "clothing", "cyrillic", "omniglot")
+_TITLES = {
+    FOLDER: "Copied stages of EfficientNet-Lite0",
+    SEEDS_FOLDER: "EfficientNet-Lite0 on four folders, 120 steps",
+}
 TOP = 11  # all stages but the classifier
 MIDDLE = 7
 FROZEN, FINETUNED = ("SnT", TOP, None), ("SnT+", TOP, None)
@@ -46,11 +51,26 @@ def networks() -> int:
     return sum(len(_accuracies(name)) for name in SETS)
 
 
+def _tables(folder: str) -> list[Path]:
+    return [PUBLISHED / folder / f"{name}.csv" for name in SETS]
+
+
 @cache
 def over_seeds() -> dict[str, CopiedStages]:
     """Returns the networks of several seeds, by data set."""
-    folder = PUBLISHED / SEEDS_FOLDER
-    return read_panels([folder / f"{name}.csv" for name in SETS])
+    return read_panels(_tables(SEEDS_FOLDER))
+
+
+def summaries() -> dict[Path, str]:
+    """Returns the summary of each folder, by its path."""
+    return {
+        PUBLISHED / folder / "summary.md": summary(
+            read_panels(_tables(folder)),
+            title,
+            balanced=read_balanced(_tables(folder)),
+        )
+        for folder, title in _TITLES.items()
+    }
 
 
 def contrast(first: Cell, second: Cell) -> str:

@@ -34,7 +34,8 @@ from keras_transfer.analysis.rounding import rounded
 from keras_transfer.reports import distance_data
 
 NARROW = {"width": 16, "precision": "bfloat16"}
-FROZEN, TUNED = "AnB", "AnB+"
+TUNED = "AnB+"
+RECIPES = PUBLISHED / "recipe"
 
 
 @cache
@@ -251,12 +252,18 @@ def pooled_boost_2014() -> str:
     return rounded(100 * value)
 
 
+def recipe_tables(*names: str) -> list:
+    """Reads tables of the search for the default recipe.
+
+    Args:
+        *names: Strings, such as `"comparison"`.
+    """
+    return [recipe_report.read_csv(RECIPES / f"{name}.csv") for name in names]
+
+
 def recipes() -> str:
     """Says accuracy and time of each recipe beside the earlier default's."""
-    comparison, timing = (
-        recipe_report.read_csv(PUBLISHED / "recipe" / f"{name}.csv")
-        for name in ("comparison", "timing")
-    )
+    comparison, timing = recipe_tables("comparison", "timing")
     first, *rest = recipe_report.points(comparison, timing)
     level = rounded(100 * first.accuracy, signed=False)
     said = (

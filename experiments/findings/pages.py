@@ -5,17 +5,21 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from experiments import reanalyse_2014, recipe_report
 from experiments.benchmark.tables import to_markdown
 from experiments.findings import (
+    copied,
     doses,
     first,
     freezing,
     numbers,
     regrets,
+    simulated,
     sizes,
 )
 from experiments.findings.committed import PUBLISHED, committed_rows
 from experiments.findings.tables import TUNED, folders
+from keras_transfer.analysis import published_2014
 from keras_transfer.reports import boost, data_size, distance, summary
 
 
@@ -79,6 +83,13 @@ def summaries() -> dict[Path, str]:
         json.loads(measured.read_text())
     )
     found |= {PUBLISHED / name: text for name, text in sizes.summaries()}
+    found |= copied.summaries() | simulated.pages()
+    found[PUBLISHED / "reanalyse_2014" / "summary.md"] = (
+        reanalyse_2014.summary_text(published_2014.published_rows())
+    )
+    found[numbers.RECIPES / "summary.md"] = recipe_report.summary(
+        *numbers.recipe_tables("trials", "comparison", "timing")
+    )
     for name, write, title, changes in made:
         path = PUBLISHED / name
         changes = {"command": commands[path.parent.name]} | changes

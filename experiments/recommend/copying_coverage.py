@@ -21,7 +21,7 @@ from keras_transfer.reports import markdown
 # Of a network; the spread of seeds, on the probit scale, is 1.5 points there.
 _ACCURACY, _SEED_SPREAD = 0.8, 0.1
 _SEEDS = 2
-_HEADINGS = {
+HEADINGS = {
     "covers": "covers",
     "helps": "said to help",
     "seems": "said to seem so",
@@ -110,9 +110,9 @@ def table(rows: list[tuple[World, dict]], repetitions: int) -> str:
         repetitions: Integer, comparisons that were drawn a row.
     """
     heads = ["draws", "spread of a draw / of a seed", "test images"]
-    heads += ["validation images", *_HEADINGS.values()]
+    heads += ["validation images", *HEADINGS.values()]
     body = [
-        [*_cells(world), *(f"{100 * found[name]:.1f}" for name in _HEADINGS)]
+        [*_cells(world), *(f"{100 * found[name]:.1f}" for name in HEADINGS)]
         for world, found in rows
     ]
     lines = [
@@ -142,8 +142,8 @@ def csv_text(rows: list[tuple[World, dict]]) -> str:
     Args:
         rows: List of tuples of a `World` and what `measure` found of it.
     """
-    lines = ["draws,times,images,validation," + ",".join(_HEADINGS)]
+    lines = ["draws,times,images,validation," + ",".join(HEADINGS)]
     for world, found in rows:
-        numbers = [f"{found[name]:.4f}" for name in _HEADINGS]
+        numbers = [f"{found[name]:.4f}" for name in HEADINGS]
         lines.append(",".join([*_cells(world), *numbers]))
     return "\n".join(lines) + "\n"
