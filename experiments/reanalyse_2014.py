@@ -110,9 +110,8 @@ def boost_table(rows: list[Row]) -> list[str]:
 
 
 def effects_table() -> list[str]:
-    """Returns the effects of section 4.1 with 95 % intervals, in points."""
+    """Returns the effects of section 4.1 with 95 % intervals."""
     evidence = published_2014.published_evidence()
-    model = published_2014.published_model()
     lines = [
         "| effect | estimate | splits | verdict | mixed model of all |",
         "| --- | --- | --- | --- | --- |",
@@ -120,6 +119,7 @@ def effects_table() -> list[str]:
     for comparison in published_2014.EFFECTS:
         layers = evidence.layers(comparison)
         found = published_2014.published_effect(comparison)
+        model = published_2014.published_model(comparison.outcome)
         check = model.estimate(comparison.weigh(comparison, layers))
         cells = (
             comparison.name(layers),
@@ -183,6 +183,7 @@ def summary_text(rows: list[Row]) -> str:
     random = published_2014.random_curve()
     whole = dict(random)[0]
     deep = max(value for n, value in random if n > 2)
+    stuck = rounded(published_2014.random_losses()[3], 3, signed=False)
     mean = math.fsum(bases.values()) / len(bases)
     similar = -100 * drops["random halves"][7]
     dissimilar = -100 * drops["man-made / natural"][7]
@@ -200,10 +201,10 @@ def summary_text(rows: list[Row]) -> str:
         f"halves and {dissimilar:.1f} between natural and man-made classes.",
         "- Three and more random layers score at most "
         f"{100 * deep:.1f} %. "
-        "The network with three ended at a training loss of 6.906, where it "
-        "began (ln 1000 = 6.908), as did those of figure S1 with 5 to 100 "
-        "images a class: failures of optimisation, which say nothing about "
-        "features.",
+        f"The network with three ended at a training loss of {stuck}, where "
+        f"it began (ln 1000 = {math.log(published_2014.CLASSES):.3f}), as did "
+        "those of figure S1 with 5 to 100 images a class: failures of "
+        "optimisation, which say nothing about features.",
         "",
         "## Accuracy against n",
         "",
@@ -226,7 +227,8 @@ def summary_text(rows: list[Row]) -> str:
         "",
         "## What the other effects are, with intervals",
         "",
-        f"Points of accuracy and 95 % intervals: {primary.RULE}. Networks are "
+        "Points of accuracy, nats of training loss, and 95 % intervals: "
+        f"{primary.RULE}. Networks are "
         "compared with others of their own target; directions and n are "
         "averaged first. Beside it, as a check, the mixed model of all "
         "networks of all splits, halves as fixed effects.",

@@ -6,7 +6,7 @@ import pytest
 
 from experiments import reanalyse_2014
 from keras_transfer.analysis import claims, curves, published_2014, results
-from keras_transfer.analysis.comparisons import Comparison
+from keras_transfer.analysis.comparisons import TRAIN_LOSS, Comparison
 from keras_transfer.reports import figure2, figure3
 from tests.helpers import made_up_study
 
@@ -126,6 +126,19 @@ def test_effects_over_the_splits_of_2014(first, second, low, high, audited):
     )
     values = [100 * x for x in (found.mean, found.low, found.high)]
     assert values == pytest.approx(audited, abs=0.02)
+    assert (found.df, found.splits) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    "n, audited, reach",
+    [(3, 0.033, 0.019), (4, 0.221, 0.022), (5, 0.617, 0.019)],
+)
+def test_training_loss_rises_where_co_adapted_layers_are_cut(n, audited, reach):
+    found = published_2014.published_effect(
+        Comparison("BnB", "base", n, n, outcome=TRAIN_LOSS, margin=None)
+    )
+    assert found.mean == pytest.approx(audited, abs=5e-4)
+    assert found.high - found.mean == pytest.approx(reach, abs=5e-4)
     assert (found.df, found.splits) == (3, 4)
 
 

@@ -113,7 +113,7 @@ def loss(data: Evidence, first: str, second: str, low: int, high: int) -> str:
         low, high: Integers, range of n, both included.
     """
     comparison = Comparison(first, second, low, high, outcome=TRAIN_LOSS)
-    return data.estimate(comparison).in_words()
+    return f"{data.estimate(comparison).in_words()} nats"
 
 
 @cache

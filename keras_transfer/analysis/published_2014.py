@@ -2,7 +2,7 @@
 
 The values are facts from the authors' training logs; see the head of
 `yosinski2014.csv`. A network's accuracy is the paper's statistic, the mean of
-its 10 highest validation accuracies.
+its 10 highest validation accuracies; its training loss that of its end.
 """
 
 import csv
@@ -10,6 +10,8 @@ import dataclasses
 from pathlib import Path
 
 from keras_transfer.analysis.comparisons import (
+    ACCURACY,
+    TRAIN_LOSS,
     Comparison,
     Evidence,
     observe,
@@ -42,6 +44,7 @@ class PublishedNet:
         mode: String.
         images: Integer or `None`, training images a class at most.
         top1: Float.
+        train_loss: Float, in nats.
     """
 
     net: str
@@ -53,6 +56,7 @@ class PublishedNet:
     mode: str
     images: int | None
     top1: float
+    train_loss: float
 
 
 def _read(path: Path) -> csv.DictReader:
@@ -120,6 +124,7 @@ def published_nets() -> list[PublishedNet]:
             mode=row["mode"],
             images=_integer(row["images"]),
             top1=float(row["top1"]),
+            train_loss=float(row["train_loss"]),
         )
         for row in _read(_FILE)
     ]
@@ -142,7 +147,9 @@ def published_rows() -> list[Row]:
             mode="finetuned" if net.mode == "finetuned" else "frozen",
         )
         classes = [""] * (CLASSES // 2)
-        result = Result(test_accuracy=net.top1, classes=classes)
+        result = Result(
+            test_accuracy=net.top1, train_loss=net.train_loss, classes=classes
+        )
         rows.append(Row(spec, result))
     return rows
 
@@ -157,6 +164,10 @@ EFFECTS = (
     Comparison("BnB", "AnB", 1, 7, weigh=slope, margin=None),
     Comparison("BnB+", "BnB", 3, 6),
     Comparison("AnB+", "base", 1, 7),
+    *(
+        Comparison("BnB", "base", n, n, outcome=TRAIN_LOSS, margin=None)
+        for n in (4, 5)
+    ),
 )
 BOOST = Comparison("AnB+", "BnB+", 1, 7)
 
@@ -174,8 +185,12 @@ def published_evidence(
         halves: String, as of `mixed_model.fit_model`.
     """
     kept = (BASE, *treatments)
-    data = [o for o in observe(published_rows()) if o.treatment in kept]
-    return Evidence(tuple(data), chance=2 / CLASSES, halves=halves)
+    rows = published_rows()
+    accuracies, losses = (
+        tuple(o for o in observe(rows, name) if o.treatment in kept)
+        for name in (ACCURACY, TRAIN_LOSS)
+    )
+    return Evidence(accuracies, losses, chance=2 / CLASSES, halves=halves)
 
 
 def published_effect(comparison: Comparison) -> ModelEstimate | None:
@@ -190,10 +205,15 @@ def published_effect(comparison: Comparison) -> ModelEstimate | None:
     return published_evidence().estimate(comparison)
 
 
-def published_model() -> MixedModel:
-    """Fits the mixed model of all networks of 2014, to check effects by."""
+def published_model(outcome: str = ACCURACY) -> MixedModel:
+    """Fits the mixed model of all networks of 2014, to check effects by.
+
+    Args:
+        outcome: String, `ACCURACY` or `TRAIN_LOSS`. Defaults to the first.
+    """
     evidence = published_evidence()
-    return fit_model(evidence.accuracies, evidence.halves)
+    data = evidence.losses if outcome == TRAIN_LOSS else evidence.accuracies
+    return fit_model(data, evidence.halves)
 
 
 def boost_by_yardstick() -> dict[str, ModelEstimate]:
@@ -252,6 +272,15 @@ def dissimilar_curves() -> dict[str, list[tuple[int, float]]]:
 def random_curve() -> list[tuple[int, float]]:
     """Returns the base on all classes and random layers, section 4.3."""
     return [*curve("base, all classes", "all"), *curve("random", "all")]
+
+
+def random_losses() -> dict[int, float]:
+    """Returns the training loss of section 4.3's networks by n."""
+    return {
+        net.n: net.train_loss
+        for net in published_nets()
+        if net.group == "random"
+    }
 
 
 def reduced_curve() -> list[tuple[int, float]]:

@@ -186,14 +186,15 @@ def _scope(measured: list[Answer]) -> list[str]:
 
 
 def _of_2014() -> list[str]:
-    found = doses.effects_of_2014()
+    found, loss = doses.effects_of_2014(), doses.loss_at_the_cut_of_2014()
     (cut,), boosts = found[doses.CUT.name], found[doses.BOOST.name]
     (specific,) = found[doses.SPECIFICITY.name]
     target, longer = (found[e.name][0] for e in doses.FINE_TUNED)
     return [
         "The networks of 2014 have no arm whose layers above the cut were "
         "kept. Their loss at the cut, base - BnB at n = 4 and 5, where BnB "
-        f"had twice the steps of a base, is {cut.in_points(2)} points. Their "
+        f"had twice the steps of a base, is {cut.in_points(2)} points; the "
+        f"training loss of BnB lies {loss.in_words()} nats above. Their "
         "boost AnB+ - BnB+, n 1 to 7, once halves are adjusted, is "
         f"{_span(boosts)} by yardstick, its intervals from "
         f"{rounded(100 * min(e.low for e in boosts), 2)} to "
