@@ -6,11 +6,15 @@ import statistics
 from functools import cache
 
 from experiments.findings.committed import PUBLISHED
-from experiments.recommend.regret_tables import (
+from experiments.recommend.regret_losses import (
     UNPROVEN,
     cost_share,
-    history_table,
+    images_of,
     losses,
+    proof_gap,
+)
+from experiments.recommend.regret_tables import (
+    history_table,
     regret_table,
     unseen_table,
     without_fewest,
@@ -116,6 +120,28 @@ def _met(rows: list[dict]) -> str:
     return "met" if met and most <= _COST else "missed"
 
 
+def _kinds(rows: list[dict]) -> str:
+    """Names the settings that led to no choice."""
+    counts = sorted({images_of(found) for found in rows})
+    *rest, last = map(str, counts)
+    images = f"{', '.join(rest)} or {last}" if rest else last
+    sources = len({found["model"] for found in rows})
+    return (
+        f"{len(rows)} settings of {images} images a class that led to no "
+        f"choice, {sources} source{'s' * (sources > 1)}"
+    )
+
+
+def _asking(rows: list[dict]) -> str:
+    """Says what asking for proof costs."""
+    mean, low, high = proof_gap(rows)
+    verdict = "undecided" if low <= 0 <= high else "beyond chance"
+    return (
+        f"asking minus not {rounded(mean)} [{rounded(low)}, {rounded(high)}], "
+        f"{verdict}"
+    )
+
+
 def findings() -> list[tuple[str, str, str]]:
     """Returns the rows of the README's table."""
     new, seen = unseen(), settings()
@@ -130,13 +156,14 @@ def findings() -> list[tuple[str, str, str]]:
     return [
         (
             f"What `recommend` loses against a whole grid, at most {cost(new)} "
-            f"% of its cost ({len(new)} settings of few images that led to no "
-            f"choice, one source; the aim was {_MEAN}, at worst {_WORST})",
+            f"% of its cost ({_kinds(new)}; the aim was {_MEAN}, at worst "
+            f"{_WORST})",
             f"{mean} points in the mean (without omniglot's {fewest} "
             f"validation images {rest}), {worst} at worst: aim {_met(new)}. "
             f"Fine-tuning all loses {tuned}, freezing the backbone {backbone}, "
             f"the same race without asking for proof {unproven} and "
-            f"{unproven_worst} at worst. In {len(seen)} of those that its rule "
+            f"{unproven_worst} at worst ({_asking(new)}). In {len(seen)} of "
+            "those that its rule "
             f"was chosen on {own} and {own_worst}: aim {_met(seen)} (earlier "
             "grids that fed wrong pixels, which missed it too, do not count). "
             "Its interval of test accuracy "
@@ -183,11 +210,12 @@ def folders() -> list[tuple[str, str, str]]:
             "regret",
             "regret --model FILE.keras|cnn8 --images DIR --epochs 15 "
             "[--pixel-range -2 2] [--grids regret.json]",
-            f"{len(new)} settings that led to no choice, one source: {mean} "
+            f"{_kinds(new)}: {mean} "
             f"points lost in the mean (below zero a gain), {worst} at worst: "
             f"the aim is {_met(new)}; fine-tuning all loses {tuned} and "
             f"{tuned_worst}, picking by what is measured, without asking for "
-            f"proof, {unproven} and {unproven_worst}. In {len(seen)} settings "
+            f"proof, {unproven} and {unproven_worst} ({_asking(new)}). In "
+            f"{len(seen)} settings "
             "that order or rule was "
             f"chosen on, {own} and {own_worst} (aim {_met(seen)}), by the "
             f"rule before {earlier} in the mean, fine-tuning all {own_tuned} "

@@ -4,7 +4,7 @@ import statistics
 
 import numpy as np
 
-from experiments.recommend.regret_tables import tuned
+from experiments.recommend.regret_losses import tuned
 from keras_transfer.analysis.intervals import t_interval
 from keras_transfer.analysis.rank_correlation import rank_correlation
 from keras_transfer.recommendation.scores import SCORES
