@@ -305,6 +305,8 @@ def test_the_code_of_every_way_is_python(choice):
     assert ("copy_first_layers" in code) == (choice.name != "redrawn@0")
     assert "keras.applications.vgg16.preprocess_input(x" in code
     assert "with_image_size(source, size)" in code
+    # Trained as the command trains.
+    assert ("min(layer.momentum, 0.8)" in code) == choice.row.trained
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Python code that trains the recommended network, to be taken along."""
 
 from keras_transfer.recommendation.ways import RATE_DECAY, Choice
+from keras_transfer.training.candidates import MOST_MOMENTUM
 
 _HEAD = '''"""Trains what was recommended: {order}."""
 
@@ -50,7 +51,7 @@ network.get_layer("linear_head").set_weights([probe.weights, probe.bias])
 _TRAIN = """
 for _, layer in leaf_layers(network):
     if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
-        layer.momentum = min(layer.momentum, 0.9)  # few steps
+        layer.momentum = min(layer.momentum, {momentum:g})  # few steps
 steps = {epochs} * max(1, len(x_train) // {batch_size})
 rate = keras.optimizers.schedules.CosineDecay({rate:g}, steps)
 logits = kt.head_form(network) == "logits"
@@ -130,6 +131,7 @@ def snippet(outcome: dict, choice: Choice, rate: float) -> str:
     if choice.row.trained:
         parts.append(
             _TRAIN.format(
+                momentum=MOST_MOMENTUM,
                 rate=rate,
                 epochs=outcome["epochs"],
                 batch_size=outcome["batch_size"],
