@@ -116,7 +116,10 @@ def effects_table() -> list[str]:
         "| effect | estimate | splits | verdict | mixed model of all |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for comparison in published_2014.EFFECTS:
+    parts = [[evidence.part(one)] for one in published_2014.EFFECTS]
+    for comparison, verdict in zip(
+        published_2014.EFFECTS, verdicts.judge(parts), strict=True
+    ):
         layers = evidence.layers(comparison)
         found = published_2014.published_effect(comparison)
         model = published_2014.published_model(comparison.outcome)
@@ -125,7 +128,7 @@ def effects_table() -> list[str]:
             comparison.name(layers),
             comparison.in_unit(found, 2),
             f"{found.splits}" + f", {THESE}" * (found.scope == THESE),
-            verdicts.judge_one(evidence.part(comparison)).name,
+            verdict.name,
             comparison.in_unit(check, 2),
         )
         lines.append(f"| {' | '.join(cells)} |")
@@ -230,8 +233,9 @@ def summary_text(rows: list[Row]) -> str:
         "Points of accuracy, nats of training loss, and 95 % intervals: "
         f"{primary.RULE}. Networks are "
         "compared with others of their own target; directions and n are "
-        "averaged first. Beside it, as a check, the mixed model of all "
-        "networks of all splits, halves as fixed effects.",
+        f"averaged first. Verdicts are {verdicts.TOGETHER}. Beside them, as "
+        "a check, the mixed model of all networks of all splits, halves as "
+        "fixed effects.",
         "",
         *effects_table(),
         "",

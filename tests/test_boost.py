@@ -72,7 +72,9 @@ def test_differences_are_paired(tiny_spec):
         # interval reaches 3.18 * 1.155 / 2 = 1.84 spreads.
         (0.05, 0.01, ("ahead", "ahead", "ahead")),
         (-0.02, 0.01, ("behind", "behind", "behind")),
-        (0.02, 0.01, ("undecided", "undecided", "ahead")),
+        (0.03, 0.01, ("undecided", "undecided", "ahead")),
+        # By itself 0.02 would be ahead of the base: p is 0.04, of three 0.12.
+        (0.02, 0.01, ("undecided", "undecided", "undecided")),
         (0.0145, 0.001, ("level within half a point", "ahead", "ahead")),
         # Losing to one control leaves standing what another says.
         (0.005, 0.001, ("behind", "behind", "ahead")),

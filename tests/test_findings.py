@@ -9,7 +9,9 @@ import pytest
 from experiments.findings import __main__ as script
 from experiments.findings import copied, numbers, pages, sizes, tables
 from experiments.findings.committed import PUBLISHED, committed_rows
-from keras_transfer.specs.treatments import SAME_STEPS, WHOLE_BASE
+from keras_transfer.analysis import verdicts
+from keras_transfer.analysis.comparisons import Comparison
+from keras_transfer.specs.treatments import SAME_STEPS, TWICE, WHOLE_BASE
 
 ROOT = tables.ROOT
 NUMBER = re.compile(r"[-+]?\d+\.\d+|[-+]\d+")
@@ -82,6 +84,14 @@ def test_numbers_that_an_audit_recomputed_by_other_code():
     # Freezing costs something at 10 and 25 images a class.
     assert numbers.by_size("AnB+", "AnB", 7, 10).startswith("+1.4 [+0.")
     assert numbers.by_size("AnB+", "AnB", 7, 25).startswith("+4.2 [+3.")
+
+
+def test_verdicts_of_a_study_pay_for_each_other():
+    longer = Comparison("AnB+", TWICE)
+    part = numbers.boost().part(longer)
+    # By itself its p value is 0.047; of three that are asked, more than 0.05.
+    assert verdicts.judge_one(part).name == "reversed"
+    assert ": undecided (" in numbers.verdict(numbers.boost(), longer)
 
 
 def test_halves_less_all_classes_by_other_code():

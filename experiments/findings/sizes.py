@@ -53,8 +53,11 @@ def halves_less_all(whole: str) -> str:
     Args:
         whole: String, `WHOLE_BASE` or `SAME_STEPS`.
     """
-    part = _whole().part(Comparison(BASE, whole))
-    return f"{part.estimate.in_points()}: {verdicts.judge_one(part).name}"
+    names = (WHOLE_BASE, SAME_STEPS)
+    parts = {name: _whole().part(Comparison(BASE, name)) for name in names}
+    judged = verdicts.judge([[part] for part in parts.values()])
+    verdict = judged[names.index(whole)].name
+    return f"{parts[whole].estimate.in_points()}: {verdict}"
 
 
 def accuracy(treatment: str) -> str:

@@ -19,6 +19,7 @@ from keras_transfer.analysis.contrasts import (
 PRESENT, ABSENT = "present", "absent"
 REVERSED, UNDECIDED = "reversed", "undecided"
 MARGIN = 0.005  # half a point of accuracy
+TOGETHER = "at 95 % for all of them together (Holm's correction)"
 MOST_SPLITS = 60  # where counting splits to come ends
 _ALPHA = 1 - LEVEL
 

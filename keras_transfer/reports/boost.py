@@ -14,7 +14,7 @@ from keras_transfer.analysis.comparisons import Evidence, evidence_of
 from keras_transfer.analysis.contrasts import ModelEstimate
 from keras_transfer.analysis.differences import estimate_difference
 from keras_transfer.analysis.results import Row
-from keras_transfer.analysis.verdicts import Part
+from keras_transfer.analysis.verdicts import Part, Verdict
 from keras_transfer.reports import layer_movement, markdown, tables
 from keras_transfer.reports.style import (
     SETTINGS,
@@ -54,10 +54,10 @@ _SIGNS = {
 
 
 def control_verdicts(evidence: Evidence) -> list[str]:
-    """Says where AnB+ stands with each control, by itself.
+    """Says where AnB+ stands with each control.
 
     Losing to one of them does not make the others count for nothing: each
-    holds something else alike.
+    holds something else alike. Signs are at 95 % for all of them together.
 
     Args:
         evidence: `Evidence` of bases, long bases, BnB+ and AnB+.
@@ -71,10 +71,13 @@ def control_verdicts(evidence: Evidence) -> list[str]:
         for control in CONTROLS
     }
     known = {c: e for c, e in found.items() if e is not None}
+    judged = verdicts.judge([[Part(e)] for e in known.values()])
+    signs = dict(zip(known, judged, strict=True))
     ranked = sorted(known, key=lambda control: known[control].mean)
     lines = [
         f"{FINETUNED_TRANSFER} - {control}: {known[control].in_points(2)} "
-        f"points, {_sign(known[control])} ({CONTROLS[control]})."
+        f"points, {_sign(known[control], signs[control])} "
+        f"({CONTROLS[control]})."
         for control in ranked
     ]
     missing = [control for control in CONTROLS if control not in known]
@@ -84,11 +87,9 @@ def control_verdicts(evidence: Evidence) -> list[str]:
     ]
 
 
-def _sign(estimate: ModelEstimate) -> str:
-    if estimate.low is None:
-        return _SIGNS[verdicts.UNDECIDED]
-    sign = _SIGNS[verdicts.judge_one(Part(estimate)).name]
-    return f"{sign} for {estimate.scope}"
+def _sign(estimate: ModelEstimate, verdict: Verdict) -> str:
+    sign = _SIGNS[verdict.name]
+    return sign if estimate.low is None else f"{sign} for {estimate.scope}"
 
 
 def _plot(rows: list[Row], title: str, path: Path) -> list[Path]:
@@ -137,7 +138,7 @@ def _lines(rows: list[Row]) -> list[str]:
     header = ["difference", "n", "pairs", "estimate", "interval holds for"]
     return [
         f"What {FINETUNED_TRANSFER} has over each control, the hardest to "
-        "beat first:",
+        f"beat first, judged {verdicts.TOGETHER}:",
         "",
         *(f"{i}. {text}" for i, text in standing),
         "",

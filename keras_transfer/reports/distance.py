@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_transfer.analysis import pairs, results
+from keras_transfer.analysis import pairs, results, verdicts
 from keras_transfer.analysis.chance import did_not_learn
 from keras_transfer.analysis.curves import changes
 from keras_transfer.analysis.primary import RULE
@@ -38,9 +38,12 @@ def _lines(rows: list[Row], names: Names | None) -> list[str]:
         "## What the paper says",
         "",
     ]
+    judged = claims(rows, names)
+    if len(judged) > 1:
+        lines += [f"Verdicts are {verdicts.TOGETHER}.", ""]
     lines += [
         f"- Section {claim.number}: {markdown.claim_text(claim)}"
-        for claim in claims(rows, names)
+        for claim in judged
     ]
     cautions = absent_classes(rows)
     if len({row.spec.seed for row in rows}) == 1:

@@ -190,8 +190,63 @@ def claims(rows: list[Row], names: Names | None = None) -> list[Claim]:
         names: As of `sorts_of`.
 
     Returns:
-        List of `Claim`, one for each comparison that can be made.
+        List of `Claim`, one for each comparison that can be made. Their
+        verdicts are at 95 % for all of them together.
     """
+    asked = _asked(rows, names)
+    parts = [[verdicts.Part(one.effect)] for one in asked]
+    return [
+        Claim(one.section, one.text, one.said, verdict.name, one.why)
+        for one, verdict in zip(asked, verdicts.judge(parts), strict=True)
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """A claim before it is judged.
+
+    Args:
+        section: String, of the paper.
+        text: String, the claim.
+        name: String, what is compared.
+        changes: Tuple of `ModelEstimate` or `None`, of the better side and of
+            the worse one.
+    """
+
+    section: str
+    text: str
+    name: str
+    changes: tuple[ModelEstimate | None, ModelEstimate | None]
+
+    @property
+    def effect(self) -> ModelEstimate | None:
+        """By how much the second change is worse; `None` if not measured."""
+        if None in self.changes:
+            return None
+        return contrasts.subtract(*self.changes)
+
+    @property
+    def said(self) -> str:
+        """The effect in words."""
+        effect = self.effect
+        found = "not measured" if effect is None else effect.in_points()
+        return f"{self.name} {found}"
+
+    @property
+    def why(self) -> str:
+        """What the verdict rests on; empty if it was not measured."""
+        effect = self.effect
+        if effect is None:
+            return ""
+        counts = " and of ".join(str(c.splits) for c in self.changes)
+        return (
+            f"of {counts} divisions of the classes, not paired with each "
+            f"other; the interval is about {effect.scope}; present above 0, "
+            "absent within 0.5 point"
+        )
+
+
+def _asked(rows: list[Row], names: Names | None) -> list[_Asked]:
     sorts = sorts_of(rows, names)
     dissimilar = [name for name in sorts if sorts[name].sides is not None]
     found = []
@@ -224,13 +279,13 @@ def claims(rows: list[Row], names: Names | None = None) -> list[Claim]:
     return found
 
 
-def _claim(section, text, name, better: Sort, worse: Sort) -> Claim:
+def _claim(section, text, name, better: Sort, worse: Sort) -> _Asked:
     layers = sorted(_upper_layers(better) & _upper_layers(worse))
-    changes = [_mean_change(sort, layers) for sort in (better, worse)]
-    return _judged(section, text, f"loss{_where(layers)}, {name}:", changes)
+    changes = _mean_change(better, layers), _mean_change(worse, layers)
+    return _Asked(section, text, f"loss{_where(layers)}, {name}:", changes)
 
 
-def _specificity(similar: Sort, kinds: Sort, of_kind: str) -> list[Claim]:
+def _specificity(similar: Sort, kinds: Sort, of_kind: str) -> list[_Asked]:
     """Asks the same of BnB - AnB, if both have selffers: what kinds lose
     beside being cut."""
     sides = (similar, kinds)
@@ -241,34 +296,17 @@ def _specificity(similar: Sort, kinds: Sort, of_kind: str) -> list[Claim]:
     )
     if not layers:
         return []
-    changes = [_mean_specificity(sort, layers) for sort in sides]
+    changes = tuple(_mean_specificity(sort, layers) for sort in sides)
     if None in changes:
         return []
     name = f"{SELFFER} - {TRANSFER}{_where(layers)}, dissimilar - similar:"
     text = "Layers are more specific to dissimilar tasks than to similar ones"
     # Both are losses with a minus sign, as changes from the own base are.
-    return [_judged("4.2", f"{text}{of_kind}.", name, changes)]
+    return [_Asked("4.2", f"{text}{of_kind}.", name, changes)]
 
 
 def _where(layers: list[int]) -> str:
     return f" at n = {', '.join(map(str, layers))}" if layers else ""
-
-
-def _judged(section, text, name, changes: list) -> Claim:
-    """Judges by how much the second of two changes is worse."""
-    if None in changes:
-        return Claim(section, text, f"{name} not measured", "undecided", "")
-    effect = contrasts.subtract(*changes)
-    counts = " and of ".join(str(change.splits) for change in changes)
-    return Claim(
-        section,
-        text,
-        f"{name} {effect.in_points()}",
-        verdicts.judge_one(verdicts.Part(effect)).name,
-        f"of {counts} divisions of the classes, not paired with each other; "
-        f"the interval is about {effect.scope}; present above 0, absent "
-        "within 0.5 point",
-    )
 
 
 def _upper_layers(sort: Sort, treatment: str | None = None) -> set[int]:

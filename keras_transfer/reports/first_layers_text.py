@@ -205,22 +205,24 @@ def in_short(folder: Path) -> str:
         f"{LAYER_NAMES[layer - 1]} {_plain(_cka(pairs, layer))}"
         for layer in (1, len(LAYER_NAMES))
     )
+    beyond, by_labels = _judged([untrained, shuffled])
     return (
         f"Such shapes explain {_in_percent(explained)} % of a kernel's energy; "
-        f"minus untrained {_judged(untrained)}, minus shuffled labels "
-        f"{_judged(shuffled)}. Matched kernels, other - same classes: "
+        f"minus untrained {beyond}, minus shuffled labels {by_labels}. "
+        "Matched kernels, other - same classes: "
         f"{_signed(_against(pairs, tables.SAME))}. CKA of baseA and baseB: "
         f"{alike}; same - other classes: "
         f"{_signed(_specific(pairs, len(LAYER_NAMES)))}"
     )
 
 
-def _judged(estimate: ModelEstimate | None) -> str:
-    """Says a difference in points and the verdict on it alone."""
-    if estimate is None:
-        return _points(estimate)
-    verdict = verdicts.judge_one(verdicts.Part(estimate, margin=None))
-    return f"{_points(estimate)} ({verdict.name})"
+def _judged(estimates: list[ModelEstimate | None]) -> list[str]:
+    """Says differences in points, and the verdicts on them together."""
+    parts = [[verdicts.Part(one, margin=None)] for one in estimates]
+    return [
+        _points(one) if one is None else f"{_points(one)} ({verdict.name})"
+        for one, verdict in zip(estimates, verdicts.judge(parts), strict=True)
+    ]
 
 
 def _share_line(kernels, weights: str) -> list[str]:

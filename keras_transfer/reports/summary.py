@@ -3,7 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from keras_transfer.analysis import claims, layer_movement, results
+from keras_transfer.analysis import (
+    claims,
+    layer_movement,
+    results,
+    verdicts,
+)
 from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import markdown, tables
@@ -12,6 +17,11 @@ from keras_transfer.reports.markdown import Report
 from keras_transfer.specs.settings import SolverSpec
 from keras_transfer.specs.treatments import BASE
 from keras_transfer.storage.result import Result
+
+JUDGED = (
+    f"Verdicts are {verdicts.TOGETHER}; words after single differences are "
+    "about these alone."
+)
 
 
 def similar_report(published: list[Row] | None = None) -> Report:
@@ -65,6 +75,8 @@ def _lines(rows: list[Row]) -> list[str]:
         *markdown.table(*tables.boost_cells(rows, evidence)),
         "",
         "## The five interpretations of section 4.1",
+        "",
+        JUDGED,
         "",
         *(
             f"{claim.number}. {markdown.claim_text(claim)}"
