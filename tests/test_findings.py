@@ -89,7 +89,7 @@ def test_numbers_that_an_audit_recomputed_by_other_code():
 def test_verdicts_of_a_study_pay_for_each_other():
     longer = Comparison("AnB+", TWICE)
     part = numbers.boost().part(longer)
-    # By itself its p value is 0.047; of three that are asked, more than 0.05.
+    # By itself its p value is 0.046; of three that are asked, more than 0.05.
     assert verdicts.judge_one(part).name == "reversed"
     assert ": undecided (" in numbers.verdict(numbers.boost(), longer)
 

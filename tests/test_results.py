@@ -146,6 +146,28 @@ def test_intervals_are_over_splits_or_of_these_halves_only(tiny_spec):
     assert body[0][3] == "these halves only"
 
 
+def test_differences_of_training_loss_stand_beside_those_of_accuracy(
+    tiny_spec,
+):
+    # BnB fits worse by 0.1, 0.2 and 0.3 in the splits; Student's quantile of
+    # 2 degrees of freedom is 4.303.
+    rows = [
+        with_result(row, train_loss=0.4 + 0.1 * row.spec.data.split)
+        if row.spec.treatment == "BnB"
+        else row
+        for row in made_up_study(tiny_spec, layers=(5,), splits=(0, 1, 2))
+    ]
+    header, body = tables.difference_cells(rows, evidence_of(rows))
+    assert header[-1] == "training loss, nats"
+    reach = 4.303 * 0.1 / 3**0.5
+    assert body[0][0] == "co-adaptation loss (base - BnB)"
+    assert body[0][-1] == f"-0.20 [{-0.2 - reach:.2f}, {-0.2 + reach:+.2f}]"
+    # Results of 2014's figures and the like may not tell it.
+    silent = [with_result(row, train_loss=None) for row in rows]
+    header, body = tables.difference_cells(silent, evidence_of(silent))
+    assert header[-1] == "pooled" and len(body[0]) == len(header)
+
+
 def test_two_networks_of_one_key_are_named_not_the_last_taken(tiny_spec):
     faster = dataclasses.replace(
         tiny_spec,

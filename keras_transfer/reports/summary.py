@@ -69,6 +69,7 @@ def _lines(rows: list[Row]) -> list[str]:
         "",
         *markdown.table(*tables.difference_cells(rows, evidence)),
         "",
+        *([tables.FIT, ""] if evidence.losses else []),
         *_image_lines(rows),
         "## Table 1: what fine-tuned transfer adds, in points",
         "",

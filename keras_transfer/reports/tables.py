@@ -1,7 +1,11 @@
 """The tables of a study against n, as header and body of plain text."""
 
 from keras_transfer.analysis import balanced, results
-from keras_transfer.analysis.comparisons import Evidence
+from keras_transfer.analysis.comparisons import (
+    TRAIN_LOSS,
+    Comparison,
+    Evidence,
+)
 from keras_transfer.analysis.differences import estimate_difference
 from keras_transfer.analysis.paired_images import compare_images
 from keras_transfer.analysis.pairs import layers_in_words
@@ -21,6 +25,10 @@ from keras_transfer.specs.treatments import (
 MEANING = (
     "Differences of one split, seed and target: halves are as hard for both. "
     f"[low, high] is a 95 % interval: {RULE}."
+)
+FIT = (
+    "A training loss above 0 says that the first of both fits its training "
+    "images less well."
 )
 BALANCED = (
     "The test classes are of unequal size: here each class counts alike, "
@@ -97,7 +105,8 @@ def difference_cells(rows: list[Row], evidence: Evidence) -> Cells:
         evidence: `Evidence` of the same networks.
 
     Returns:
-        Tuple of header and body.
+        Tuple of header and body; the last column is of training loss, if
+        results tell it.
     """
     body = []
     for question in QUESTIONS:
@@ -105,8 +114,18 @@ def difference_cells(rows: list[Row], evidence: Evidence) -> Cells:
         for n in results.layers_of(rows):
             found = _both_forms(rows, evidence, *names, n, n)
             if found:
-                body.append([str(question), str(n), *found])
-    return ["difference", "n", *_HEADER, "pooled"], body
+                loss = [_loss(evidence, *names, n)] if evidence.losses else []
+                body.append([str(question), str(n), *found, *loss])
+    loss = ["training loss, nats"] if evidence.losses else []
+    return ["difference", "n", *_HEADER, "pooled", *loss], body
+
+
+def _loss(evidence: Evidence, first: str, second: str, n: int) -> str:
+    comparison = Comparison(
+        first, second, n, n, outcome=TRAIN_LOSS, margin=None
+    )
+    found = evidence.estimate(comparison)
+    return "" if found is None else comparison.in_unit(found)
 
 
 def image_cells(rows: list[Row]) -> Cells:

@@ -250,7 +250,8 @@ def _transfer_parts(rows: list[Row], evidence: Evidence) -> list[str]:
         parts.append(plain_table(balanced))
     parts.append(
         f"<h3>Differences, in points of accuracy</h3><p>{tables.MEANING} "
-        "Pooled: the paper's form, which mixes in how hard a half is.</p>"
+        "Pooled: the paper's form, which mixes in how hard a half is. "
+        f"{tables.FIT if evidence.losses else ''}</p>"
     )
     parts.append(plain_table(tables.difference_cells(rows, evidence)))
     boost = tables.boost_cells(rows, evidence)
