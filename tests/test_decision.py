@@ -152,6 +152,11 @@ def test_how_many_images_tell_a_difference_of_a_point():
     assert decide(STAGES[:1], pattern[:1, None], 0.0).images_of_a_point is None
 
 
+def test_nobody_loses_more_than_everything():
+    found = decide(STAGES[:2], correct_shares([1.0, 0.25], images=4), 0.01)
+    assert found.losses[1].high == 1
+
+
 def test_candidates_that_may_do_are_named_where_they_are_few():
     many = [Candidate(f"c{place}", place) for place in range(6)]
     found = decide(many, correct_shares([0.8] * 6, 20), 0.01)

@@ -370,7 +370,7 @@ def test_folders_that_are_none(tmp_path, folder):
     with pytest.raises(UserError, match="Received both: --images"):
         SimilarSettings(images="x", dataset="mnist").opened()
     save(tmp_path / "one" / "a" / "a.png")
-    assert "Received: 1 such folders. Did you" in message(tmp_path / "one")
+    assert "Received: 1 such folder. Did you" in message(tmp_path / "one")
 
 
 def test_a_class_without_test_images_is_said(tmp_path):

@@ -85,12 +85,20 @@ def test_too_few_images_and_images_all_alike_are_told(tmp_path):
         load_folder(one, (SIDE, SIDE), None)
     grey = dict.fromkeys(COLOURS, (90, 90, 90))
     alike = write_images(tmp_path / "alike", spread=0, colours=grey)
-    with pytest.raises(UserError, match="are the same picture"):
+    with pytest.raises(UserError, match="alike' are the same picture"):
         load_folder(alike, (SIDE, SIDE), None)
+    # Or none at all.
+    for path in (tmp_path / "alike").rglob("*.png"):
+        pixels = path.read_bytes()
+        path.write_bytes(b"no picture")
+    with pytest.raises(UserError, match="cannot be decoded"):
+        load_folder(alike, (SIDE, SIDE), None)
+    for path in (tmp_path / "alike").rglob("*.png"):
+        path.write_bytes(pixels)
     # Of the same pixels in other files.
     for index, path in enumerate(sorted((tmp_path / "alike").rglob("*.png"))):
         path.write_bytes(path.read_bytes() + bytes([index]))
-    with pytest.raises(UserError, match="are the same picture"):
+    with pytest.raises(UserError, match="alike' are the same picture"):
         load_folder(alike, (SIDE, SIDE), None)
     # A class of one picture, twelve times.
     copies = write_images(tmp_path / "copies", spread=0)
@@ -104,7 +112,7 @@ def test_mistakes_are_told_before_anything_is_loaded(tmp_path, capsys):
     (tmp_path / "one" / "cat").mkdir(parents=True)
     Image.new("RGB", (9, 9)).save(tmp_path / "one" / "cat" / "a.png")
     text = failure(capsys, "--images", tmp_path / "one")
-    assert "Received: 1 such folders" in text
+    assert "Received: 1 such folder." in text
     text = failure(capsys, "--budget", "soon")
     assert "Expected `--budget` as a time such as 90s, 20m or 1.5h" in text
 
@@ -174,6 +182,8 @@ OUTCOME = {
     "scaling": "keras.applications.vgg16.preprocess_input",
     "images": "shapes",
     "folder": "pictures",
+    "images_per_class": None,
+    "most_classes": None,
     "tolerance": 1.0,
     "epochs": 9,
     "batch_size": 8,
@@ -322,6 +332,18 @@ def test_the_code_scales_pixels_as_the_command_did(scaling, line):
     compile(code, "recommended.py", "exec")
     assert line in code
     assert ("x_train, x_test = (x *" in code) == bool(line)
+
+
+def test_the_code_says_that_it_trains_with_all_images():
+    choice = Choice("finetuned")
+    assert "at most" not in snippet(OUTCOME, choice, 0.001)
+    few = {**OUTCOME, "images_per_class": 20, "most_classes": 5}
+    code = snippet(few, choice, 0.001)
+    compile(code, "recommended.py", "exec")
+    assert (
+        "# It was chosen with at most 20 training images of each class and 5 "
+        "classes.\n# This trains with all of them.\nsize = "
+    ) in code
 
 
 def arguments_of(tmp_path, model, images, **more):

@@ -148,7 +148,9 @@ def _check_counts(source: ImageFolder, rows: dict) -> None:
             content = source.hashes[row.path]
             distinct[source.class_names[row.label]].add(content)
     if len(set.union(*distinct.values())) == 1:
-        _refuse_alike(source.name, sum(map(len, rows.values())))
+        files = [row for found in rows.values() for row in found]
+        read_image(files[0].path)  # if it is no picture, that is to be told
+        _refuse_alike(str(source.folder), len(files))
     trained = {row.label for row in rows["train"]}
     counts = np.bincount([row.label for row in rows["train"]])
     few = len(trained) < len(distinct) or counts.min() < _LEAST
@@ -162,9 +164,9 @@ def _check_counts(source: ImageFolder, rows: dict) -> None:
         )
 
 
-def _refuse_alike(name: str, count: int) -> None:
+def _refuse_alike(folder: str, count: int) -> None:
     raise UserError(
-        f"All {count:,} images of {name} are the same picture, so no class "
+        f"All {count:,} images of {folder!r} are the same picture, so no class "
         "can be told from another. Expected images that differ: look at one "
         "of the files."
     )
@@ -173,7 +175,7 @@ def _refuse_alike(name: str, count: int) -> None:
 def _check_differ(found: Images) -> None:
     train = found.images["train"]
     if (train == train[:1]).all():
-        _refuse_alike(found.name, len(train))
+        _refuse_alike(found.folder, len(train))
 
 
 def demonstration() -> Images:

@@ -72,6 +72,8 @@ def outcome_of(
         "scaling": prepared.asked.scaling,
         "images": prepared.images.describe(),
         "folder": prepared.images.folder,
+        "images_per_class": prepared.options.images_per_class,
+        "most_classes": prepared.options.most_classes,
         "class_names": prepared.images.class_names,
         "epochs": task.epochs,
         "batch_size": task.batch_size,

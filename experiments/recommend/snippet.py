@@ -10,7 +10,7 @@ import numpy as np
 
 import keras_transfer as kt
 {imports}
-size = {size}
+{limits}size = {size}
 {data}
 {source}
 '''
@@ -122,6 +122,7 @@ def snippet(outcome: dict, choice: Choice, rate: float) -> str:
         _HEAD.format(
             order=choice.order(last_layers),
             imports="\n".join([*plain, *rest, ""]),
+            limits=_limits(outcome),
             size=tuple(outcome["image_size"]),
             data=_DRAWN if folder is None else _FOLDER.format(folder=folder),
             source=_source(outcome),
@@ -144,6 +145,24 @@ def snippet(outcome: dict, choice: Choice, rate: float) -> str:
     proved = "print(proof.after(network).summary())" if copied else ""
     parts.append(_TAIL.format(proved=proved))
     return "".join(parts)
+
+
+def _limits(outcome: dict) -> str:
+    """Says that this trains on more than the command looked at."""
+    found = [
+        f"{outcome[key]:,} {what}"
+        for key, what in (
+            ("images_per_class", "training images of each class"),
+            ("most_classes", "classes"),
+        )
+        if outcome[key] is not None
+    ]
+    if not found:
+        return ""
+    return (
+        f"# It was chosen with at most {' and '.join(found)}.\n"
+        "# This trains with all of them.\n"
+    )
 
 
 def _source(outcome: dict) -> str:

@@ -323,10 +323,11 @@ def _check_classes(root, names, found, left_out, folders) -> None:
         others = [path for paths in left_out.found.values() for path in paths]
         if others:
             cure += f" Other files there: {listed(others)}."
+        count = len(names) - len(empty)
         raise UserError(
             f"Expected a folder of images ({' '.join(SUFFIXES)}) for each "
-            f"class in {str(root)!r}. Received: {len(names) - len(empty)} "
-            f"such folders.{cure}"
+            f"class in {str(root)!r}. Received: {count} such "
+            f"folder{'s' * (count != 1)}.{cure}"
         )
     if empty:
         places = (root / name for name in empty[:1])

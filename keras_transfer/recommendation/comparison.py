@@ -175,7 +175,7 @@ def _losses(names, correct, seed):
             float(accuracies[i]),
             float(accuracies[best] - accuracies[i]),
             float(max(0.0, low[:, i].max())),
-            float(max(0.0, high[:, i].max())),
+            float(np.clip(high[:, i].max(), 0.0, 1.0)),
         )
         for i, name in enumerate(names)
     ]
