@@ -38,7 +38,8 @@ def expected_claims(
     head = f"What {len(specs)} networks can tell of claims 1 to 5, at 95 %"
     gated = ", ".join(str(row.number) for row in claims.CLAIMS if row.converged)
     gate = (
-        f"Claims {gated} are judged of bases that are trained out alone: "
+        "Each line is by itself; Holm's correction for all claims asks for "
+        f"more. Claims {gated} are judged of bases that are trained out alone: "
         f"{claims.DOUBLINGS_IN_WORDS} may add {100 * claims.DOUBLING:.1f} "
         "points at most."
     )
