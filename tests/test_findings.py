@@ -140,6 +140,35 @@ def test_copied_stages_by_other_code():
     assert said in section("README.md")
 
 
+def test_prose_on_copied_stages_is_of_their_tables():
+    def lines(folder, name):
+        with (PUBLISHED / folder / f"{name}.csv").open(newline="") as table:
+            return [r for r in csv.DictReader(table) if r["n"] == "11"]
+
+    frozen = [
+        line
+        for name in copied.SETS
+        for line in lines(copied.FOLDER, name)
+        if line["treatment"] == "SnT"
+    ]
+    losses = [float(line["train_loss"]) for line in frozen]
+    tests = [100 * float(line["test_accuracy"]) for line in frozen]
+    fits = {"SnT": [], "SnT+": []}
+    for line in lines(copied.SEEDS_FOLDER, "sign_digits"):
+        fit = 100 * float(line["train_accuracy"])
+        fits.get(line["treatment"], []).append(fit)
+    text = " ".join((ROOT / "logs" / "README.md").read_text().split())
+    assert (
+        f"ends between {min(losses):.1f} and {max(losses):.1f} at accuracies "
+        f"of {min(tests):.0f} to {max(tests):.0f} %"
+    ) in text
+    tuned, kept = fits["SnT+"], fits["SnT"]
+    assert (
+        f"({min(tuned):.0f} to {max(tuned):.0f} % against {min(kept):.0f} to "
+        f"{max(kept):.0f} on sign_digits)"
+    ) in text
+
+
 def test_kinds_and_halves_are_of_one_size():
     rows = sizes.balanced_rows()
     assert {len(row.result.classes) for row in rows} == {30}
