@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import pytest
 
@@ -298,7 +299,12 @@ def test_effects_that_share_no_network_are_subtracted_by_hand():
 
 def test_report_names_every_network_and_what_did_not_learn(tiny_spec, tmp_path):
     rows = study_of_distances(tiny_spec)
+    classes = len(rows[-1].result.classes)
     rows[-1] = with_result(rows[-1], train_accuracy=0.1)
+    # Learnt a little: the loss of a guess is ln(classes).
+    for place, share in ((-2, 0.96), (-3, 0.94)):
+        loss = share * math.log(classes)
+        rows[place] = with_result(rows[place], train_loss=loss)
     paths = distance.distance_report().write(
         rows, "Title", "python -m x", tmp_path
     )
@@ -310,7 +316,8 @@ def test_report_names_every_network_and_what_did_not_learn(tiny_spec, tmp_path):
     ]
     text = summary_text(paths)
     assert text.count("| kinds |") == 6 and text.count("| split0 |") == 10
-    assert "optimisation failure" in text and rows[-1].spec.label in text
+    assert f"about features: {rows[-1].spec.label}.\n" in text
+    assert f"mostly one of optimisation: {rows[-2].spec.label}.\n" in text
     # A study of similar halves alone has a figure too.
     similar = [row for row in made_up_study(tiny_spec) if row.spec.data]
     distance.distance_report().write(similar, "Title", "python -m x", tmp_path)

@@ -1,8 +1,10 @@
 """Networks that do no better than a guess: failures of optimisation."""
 
+import math
 from collections.abc import Iterable
 
 TIMES_CHANCE = 1.5  # of 1 / classes; twice would be all of two classes
+NEARLY = 0.95  # of the loss of a guess, ln(classes)
 
 
 def did_not_learn(row) -> bool:
@@ -13,6 +15,18 @@ def did_not_learn(row) -> bool:
     """
     chance = 1 / len(row.result.classes)
     return row.result.train_accuracy < TIMES_CHANCE * chance
+
+
+def hardly_learnt(row) -> bool:
+    """Returns whether a network learnt, but barely left the loss of a guess.
+
+    Args:
+        row: `Row`.
+    """
+    loss, classes = row.result.train_loss, len(row.result.classes)
+    if loss is None or did_not_learn(row):
+        return False
+    return loss > NEARLY * math.log(classes)
 
 
 def above_chance(accuracies: Iterable[float], chance: float) -> bool:

@@ -3,7 +3,11 @@
 from pathlib import Path
 
 from keras_transfer.analysis import pairs, results, verdicts
-from keras_transfer.analysis.chance import did_not_learn
+from keras_transfer.analysis.chance import (
+    NEARLY,
+    did_not_learn,
+    hardly_learnt,
+)
 from keras_transfer.analysis.curves import changes
 from keras_transfer.analysis.primary import RULE
 from keras_transfer.analysis.results import Row
@@ -108,14 +112,24 @@ def _network_table(rows: list[Row]) -> list[str]:
 
 
 def _stuck(rows: list[Row]) -> list[str]:
-    stuck = [row.spec.label for row in rows if did_not_learn(row)]
-    if not stuck:
-        return []
-    return [
-        "these networks did not learn their own training images: an "
-        "optimisation failure, not a fact about features: "
-        f"{', '.join(stuck)}."
-    ]
+    kinds = (
+        (
+            did_not_learn,
+            "these networks did not learn their own training images: an "
+            "optimisation failure, not a fact about features",
+        ),
+        (
+            hardly_learnt,
+            "the training loss of these networks is still within "
+            f"{100 * (1 - NEARLY):.0f} % of that of a guess, so what they show "
+            "is mostly one of optimisation",
+        ),
+    )
+    found = (
+        (text, [row.spec.label for row in rows if is_so(row)])
+        for is_so, text in kinds
+    )
+    return [f"{text}: {', '.join(names)}." for text, names in found if names]
 
 
 def distance_report(
