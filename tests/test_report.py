@@ -396,6 +396,8 @@ def specs_of_command(words):
         "similar_datasets",
         "similar_datasets --dataset cifar100 --epochs 3 --learning-rate 0.03",
         "similar_datasets --dataset cifar100 --normalization lrn --width 24",
+        "similar_datasets --dataset cifar100 --dropout 0.5 --weight-decay 0",
+        "similar_datasets --dataset cifar100 --schedule cosine --regime 2014",
         "similar_datasets --dataset cifar100 --preset smoke --batch-size 8",
         "similar_datasets --dataset imagenet2012 --preset paper --mean target",
         "similar_datasets --dataset imagenet2012 --image-size 96 --epochs 30",

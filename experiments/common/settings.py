@@ -1,6 +1,7 @@
 """The command line that all experiment scripts share."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -178,12 +179,19 @@ class Settings(RunSettings):
     enough to see edges."""
     normalization: Literal["none", "lrn", "batch"] | None = None
     """Normalisation, if not the preset's."""
+    dropout: float | None = None
+    """Share of fc6's and fc7's units left out, if not the preset's."""
     epochs: int | None = None
     """Epochs, if not the preset's."""
     batch_size: int | None = None
     """Images a training step, if not the preset's."""
     learning_rate: float | None = None
     """Highest learning rate, if not the preset's."""
+    schedule: Literal["cosine", "linear", "step"] | None = None
+    """How the rate falls, if not the preset's; step: to a tenth every
+    100,000 steps, so not at all in short runs."""
+    weight_decay: float | None = None
+    """Decay of kernels, if not the preset's."""
     precision: Literal["float32", "bfloat16"] | None = None
     """Of products and activations, if not the preset's."""
     views: int | None = None
@@ -206,6 +214,7 @@ class Settings(RunSettings):
             width=self.width,
             first_kernel=self._first_kernel(),
             normalization=self.normalization,
+            dropout=self.dropout,
             precision=self.precision,
         )
         solver = _replace(
@@ -214,6 +223,8 @@ class Settings(RunSettings):
             steps_per_epoch=self.steps_per_epoch,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
+            schedule=self.schedule,
+            weight_decay=self.weight_decay,
             class_weights=self.class_weights,
             replicas=choose_replicas(self.strategy, self.gpus_per_network),
         )
@@ -272,6 +283,16 @@ class Settings(RunSettings):
             first_kernel=self.first_kernel,
             views=self.views,
         )
+        if not 0 <= recipe.model.dropout < 1:
+            raise UserError(
+                "Expected a `dropout` of at least 0 and below 1. "
+                f"Received: {recipe.model.dropout}."
+            )
+        if not 0 <= recipe.solver.weight_decay < math.inf:
+            raise UserError(
+                "Expected a `weight_decay` of at least 0. "
+                f"Received: {recipe.solver.weight_decay}."
+            )
         if self.optimizer is not None and self.learning_rate is None:
             raise UserError(
                 f"Expected a `learning_rate` beside `optimizer` "
