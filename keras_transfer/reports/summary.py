@@ -3,12 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from keras_transfer.analysis import (
-    claims,
-    layer_movement,
-    results,
-    verdicts,
-)
+from keras_transfer.analysis import claims, layer_movement, results
 from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import markdown, tables
@@ -17,11 +12,6 @@ from keras_transfer.reports.markdown import Report
 from keras_transfer.specs.settings import SolverSpec
 from keras_transfer.specs.treatments import BASE
 from keras_transfer.storage.result import Result
-
-JUDGED = (
-    f"Verdicts are {verdicts.TOGETHER}; words after single differences are "
-    "about these alone."
-)
 
 
 def similar_report(published: list[Row] | None = None) -> Report:
@@ -77,7 +67,7 @@ def _lines(rows: list[Row]) -> list[str]:
         "",
         "## The five interpretations of section 4.1",
         "",
-        JUDGED,
+        tables.JUDGED,
         "",
         *(
             f"{claim.number}. {markdown.claim_text(claim)}"

@@ -12,6 +12,7 @@ from keras_transfer.analysis.pairs import layers_in_words
 from keras_transfer.analysis.primary import RULE
 from keras_transfer.analysis.results import RANGES, Row
 from keras_transfer.analysis.rounding import rounded
+from keras_transfer.analysis.verdicts import TOGETHER
 from keras_transfer.reports.markdown import Cells
 from keras_transfer.specs.treatments import (
     BASE,
@@ -24,7 +25,12 @@ from keras_transfer.specs.treatments import (
 
 MEANING = (
     "Differences of one split, seed and target: halves are as hard for both. "
-    f"[low, high] is a 95 % interval: {RULE}."
+    f"[low, high] is a 95 % interval: {RULE}. Each is of its row alone: of "
+    "many rows some miss."
+)
+JUDGED = (
+    f"Verdicts are {TOGETHER}; words after single differences are about these "
+    "alone."
 )
 FIT = (
     "A training loss above 0 says that the first of both fits its training "

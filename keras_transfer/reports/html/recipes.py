@@ -272,7 +272,8 @@ def _transfer_parts(rows: list[Row], evidence: Evidence) -> list[str]:
 
 def _claims(evidence: Evidence) -> list[str]:
     return [
-        "<h3>The five interpretations of section 4.1</h3>",
+        "<h3>The five interpretations of section 4.1</h3>"
+        f"<p>{escape(tables.JUDGED)}</p>",
         table(
             ["", "claim", "by these data", "effect, in points", "rule"],
             [
