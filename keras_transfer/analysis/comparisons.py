@@ -17,7 +17,11 @@ from keras_transfer.analysis.contrasts import (
 )
 from keras_transfer.analysis.pairs import n_in_words
 from keras_transfer.analysis.remembered import of_rows
-from keras_transfer.analysis.results import Row, usual_epochs
+from keras_transfer.analysis.results import (
+    Row,
+    names_of_bases,
+    usual_epochs,
+)
 from keras_transfer.analysis.verdicts import Part
 from keras_transfer.specs.treatments import (
     BASE,
@@ -153,9 +157,7 @@ def observe(rows: Iterable[Row], outcome: str = ACCURACY) -> list[Observation]:
         the epochs of those on halves is of the treatment `SAME_STEPS`.
     """
     rows = [r for r in rows if getattr(r.result, outcome) is not None]
-    usual = usual_epochs(rows)
-    lengths = {usual: BASE, 2 * usual: TWICE}
-    halved = usual / 2
+    lengths, halved = names_of_bases(rows), usual_epochs(rows) / 2
     found = []
     for row in rows:
         spec, name = row.spec, row.spec.treatment

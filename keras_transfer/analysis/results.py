@@ -13,7 +13,7 @@ from keras_transfer.analysis.intervals import Estimate, estimate
 from keras_transfer.analysis.observed import observe_all
 from keras_transfer.analysis.remembered import Rows, of_rows
 from keras_transfer.specs.network import NetworkSpec
-from keras_transfer.specs.treatments import BASE, BASES
+from keras_transfer.specs.treatments import BASE, BASES, TWICE
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.result import Result
 
@@ -117,6 +117,19 @@ def usual_epochs(rows: list[Row]) -> int:
         Integer; 0 without a base.
     """
     return min((r.spec.solver.epochs for r in select(rows, BASE)), default=0)
+
+
+def names_of_bases(rows: list[Row]) -> dict[int, str]:
+    """Names base networks by their epochs.
+
+    Args:
+        rows: List of `Row`, of one recipe.
+
+    Returns:
+        Dict from epochs to `BASE`, or to `TWICE` for twice as many.
+    """
+    usual = usual_epochs(rows)
+    return {usual: BASE, 2 * usual: TWICE}
 
 
 @of_rows

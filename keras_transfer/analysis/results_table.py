@@ -5,9 +5,9 @@ import io
 from collections.abc import Callable, Iterable
 
 from keras_transfer.analysis import pairs
-from keras_transfer.analysis.results import Row, usual_epochs
+from keras_transfer.analysis.results import Row, names_of_bases
 from keras_transfer.specs.network import NetworkSpec
-from keras_transfer.specs.treatments import BASE, TWICE
+from keras_transfer.specs.treatments import BASE
 from keras_transfer.storage.result import LEAST_LOOKS
 
 COLUMNS = (
@@ -109,7 +109,7 @@ def results_csv(rows: list[Row]) -> str:
         no reader averages both.
     """
     gains = pairs.own_gains(rows)
-    twice = 2 * usual_epochs(rows)
+    bases = names_of_bases(rows)
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -126,8 +126,8 @@ def results_csv(rows: list[Row]) -> str:
                 "seed": spec.seed,
                 "label": spec.label,
                 "treatment": (
-                    TWICE
-                    if spec.treatment == BASE and spec.solver.epochs == twice
+                    bases.get(spec.solver.epochs, BASE)
+                    if spec.treatment == BASE
                     else spec.treatment
                 ),
                 "base": spec.base or "",
