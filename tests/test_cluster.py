@@ -364,14 +364,3 @@ def test_epochs_are_told_once(tmp_path, tiny_spec):
     path.write_text('{"epoch": 0}\n{"epoch": 1}\n{"epoch": 2}\n{"epoch": 3}\n')
     assert tail.new_rows() == [{"epoch": 3}]
     assert tail.new_rows() == []
-
-
-def test_help_imports_no_ray():
-    lines = "import sys, experiments.similar_datasets as s\n"
-    lines += "try: s.main(['--help'])\nexcept SystemExit: pass\n"
-    lines += "assert 'ray' not in sys.modules"
-    done = subprocess.run(
-        [sys.executable, "-c", lines], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert "--cluster" in done.stdout

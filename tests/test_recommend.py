@@ -151,27 +151,6 @@ def test_the_plan_trains_nothing(tmp_path, capsys):
     assert not list((tmp_path / "logs").rglob("budget.json"))
 
 
-def test_help_and_import_need_no_tensorflow():
-    lines = [
-        "import sys",
-        "from experiments.recommend.__main__ import main",
-        "try:",
-        "    main(['--help'])",
-        "except SystemExit as done:",
-        "    assert done.code == 0",
-        "assert 'tensorflow' not in sys.modules, 'tensorflow'",
-        "assert 'keras' not in sys.modules, 'keras'",
-    ]
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(lines)],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
-    assert "--tolerance" in done.stdout
-
-
 OUTCOME = {
     "sentence": "Freeze <all>.",
     "sentences": ["kept@1 loses nothing."],
