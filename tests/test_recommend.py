@@ -76,7 +76,7 @@ def test_images_are_cut_and_limited_by_content(tmp_path):
     assert few.class_names == ["blue", "green", "red"]
     assert few.key != whole.key
     assert "3 classes, 12 train, " in few.describe()
-    assert "(4 to 4 training images a class)" in few.describe()
+    assert "(4 training images a class)" in few.describe()
 
 
 def test_too_few_images_and_images_all_alike_are_told(tmp_path):

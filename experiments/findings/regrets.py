@@ -128,7 +128,7 @@ def _kinds(rows: list[dict]) -> str:
     sources = len({found["model"] for found in rows})
     return (
         f"{len(rows)} settings of {images} images a class that led to no "
-        f"choice, {sources} source{'s' * (sources > 1)}"
+        f"choice, {'one source' if sources == 1 else f'{sources} sources'}"
     )
 
 

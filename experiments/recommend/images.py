@@ -55,10 +55,11 @@ class Images:
             self.labels["train"], minlength=len(self.class_names)
         )
         height, width = self.images["train"].shape[1:3]
+        least, most = per_class.min(), per_class.max()
+        span = f"{least:,}" if least == most else f"{least:,} to {most:,}"
         return (
             f"{self.name}: {len(self.class_names)} classes, {counts} images "
-            f"of {width} x {height} px ({per_class.min():,} to "
-            f"{per_class.max():,} training images a class)"
+            f"of {width} x {height} px ({span} training images a class)"
         )
 
 

@@ -69,7 +69,8 @@ def proof_text(done: list[dict]) -> str:
         "**Does asking for proof pay?** It loses "
         f"{rounded(mean)} points [{rounded(low)}, {rounded(high)}] more than "
         f"not asking, in the mean of {len(proof_gaps(done))} settings "
-        f"(Student's t over settings); by images a class, {', '.join(parts)}. "
+        "(Student's t over settings, taken as independent); by images a "
+        f"class, {', '.join(parts)}. "
         "The settings of 100 images were begun after this question had been "
         "put; of the others it arose."
     )
