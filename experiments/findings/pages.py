@@ -1,5 +1,6 @@
 """The published pages that a committed table is enough for."""
 
+import csv
 import json
 from collections.abc import Callable
 from functools import cache
@@ -33,8 +34,7 @@ def _summary(write: Callable, title: str, command: str, folder: str, **more):
 def summaries() -> dict[Path, str]:
     """Returns each summary that a table is enough for, by its path.
 
-    How far layers moved is not in the tables: such a section stays as the
-    study wrote it.
+    How far layers moved is in a table of its own, as the study printed it.
     """
     commands = {folder: command for folder, command, _ in folders()}
     narrow = numbers.NARROW
@@ -95,11 +95,16 @@ def summaries() -> dict[Path, str]:
         changes = {"command": commands[path.parent.name]} | changes
         command = changes.pop("command")
         text = _summary(write, title, command, path.parent.name, **changes)
-        found[path] = text + _moved(path)
+        found[path] = text + _moved(path.parent)
     pages = [p for p in (doses, first, freezing) if p.is_published()]
     return found | dict(page.summary() for page in pages)
 
 
-def _moved(path: Path) -> str:
-    _, head, rest = path.read_text().partition("\n## How far each layer moved")
-    return head + rest
+def _moved(folder: Path) -> str:
+    """Returns the section on layers; angles are in no `results.csv`."""
+    table = folder / "layers.csv"
+    if not table.is_file():
+        return ""
+    with table.open(newline="") as file:
+        header, *body = csv.reader(file)
+    return "\n".join([*summary.drift_lines(header, body), ""])

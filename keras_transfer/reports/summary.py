@@ -124,7 +124,18 @@ def drift_section(rows: list[Row]) -> list[str]:
     Returns:
         List of lines of Markdown.
     """
-    header, body = layer_movement.drift_cells(rows)
+    return drift_lines(*layer_movement.drift_cells(rows))
+
+
+def drift_lines(header: list[str], body: list[list[str]]) -> list[str]:
+    """Returns the section on how far layers moved; nothing without a line.
+
+    Args:
+        header, body: Lists as of `layer_movement.drift_cells`.
+
+    Returns:
+        List of lines of Markdown.
+    """
     if not body:
         return []
     title = "## How far each layer moved, in degrees"
