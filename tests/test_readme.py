@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from experiments.recommend.settings import LEAST_RUNG_STEPS
+from keras_transfer.specs.presets import find_recipe
 from keras_transfer.training.candidates import MOST_MOMENTUM
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -109,3 +110,71 @@ def test_tests_that_the_table_of_faults_names_are_there():
     assert len(named) > 40
     for name, test in named:
         assert f"def {test}(" in (tests / name).read_text(), (name, test)
+
+
+def rows_below(heading):
+    """Returns the table below a heading of `experiments/README.md`."""
+    text = (ROOT / "experiments" / "README.md").read_text()
+    section = text.split(f"{heading}\n")[1].split("\n#")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    cells = [[c.strip() for c in line.split("|")[1:-1]] for line in lines]
+    return {name: rest for name, *rest in cells[2:]}
+
+
+def said(number):
+    return "none" if not number else number
+
+
+def schedule(solver):
+    if solver.schedule == "step":
+        return f"{solver.learning_rate:g}, a tenth every {solver.step_every:,}"
+    return (
+        f"{solver.learning_rate:g}, {solver.schedule} to zero after a warm-up "
+        f"of {100 * solver.warmup:.0f} %"
+    )
+
+
+@pytest.mark.parametrize(
+    "column, preset", enumerate(("paper", "default", "earlier"))
+)
+def test_departures_are_those_of_the_presets(column, preset):
+    found = rows_below("### Departures from 2014")
+    recipe = find_recipe("cifar100", preset, None)
+    model, solver = recipe.model, recipe.solver
+
+    def cell(setting):
+        own = found[setting][column]
+        return found[setting][1] if own == "as default" else own
+
+    def number(setting):
+        first = cell(setting).split()[0]
+        return first if first == "none" else float(first)
+
+    assert f"{model.width} channels" in cell("network")
+    assert f"{recipe.crop} of {recipe.image_size} pixels" in cell("images")
+    assert number("dropout") == said(model.dropout)
+    assert number("weight decay") == solver.weight_decay
+    assert number("label smoothing") == said(solver.label_smoothing)
+    assert number("batch") == solver.batch_size
+    assert cell("rate and schedule").startswith(schedule(solver))
+    assert cell("steps").startswith("Nesterov" if solver.nesterov else "plain")
+    assert ("Muon" in cell("steps")) == (solver.muon_rate is not None)
+    if preset == "paper":
+        steps = solver.epochs * solver.steps_per_epoch
+        assert cell("length") == f"{steps:,} steps"
+    else:
+        steps = 50 * 450 // solver.batch_size
+        assert cell("length") == f"{solver.epochs} epochs of {steps} steps"
+        assert cell("views").startswith(f"{recipe.views} fixed crops")
+
+
+def test_the_regime_of_2014_is_that_of_its_row():
+    found = rows_below("### The regime of 2014")
+    recipe = find_recipe("cifar100", "default", None, "2014")
+    solver = recipe.solver
+    assert found["dropout"][1] == f"{recipe.model.dropout:g}"
+    own = f"{solver.learning_rate:g}, {solver.batch_size}"
+    assert found["rate, batch"][1] == own
+    assert found["schedule"][1] == f"{solver.schedule} to zero"
+    assert found["length"][1].startswith(f"{solver.epochs}, unless")
+    assert (solver.nesterov, recipe.model.normalization) == (False, "none")
