@@ -8,15 +8,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from experiments.recommend import prepare
 from experiments.recommend.__main__ import main
 from experiments.recommend.images import load_folder
 from experiments.recommend.snippet import snippet
 from keras_transfer.errors import UserError
+from keras_transfer.recommendation.scores import score_stage
 from keras_transfer.recommendation.ways import Choice, choices
 from keras_transfer.reports.html.recommend_page import html_page
 from keras_transfer.reports.recommendation import write_figure
@@ -149,6 +152,27 @@ def test_the_plan_trains_nothing(tmp_path, capsys):
     assert {row["rate"] for row, *_ in rows.values()} == {0}
     assert re.search(r"\d+ s of 20m are gone. The end \(telling on", text)
     assert not list((tmp_path / "logs").rglob("budget.json"))
+
+
+def test_scores_of_many_images_are_those_of_some(tmp_path, monkeypatch):
+    monkeypatch.setattr(prepare, "_SCORED", 30)  # a thousand
+
+    def scores(labels, folder):
+        rng = np.random.default_rng(0)
+        features = rng.normal(size=(len(labels), 2)) + labels[:, None]
+        names = range(labels.max() + 1)
+        images = SimpleNamespace(labels={"train": labels}, class_names=names)
+        pooled = {"train": [features]}
+        task = SimpleNamespace(outputs=SimpleNamespace(pooled=pooled))
+        (tmp_path / folder).mkdir()
+        return features, prepare._scores(task, images, None, tmp_path / folder)
+
+    for classes, count, least in ((3, 30, 9), (10, 50, 5)):
+        labels = np.repeat(np.arange(classes), 210 // classes)
+        features, found = scores(labels, f"{classes}")
+        places = np.unique(np.linspace(0, 209, count).astype(int))
+        assert np.bincount(labels[places]).min() >= least  # of every class
+        assert found == [score_stage(features[places], labels[places])]
 
 
 OUTCOME = {

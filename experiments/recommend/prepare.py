@@ -25,7 +25,10 @@ from keras_transfer.recommendation.ways import (
 from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.files import read_json, write_atomically
 
-_ALIKE = 400  # images that stages are compared on, which cost their square
+# Training images that stages are scored on at most, so that scores of a large
+# folder take seconds as well, but for so many of each class; and compared on,
+# which costs their square.
+_SCORED, _SCORED_OF_CLASS, _ALIKE = 1000, 5, 400
 COMPUTATION = 2  # raised when the same settings give other trials
 
 
@@ -225,10 +228,14 @@ def _scores(task, images: Images, source: Asked | None, folder: Path):
             {k: math.nan if v is None else v for k, v in row.items()}
             for row in found
         ]
-    labels = images.labels["train"]
-    probabilities = None if source is None else _predictions(source, images)
+    most = max(_SCORED, _SCORED_OF_CLASS * len(images.class_names))
+    places = _spread(len(images.labels["train"]), most)
+    labels = images.labels["train"][places]
+    probabilities = None
+    if source is not None:
+        probabilities = _predictions(source, images.images["train"][places])
     rows = [
-        score_stage(features, labels, 0, None, probabilities)
+        score_stage(features[places], labels, 0, None, probabilities)
         for features in task.outputs.pooled["train"]
     ]
     plain = [
@@ -244,20 +251,23 @@ def _alike(stages: list) -> list[list[float]]:
     count = len(stages[0])
     if count < 4:  # too few for a debiased value
         return []
-    rows = np.unique(np.linspace(0, count - 1, _ALIKE).astype(int))
-    found = cka_between_stages([features[rows] for features in stages])
+    places = _spread(count, _ALIKE)
+    found = cka_between_stages([features[places] for features in stages])
     return found.tolist()
 
 
-def _predictions(source: Asked, images: Images) -> np.ndarray:
-    """What the source's own classifier says of the training images."""
+def _spread(count: int, most: int) -> np.ndarray:
+    """Places of at most so many images, which stand class by class."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
+
+
+def _predictions(source: Asked, images: np.ndarray) -> np.ndarray:
+    """What the source's own classifier says of images."""
     import keras
 
     from keras_transfer.models.heads import head_form
 
-    batches = np.array_split(
-        images.images["train"], 1 + len(images.images["train"]) // 32
-    )
+    batches = np.array_split(images, 1 + len(images) // 32)
     found = np.concatenate(
         [
             np.asarray(
