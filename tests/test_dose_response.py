@@ -189,6 +189,9 @@ def test_of_2014_stand_the_values_of_its_reanalysis():
     found = doses.effects_of_2014()
     assert found["co-adaptation"][0].in_points(2) == "+2.41 [+2.18, +2.64]"
     assert len(found["boost, equal steps in all"]) == 4
+    # Mean of +0.22 and +0.62 the other way round.
+    loss = doses.loss_at_the_cut_of_2014()
+    assert loss.in_words() == "-0.42 [-0.44, -0.40]"
 
 
 def test_the_figure_has_a_panel_for_each_effect(tmp_path):
@@ -231,7 +234,7 @@ def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
     assert claim.endswith("(BnB-keep - BnB, n = 4 and 5; 3 splits)")
     assert short.startswith("2014-like recipe, 12 epochs: +2.0 [")
     # One length alone: nothing is said of shorter trainings.
-    assert short.endswith("]: present (bases not trained out)")
+    assert short.endswith(" nats (bases not trained out)")
     ((_, command, row),) = committed.folders()
     assert command == "dose_response --dataset cifar100"
     assert row.startswith("84 networks, one seed. BnB-keep - BnB, n = 4 ")
@@ -263,7 +266,7 @@ def test_a_verdict_is_of_the_longest_training_and_counts_the_shorter(
     said = committed.verdict(doses.CUT)
     assert said.startswith("2014-like recipe, 48 epochs: +2.0 [")
     assert said.endswith(
-        "]: present (bases trained out). In 3 shorter trainings: present 2, "
-        "absent 1"
+        " nats (bases trained out). In 3 shorter trainings: present 2, absent 1"
     )
+    assert f"]: present, training loss {one.loss.in_words()} nats" in said
     assert committed.verdict(doses.BOOST) == ""

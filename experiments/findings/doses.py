@@ -89,9 +89,13 @@ def verdict(effect: doses.Effect) -> str:
 
 def _at_longest(answer: Answer) -> str:
     recipe = dose_text.recipe_name(answer.regime)
+    loss = ""
+    if answer.effect is doses.CUT and answer.loss is not None:
+        # Where it is seen, if anywhere.
+        loss = f", training loss {answer.loss.in_words()} nats"
     return (
         f"{recipe} recipe, {answer.epochs} epochs: "
-        f"{answer.accuracy.in_points()}: {answer.verdict.name} "
+        f"{answer.accuracy.in_points()}: {answer.verdict.name}{loss} "
         f"({answer.bases})"
     )
 

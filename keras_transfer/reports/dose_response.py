@@ -123,21 +123,19 @@ def _panel(axes, found: list[Answer], lengths, published) -> None:
     _curves(axes, found, lambda answer: answer.accuracy, 100)
     axes.set_ylabel("points of test accuracy")
     _axis(axes, lengths, bool(published))
-    for place, estimate in zip(
-        _places_of_2014(lengths, len(published)), published, strict=True
-    ):
-        _mark_2014(axes, place, estimate)
+    _mark_2014(axes, lengths, published, 100)
 
 
 def _loss_panel(axes, found: list[Answer], lengths) -> None:
     _curves(axes, found, lambda answer: answer.loss, 1)
     axes.set_ylabel("training loss (nats)")
     axes.set_title(
-        f"{doses.CUT.name}, training loss\n{_name(doses.CUT, found)}; below 0: "
-        "keeping fits better",
+        f"{doses.CUT.name}, training loss (below 0: kept layers fit better)\n"
+        f"{_name(doses.CUT, found)} (2014: base - BnB)",
         fontsize=10,
     )
-    _axis(axes, lengths, False)
+    _axis(axes, lengths, True)
+    _mark_2014(axes, lengths, [doses.loss_at_the_cut_of_2014()], 1)
 
 
 def _curves(axes, found: list[Answer], value, factor: float) -> None:
@@ -161,21 +159,21 @@ def _scaled(estimate: ModelEstimate, factor: float) -> list[float | None]:
     return [None if end is None else factor * end for end in ends]
 
 
-def _places_of_2014(lengths: list[int], count: int) -> list[float]:
-    return [2 * max(lengths) * 1.12**i for i in range(count)]
-
-
-def _mark_2014(axes, place: float, estimate: ModelEstimate) -> None:
-    mean, low, high = _scaled(estimate, 100)
-    axes.plot(
-        [place],
-        [mean],
-        "s",
-        color=PUBLISHED_GREY,
-        label="ImageNet networks of 2014, re-analysed",
-    )
-    if low is not None:
-        axes.plot([place] * 2, [low, high], color=PUBLISHED_GREY)
+def _mark_2014(
+    axes, lengths: list[int], published: list[ModelEstimate], factor: float
+) -> None:
+    for index, estimate in enumerate(published):
+        place = 2 * max(lengths) * 1.12**index
+        mean, low, high = _scaled(estimate, factor)
+        axes.plot(
+            [place],
+            [mean],
+            "s",
+            color=PUBLISHED_GREY,
+            label="ImageNet networks of 2014, re-analysed",
+        )
+        if low is not None:
+            axes.plot([place] * 2, [low, high], color=PUBLISHED_GREY)
 
 
 def _axis(axes, lengths: list[int], published: bool) -> None:

@@ -193,8 +193,8 @@ def _of_2014() -> list[str]:
     return [
         "The networks of 2014 have no arm whose layers above the cut were "
         "kept. Their loss at the cut, base - BnB at n = 4 and 5, where BnB "
-        f"had twice the steps of a base, is {cut.in_points(2)} points; the "
-        f"training loss of BnB lies {loss.in_words()} nats above. Their "
+        f"had twice the steps of a base, is {cut.in_points(2)} points, "
+        f"in training loss {loss.in_words()} nats. Their "
         "boost AnB+ - BnB+, n 1 to 7, once halves are adjusted, is "
         f"{_span(boosts)} by yardstick, its intervals from "
         f"{rounded(100 * min(e.low for e in boosts), 2)} to "
