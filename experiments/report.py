@@ -47,7 +47,8 @@ def write(log_dir: Path) -> tuple[Path, Survey]:
         UserError: If the folder holds no network or cannot be written.
     """
     log_dir = user_path(log_dir)
-    survey = take_survey(LogFolder(log_dir))
+    logs = LogFolder(log_dir)
+    survey = take_survey(logs)
     if not survey.rows and not survey.unfinished:
         others = ""
         if survey.foreign:
@@ -69,6 +70,7 @@ def write(log_dir: Path) -> tuple[Path, Survey]:
             f"Cannot write {path} ({error.strerror}). Free space or make the "
             "folder writable."
         ) from error
+    logs.save_index()
     return path, survey
 
 

@@ -284,6 +284,7 @@ def _report(
                 study, rows, shlex.join(store.command.words), folder, store
             )
             write_study_events(rows, paths, folder, store)
+        store.save_index()
         print_accuracies(rows, console)
         if not settings.quiet:
             for line in lines:

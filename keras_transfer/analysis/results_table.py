@@ -9,6 +9,7 @@ from keras_transfer.analysis.results import Row, names_of_bases
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.treatments import BASE
 from keras_transfer.storage.result import LEAST_LOOKS
+from keras_transfer.storage.stored_proof import count_tensors
 
 COLUMNS = (
     "name",
@@ -115,7 +116,7 @@ def results_csv(rows: list[Row]) -> str:
     writer.writeheader()
     for row in rows:
         spec, result = row.spec, row.result
-        proof = result.proof
+        counts = count_tensors(result.proof)
         gain = gains.get(spec)
         writer.writerow(
             {
@@ -145,10 +146,8 @@ def results_csv(rows: list[Row]) -> str:
                 "train_accuracy": f"{result.train_accuracy:.4f}",
                 "train_loss": f"{result.train_loss:.4f}",
                 "test_loss": f"{result.test_loss:.4f}",
-                "frozen_tensors": sum(t["frozen"] for t in proof),
-                "copied_tensors": sum(
-                    t["source_path"] is not None for t in proof
-                ),
+                "frozen_tensors": counts.frozen,
+                "copied_tensors": counts.planned,
                 "seconds": f"{result.seconds:.1f}",
             }
         )

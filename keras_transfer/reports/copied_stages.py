@@ -17,6 +17,7 @@ from keras_transfer.reports.tables import BALANCED
 from keras_transfer.specs.image_shapes import shown_size
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.treatments import FROM_MODEL, find_treatment
+from keras_transfer.storage.stored_proof import count_tensors
 
 MEANING = (
     "[low, high] is a 95 % interval: Student's t over seeds from three seeds "
@@ -153,11 +154,9 @@ def _meaning(treatment: str) -> str:
 
 
 def _proof_text(rows: list[Row]) -> str:
-    tensors = [tensor for row in rows for tensor in row.result.proof]
-    copied = sum(t["source_path"] is not None for t in tensors)
-    still = sum(
-        t["frozen"] and t["after_sha256"] == t["before_sha256"] for t in tensors
-    )
+    counts = [count_tensors(row.result.proof) for row in rows]
+    copied = sum(one.planned for one in counts)
+    still = sum(one.unchanged for one in counts)
     return (
         f"Proof: {copied} tensors were copied bit by bit, and {still} frozen "
         "tensors, batch statistics included, were unchanged after training. "

@@ -12,6 +12,7 @@ from keras_transfer.reports.markdown import Report
 from keras_transfer.specs.settings import SolverSpec
 from keras_transfer.specs.treatments import BASE
 from keras_transfer.storage.result import Result
+from keras_transfer.storage.stored_proof import count_tensors
 
 
 def similar_report(published: list[Row] | None = None) -> Report:
@@ -178,16 +179,9 @@ def _what_was_run(rows: list[Row]) -> list[str]:
     spec, result = rows[0].spec, rows[0].result
     splits = sorted({row.spec.data.split for row in rows})
     seeds = sorted({row.spec.seed for row in rows})
-    unchanged = sum(
-        tensor["frozen"] and tensor["after_sha256"] == tensor["before_sha256"]
-        for row in rows
-        for tensor in row.result.proof
-    )
-    copied = sum(
-        tensor["source_path"] is not None
-        for row in rows
-        for tensor in row.result.proof
-    )
+    counts = [count_tensors(row.result.proof) for row in rows]
+    unchanged = sum(one.unchanged for one in counts)
+    copied = sum(one.planned for one in counts)
     spent = sum(row.result.seconds for row in rows)
     longer = len(rows) - len(results.of_usual_length(rows))
     twice = f" ({longer} base networks twice as many)" if longer else ""

@@ -44,6 +44,9 @@ _CAME_LATER = (
 )
 
 
+_PLAIN = frozenset({str, int, float, bool, tuple, type(None)})
+
+
 def to_dict(spec) -> dict:
     """Turns a spec into nested dicts of JSON values.
 
@@ -57,7 +60,8 @@ def to_dict(spec) -> dict:
     values = {}
     for name in _names(type(spec)):
         value = getattr(spec, name)
-        part = dataclasses.is_dataclass(value)
+        # Most are plain, and thousands of networks have dozens each.
+        part = type(value) not in _PLAIN and dataclasses.is_dataclass(value)
         values[name] = to_dict(value) if part else value
     return values
 

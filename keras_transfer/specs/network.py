@@ -159,7 +159,7 @@ class NetworkSpec:
         """Hash of everything that determines the result, 10 hex digits."""
         return hash_network(to_dict(self))
 
-    @property
+    @functools.cached_property
     def source(self) -> "NetworkSpec | None":
         """Base network that this one needs, or `None`.
 
@@ -168,11 +168,11 @@ class NetworkSpec:
         """
         origin = self.origin
         if isinstance(origin, Copied):
+            base = self.own_base
+            if (base.target, base.target_images) == (origin.half, None):
+                return base
             return dataclasses.replace(
-                self.own_base,
-                target=origin.half,
-                target_images=None,
-                draw=None,
+                base, target=origin.half, target_images=None, draw=None
             )
         draws_alike = (
             isinstance(origin, Random) and origin.initialization in LIKE_TRAINED

@@ -6,6 +6,8 @@ it may vary.
 """
 
 import dataclasses
+import functools
+from collections.abc import Iterator
 
 from keras_transfer.specs.network import NetworkSpec
 
@@ -50,15 +52,26 @@ def recipe_key(spec: NetworkSpec, varied: tuple[str, ...]) -> tuple:
     return tuple(item for item in settings.items() if item[0] not in varied)
 
 
-def _settings(spec: NetworkSpec):
-    for field in dataclasses.fields(spec):
-        value = getattr(spec, field.name)
-        if field.name in ("data", "model", "solver"):
-            for inner in dataclasses.fields(value):
-                name = f"{field.name}.{inner.name}"
-                yield name, getattr(value, inner.name)
+def _settings(spec: NetworkSpec) -> Iterator[tuple[str, object]]:
+    for name in _fields(NetworkSpec):
+        value = getattr(spec, name)
+        if name in ("data", "model", "solver"):
+            yield from _part_settings(name, value)
         else:
-            yield field.name, value
+            yield name, value
+
+
+@functools.lru_cache(maxsize=1024)  # thousands of networks share few parts
+def _part_settings(name: str, part) -> tuple[tuple[str, object], ...]:
+    return tuple(
+        (f"{name}.{inner}", getattr(part, inner))
+        for inner in _fields(type(part))
+    )
+
+
+@functools.cache
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def figure3_key(spec: NetworkSpec) -> tuple:

@@ -1,7 +1,7 @@
 """A log folder as it is read: all networks, found by their ids.
 
 A finished network is found in every study of the log folder, so a base is
-shared by all studies that need it. Nothing here writes.
+shared by all studies that need it. Nothing here writes but `save_index`.
 """
 
 import functools
@@ -16,6 +16,7 @@ from keras_transfer.storage import tree
 from keras_transfer.storage.files import file_sha256, read_json
 from keras_transfer.storage.network_folder import DamagedResult, NetworkFolder
 from keras_transfer.storage.result import Result
+from keras_transfer.storage.result_index import ResultIndex, Stamp, stamp_of
 
 
 class LogFolder:
@@ -54,7 +55,8 @@ class LogFolder:
         self.notices: list[str] = []
         self._known: dict[str, Path] | None = None  # not looked yet
         # A study asks for its results three times; each is read once.
-        self._results: dict[tuple[Path, str], tuple[tuple, Result]] = {}
+        self._results: dict[tuple[Path, str], tuple[Stamp, Result]] = {}
+        self._index = ResultIndex(self.log_dir / tree.INDEX)
 
     @property
     def locks_dir(self) -> Path:
@@ -194,15 +196,25 @@ class LogFolder:
 
     def _read(self, network: NetworkFolder) -> Result | None:
         """Reads a network's result, unless its file is the one read before."""
-        try:
-            found = network.result_path.stat()
-        except OSError:
+        path = network.result_path
+        stamp = stamp_of(path)
+        if stamp is None:
             return network.read_result()
-        state = found.st_ino, found.st_mtime_ns, found.st_size
-        key = network.result_path, network.spec.network_id
+        key = path, network.spec.network_id
         before, result = self._results.get(key, (None, None))
-        if before != state:
-            result = network.read_result()
+        if before != stamp:
+            result = self._index.find(*key, stamp)
+            if result is None:
+                result = network.read_result()
+                if result is not None:
+                    self._index.add(path, result, stamp)
             if result is not None:
-                self._results[key] = state, result
+                self._results[key] = stamp, result
         return result
+
+    def save_index(self) -> None:
+        """Keeps what was read of many results, so that the next is faster."""
+        results = [
+            path / "result.json" for path in (self._known or {}).values()
+        ]
+        self._index.save(results)

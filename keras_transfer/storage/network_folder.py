@@ -104,7 +104,9 @@ class NetworkFolder:
             words += [f"{spec.target_images}x", f"d{spec.draw}"]
         unique = f"{tree.file_name(spec.data.name)} {spec.network_id}"
         folder = log_dir / tree.EVENTS / " ".join(words) / run / unique
-        if not folder.resolve().is_relative_to(log_dir.resolve()):
+        # Without a link, which is what thousands of them are, it lies inside.
+        linked = any(map(os.path.islink, (folder, *folder.parents[:3])))
+        if linked and not folder.resolve().is_relative_to(log_dir.resolve()):
             raise UserError(
                 f"{folder} lies outside the log folder: a symbolic link leads "
                 f"to {folder.resolve()}. Replace the link by a folder."

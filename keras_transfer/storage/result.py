@@ -7,9 +7,11 @@ stranger sends may lack anything, so reports ask for `wrong_field` first.
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
 
 from keras_transfer.specs.network import NetworkSpec, from_dict
 from keras_transfer.specs.origins import LAYER_NAMES
+from keras_transfer.storage.stored_proof import StoredProof
 
 # Looks at the validation images from which on `val_best10` is a peak.
 LEAST_LOOKS = 100
@@ -42,7 +44,7 @@ class Result:
         reused_keras_layers: Integer, layers whose output was computed once.
         mean_half, mean_sha256: Strings, whose mean image was subtracted.
         data_fingerprint, data_version, data_parts: Strings, which images.
-        proof: List of dicts, one for each tensor; see `transfer.proof`.
+        proof: Sequence of dicts, one for each tensor; see `transfer.proof`.
         layers: List of dicts, one for each layer; see `layer_statistics`.
         resumed_at_epoch: List of integers.
         seconds: Float.
@@ -73,7 +75,7 @@ class Result:
     data_fingerprint: str | None = None
     data_version: str | None = None
     data_parts: str = ""
-    proof: list[dict] | None = None
+    proof: Sequence[dict] | None = None
     layers: list[dict] = dataclasses.field(default_factory=list)
     resumed_at_epoch: list[int] | None = None
     seconds: float | None = None
@@ -96,7 +98,10 @@ class Result:
     def to_json(self) -> dict:
         """Returns the fields by name, in the order of the file."""
         names = [field.name for field in dataclasses.fields(self)]
-        return {name: getattr(self, name) for name in names}
+        content = {name: getattr(self, name) for name in names}
+        if isinstance(self.proof, StoredProof):
+            content["proof"] = list(self.proof)
+        return content
 
     @property
     def spec(self) -> NetworkSpec:
@@ -113,6 +118,8 @@ class Result:
         Returns:
             String, the field's name; `None` if the result can be reported.
         """
+        if isinstance(self.proof, StoredProof):
+            return None  # asked before it was put in the index
         for name, is_right in _CHECKS.items():
             if not is_right(getattr(self, name)):
                 return name

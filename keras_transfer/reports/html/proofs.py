@@ -1,5 +1,6 @@
 """The report's proof, tensor by tensor, of copying and freezing."""
 
+from dataclasses import astuple
 from html import escape
 
 from keras_transfer.analysis.inventory import Group, Survey
@@ -9,6 +10,12 @@ from keras_transfer.reports.figure2_data import network_name
 from keras_transfer.reports.html.layers import layer_table
 from keras_transfer.reports.html.parts import count
 from keras_transfer.storage.result import Result
+from keras_transfer.storage.stored_proof import (
+    ProofCounts,
+    count_tensors,
+    is_unchanged,
+    was_copied,
+)
 
 MOST_TABLES = 1000  # of networks; a browser opens no more in one page
 
@@ -25,8 +32,9 @@ def proofs_section(
     """
     items, left = [], MOST_TABLES
     for index, group in enumerate(groups, 1):
-        counts = [proof_counts(row) for row in group.rows]
-        total = {key: sum(one[key] for one in counts) for key in counts[0]}
+        counts = [count_tensors(row.result.proof) for row in group.rows]
+        columns = zip(*map(astuple, counts), strict=True)
+        total = ProofCounts(*map(sum, columns))
         items.append(
             f"<details><summary>Recipe {index}, "
             f"{count(len(counts), 'network')}: {_proof_text(total)}"
@@ -36,7 +44,7 @@ def proofs_section(
             stored = survey.commands.get(row.spec.network_id)
             command = lines.command_of(row.spec, stored)
             # One that does not hold is always shown whole.
-            tables = left > 0 or not found["holds"]
+            tables = left > 0 or not found.holds
             left -= tables
             items.append(_proof(survey, index, row, found, command, tables))
         items.append("</details>")
@@ -73,13 +81,13 @@ def _proof(
     survey: Survey,
     index: int,
     row: Row,
-    counts: dict,
+    counts: ProofCounts,
     command: Command,
     tables: bool,
 ) -> str:
     spec, result = row.spec, row.result
     text = f"{network_name(spec)}, recipe {index}: {_proof_text(counts)}"
-    if not counts["holds"]:
+    if not counts.holds:
         text += "; THE PROOF DOES NOT HOLD"
     more = ""
     if command.rates:
@@ -122,10 +130,10 @@ def _tables(result: Result) -> str:
     )
 
 
-def _proof_text(counts: dict) -> str:
+def _proof_text(counts: ProofCounts) -> str:
     return (
-        f"{counts['copied']:,} of {counts['all']:,} tensors copied, "
-        f"{counts['frozen']:,} frozen, {counts['unchanged']:,} of those "
+        f"{counts.copied:,} of {counts.tensors:,} tensors copied, "
+        f"{counts.frozen:,} frozen, {counts.unchanged:,} of those "
         "unchanged"
     )
 
@@ -133,7 +141,7 @@ def _proof_text(counts: dict) -> str:
 def _proof_line(tensor: dict) -> str:
     target = str(tensor.get("target_path", tensor.get("layer", "")))
     source = tensor["source_path"]
-    copied, unchanged = _copied(tensor), _unchanged(tensor)
+    copied, unchanged = was_copied(tensor), is_unchanged(tensor)
     if source is None:
         origin, start = "new", "<td></td>"
     else:
@@ -161,37 +169,3 @@ def _yes(value: bool, expected: bool) -> str:
 def _short(digest: str) -> str:
     text = escape(str(digest))
     return f'<td title="{text}">{escape(str(digest)[:8])}</td>'
-
-
-def _copied(tensor: dict) -> bool:
-    source = tensor.get("source_sha256", tensor["before_sha256"])
-    return tensor["source_path"] is not None and (
-        source == tensor["before_sha256"]
-    )
-
-
-def _unchanged(tensor: dict) -> bool:
-    return tensor["before_sha256"] == tensor["after_sha256"]
-
-
-def proof_counts(row: Row) -> dict:
-    """Counts tensors that were copied, frozen and unchanged.
-
-    Args:
-        row: `Row`.
-
-    Returns:
-        Dict of integers, and `"holds"`, whether all are as planned.
-    """
-    proof = row.result.proof
-    frozen = [tensor for tensor in proof if tensor["frozen"]]
-    planned = [t for t in proof if t["source_path"] is not None]
-    copied = sum(map(_copied, planned))
-    unchanged = sum(map(_unchanged, frozen))
-    return {
-        "all": len(proof),
-        "copied": copied,
-        "frozen": len(frozen),
-        "unchanged": unchanged,
-        "holds": copied == len(planned) and unchanged == len(frozen),
-    }

@@ -7,9 +7,9 @@ from keras_transfer.analysis.inventory import Group, Survey
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports.cautions import cautions
 from keras_transfer.reports.html.parts import code, count, link
-from keras_transfer.reports.html.proofs import proof_counts
 from keras_transfer.specs.identity import COMPUTATION
 from keras_transfer.specs.treatments import CHOICES
+from keras_transfer.storage.stored_proof import count_tensors
 
 _SHOWN = 20  # warnings of one kind; the rest is counted
 
@@ -46,7 +46,9 @@ def warnings_section(survey: Survey, groups: list[Group]) -> str:
             f"unreadable. The first: <code>{escape(str(survey.foreign[0]))}"
             "</code>"
         )
-    broken = [row for row in survey.rows if not proof_counts(row)["holds"]]
+    broken = [
+        row for row in survey.rows if not count_tensors(row.result.proof).holds
+    ]
     items += _some(
         [
             f"{link(row)} of {escape(row.spec.name)}: "
