@@ -10,6 +10,7 @@ from experiments.benchmark import __main__ as benchmark
 from experiments.benchmark import (
     figures,
     gpu,
+    growth,
     made_up,
     network_tables,
     one_step,
@@ -228,6 +229,54 @@ def test_made_up_results_are_read_as_real_ones(tiny_spec, tmp_path):
     treatments = {"base", "BnB", "AnB", "BnB+", "AnB+"}
     assert {result.treatment for result in found} == treatments
     assert len({result.network_id for result in found}) == count
+
+
+# Trains as a study does, but in no time: a result for each seed it is told.
+STUDY = """
+import sys, time
+from pathlib import Path
+words = sys.argv
+logs = Path(words[words.index("--log-dir") + 1])
+seeds = words[words.index("--seeds") + 1 : words.index("--log-dir")]
+for seed in seeds:
+    folder = logs / "study" / "set" / "split0" / "baseA" / f"seed{seed}-id"
+    if not (folder / "result.json").exists():
+        folder.mkdir(parents=True)
+        sum(range(10**6))
+        (folder / "result.json").write_text("{}")
+        time.sleep(0.1)
+"""
+
+
+def test_growth_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
+    script = (sys.executable, "-c", STUDY)
+    monkeypatch.setattr(growth, "_SCRIPT", script)
+    monkeypatch.setattr(growth, "_LOOK_SECONDS", 0.02)
+    sleep, looks, told = time.sleep, [], []
+
+    def stop_at_the_second_network(seconds):
+        sleep(seconds)
+        if len(list(tmp_path.rglob("result.json"))) == 3:  # and a first base
+            raise KeyboardInterrupt
+
+    def measured(machine):
+        looks.clear()
+        return growth.measure([((1,), 8)], tmp_path, machine, told.append)
+
+    monkeypatch.setattr(growth.time, "sleep", stop_at_the_second_network)
+    with pytest.raises(KeyboardInterrupt):
+        measured({"threads": 2})
+    kept = json.loads(next(tmp_path.rglob("cost.json")).read_text())
+    assert not kept["done"] and 2 <= kept["networks"] < 8
+    monkeypatch.setattr(growth.time, "sleep", sleep)
+    (case,) = measured({"threads": 2})
+    assert (case["networks"], case["starts"]) == (8, 2)
+    assert case["core_seconds"] > kept["core_seconds"] > 0
+    assert case["seconds"] > kept["seconds"]
+    assert case["mb"] >= case["mb_first_5"] > 0
+    # What is measured is not measured again, on another machine it is.
+    assert measured({"threads": 2}) == [case]
+    assert measured({"threads": 4})[0]["starts"] == 1
 
 
 def test_a_network_beside_its_steps():

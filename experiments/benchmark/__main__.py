@@ -25,6 +25,7 @@ from rich.console import Console
 from experiments.benchmark import (
     costs,
     gpu,
+    growth,
     made_up,
     one_step,
     predicted,
@@ -292,9 +293,17 @@ class Benchmark:
         return one_step.compare(self.race(one_step.entrants(self.default)))
 
     def growth(self) -> list[dict]:
-        """Time and memory of 10 to 1,044 networks of a smoke study."""
+        """Time and memory of 10 to 1,044 networks of a smoke study.
+
+        A call that was stopped is gone on with.
+        """
         every = (1, 2, 3, 4, 5, 6, 7)
-        return costs.growth([((1,), 1), (every, 1), (every, 4), (every, 18)])
+        return growth.measure(
+            [((1,), 1), (every, 1), (every, 4), (every, 18)],
+            user_path(self.options.log_dir) / "benchmark" / "growth",
+            costs.describe_machine(self.threads),
+            self.say,
+        )
 
     def made_up(self) -> list[dict]:
         """What commands cost on 58 to 10,034 made-up results."""

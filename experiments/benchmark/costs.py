@@ -1,4 +1,4 @@
-"""What observation, starting up and a growing study cost."""
+"""What observation and starting up cost."""
 
 import os
 import platform
@@ -219,90 +219,7 @@ def _seconds_to_first_epoch(script, folder: str, seed: int) -> float:
     return taken if taken is not None else time.perf_counter() - begun
 
 
-def growth(cases: list[tuple[tuple[int, ...], int]]) -> list[dict]:
-    """Runs smoke studies of growing size and watches time and memory.
-
-    Args:
-        cases: List of `(layers, seeds)`, integers, that two workers train.
-
-    Returns:
-        List of dicts: networks, workers, seconds, core-seconds of all
-        processes, and the largest memory of all processes together, in MB,
-        over the first 5 networks and at all.
-    """
-    found = []
-    for layers, seeds in cases:
-        flags = ["--layers", *map(str, layers), "--workers", "2"]
-        flags += ["--seeds", *map(str, range(seeds))]
-        with tempfile.TemporaryDirectory() as folder:
-            script = [sys.executable, "-m", "experiments.similar_datasets"]
-            script += ["--preset", "smoke", "--log-dir", folder]
-            # Data are prepared before, and not counted.
-            subprocess.run(
-                [*script, "--treatments", "--seeds", str(seeds)],
-                check=True,
-                stdout=subprocess.DEVNULL,
-            )
-            before = _finished(folder)
-            begun, worked = time.perf_counter(), core_seconds_of_children()
-            process = subprocess.Popen(
-                [*script, *flags], stdout=subprocess.DEVNULL
-            )
-            early = late = 0.0
-            while process.poll() is None:
-                memory = _memory_of_tree(process.pid)
-                done = _finished(folder) - before
-                early = max(early, memory) if done <= 5 else early
-                late = max(late, memory)
-                time.sleep(0.25)
-            networks = _finished(folder) - before
-            found.append(
-                {
-                    "case": f"{networks:,} networks, 2 workers",
-                    "workers": 2,
-                    "networks": networks,
-                    "seconds": time.perf_counter() - begun,
-                    "core_seconds": core_seconds_of_children() - worked,
-                    "mb_first_5": early,
-                    "mb": late,
-                }
-            )
-    return found
-
-
 def core_seconds_of_children() -> float:
     """Returns the processor seconds of all children that have ended."""
     spent = os.times()
     return spent.children_user + spent.children_system
-
-
-def _finished(folder: str) -> int:
-    return len(find_files(Path(folder), "result.json"))
-
-
-def _memory_of_tree(pid: int) -> float:
-    """Sums the proportional memory of a process and all below it, in MB."""
-    total = 0
-    for process in [pid, *_descendants(pid)]:
-        try:
-            text = Path(f"/proc/{process}/smaps_rollup").read_text()
-        except OSError:
-            continue
-        line = next(x for x in text.splitlines() if x.startswith("Pss:"))
-        total += int(line.split()[1])
-    return total / 1024
-
-
-def _descendants(pid: int) -> list[int]:
-    parents = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rsplit(")", 1)[1].split()
-        except (OSError, IndexError):
-            continue
-        parents[int(path.parent.name)] = int(fields[1])
-    found, level = [], [pid]
-    while level:
-        level = [child for child, above in parents.items() if above in level]
-        found += level
-    return found
