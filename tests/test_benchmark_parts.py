@@ -1,6 +1,7 @@
 """The parts of the benchmark that need no racing: tables, figures, clocks."""
 
 import json
+import sys
 import time
 import types
 
