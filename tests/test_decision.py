@@ -133,8 +133,7 @@ def test_a_loss_at_the_tolerance_is_never_decided():
     assert reasons(found)[-1].endswith(
         "More than 20,000 validation images or 100 seeds would be needed to "
         "decide all, since a loss is too close to the tolerance; to tell a "
-        "difference of 2.5 points takes about 170 and of 5 points takes about "
-        "41."
+        "difference of 2.5 points takes about 170, one of 5 points about 41."
     )
 
 

@@ -122,10 +122,13 @@ def resolution_text(found: Recommendation) -> str:
     Returns:
         String, without a full stop.
     """
-    sizes = [size for size in (found.tolerance, _COARSE) if size]
-    parts = [
-        f"{share_of(size)} takes about "
-        f"{rough(found.images_of_a_point * (0.01 / size) ** 2):,}"
-        for size in sorted(set(sizes))
+    sizes = sorted({size for size in (found.tolerance, _COARSE) if size})
+    counts = [
+        rough(found.images_of_a_point * (0.01 / size) ** 2) for size in sizes
     ]
-    return f"to tell a difference of {' and of '.join(parts)}"
+    first, *others = zip(sizes, counts, strict=True)
+    text = f"to tell a difference of {share_of(first[0])} takes about "
+    text += f"{first[1]:,}"
+    for size, count in others:
+        text += f", one of {share_of(size)} about {count:,}"
+    return text

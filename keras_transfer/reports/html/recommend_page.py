@@ -189,9 +189,10 @@ def _test(outcome: dict) -> str:
     header = ["candidate", "test %", "95 % interval"]
     header += ["recommended minus this, points"]
     return (
-        "<section><h2>Told on test images, once</h2><p>They led to nothing "
-        f"before. Intervals of differences hold for all rules at once.{allowed}"
-        f"</p>{table(header, lines, 'nums', (1, 2, 3))}</section>"
+        "<section><h2>Told on test images, once</h2><p>They were looked "
+        "at after the choice had been made. Intervals of differences hold for "
+        f"all rules at once.{allowed}</p>"
+        f"{table(header, lines, 'nums', (1, 2, 3))}</section>"
     )
 
 
@@ -258,7 +259,8 @@ def _stages(outcome: dict) -> str:
         )
     return (
         "<section><h2>Scores of every stage</h2><p>Of training images alone, "
-        f"on the output averaged over places; larger is better.{leep}</p>"
+        "1,000 at most but for 5 of each class, on the output averaged over "
+        f"places; larger is better.{leep}</p>"
         f"{table(header, lines, 'nums', range(2, len(header)))}"
         f"{_alike(outcome)}</section>"
     )
