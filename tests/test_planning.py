@@ -207,7 +207,8 @@ def test_a_plan_says_how_wide_the_intervals_will_be(tiny_spec):
     assert "Claims 2, 3, 5 are judged of bases that are" in few[-1]
     assert few[-1].startswith("Each line is by itself; Holm")
     assert few[-1].endswith(
-        "(without such bases, BnB+) may add 0.5 points at most."
+        "(without such bases, BnB+) may add 0.5 points at most, by the "
+        "estimate."
     )
     # A quarter of the test images: twice the noise of a network.
     assert width(expected_claims(specs(2, 1), 2_500)) > width(few)

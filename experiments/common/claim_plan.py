@@ -41,7 +41,7 @@ def expected_claims(
         "Each line is by itself; Holm's correction for all claims asks for "
         f"more. Claims {gated} are judged of bases that are trained out alone: "
         f"{claims.DOUBLINGS_IN_WORDS} may add {100 * claims.DOUBLING:.1f} "
-        "points at most."
+        "points at most, by the estimate."
     )
     return [f"{head} ({power.SOURCE}):", *lines, gate]
 

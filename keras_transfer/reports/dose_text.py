@@ -30,7 +30,8 @@ _LIMITS = (
     "departures lists. An effect seen in one recipe and not in the other may "
     "come from any of the differences between them. Where doubling the epochs "
     "still adds half a point, bases are not trained out, and the effect is "
-    "one of that length of training. An interval over 4 splits has 3 degrees "
+    "one of that length of training; the estimate alone decides that, and its "
+    "interval may reach further. An interval over 4 splits has 3 degrees "
     "of freedom: now and then one is far narrower than those of its "
     "neighbours by accident, and the verdict of such a row deserves less trust."
 )
