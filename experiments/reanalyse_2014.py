@@ -249,38 +249,6 @@ def summary_text(rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def course_panels() -> dict:
-    """Returns the published learning curves, a panel for each treatment."""
-    import numpy as np
-
-    from keras_transfer.reports.learning_curves import Course, image_count
-
-    panels: dict[str, list] = {
-        name: [] for name in ("base", "BnB", "AnB", "BnB+", "AnB+")
-    }
-    for course in published_2014.published_courses():
-        few = course.images is not None
-        name = course.group
-        if course.target:
-            name = f"frozen, target {course.target}"
-        elif few:
-            name = "all classes, fewer images"
-        elif name in ("base, all classes", "random"):
-            name = "random layers, all classes"
-        steps, values = zip(*course.points, strict=True)
-        panels.setdefault(name, []).append(
-            Course(
-                course.images if few else course.n,
-                image_count(course.images) if few else f"n = {course.n}",
-                np.array(steps) / 1000,
-                {"val_accuracy": np.array([values])},
-                course.networks,
-                "images" if few else "n",
-            )
-        )
-    return panels
-
-
 def write(folder: Path) -> list[Path]:
     """Writes every figure and the summary.
 
@@ -323,7 +291,10 @@ def write(folder: Path) -> list[Path]:
         folder / "boost",
     )
     paths += learning_curves.plot_courses(
-        course_panels(), TITLE, folder / "learning_curves", "1000 iterations"
+        learning_curves.published_panels(),
+        TITLE,
+        folder / "learning_curves",
+        "1000 iterations",
     )
     path = folder / "summary.md"
     write_atomically(path, summary_text(rows))

@@ -10,6 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from keras_transfer.analysis.published_2014 import published_courses
 from keras_transfer.analysis.results import Row
 from keras_transfer.analysis.target_size import images_a_class
 from keras_transfer.reports.style import INK, SETTINGS, save
@@ -268,3 +269,31 @@ def write_learning_curves(
     """
     panels = find_courses(rows, store)
     return plot_courses(panels, title, folder / "learning_curves")
+
+
+def published_panels() -> dict[str, list[Course]]:
+    """Returns the learning curves of 2014, a panel for each treatment."""
+    panels: dict[str, list[Course]] = {
+        name: [] for name in ("base", "BnB", "AnB", "BnB+", "AnB+")
+    }
+    for course in published_courses():
+        few = course.images is not None
+        name = course.group
+        if course.target:
+            name = f"frozen, target {course.target}"
+        elif few:
+            name = "all classes, fewer images"
+        elif name in ("base, all classes", "random"):
+            name = "random layers, all classes"
+        steps, values = zip(*course.points, strict=True)
+        panels.setdefault(name, []).append(
+            Course(
+                course.images if few else course.n,
+                image_count(course.images) if few else f"n = {course.n}",
+                np.array(steps) / 1000,
+                {"val_accuracy": np.array([values])},
+                course.networks,
+                "images" if few else "n",
+            )
+        )
+    return panels
