@@ -334,3 +334,21 @@ def test_larger_is_better(row):
 def test_what_cannot_be_scored_ends_in_a_sentence(features, labels, text):
     with pytest.raises(UserError, match=text):
         score_stage(features, labels)
+
+
+def test_scores_take_one_thread(monkeypatch):
+    from threadpoolctl import threadpool_info
+
+    from keras_transfer.recommendation import scores
+
+    seen = []
+
+    def count(features, labels):
+        seen.extend(library["num_threads"] for library in threadpool_info())
+        return 0.0
+
+    row = scores.Score("count", "count", count, ("features", "labels"), "")
+    monkeypatch.setattr(scores, "SCORES", (row,))
+    features, labels = noisy_classes()
+    assert score_stage(features, labels) == {"count": 0.0}
+    assert seen and set(seen) == {1}
