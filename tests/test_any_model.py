@@ -360,7 +360,7 @@ def test_every_model_has_a_row():
         assert len(table_row(name)) == 5
 
 
-@pytest.mark.slow
+@pytest.mark.slow(15)
 @pytest.mark.parametrize("name", MODELS)
 def test_models_of_the_field(name, request, tmp_path):
     base = MODELS[name](name, request, tmp_path)

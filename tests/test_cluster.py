@@ -98,7 +98,7 @@ class Killer(Reporter):
         self.trained.append(spec.label)
 
 
-@pytest.mark.slow(90)
+@pytest.mark.slow(180)
 def test_a_cluster_with_killed_workers_gives_the_bits_of_a_local_run(
     tmp_path, tiny_spec, ray
 ):
@@ -195,7 +195,7 @@ def listening_addresses(pids):
     return found
 
 
-@pytest.mark.slow(40)
+@pytest.mark.slow(55)
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs /proc")
 def test_a_local_cluster_is_private_and_ends_with_ctrl_c(tmp_path, ray):
     write_tiny_pool(tmp_path / ".cache")

@@ -274,7 +274,7 @@ def test_a_network_is_looked_at_layer_by_layer(tiny_pool, base):
     assert len(sizes) == 8
 
 
-@pytest.mark.slow(60)
+@pytest.mark.slow(35)
 def test_script_trains_measures_and_reports_on_the_embedded_set(tmp_path):
     arguments = ["--preset", "smoke", "--splits", "0", "--shuffled-splits", "0"]
     arguments += ["--width", "4", "--epochs", "1", "--images-per-class", "10"]

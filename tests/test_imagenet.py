@@ -49,7 +49,7 @@ def trained(folder):
     return RunStore(folder / "logs", "similar_datasets")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(35)
 def test_tars_become_square_images_with_their_labels(trained):
     pool = pools.find_pool(trained.cache_dir, "imagenet2012", SIZE)
     assert pool.counts == {"train": 1240, "test": 510}

@@ -127,7 +127,7 @@ def hosts():
         hosts.remove()
 
 
-@pytest.mark.slow(90)
+@pytest.mark.slow(105)
 def test_a_node_cut_off_changes_no_bit_and_nobody_waits_in_the_dark(
     tmp_path, hosts
 ):

@@ -88,7 +88,7 @@ def test_unprepared_set_without_network_says_what_to_do(prepare, monkeypatch):
         prepare("mnist")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(30)
 def test_real_cifar100_has_its_counts(shared_data, tmp_path):
     pool = pools.prepare_pool(
         tmp_path, "cifar100", 32, str(shared_data / "data" / "tfds")

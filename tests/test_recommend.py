@@ -366,7 +366,7 @@ def rows_of(log_dir):
     return rows
 
 
-@pytest.mark.slow
+@pytest.mark.slow(55)
 def test_killed_and_started_again_it_trains_nothing_twice(tmp_path, capsys):
     images = write_images(tmp_path / "images", per_class=20)
     model = write_model(tmp_path / "model.keras")
@@ -404,7 +404,7 @@ def test_killed_and_started_again_it_trains_nothing_twice(tmp_path, capsys):
     assert rows_of(logs) == again
 
 
-@pytest.mark.slow
+@pytest.mark.slow(155)
 def test_the_demonstration_ends_in_the_sentence_and_its_code_runs(tmp_path):
     run = subprocess.run(
         [sys.executable, "-m", "experiments.recommend", "--log-dir", tmp_path],

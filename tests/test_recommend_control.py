@@ -9,7 +9,7 @@ from experiments.recommend.__main__ import main
 from keras_transfer.datasets.synthetic_shapes import MAN_MADE, draw
 
 
-@pytest.mark.slow(45)
+@pytest.mark.slow(100)
 def test_random_weights_of_a_network_are_not_said_to_help(tmp_path, capsys):
     images = tmp_path / "images"
     for name in list(MAN_MADE)[:3]:

@@ -49,7 +49,7 @@ def trained(texts):
     )
 
 
-@pytest.mark.slow(180)
+@pytest.mark.slow(75)
 def test_each_network_is_trained_once_and_as_if_alone(shared):
     folder, endings = shared
     assert endings.count("four 0") == 4

@@ -50,7 +50,7 @@ def networks_in(folder):
     return {path for path in folder.glob("*/*/*/*/seed*-*/result.json")}
 
 
-@pytest.mark.slow(230)
+@pytest.mark.slow(150)
 def test_paper_runs_and_reports_every_section(logs):
     assert len(networks_in(logs)) == 51
     (report,) = (logs / "paper" / "synthetic_shapes").glob("report-*")

@@ -71,7 +71,7 @@ class Trained:
         self.seen = json.loads((where / "seen.json").read_text())
 
 
-@pytest.mark.slow
+@pytest.mark.slow(40)
 @pytest.mark.parametrize("replicas", [2, 4])
 @pytest.mark.parametrize("case", ["frozen", "finetuned"])
 def test_replicas_train_the_network_of_one_device(folder, case, replicas):

@@ -116,7 +116,7 @@ def networks_by_label(log_dir):
     return found
 
 
-@pytest.mark.slow(120)
+@pytest.mark.slow(75)
 def test_killed_study_ends_as_an_uninterrupted_one(tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     for log_dir in (whole, broken):

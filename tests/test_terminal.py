@@ -47,7 +47,7 @@ def test_all_scripts_print_through_that_console():
         assert not calls or path.name == "terminal.py", path
 
 
-@pytest.mark.slow
+@pytest.mark.slow(45)
 def test_odd_folder_and_no_noise(tmp_path):
     """A study whose every line is ours, in a folder with an odd name."""
     folder = tmp_path / "sweep[lr=0.1]"

@@ -154,7 +154,7 @@ def test_targets_own_mean_is_an_option(store, tiny_pool, tiny_spec):
     assert result.mean_half == "B"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 @pytest.mark.parametrize(
     "after_epoch, optimizer",
     [(0, {"optimizer": "adamw"}), (1, {"muon_rate": 0.2})],

@@ -270,7 +270,7 @@ def save_model(path):
     return path
 
 
-@pytest.mark.slow
+@pytest.mark.slow(30)
 def test_a_study_of_a_residual_model(capsys, tmp_path, pictures):
     path = save_model(tmp_path / "own.keras")
     given = ["--model", path, "--images", pictures, "--epochs", 2]

@@ -41,7 +41,7 @@ def texts_of_trials(log_dir):
     return {path: path.read_text() for path in Path(log_dir).glob(pattern)}
 
 
-@pytest.mark.slow(90)
+@pytest.mark.slow(60)
 def test_a_killed_search_goes_on_without_repeating_a_trial(tmp_path):
     write_tiny_pool(tmp_path / ".cache")
     command = [sys.executable, "-m", "experiments.tune_learning_rate"]

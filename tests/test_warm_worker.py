@@ -163,7 +163,7 @@ def test_a_failed_network_leaves_its_process_to_no_other(
     assert result.resumed_at_epoch == [1]
 
 
-@pytest.mark.slow(90)
+@pytest.mark.slow(115)
 def test_networks_in_turn_are_bit_for_bit_those_of_new_processes(tmp_path):
     stores, processes = {}, {}
     for name, most in (("warm", len(SPECS)), ("new", 1)):

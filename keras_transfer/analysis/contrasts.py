@@ -89,6 +89,14 @@ class Observations(tuple):
         return found
 
     @functools.cached_property
+    def by_split(self) -> dict[int | str, set[Cell]]:
+        """From each split to the cells that have networks of it."""
+        found: dict[int | str, set[Cell]] = {}
+        for (split, *_), cells in self.pairs.items():
+            found.setdefault(split, set()).update(cells)
+        return found
+
+    @functools.cached_property
     def cells(self) -> frozenset[Cell]:
         """The cells that have networks."""
         return frozenset(self.places)

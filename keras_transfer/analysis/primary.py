@@ -81,7 +81,7 @@ def estimate(
         return estimate_over_splits(data, weights)
     kept = _splits_of(data, weights, set(values))
     few = data
-    if any(split not in kept for split, *_ in data.pairs):
+    if not kept.issuperset(data.by_split):
         few = Observations(o for o in data if o.split in kept)
     return _model(few, halves).estimate(weights) if few else None
 
@@ -89,14 +89,13 @@ def estimate(
 def _splits_of(data: Observations, weights: Weights, whole: set) -> set:
     """Returns the splits whose networks the model has."""
     if not whole:
-        return {split for split, *_ in data.pairs}
+        return set(data.by_split)
     needed = {cell[0] for cell, weight in weights.items() if weight}
-    found: dict[int | str, set[str]] = {}
-    for (split, *_), cells in data.pairs.items():
-        names = {cell[0] for cell in cells if weights.get(cell)}
-        if names:
-            found.setdefault(split, set()).update(names)
-    kept = {split for split, names in found.items() if names == needed}
+    kept = {
+        split
+        for split, cells in data.by_split.items()
+        if {cell[0] for cell in cells if weights.get(cell)} == needed
+    }
     return kept if len(kept) < FEWEST_SPLITS else whole
 
 

@@ -1,6 +1,7 @@
 """Files that are there whole or not at all, and how to tell that they are."""
 
 import errno
+import fnmatch
 import hashlib
 import io
 import json
@@ -69,7 +70,11 @@ def has_leftovers(folder: Path) -> bool:
     Args:
         folder: Path.
     """
-    return any(folder.glob(_pattern()))
+    try:
+        # Of thousands of folders: `glob` takes several times as long.
+        return bool(fnmatch.filter(os.listdir(folder), _pattern()))
+    except OSError:
+        return False
 
 
 def remove_leftovers(folder: Path, stem: str = "") -> None:
