@@ -30,16 +30,17 @@ def test_random_weights_of_a_network_are_not_said_to_help(tmp_path, capsys):
         *("finetuned", "lp_ft", "decayed"),
     }
     copying = found["test"]["copying"]
-    assert "opying is worth" not in last and "opying seems" not in last
+    assert "opying is worth" not in why + last and "seems" not in why + last
     # The weights are a draw, and say so, whatever few images leave open.
     assert found["weights"]["untrained"] and found["probes"]["draws"] == 5
     assert all(row["low"] <= 0 for row in found["probes"]["stages"])
     assert last.startswith("Copying does not help: the model's weights show ")
-    assert "copying them is drawing. If you use it all the same: " in last
+    assert "copying them is drawing. " in last
     assert why.startswith("Copying does not help, as weights show: each of ")
     assert "; linear probes of its stages" in why or "; no linear pro" in why
     if copying is None:
         return
+    assert "If you use it all the same: " in last
     assert "networks with weights drawn anew, trained alike, reach" in why
     assert copying["draws"] >= 3 and copying["freedom"] > 2
     # The interval is of use: not as wide as all accuracies are.
