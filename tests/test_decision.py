@@ -156,6 +156,16 @@ def test_nobody_loses_more_than_everything():
     assert found.losses[1].high == 1
 
 
+def test_who_is_best_beyond_chance_is_said_to_be():
+    found = decide(STAGES[:2], correct_shares([0.9, 0.3], 400), 0.01)
+    assert reasons(found)[0] == (
+        "fine-tune all is best on 400 validation images, 90.0 %, beyond what "
+        "chance explains."
+    )
+    found = decide(STAGES[:2], correct_shares([0.9, 0.85], 40), 0.01)
+    assert "; another could be better by at most " in reasons(found)[0]
+
+
 def test_candidates_that_may_do_are_named_where_they_are_few():
     many = [Candidate(f"c{place}", place) for place in range(6)]
     found = decide(many, correct_shares([0.8] * 6, 20), 0.01)

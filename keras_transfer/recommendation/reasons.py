@@ -53,11 +53,14 @@ def reasons(found: Recommendation) -> list[str]:
     """
     loss, most = found.loss, share_of(found.tolerance)
     if found.chosen == found.best:
-        first = (
+        best = (
             f"{found.chosen} is best on {found.images:,} validation images, "
-            f"{100 * loss.accuracy:.1f} %; another could be better by at most "
-            f"{100 * loss.high:.1f} points."
+            f"{100 * loss.accuracy:.1f} %"
         )
+        other = f"another could be better by at most {100 * loss.high:.1f}"
+        first = f"{best}; {other} points."
+        if loss.high < 0.0005:  # 0.0 points
+            first = f"{best}, beyond what chance explains."
     else:
         first = (
             f"{found.chosen} loses {100 * loss.mean:.1f} points "
@@ -85,7 +88,10 @@ def _ties(found: Recommendation) -> str:
 def _rule(found: Recommendation, most: str) -> str:
     """Says why this one was picked all the same."""
     if found.incumbent is None:
-        return f"{found.chosen} is the deepest whose measured loss is."
+        return (
+            f"{found.chosen} is the deepest whose measured loss is within "
+            f"{most}."
+        )
     if len(found.able) == 1:
         return (
             f"So {found.incumbent} stands: no other is shown to lose at most "

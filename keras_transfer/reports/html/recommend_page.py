@@ -17,7 +17,7 @@ from keras_transfer.storage.files import write_atomically
 _STYLE = """.picture { max-width: 100%; height: auto; background: #fff; }
 .nums thead th { white-space: normal; }
 """
-_QUOTED = re.compile("`([^`]+)`")  # names of layers
+_QUOTED = re.compile("`([^`]+)`")  # names of layers, and flags
 
 
 def write_page(outcome: dict, figure: Path, path: Path) -> Path:
@@ -77,7 +77,7 @@ def _text(text: str) -> str:
 def _notes(outcome: dict) -> list[str]:
     if not outcome["warnings"]:
         return []
-    items = "".join(f"<li>{escape(t)}</li>" for t in outcome["warnings"])
+    items = "".join(f"<li>{_text(t)}</li>" for t in outcome["warnings"])
     return [f'<div class="warnings"><ul>{items}</ul></div>']
 
 
