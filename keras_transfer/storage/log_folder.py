@@ -55,7 +55,7 @@ class LogFolder:
         self.notices: list[str] = []
         self._known: dict[str, Path] | None = None  # not looked yet
         # A study asks for its results three times; each is read once.
-        self._results: dict[tuple[Path, str], tuple[Stamp, Result]] = {}
+        self._results: dict[tuple[str, str], tuple[Stamp, Result]] = {}
         self._index = ResultIndex(self.log_dir / tree.INDEX)
 
     @property
@@ -185,7 +185,7 @@ class LogFolder:
             return None, "was cut short or edited"
         if result is None or result.model_sha256 is None:
             return result, ""
-        if not network.model_path.is_file():
+        if not os.path.isfile(f"{network.folder}/model.keras"):
             return None, "has lost its model.keras"
         if (
             check_model
@@ -196,7 +196,8 @@ class LogFolder:
 
     def _read(self, network: NetworkFolder) -> Result | None:
         """Reads a network's result, unless its file is the one read before."""
-        path = network.result_path
+        # A string: paths are asked for thrice of thousands of networks.
+        path = f"{network.folder}/result.json"
         stamp = stamp_of(path)
         if stamp is None:
             return network.read_result()
@@ -214,7 +215,5 @@ class LogFolder:
 
     def save_index(self) -> None:
         """Keeps what was read of many results, so that the next is faster."""
-        results = [
-            path / "result.json" for path in (self._known or {}).values()
-        ]
-        self._index.save(results)
+        folders = (self._known or {}).values()
+        self._index.save([f"{folder}/result.json" for folder in folders])

@@ -36,11 +36,11 @@ RACY_NS = 2_000_000_000
 Stamp = tuple[int, int, int, int]
 
 
-def stamp_of(path: Path) -> Stamp | None:
+def stamp_of(path: str) -> Stamp | None:
     """Returns what changes when a file is written or replaced.
 
     Args:
-        path: Path.
+        path: String.
 
     Returns:
         Tuple of integers, inode, size and the times of the last change of
@@ -68,11 +68,11 @@ class ResultIndex:
     def _entries(self) -> dict[str, dict]:
         return _load(self.path)
 
-    def find(self, path: Path, network_id: str, stamp: Stamp) -> Result | None:
+    def find(self, path: str, network_id: str, stamp: Stamp) -> Result | None:
         """Returns a result that was read from this very file.
 
         Args:
-            path: Path of a `result.json` below the index's folder.
+            path: String, a `result.json` below the index's folder.
             network_id: String.
             stamp: Tuple, of the file as it is now.
 
@@ -90,11 +90,11 @@ class ResultIndex:
         proof = StoredProof(ProofCounts(*entry["counts"]), read)
         return Result(**content, proof=proof)
 
-    def add(self, path: Path, result: Result, stamp: Stamp) -> None:
+    def add(self, path: str, result: Result, stamp: Stamp) -> None:
         """Keeps a result for the next reader, if it can be told from a later.
 
         Args:
-            path: Path of the `result.json` that was read.
+            path: String, the `result.json` that was read.
             result: `Result`, sound.
             stamp: Tuple, of the file before it was read.
         """
@@ -114,14 +114,14 @@ class ResultIndex:
         }
         self._changed = True
 
-    def save(self, paths: list[Path]) -> None:
+    def save(self, paths: list[str]) -> None:
         """Writes the index, if there is something new in it.
 
         Two that write at once replace each other's: what is lost is read
         again. A folder that cannot be written stays without.
 
         Args:
-            paths: List of paths, the `result.json` that are to stay.
+            paths: List of strings, the `result.json` that are to stay.
         """
         names = {self._name(path) for path in paths}
         kept = {k: v for k, v in self._entries.items() if k in names}
@@ -133,9 +133,9 @@ class ResultIndex:
             write_atomically(self.path, mark + b"\n" + body)
             self._changed = False
 
-    def _name(self, path: Path) -> str:
+    def _name(self, path: str) -> str:
         # Cheaper than `relpath`, of thousands.
-        return str(path).removeprefix(f"{self.path.parent}/")
+        return path.removeprefix(f"{self.path.parent}/")
 
 
 @functools.cache
@@ -159,7 +159,7 @@ def _load(path: Path) -> dict[str, dict]:
         return {}
 
 
-def _read_proof(path: Path, network_id: str) -> list[dict]:
+def _read_proof(path: str, network_id: str) -> list[dict]:
     content = unseal(read_file(path) or b"")
     if content is None or content.get("network_id") != network_id:
         raise UserError(
