@@ -36,8 +36,7 @@ def test_random_weights_of_a_network_are_not_said_to_help(tmp_path, capsys):
     assert all(row["low"] <= 0 for row in found["probes"]["stages"])
     assert last.startswith("Copying does not help: the model's weights show ")
     assert "copying them is drawing. " in last
-    assert why.startswith("Copying does not help, as weights show: each of ")
-    assert "; linear probes of its stages" in why or "; no linear pro" in why
+    assert why.startswith(("Linear probes of its stages", "No linear probe"))
     if copying is None:
         return
     assert "If you use it all the same: " in last

@@ -156,9 +156,10 @@ def copying_text(
     probed = _probes_text(beside.gains)
     parts = [_trained_text(copying) if copying else "", probed]
     if _is_drawing(copying, beside):
-        lead = "Copying does not help, as weights show"
-        parts = [_as_drawn(beside), probed, parts[0]]
-    elif Choice.named(found.chosen) == NOTHING:
+        # A note and the final sentence say it; here is what was measured.
+        text = "; ".join(part for part in (probed, parts[0]) if part)
+        return f"{text[0].upper()}{text[1:]}." if text else ""
+    if Choice.named(found.chosen) == NOTHING:
         if found.loss.high <= found.tolerance:
             return ""
         return (
@@ -166,7 +167,7 @@ def copying_text(
             f"best may be up to {100 * found.loss.high:.1f} points above the "
             "network trained from nothing."
         )
-    elif copying is None:
+    if copying is None:
         if not probed:
             return ""
         lead = "These draws cannot tell whether copying helps: "
@@ -174,9 +175,9 @@ def copying_text(
             # Frozen features on validation images, of whichever stage.
             lead = "No network drawn anew was trained; "
         return f"{lead}{probed}."
-    elif copying.helps:
+    if copying.helps:
         return f"Copying is worth {_gap(copying)}: {_drawn(copying)}."
-    elif copying.seems:
+    if copying.seems:
         lead = f"Copying seems to be worth {_gap(copying)}, which is not proven"
         parts[0] = _drawn(copying)
     elif copying.useless(found.tolerance):
