@@ -140,8 +140,10 @@ class _Case:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
+            # Of those that trained, whom nobody may have waited for, the looks
+            # tell; of a study that was over before the first, its end.
             spent = core_seconds_of_children() - worked
-            cost["core_seconds"] = earlier[1] + spent
+            cost["core_seconds"] = max(cost["core_seconds"], earlier[1] + spent)
             cost["networks"] = self._finished() - cost["before"]
             cost["case"] = f"{cost['networks']:,} networks, {WORKERS} workers"
             cost["done"] = process.returncode == 0
