@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_transfer.datasets.pools import ImagePool
 from keras_transfer.errors import NetworkFailed, UserError
@@ -213,13 +214,31 @@ def test_replicas_that_drifted_apart_are_found(folder):
     assert Trained(folder, "frozen", 1).seen["apart"] == ""
 
 
-def test_one_step_a_call_and_no_xla_under_replicas(tiny_spec):
-    for replicas, steps in ((None, 20), (2, 1)):
+def test_one_step_a_call_and_no_xla_under_replicas(tiny_spec, monkeypatch):
+    monkeypatch.setattr(
+        tf.config.threading, "get_intra_op_parallelism_threads", lambda: 2
+    )
+    for replicas, steps in ((None, 5), (2, 1)):
         model = build_network(tiny_spec.model, 18, 4, replicas=replicas or 1)
         solver = dataclasses.replace(tiny_spec.solver, replicas=replicas)
         compile_network(model, solver, 20)
         assert model.steps_per_execution == steps
         assert model.jit_compile is False
+
+
+@pytest.mark.parametrize(
+    ("threads", "stored", "steps"),
+    [(1, False, 20), (2, False, 5), (2, True, 20), (0, False, 5)],
+)
+def test_fewer_steps_a_call_on_several_cores(
+    tiny_spec, monkeypatch, threads, stored, steps
+):
+    module = tf.config.threading
+    name = "get_intra_op_parallelism_threads"
+    monkeypatch.setattr(module, name, lambda: threads)
+    model = build_network(tiny_spec.model, 18, 4)
+    compile_network(model, tiny_spec.solver, 20, stored=stored)
+    assert model.steps_per_execution == steps
 
 
 class Four(strategies.Strategy):

@@ -20,7 +20,7 @@ from keras_transfer.models import saving
 from keras_transfer.storage.correctness import correctness
 from keras_transfer.storage.files import file_sha256
 from keras_transfer.storage.store import RunStore
-from keras_transfer.training import trainer
+from keras_transfer.training import compiling, trainer
 from keras_transfer.training.options import Options
 from tests.trained import (
     Stop,
@@ -209,7 +209,7 @@ def test_resume_is_bit_identical(
 SCRIPT = """
     import sys, time
     from pathlib import Path
-    from keras_transfer.training import trainer
+    from keras_transfer.training import compiling, trainer
     from keras_transfer.datasets.pools import ImagePool
     from keras_transfer.specs.network import from_dict
     from keras_transfer.storage.store import RunStore
@@ -288,6 +288,20 @@ def test_operations_at_a_time_do_not_change_a_bit(
     assert [found for found, _ in ended] == [1, 2]
     assert ended[0][1] == ended[1][1]
     assert len(ended[0][1]) > 10
+
+
+@pytest.mark.slow(20)
+def test_steps_a_call_do_not_change_a_bit(
+    base, tmp_path, tiny_pool, tiny_spec, monkeypatch
+):
+    for steps in (1, 3):
+        for name in ("_STEPS_PER_CALL", "_STEPS_PER_CALL_ON_CORES"):
+            monkeypatch.setattr(compiling, name, steps)
+        network = RunStore(tmp_path / str(steps), "study").network(tiny_spec)
+        trainer.train_network(
+            network, tiny_pool, options=Options(observe="off")
+        )
+        assert_same_bits(base, network)
 
 
 def test_damaged_checkpoint_means_from_the_start(

@@ -230,7 +230,7 @@ def stored_features(
         np.zeros(shape, kept_as), np.zeros(shape[:1], kept_as), output.dtype
     )
     half = halves.HalfData(np.arange(CLASSES), [], part, part, part)
-    compile_network(upper, solver, steps)
+    compile_network(upper, solver, steps, stored=True)
 
     def work():
         course = batches.Course(len(part), solver.batch_size, 0, 0, steps)

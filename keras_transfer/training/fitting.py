@@ -131,7 +131,12 @@ def fit(
 
     def compile_part(model: keras.Model) -> None:
         compile_network(
-            model, solver, target.steps, rates, options.build_optimizer
+            model,
+            solver,
+            target.steps,
+            rates,
+            options.build_optimizer,
+            stored=part.features is not None,
         )
 
     target.program.prepare_training(part.cut, compile_part)

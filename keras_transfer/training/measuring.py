@@ -180,7 +180,7 @@ def _steps(
     values = tf.zeros((size, *top.inputs[0].shape[1:]), top.inputs[0].dtype)
     labels = tf.constant(half.train.labels[:size])
     stored = tf.data.Dataset.from_tensors((values, labels)).repeat()
-    found.append(_time_steps(top, base, stored))
+    found.append(_time_steps(top, base, stored, stored=True))
     return found, forward
 
 
@@ -227,12 +227,14 @@ class _Stamps(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def _time_steps(model: keras.Model, base: NetworkSpec, batches) -> float:
+def _time_steps(
+    model: keras.Model, base: NetworkSpec, batches, stored: bool = False
+) -> float:
     """Returns the median seconds of a training step."""
     costs = network_costs(base, _CLASSES // 2)
     guess = Speed().of(trained_work(costs)) * base.solver.batch_size
     steps = int(max(1, min(_MOST_STEPS, _CALL_SECONDS / guess)))
-    compile_network(model, base.solver, steps)
+    compile_network(model, base.solver, steps, stored=stored)
     stamps = _Stamps()
     model.fit(
         batches,
