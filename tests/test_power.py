@@ -22,7 +22,7 @@ BOOST = difference([("AnB+", n, None) for n in range(1, 8)], BASE)
 
 def test_plan_foresees_the_interval_of_the_committed_study():
     layers, treatments = range(1, 8), ("BnB", "AnB", "BnB+", "AnB+")
-    planned = power.plan_model(power.planned_networks(1, 1, layers, treatments))
+    planned = power.planned_networks(1, 1, layers, treatments)
     expected = power.expect(planned, BOOST)
     found = fit_model(read_observations(SIMILAR)).estimate(BOOST)
     assert 2 * expected.width == pytest.approx(found.high - found.low, rel=0.1)
@@ -42,7 +42,7 @@ def test_widths_by_hand():
     )
     variance = (2 * split + half + noise * (1 + 1 / 2) / 2) / 4
     assert model.estimate(weights).error == pytest.approx(variance**0.5)
-    found = power.expect(model, weights)
+    found = power.expect(networks, weights)
     # Judged over splits: Student's quantile of 3 degrees of freedom.
     assert found.width == pytest.approx(3.182446 * variance**0.5)
     assert found.scope == OTHERS
@@ -69,5 +69,18 @@ def test_components_are_those_of_the_committed_studies():
 
 
 def test_without_networks_to_compare_nothing_is_expected():
-    model = power.plan_model(power.planned_networks(1, 1, (5,), ("AnB+",)))
-    assert power.expect(model, {}) is None
+    networks = power.planned_networks(1, 1, (5,), ("AnB+",))
+    assert power.expect(networks, {}) is None
+
+
+def test_with_seeds_the_noise_is_theirs_and_of_what_is_compared():
+    networks = power.planned_networks(1, 2, (1, 7), ("AnB", "AnB+", "BnB+"))
+    weights = difference(
+        [("AnB+", n, None) for n in (1, 7)], [("BnB+", n, None) for n in (1, 7)]
+    )
+    found = power.expect(networks, weights)
+    # Two halves, two seeds, two n: 8 pairs; 4 cells of 2 halves leave 8
+    # degrees of freedom of 16 networks.
+    error = power.COMPONENTS["residual"] * (2 / 8) ** 0.5
+    assert found.width == pytest.approx(2.306004 * error)
+    assert found.scope == THESE

@@ -37,15 +37,63 @@ def test_from_three_splits_on_it_is_t_over_splits(splits):
 
 @pytest.mark.parametrize("splits", [1, 2])
 def test_below_it_is_the_mixed_model_of_these_halves(splits):
-    data = study(splits)
+    data = study(splits, seeds=1)
     found = primary.estimate(data, BOOST)
     assert found == fit_model(data).estimate(BOOST)
     assert (found.splits, found.scope) == (splits, THESE)
 
 
+def test_with_seeds_it_is_the_model_of_what_is_compared():
+    data = study(1)
+    compared = [o for o in data if o.cell in BOOST]
+    found = primary.estimate(data, BOOST)
+    assert found == fit_model(compared).estimate(BOOST)
+    assert (found.scope, found.networks) == (THESE, 2 * 3 * 2 * 2)
+    # What AnB loses in one half at one n says nothing of AnB+ and BnB+.
+    apart = [
+        dataclasses.replace(o, value=o.value - 9)
+        if (o.treatment, o.n, o.half) == ("AnB", 7, "A")
+        else o
+        for o in data
+    ]
+    assert primary.estimate(apart, BOOST) == found
+
+
+def test_the_noise_between_seeds_by_hand():
+    # BnB+ gains 1 point in half A and 5 in B; seeds differ by 0.2 in each.
+    data = [
+        contrasts.Observation(0, half, seed, treatment, n, source, value)
+        for half, gain in (("A", 0.01), ("B", 0.05))
+        for seed, noise in ((0, 0.001), (1, -0.001))
+        for treatment, n, source, value in (
+            ("base", 0, "", 0.6 + noise),
+            ("BnB+", 5, half, 0.6 + gain - noise),
+        )
+    ]
+    weights = contrasts.difference([("BnB+", 5, None)], [("base", 0, None)])
+    found = primary.estimate(data, weights)
+    # Each variance is 2e-6, and two means of four networks are compared.
+    assert found.mean == pytest.approx(0.03)
+    assert found.error == pytest.approx((2e-6 * 2 / 4) ** 0.5, rel=1e-3)
+    assert found.df == pytest.approx(4, rel=1e-3)
+
+
+def test_a_seed_too_few_in_one_half_and_all_networks_tell_the_noise():
+    data = [
+        o
+        for o in study(1)
+        if (o.half, o.seed, o.cell) != ("A", 1, ("AnB+", 7, None))
+    ]
+    found = primary.estimate(data, BOOST)
+    assert found == fit_model(data).estimate(BOOST)
+    assert found.networks == len(data)
+
+
 def test_splits_without_the_contrast_do_not_count():
     # AnB+ in two of four splits: their networks alone are modelled.
-    data = [o for o in study(4) if o.treatment != "AnB+" or o.split in (0, 3)]
+    data = [
+        o for o in study(4, 1) if o.treatment != "AnB+" or o.split in (0, 3)
+    ]
     found = primary.estimate(data, BOOST)
     two = [o for o in data if o.split in (0, 3)]
     assert found == fit_model(two).estimate(BOOST)

@@ -5,8 +5,12 @@ import itertools
 
 import numpy as np
 
-from keras_transfer.analysis import contrasts, mixed_model
-from keras_transfer.analysis.contrasts import FEWEST_SPLITS, Observation
+from keras_transfer.analysis import contrasts, mixed_model, primary
+from keras_transfer.analysis.contrasts import (
+    FEWEST_SPLITS,
+    Observation,
+    Observations,
+)
 from keras_transfer.specs.treatments import OWN, TREATMENTS, find_treatment
 
 LAYERS = (3, 5, 7)
@@ -14,6 +18,7 @@ NOISE = 0.47  # points, of a network; see `keras_transfer.analysis.power`
 HALF = 2.0  # points, of the difficulty of a half
 SOURCE = 0.2  # points, that networks copied from one base share
 TAU = 0.5  # points, by which an effect varies between splits
+LOSS = 4.0  # points, by which a frozen transfer's loss may, between halves
 CHEAP = 10  # t over splits costs next to nothing: so many times the studies
 BESIDE = 5  # the mixed model beside it, a check: one study in so many ...
 BESIDE_SEEDS = 2  # ... with so many seeds at most
@@ -34,7 +39,8 @@ COLUMNS = (
     "over_pairs",
 )
 EVERY, ONE, BASES = "every treatment", "AnB+ alone", "source bases"
-SCENARIOS = (EVERY, ONE, BASES)
+APART = "AnB, by half and n"  # as at n = 7 of small networks
+SCENARIOS = (EVERY, ONE, BASES, APART)
 OVER_SPLITS, MODEL = "t over splits", "mixed model"
 EFFECTS = {
     "AnB+ - base": contrasts.difference(
@@ -56,8 +62,9 @@ class Case:
         tau: Float, points: how much an effect varies between splits.
         scenario: String, what varies: `EVERY` treatment, so that each
             difference of two does by `tau`; `ONE` alone, which the model's
-            single variance does not foresee; or `BASES`, as `EVERY`, and
-            networks that copy from one base share `SOURCE`.
+            single variance does not foresee; `BASES`, as `EVERY`, and
+            networks that copy from one base share `SOURCE`; or `APART`, a
+            treatment of neither effect, in each half and n by `tau`.
     """
 
     splits: int
@@ -132,11 +139,14 @@ class Simulation:
                 :, levels
             ]
 
-        alone = np.array([o.treatment == "AnB+" for o in data])
-        deviation = case.tau if case.scenario == ONE else case.tau / 2**0.5
-        varied = shared(deviation, [(o.split, o.treatment) for o in data])
-        if case.scenario == ONE:
-            varied = varied * alone
+        alone = {ONE: "AnB+", APART: "AnB"}.get(case.scenario)
+        deviation = case.tau if alone else case.tau / 2**0.5
+        keys = [(o.split, o.treatment) for o in data]
+        if case.scenario == APART:
+            keys = [(o.split, o.half, o.cell) for o in data]
+        varied = shared(deviation, keys)
+        if alone:
+            varied = varied * np.array([o.treatment == alone for o in data])
         values = varied + shared(HALF, [(o.split, o.half) for o in data])
         values += rng.normal(0, NOISE, values.shape)
         if case.scenario == BASES:
@@ -166,8 +176,11 @@ def simulate(case: Case, repetitions: int, seed: int) -> list[dict]:
             SCENARIOS.index(case.scenario),
         ]
     )
-    model = mixed_model.fit_model(networks(case))
-    simulation = Simulation(case, model.observations)
+    data = mixed_model.fit_model(networks(case)).observations
+    simulation = Simulation(case, data)
+    models = {
+        name: _model_of(data, weights) for name, weights in EFFECTS.items()
+    }
     # Batches, so that memory holds a thousand studies at a time.
     batches = 1 if case.few else CHEAP
     beside = repetitions if case.few else -(-repetitions // BESIDE)
@@ -178,9 +191,11 @@ def simulate(case: Case, repetitions: int, seed: int) -> list[dict]:
     }
     for batch in range(batches):
         values, varied = simulation.draw(rng, repetitions)
-        fits = [model.refit(v) for v in values[: 0 if batch else beside]]
         for name, weights in EFFECTS.items():
-            rows = pair_weights(model.observations, weights)
+            model, places = models[name]
+            some = values[: 0 if batch else beside, places]
+            fits = [model.refit(v) for v in some]
+            rows = pair_weights(data, weights)
             pairs = values @ rows.T
             # Below three splits: the effect in these halves.
             truth = (varied @ rows.T).mean(1) if case.few else 0.0
@@ -194,6 +209,14 @@ def simulate(case: Case, repetitions: int, seed: int) -> list[dict]:
                 truths = truth[:beside] if case.few else truth
                 own["model"].append(_held(*np.array(ends).T, truths))
     return [_line(case, name, own) for name, own in found.items()]
+
+
+def _model_of(data: Observations, weights):
+    """Returns the model of a contrast, and the places of its networks."""
+    own = primary.modelled(data, weights)
+    kept = set(own)
+    places = [place for place, o in enumerate(data) if o in kept]
+    return mixed_model.fit_model(own), places
 
 
 def over(numbers: np.ndarray, truth: np.ndarray | float) -> np.ndarray:

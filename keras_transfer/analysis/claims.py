@@ -7,7 +7,7 @@ the rule. Margins are part of the row, so that they stand before the data.
 import dataclasses
 from collections.abc import Iterable
 
-from keras_transfer.analysis import power, verdicts
+from keras_transfer.analysis import contrasts, power, verdicts
 from keras_transfer.analysis.comparisons import (
     TRAIN_LOSS,
     TWICE,
@@ -214,13 +214,13 @@ def plan_claims(
         List of strings, one for each comparison that can be made.
     """
     networks = power.planned_networks(splits, seeds, layers, treatments)
-    model = power.plan_model(networks, test_images)
+    cells = contrasts.Observations(networks).cells
     lines = []
     for row in CLAIMS:
         for comparison in row.comparisons:
-            found = comparison.layers(model.cells)
+            found = comparison.layers(cells)
             weights = comparison.weigh(comparison, found) if found else {}
-            expected = power.expect(model, weights)
+            expected = power.expect(networks, weights, test_images)
             if expected is not None:
                 lines.append(_expected_line(row, comparison, found, expected))
     return lines

@@ -6,6 +6,7 @@ known away; a model of all networks uses every one of them.
 """
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 
@@ -153,7 +154,9 @@ def fit_model(
 
     With fewer than three splits their spread cannot be told: halves and
     their effects are then fixed, each counting alike, and the interval is
-    about these halves only.
+    about these halves only. An effect of a half is one of a treatment; with
+    two networks or more in each half of each treatment and n, one of both,
+    and the noise is what seeds of a half differ by.
 
     Args:
         observations: Iterable of `Observation`, of one recipe and outcome.
@@ -220,8 +223,9 @@ def _fixed(data, cells, by_treatment: bool, by_half: bool) -> np.ndarray:
     """
     columns = [[o.cell == cell for o in data] for cell in cells]
     halves = sorted({(o.split, o.half) for o in data})
-    groups = sorted({_kind(o) for o in data}, key=str)
-    whole = {(o.split, o.half, _kind(o)) for o in data}
+    kind = _cell if replicated(data, len(halves) * len(cells)) else _kind
+    groups = sorted({kind(o) for o in data}, key=str)
+    whole = {(o.split, o.half, kind(o)) for o in data}
     crossed = by_treatment and len(whole) == len(halves) * len(groups)
     for half in halves[:-1] if by_half else []:
         code = [
@@ -231,11 +235,29 @@ def _fixed(data, cells, by_treatment: bool, by_half: bool) -> np.ndarray:
         for group in groups if crossed else [None]:
             columns.append(
                 [
-                    c * (group is None or _kind(o) == group)
+                    c * (group is None or kind(o) == group)
                     for c, o in zip(code, data, strict=True)
                 ]
             )
     return np.array(columns, float).T
+
+
+def replicated(data: Iterable[Observation], places: int) -> bool:
+    """Tells whether seeds alone say how much networks vary.
+
+    Args:
+        data: Iterable of `Observation`.
+        places: Integer, how many pairs of half and cell there should be.
+
+    Returns:
+        Boolean: whether there are so many, each with two networks or more.
+    """
+    counts = Counter((o.split, o.half, o.cell) for o in data)
+    return len(counts) == places > 0 and min(counts.values()) > 1
+
+
+def _cell(o: Observation) -> tuple:
+    return o.cell
 
 
 def _kind(o: Observation) -> tuple:

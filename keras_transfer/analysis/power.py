@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from keras_transfer.analysis import reml
+from keras_transfer.analysis import primary, reml
 from keras_transfer.analysis.contrasts import (
     LEVEL,
     OTHERS,
@@ -120,7 +120,11 @@ def plan_model(
     return dataclasses.replace(model, fitted=fitted)
 
 
-def expect(model: MixedModel, weights: Weights) -> Expected | None:
+def expect(
+    networks: Iterable[Observation],
+    weights: Weights,
+    test_images: int = TEST_IMAGES,
+) -> Expected | None:
     """Says how well a planned study will know a contrast.
 
     All pairs are planned alike, so that the mean over splits, which studies
@@ -128,14 +132,16 @@ def expect(model: MixedModel, weights: Weights) -> Expected | None:
     variances.
 
     Args:
-        model: `MixedModel` of `plan_model`.
+        networks: Iterable of `Observation`, such as `planned_networks`.
         weights: Dict from `Cell` to number.
+        test_images: Integer, of a half. Defaults to 5,000.
 
     Returns:
         `Expected`, or `None` if it cannot be estimated.
     """
     from scipy import stats
 
+    model = plan_model(primary.modelled(networks, weights), test_images)
     estimate = model.estimate(weights)
     if estimate is None or estimate.error is None:
         return None

@@ -2,8 +2,11 @@
 
 From three splits on: Student's t over splits, directions and seeds averaged
 first. Splits are what is drawn at random, so that nothing need be known of how
-treatments vary between them. Below three splits: the mixed model of all
-networks, about these halves only. A model from three splits on has one
+treatments vary between them. Below three splits: the mixed model, about these
+halves only. With one seed it has all networks, whose noise has to serve for
+every comparison. With more seeds it has those that are compared, and their
+noise is what seeds of a half differ by: what a treatment loses in one half and
+not in the other is no noise then. A model from three splits on has one
 variance for all treatments, which is too small for a treatment that varies
 more than the others; `experiments.coverage` shows both.
 """
@@ -23,11 +26,12 @@ from keras_transfer.analysis.contrasts import (
     by_split,
     estimate_over_splits,
 )
-from keras_transfer.analysis.mixed_model import MixedModel
+from keras_transfer.analysis.mixed_model import MixedModel, replicated
 
 RULE = (
     f"Student's t over splits from {FEWEST_SPLITS} splits on; with fewer, the "
-    f"mixed model of all networks, about {THESE}"
+    f"mixed model, about {THESE}: of all networks if there is one seed, of "
+    "those that are compared if there are more"
 )
 
 
@@ -83,7 +87,29 @@ def estimate(
     few = data
     if not kept.issuperset(data.by_split):
         few = Observations(o for o in data if o.split in kept)
+    few = modelled(few, weights)
     return _model(few, halves).estimate(weights) if few else None
+
+
+def modelled(networks: Iterable[Observation], weights: Weights) -> Observations:
+    """Returns the networks that the model of a contrast has.
+
+    Below three splits those of the contrast alone, if seeds tell how much
+    they vary: each half that has some of its cells has each of them twice.
+
+    Args:
+        networks: Iterable of `Observation`, of the splits that count.
+        weights: Dict from `Cell` to number.
+
+    Returns:
+        `Observations`.
+    """
+    data = Observations.of(networks)
+    needed = {cell for cell, weight in weights.items() if weight}
+    own = Observations(o for o in data if o.cell in needed)
+    few = len({o.split for o in own}) < FEWEST_SPLITS
+    places = len({(o.split, o.half) for o in own}) * len(needed)
+    return own if few and replicated(own, places) else data
 
 
 def _splits_of(data: Observations, weights: Weights, whole: set) -> set:
