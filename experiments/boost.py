@@ -34,13 +34,13 @@ class BoostSettings(StudySettings):
 
 def _specs(settings: BoostSettings):
     """Lists the networks: bases, BnB+, AnB+ and bases trained as long."""
-    smoke = settings.preset == "smoke"
+    smoke, recipe = settings.preset == "smoke", settings.resolve()
     found = grids.similar_networks(
         settings.dataset,
-        settings.resolve(),
+        recipe,
         grids.Grid(
             settings.splits or ((0,) if smoke else (0, 1, 2, 3)),
-            settings.seeds,
+            recipe.seeds,
             settings.layers or ((5,) if smoke else (3, 5, 7)),
             ("BnB+", "AnB+"),
         ),

@@ -90,7 +90,7 @@ def _specs(settings: DissimilarSettings):
     return grids.similar_networks(
         settings.dataset,
         recipe,
-        grids.Grid((0,), settings.seeds, recipe.layers, settings.treatments),
+        grids.Grid((0,), recipe.seeds, recipe.layers, settings.treatments),
         settings.mean,
         halves,
     )

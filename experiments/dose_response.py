@@ -160,13 +160,14 @@ def pieces(settings: DoseSettings) -> list[tuple[str, list[NetworkSpec]]]:
 
 
 def _networks(settings: DoseSettings, row: Row, split: int):
+    recipes = [settings.recipe(r, row.epochs) for r in settings.regime]
     return [
         spec
-        for regime in settings.regime
+        for recipe in recipes
         for spec in grids.similar_networks(
             settings.dataset,
-            settings.recipe(regime, row.epochs),
-            grids.Grid((split,), settings.seeds, row.layers, row.treatments),
+            recipe,
+            grids.Grid((split,), recipe.seeds, row.layers, row.treatments),
             settings.mean,
         )
     ]

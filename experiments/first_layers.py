@@ -74,14 +74,15 @@ def specs(settings: FirstSettings) -> list[NetworkSpec]:
             f"Expected `shuffled_splits` among {settings.splits}. "
             f"Received: {settings.shuffled_splits}."
         )
-    grid = grids.Grid(settings.splits, settings.seeds)
+    recipe = settings.resolve()
+    grid = grids.Grid(settings.splits, recipe.seeds)
     bases = grids.similar_networks(
-        settings.dataset, settings.resolve(), grid, settings.mean
+        settings.dataset, recipe, grid, settings.mean
     )
     return bases + [
         other
         for base in bases
-        for other in (_shuffled(base, settings), _again(base, settings))
+        for other in (_shuffled(base, settings), _again(base, recipe.seeds))
         if other is not None
     ]
 
@@ -94,11 +95,11 @@ def _shuffled(base: NetworkSpec, settings: FirstSettings):
     return dataclasses.replace(base, data=data)
 
 
-def _again(base: NetworkSpec, settings: FirstSettings):
+def _again(base: NetworkSpec, seeds: tuple[int, ...]):
     """Returns the same classes with another start, of the last seed alone."""
-    if base.target != HALVES[1] or base.seed != settings.seeds[-1]:
+    if base.target != HALVES[1] or base.seed != seeds[-1]:
         return None
-    return dataclasses.replace(base, seed=max(settings.seeds) + 1)
+    return dataclasses.replace(base, seed=max(seeds) + 1)
 
 
 def _report(settings: FirstSettings, rows, command, folder):

@@ -68,6 +68,40 @@ def test_twice_with_bases_alone_tells_whether_they_are_trained_out():
     assert {s.solver.epochs for s in specs[2:]} == {2 * specs[0].solver.epochs}
 
 
+def main_job(*words):
+    settings = parse("similar_datasets", "", list(words), SimilarSettings)
+    return similar_datasets.study(settings).specs
+
+
+def test_the_main_job_holds_its_time_by_its_networks():
+    """Five minutes on two cores: more networks or epochs need more."""
+    specs = main_job()
+    facts = dataset_facts.KNOWN_FACTS["synthetic_shapes"]
+    costs = [planning.training_cost(spec, facts) for spec in specs]
+    # Both halves and two seeds: a base, 12 with copied layers, a long base.
+    assert len(specs) == len(set(specs)) == 2 * 2 * (1 + 12 + 1)
+    assert sum(costs) < 14e12  # floating-point operations
+    long = [spec for spec in specs if spec.solver.epochs == 32]
+    assert [(s.label, s.seed) for s in long] == [
+        ("baseA", 0),
+        ("baseB", 0),
+        ("baseA", 1),
+        ("baseB", 1),
+    ]
+
+
+def test_what_is_given_stands_in_the_main_job():
+    words = "--splits 3 --layers 5 --treatments AnB --seeds 4"
+    specs = main_job(*words.split())
+    assert {(s.data.split, s.seed, s.n) for s in specs} == {
+        (3, 4, 0),
+        (3, 4, 5),
+    }
+    assert len(main_job("--treatments")) == 2 * 2 * 2
+    # At smoke size one seed and no bases of twice the epochs.
+    assert len(main_job("--preset", "smoke")) == 2 * 9
+
+
 @pytest.mark.parametrize(
     "changes, text",
     [

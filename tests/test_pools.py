@@ -117,6 +117,55 @@ def test_colours_do_not_tell_the_classes_apart():
     assert np.ptp(means, axis=0).max() < 30  # of 255; one image varies by 60
 
 
+def test_poses_differ_as_far_as_is_asked():
+    def spread(poses):
+        # How far the middle pixel's place in the figure varies.
+        canvas = synthetic_shapes.Canvas(50, np.random.default_rng(0), poses)
+        return np.ptp(canvas.y[:, 16, 16]), np.ptp(canvas.x[:, 16, 16])
+
+    assert spread(0.0) == (0.0, 0.0)
+    whole, quarter = (np.array(spread(poses)) for poses in (1.0, 0.25))
+    assert (whole > 3 * quarter).all() and (quarter > 0.05).all()
+
+
+def test_a_tenth_of_the_embedded_labels_is_dealt_and_no_image_is_lost():
+    labelled = synthetic_shapes.draw_labelled(20, seed=3)
+    np.testing.assert_array_equal(
+        labelled, synthetic_shapes.draw_labelled(20, seed=3)
+    )
+    drawn = np.stack(
+        [
+            synthetic_shapes.draw(name, 20, 3, synthetic_shapes.POSES)
+            for name in synthetic_shapes.CLASSES
+        ]
+    )
+    np.testing.assert_array_equal(labelled[:, 2:], drawn[:, 2:])
+    figures = {
+        image.tobytes(): label // 20 for label, image in _numbered(drawn)
+    }
+    labels = {
+        image.tobytes(): label // 20 for label, image in _numbered(labelled)
+    }
+    assert labels.keys() == figures.keys()
+    wrong = [key for key in labels if labels[key] != figures[key]]
+    assert 30 < len(wrong) <= 40  # of 400; of 40 dealt a twentieth stays
+
+
+def _numbered(images):
+    return enumerate(images.reshape(-1, *images.shape[2:]))
+
+
+def test_a_pool_of_another_version_of_the_embedded_set_is_decoded_again(
+    prepare, monkeypatch
+):
+    monkeypatch.setattr(synthetic_shapes, "TRAIN_PER_CLASS", 1)
+    monkeypatch.setattr(synthetic_shapes, "TEST_PER_CLASS", 1)
+    pool = prepare("synthetic_shapes", 32)
+    assert not pools.has_changed(pool, None)
+    monkeypatch.setitem(pools.OWN_VERSIONS, "synthetic_shapes", "9.9.9")
+    assert pools.has_changed(pool, None)
+
+
 def test_embedded_set_prepares_through_tfds(prepare, monkeypatch):
     monkeypatch.setattr(synthetic_shapes, "TRAIN_PER_CLASS", 3)
     monkeypatch.setattr(synthetic_shapes, "TEST_PER_CLASS", 2)
@@ -124,7 +173,7 @@ def test_embedded_set_prepares_through_tfds(prepare, monkeypatch):
     assert pool.counts == {"train": 60, "test": 40}
     assert pool.class_names == list(synthetic_shapes.CLASSES)
     labels, images = pool.labels("train"), pool.images("train")
-    drawn = synthetic_shapes.draw("gear", 3, seed=0)
     index = pool.class_names.index("gear")
+    drawn = synthetic_shapes.draw_labelled(3, seed=0)[index]
     stored = sorted(i.tobytes() for i in images[labels == index])
     assert stored == sorted(i.tobytes() for i in drawn)

@@ -42,9 +42,7 @@ def compare(settings: Settings, progress) -> dict:
         part: grids.similar_networks(
             settings.dataset,
             recipe,
-            grids.Grid(
-                recipe.splits, settings.seeds, recipe.layers, treatments
-            ),
+            grids.Grid(recipe.splits, recipe.seeds, recipe.layers, treatments),
         )
         for part, treatments in PARTS.items()
     }

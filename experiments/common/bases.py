@@ -32,7 +32,7 @@ def grid_specs(
         recipe,
         grids.Grid(
             recipe.splits,
-            settings.seeds,
+            recipe.seeds,
             recipe.layers if treatments else (),
             treatments,
         ),

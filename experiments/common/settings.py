@@ -164,6 +164,9 @@ class Settings(RunSettings):
     regime: Literal["today", "2014"] = "today"
     """today: the preset's network and solver; 2014: those of 2014, as near
     as small images allow."""
+    seeds: tuple[int, ...] | None = None
+    """Seeds, if not the preset's; each repeats the whole study with other
+    random numbers."""
     mean: Literal["base", "target"] = "base"
     """Whose training half gives the mean image that is subtracted."""
     channels: Literal["rgb", "bgr"] = "rgb"
@@ -253,7 +256,7 @@ class Settings(RunSettings):
     def _grid(self) -> dict:
         given = {
             name: getattr(self, name)
-            for name in ("layers", "splits", "classes_per_half")
+            for name in ("seeds", "layers", "splits", "classes_per_half")
             if hasattr(self, name)
         }
         # A switch that is not given leaves the preset's.

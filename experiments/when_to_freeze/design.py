@@ -148,10 +148,11 @@ class Design:
             images: Tuple of integers, few images of each class.
         """
         settings = self.settings
+        recipe = settings.recipe(width)
         bases = grids.similar_networks(
             settings.dataset,
-            settings.recipe(width),
-            grids.Grid((split,), settings.seeds),
+            recipe,
+            grids.Grid((split,), recipe.seeds),
             settings.mean,
         )
         own = [spec for spec in bases if spec.target == TARGET]

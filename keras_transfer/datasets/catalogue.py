@@ -12,7 +12,8 @@ from pathlib import Path
 
 from keras_transfer.errors import UserError
 
-_OWN = ("synthetic_shapes",)
+# Sets that we draw ourselves, and their versions.
+OWN_VERSIONS = {"synthetic_shapes": "3.0.0"}
 _CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
 # Classes beside the data sets, and files that hold none.
 _HELPERS = ("_config", "_info", "_builder", "_task", "_error", "_parser")
@@ -26,7 +27,7 @@ def known_names() -> frozenset[str]:
     A few names of other classes are among them: a name that is absent is
     unknown, one that is there may still not open.
     """
-    names = set(_OWN)
+    names = set(OWN_VERSIONS)
     for root in _tfds_roots():
         folders = (root / "datasets").glob("*/")
         names |= {folder.name for folder in folders}

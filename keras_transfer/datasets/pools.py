@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_transfer.datasets import checksums, splits
+from keras_transfer.datasets.catalogue import OWN_VERSIONS
 from keras_transfer.datasets.image_folder import ImageFolder
 from keras_transfer.datasets.sources import FOLDER, Source
 from keras_transfer.datasets.tfds_source import TfdsSource
@@ -218,10 +219,10 @@ def open_source(name: str, data_dir: str | None = None) -> Source:
 
 
 def has_changed(pool: ImagePool, data_dir: str | None) -> bool:
-    """Returns whether files have changed since a pool was decoded.
+    """Returns whether images have changed since a pool was decoded.
 
-    Only a folder of images is looked at: a prepared TFDS data set does not
-    change.
+    Only a folder of images is looked at, and the version of a set that we
+    draw ourselves: a prepared TFDS data set does not change.
 
     Args:
         pool: `ImagePool`.
@@ -233,6 +234,8 @@ def has_changed(pool: ImagePool, data_dir: str | None) -> bool:
     Raises:
         UserError: If the folder holds another data set now.
     """
+    if pool.name in OWN_VERSIONS:
+        return pool.version != OWN_VERSIONS[pool.name]
     if pool.state is None or data_dir is None:
         return False
     return ImageFolder.named(pool.name, data_dir).state != pool.state

@@ -5,15 +5,31 @@ and ten of straight edges and lattices ("man-made"). Colours, shading, grain
 and clutter come from one law for all classes, so that what tells classes
 apart is the arrangement of edges and textures, as a study of general and
 specific features needs. It says nothing about photographs.
+
+It is made so that small networks are trained out within minutes, as claims
+of the paper ask for: poses differ little, so that figures are learnt soon, and
+a tenth of the images, of training, validation and test alike, is dealt among
+all labels at random, so that training longer ends in learning wrong labels by
+heart. With the poses of version 1 and right labels alone, twice the epochs
+always added points, up to 98 %. Shares and poses were chosen on other images,
+splits and seeds than those that the main job is told with.
+
+So the best accuracy that there can be is known. Of ten classes of a half it is
+91 %: 90 for the images that stayed, 0.5 for those dealt their own label, and
+0.5 for those of the other half (a twentieth of all), of which a guess is right
+in a tenth. Of all twenty classes it is 90.5 %.
 """
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+from keras_transfer.datasets.catalogue import OWN_VERSIONS
+
 IMAGE_SIZE = 32
 TRAIN_PER_CLASS = 300
-TEST_PER_CLASS = 100
-RELEASE = "1.0.0"
+TEST_PER_CLASS = 400
+WRONG_LABELS = 0.1  # share of each class whose labels are dealt at random
+POSES = 0.25  # of the poses that `draw` can draw
 
 
 class Canvas:
@@ -22,6 +38,8 @@ class Canvas:
     Args:
         count: Integer, number of images drawn at once.
         rng: `numpy.random.Generator`.
+        poses: Float, how far poses differ, as a share of the most. Defaults
+            to `1.0`.
 
     Attributes:
         x, y: Arrays `(count, 32, 32)`, coordinates in the turned, shifted and
@@ -29,16 +47,18 @@ class Canvas:
         r, t: The same in polar form, `t` in radians.
     """
 
-    def __init__(self, count: int, rng: np.random.Generator):
+    def __init__(
+        self, count: int, rng: np.random.Generator, poses: float = 1.0
+    ):
         self.rng = rng
         self.count = count
         side = (np.arange(IMAGE_SIZE) + 0.5) / (IMAGE_SIZE / 2) - 1
         y, x = np.meshgrid(side, side, indexing="ij")
-        turn = self.uniform(-0.45, 0.45)
-        scale = self.uniform(0.7, 1.0)
-        shear = self.uniform(-0.2, 0.2)
-        x = x - self.uniform(-0.22, 0.22)
-        y = y - self.uniform(-0.22, 0.22)
+        turn = self.uniform(-0.45 * poses, 0.45 * poses)
+        scale = self.uniform(1 - 0.3 * poses, 1.0)
+        shear = self.uniform(-0.2 * poses, 0.2 * poses)
+        x = x - self.uniform(-0.22 * poses, 0.22 * poses)
+        y = y - self.uniform(-0.22 * poses, 0.22 * poses)
         x, y = (
             x * np.cos(turn) + y * np.sin(turn),
             y * np.cos(turn) - x * np.sin(turn),
@@ -277,20 +297,21 @@ MAN_MADE = {
 CLASSES = {**NATURAL, **MAN_MADE}
 
 
-def draw(name: str, count: int, seed: int) -> np.ndarray:
+def draw(name: str, count: int, seed: int, poses: float = 1.0) -> np.ndarray:
     """Draws images of one class.
 
     Args:
         name: String, one of `CLASSES`.
         count: Integer, number of images.
         seed: Integer; the same seed draws the same images everywhere.
+        poses: Float, as of `Canvas`. Defaults to `1.0`.
 
     Returns:
         `uint8` array of shape `(count, 32, 32, 3)`.
     """
     index = list(CLASSES).index(name)
     rng = np.random.default_rng([seed, index])
-    canvas = Canvas(count, rng)
+    canvas = Canvas(count, rng, poses)
     figure, detail = CLASSES[name](canvas)
 
     def colour():
@@ -335,11 +356,37 @@ def _clutter(c: Canvas) -> np.ndarray:
     return clutter
 
 
+def draw_labelled(per_class: int, seed: int) -> np.ndarray:
+    """Draws images of all classes, of which some are labelled at random.
+
+    Args:
+        per_class: Integer, images of each label.
+        seed: Integer; the same seed draws the same images everywhere.
+
+    Returns:
+        `uint8` array of shape `(20, per_class, 32, 32, 3)`, in the order of
+        `CLASSES` and of `draw` with `POSES`, but that the first `WRONG_LABELS`
+        of each label are dealt among all of them.
+    """
+    images = np.stack([draw(n, per_class, seed, POSES) for n in CLASSES])
+    count = round(WRONG_LABELS * per_class)
+    dealt = images[:, :count]
+    # After the seeds of the classes, so that no figure shares its numbers.
+    rng = np.random.default_rng([seed, len(CLASSES)])
+    mixed = rng.permutation(dealt.reshape(-1, *dealt.shape[2:]))
+    images[:, :count] = mixed.reshape(dealt.shape)
+    return images
+
+
 class SyntheticShapes(tfds.core.GeneratorBasedBuilder):
     """TFDS builder of `synthetic_shapes`; draws, never downloads."""
 
-    VERSION = tfds.core.Version(RELEASE)
-    RELEASE_NOTES = {RELEASE: "First release."}
+    VERSION = tfds.core.Version(OWN_VERSIONS["synthetic_shapes"])
+    RELEASE_NOTES = {
+        "3.0.0": "Poses differ less, a tenth of the labels is dealt at random, "
+        "more test images.",
+        "1.0.0": "First release.",
+    }
 
     def _info(self) -> tfds.core.DatasetInfo:
         features = tfds.features.FeaturesDict(
@@ -363,6 +410,7 @@ class SyntheticShapes(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(self, per_class: int, seed: int):
-        for name in CLASSES:
-            for index, image in enumerate(draw(name, per_class, seed)):
+        drawn = draw_labelled(per_class, seed)
+        for name, images in zip(CLASSES, drawn, strict=True):
+            for index, image in enumerate(images):
                 yield f"{name}_{index}", {"image": image, "label": name}
