@@ -126,6 +126,14 @@ def test_claims_follow_the_data(tiny_spec):
     assert THESE not in found[2].why
 
 
+def test_the_same_difference_is_said_once(tiny_spec):
+    # Of n 3 to 6, and of n 4 to 5, the study has n = 4.
+    rows = made_up_study(tiny_spec, layers=(4,), splits=range(4))
+    found = claims.judge_rows(rows)[1].effect
+    assert found.count("base - BnB, n = 4: ") == 1
+    assert "training loss of BnB - base, n = 4: " in found
+
+
 def test_a_loss_that_nobody_measured_is_not_said_to_be_none(tiny_spec):
     rows = made_up_study(tiny_spec, layers=(2, 7), splits=range(4))
     found = {c.number: c for c in claims.judge_rows(with_long_bases(rows, 0.0))}

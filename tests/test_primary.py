@@ -78,6 +78,19 @@ def test_the_noise_between_seeds_by_hand():
     assert found.df == pytest.approx(4, rel=1e-3)
 
 
+def test_the_middle_of_a_slope_has_no_weight_and_is_compared():
+    data = study(1)
+    slope = contrasts.trend("BnB", "AnB", (3, 5, 7))
+    assert slope["BnB", 5, None] == 0
+    found = primary.estimate(data, slope)
+    assert found.networks == 2 * 3 * 2 * 2
+    values = {o.cell: 0.0 for o in data}
+    for o in data:
+        values[o.cell] += o.value / 4  # two halves, two seeds
+    ends = [values["BnB", n, None] - values["AnB", n, None] for n in (3, 7)]
+    assert found.mean == pytest.approx((ends[1] - ends[0]) / 4)
+
+
 def test_a_seed_too_few_in_one_half_and_all_networks_tell_the_noise():
     data = [
         o

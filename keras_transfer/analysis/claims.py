@@ -172,7 +172,9 @@ def _claim(evidence: Evidence, row: ClaimRow, by_number: dict) -> Claim:
     verdict = by_number[row.number]
     remarks = [row.rule]
     beside = tuple(c for c in row.beside if evidence.estimate(c) is not None)
-    effect = "; ".join(map(evidence.describe, row.comparisons + beside))
+    # Once, where those n that were trained make two of them the same.
+    said = dict.fromkeys(map(evidence.describe, row.comparisons + beside))
+    effect = "; ".join(said)
     estimates = map(evidence.estimate, row.comparisons)
     if THESE in {e.scope for e in estimates if e is not None}:
         remarks.append(f"the intervals are about {THESE}")

@@ -105,10 +105,9 @@ def modelled(networks: Iterable[Observation], weights: Weights) -> Observations:
         `Observations`.
     """
     data = Observations.of(networks)
-    needed = {cell for cell, weight in weights.items() if weight}
-    own = Observations(o for o in data if o.cell in needed)
+    own = Observations(o for o in data if o.cell in weights)
     few = len({o.split for o in own}) < FEWEST_SPLITS
-    places = len({(o.split, o.half) for o in own}) * len(needed)
+    places = len({(o.split, o.half) for o in own}) * len(weights)
     return own if few and replicated(own, places) else data
 
 
