@@ -80,8 +80,8 @@ def test_the_main_job_holds_its_time_by_its_networks():
     costs = [planning.training_cost(spec, facts) for spec in specs]
     # Both halves and two seeds: a base, 12 with copied layers, a long base.
     assert len(specs) == len(set(specs)) == 2 * 2 * (1 + 12 + 1)
-    assert sum(costs) < 10.5e12  # floating-point operations
-    long = [spec for spec in specs if spec.solver.epochs == 24]
+    assert sum(costs) < 12e12  # floating-point operations
+    long = [spec for spec in specs if spec.solver.epochs == 28]
     assert [(s.label, s.seed) for s in long] == [
         ("baseA", 0),
         ("baseB", 0),
