@@ -191,10 +191,13 @@ def simulate(case: Case, repetitions: int, seed: int) -> list[dict]:
     }
     for batch in range(batches):
         values, varied = simulation.draw(rng, repetitions)
+        fitted = {}  # one fit where the effects have the same networks
         for name, weights in EFFECTS.items():
             model, places = models[name]
-            some = values[: 0 if batch else beside, places]
-            fits = [model.refit(v) for v in some]
+            if places not in fitted:
+                some = values[: 0 if batch else beside, list(places)]
+                fitted[places] = [model.refit(v) for v in some]
+            fits = fitted[places]
             rows = pair_weights(data, weights)
             pairs = values @ rows.T
             # Below three splits: the effect in these halves.
@@ -215,7 +218,7 @@ def _model_of(data: Observations, weights):
     """Returns the model of a contrast, and the places of its networks."""
     own = primary.modelled(data, weights)
     kept = set(own)
-    places = [place for place, o in enumerate(data) if o in kept]
+    places = tuple(place for place, o in enumerate(data) if o in kept)
     return mixed_model.fit_model(own), places
 
 
