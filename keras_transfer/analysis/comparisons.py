@@ -288,6 +288,8 @@ class Evidence:
     def describe(self, comparison: Comparison) -> str:
         """Says what was found, and the verdict on it alone.
 
+        What is present but shown to be within the margin is called small.
+
         Args:
             comparison: `Comparison`.
         """
@@ -298,7 +300,8 @@ class Evidence:
         text = f"{name}: {comparison.in_unit(estimate)}"
         if estimate.low is None:
             return text
-        return f"{text} {verdicts.judge_one(self.part(comparison)).name}"
+        verdict = verdicts.judge_one(self.part(comparison))
+        return f"{text} {verdict.name}{' but small' * verdict.small}"
 
     def above_chance(self) -> bool:
         """Returns whether each base network does better than a guess."""
