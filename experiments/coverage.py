@@ -12,7 +12,7 @@ effects vary at all.
 
     python -m experiments.coverage
 
-Cost: about 4 minutes of one core; trains nothing. Expected: 93 to 97 % in
+Cost: about 20 minutes of one core; trains nothing. Expected: 93 to 97 % in
 each line of `logs/published/coverage`, but for those of one seed and AnB.
 """
 
@@ -71,8 +71,8 @@ CASES = (
 class Options:
     """What this script can be told."""
 
-    repetitions: int = 1000
-    """Studies made up for each line below three splits; from there on ten
+    repetitions: int = 2000
+    """Studies made up for each line below three splits; from there on five
     times as many."""
     seed: int = 0
     """Of the random numbers."""

@@ -19,8 +19,8 @@ HALF = 2.0  # points, of the difficulty of a half
 SOURCE = 0.2  # points, that networks copied from one base share
 TAU = 0.5  # points, by which an effect varies between splits
 LOSS = 4.0  # points, by which a frozen transfer's loss may, between halves
-CHEAP = 10  # t over splits costs next to nothing: so many times the studies
-BESIDE = 5  # the mixed model beside it, a check: one study in so many ...
+CHEAP = 5  # t over splits costs next to nothing: so many times the studies
+BESIDE = 10  # the mixed model beside it, a check: one study in so many ...
 BESIDE_SEEDS = 2  # ... with so many seeds at most
 COLUMNS = (
     "scenario",
@@ -181,7 +181,7 @@ def simulate(case: Case, repetitions: int, seed: int) -> list[dict]:
     models = {
         name: _model_of(data, weights) for name, weights in EFFECTS.items()
     }
-    # Batches, so that memory holds a thousand studies at a time.
+    # Batches, so that memory holds two thousand studies at a time.
     batches = 1 if case.few else CHEAP
     beside = repetitions if case.few else -(-repetitions // BESIDE)
     if not case.few and case.seeds > BESIDE_SEEDS:
