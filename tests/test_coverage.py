@@ -38,7 +38,7 @@ COMMITTED = Path(__file__).parents[1] / "logs/published/coverage"
 )
 def test_kinds_of_study_are_covered(case, about):
     for line in made_up_studies.simulate(case, 200, seed=1):
-        studies = 200 if about == THESE else 2000
+        studies = 200 if about == THESE else 1000
         assert line["studies"] == studies
         four_errors = 4 * coverage.error(studies)
         assert float(line["judged_by"]) == pytest.approx(95, abs=four_errors)
