@@ -13,7 +13,8 @@ effects vary at all.
     python -m experiments.coverage
 
 Cost: about 20 minutes of one core; trains nothing. Expected: 93 to 97 % in
-each line of `logs/published/coverage`, but for those of one seed and AnB.
+each line of `logs/published/coverage`, give or take what a line is known to
+(0.5 points below three splits), but for those of one seed and AnB.
 """
 
 import csv

@@ -12,7 +12,7 @@ drawn beside, where they are finished.
 
 Cost: 139 minutes of one core for the 130 networks of
 `logs/published/cifar100-dissimilar`. Expected there: at n = 5 and 7 the other
-kind loses 4.4 to 7.1 points more than random halves, in that one division. On
+kind loses 4.8 to 6.7 points more than random halves, in that one division. On
 CIFAR-100, 30 classes stand against 70, so that kind, number of classes and, at
 equal epochs, steps are mixed. `--balanced` takes 30 of each, with as many
 images and steps; `similar_datasets --classes-per-half 30` gives random halves

@@ -74,7 +74,9 @@ def test_committed_table_covers_what_it_says():
     assert {line["scenario"] for line in lines} == {EVERY, ONE, BASES, APART}
     for line in lines:
         most = 100 if coverage.too_wide(line) else 97
-        assert 93 <= float(line["judged_by"]) <= most, line
+        # What a line of so many studies is known to.
+        slack = 2 * coverage.error(int(line["studies"]))
+        assert 93 - slack <= float(line["judged_by"]) <= most + slack, line
         few = int(line["splits"]) < 3
         assert line["method"] == (MODEL if few else OVER_SPLITS)
         assert int(line["studies"]) >= 1000
