@@ -174,6 +174,12 @@ def test_scores_of_many_images_are_those_of_some(tmp_path, monkeypatch):
         assert np.bincount(labels[places]).min() >= least  # of every class
         assert found == [score_stage(features[places], labels[places])]
 
+    # A rare class, of which a thousand of all would have an image or none.
+    labels = np.repeat(np.arange(3), (900, 7, 2000))
+    places = prepare._scored(labels, 3)
+    counts = np.bincount(labels[places])
+    assert counts[1] >= 5 and sum(counts) <= 30 + 5
+
 
 OUTCOME = {
     "sentence": "Freeze <all>.",

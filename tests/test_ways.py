@@ -396,14 +396,10 @@ def test_the_sentence_has_accuracy_rules_price_and_doubt():
     )
     assert "training costs 33 % of fine-tuning everything" in text
     assert "opying" not in text  # has a line of its own
-    assert (
-        copying_text(found, copying)
-        == (
-            "Copying is worth +40.0 points "
-            f"[{100 * copying.low:.1f}, {100 * copying.high:.1f}]: 2 networks "
-            "with weights drawn anew, trained alike, reach 50.0 %."
-        )
-        or not copying.sized
+    assert copying_text(found, copying) == (
+        "Copying is worth +40.0 points "
+        f"[{100 * copying.low:.1f}, {100 * copying.high:.1f}]: 2 networks "
+        "with weights drawn anew, trained alike, reach 50.0 %."
     )
     assert "cannot tell" not in text and "to the end" not in text
     del accuracies["finetuned"]

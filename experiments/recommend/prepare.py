@@ -229,8 +229,7 @@ def _scores(task, images: Images, source: Asked | None, folder: Path):
             {k: math.nan if v is None else v for k, v in row.items()}
             for row in found
         ]
-    most = max(_SCORED, _SCORED_OF_CLASS * len(images.class_names))
-    places = _spread(len(images.labels["train"]), most)
+    places = _scored(images.labels["train"], len(images.class_names))
     labels = images.labels["train"][places]
     probabilities = None
     if source is not None:
@@ -256,6 +255,17 @@ def _alike(stages: list) -> list[list[float]]:
     places = _spread(count, _ALIKE)
     found = cka_between_stages([features[places] for features in stages])
     return found.tolist()
+
+
+def _scored(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Places of the images that are scored: of rare classes some as well."""
+    most = max(_SCORED, _SCORED_OF_CLASS * classes)
+    parts = [_spread(len(labels), most)]
+    for label in range(classes):
+        own = np.flatnonzero(labels == label)
+        if (labels[parts[0]] == label).sum() < _SCORED_OF_CLASS:
+            parts.append(own[_spread(len(own), _SCORED_OF_CLASS)])
+    return np.unique(np.concatenate(parts))
 
 
 def _spread(count: int, most: int) -> np.ndarray:
