@@ -34,6 +34,7 @@ from experiments.common.made_up_studies import (
     COLUMNS,
     HALF,
     LOSS,
+    MODEL,
     NOISE,
     ONE,
     OVER_SPLITS,
@@ -162,6 +163,13 @@ def summary_text(lines: list[dict]) -> str:
     wide = sorted(float(line["judged_by"]) for line in lines if too_wide(line))
     widest = f"{wide[0]:.1f} to {wide[-1]:.1f} %" if wide else "more"
     counted = len(lines) - len(wide)
+    alike = [
+        float(line["judged_by"])
+        for line in lines
+        if (line["scenario"], line["method"]) == (BASES, MODEL)
+        and str(line["seeds"]) == "1"
+    ]
+    least = f"{min(alike):.1f} to {max(alike):.1f} %" if alike else "less"
     worst = f"{min(alone):.1f} to {max(alone):.1f} %" if alone else "fewer"
     rows = [header, ["---"] * len(header)]
     rows += [[str(line[c]) for c in columns] for line in lines]
@@ -187,7 +195,8 @@ def summary_text(lines: list[dict]) -> str:
             "one standard error). With one seed and fewer than three splits "
             f"they cover {widest} where AnB differs by {LOSS:.0f} points "
             "between halves, and are wide: one noise has to serve for all "
-            "treatments.",
+            f"treatments. They cover {least} where networks copied from one "
+            "base are alike, which so few of them do not tell.",
             "",
             "Beside it, what is not used. The mixed model from three splits "
             f"on has one variance for all treatments: where `{ONE}` varies it "

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from experiments import report
+from keras_transfer.errors import UserError
 from keras_transfer.storage import result_index, tree
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.network_folder import NetworkFolder
@@ -128,6 +129,20 @@ def test_damage_is_found(specs, tmp_path):
     assert logs.result(specs[0]) is None
     assert "was cut short or edited" in logs.notices[0]
     assert logs.result(specs[1]) is not None
+
+
+@pytest.mark.parametrize("damage", ["bytes", "folder"])
+def test_damage_behind_the_index_is_told_with_its_cure(specs, tmp_path, damage):
+    # As of a failing disk: the index was asked before the file was.
+    logs = LogFolder(tmp_path)
+    found, path = logs.result(specs[0]), logs.find(specs[0]).result_path
+    assert isinstance(found.proof, StoredProof)
+    path.unlink()
+    path.mkdir() if damage == "folder" else path.write_bytes(b"x")
+    with pytest.raises(UserError, match=f"Delete .*{tree.INDEX}"):
+        list(found.proof)
+    (tmp_path / tree.INDEX).unlink()
+    assert LogFolder(tmp_path).result(specs[0]) is None
 
 
 def test_lost_model_and_lost_result_are_found(specs, tmp_path):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from experiments.benchmark.costs import core_seconds_of_children
+from keras_transfer.errors import UserError
 from keras_transfer.specs.identity import COMPUTATION
 from keras_transfer.storage.files import read_json, write_atomically
 from keras_transfer.storage.tree import find_files
@@ -73,7 +74,7 @@ class _Case:
     def finish(self) -> dict:
         """Trains what is left and returns the cost of all."""
         cost = read_json(self.path)
-        if not isinstance(cost, dict) or cost["made_by"] != self.made_by:
+        if not isinstance(cost, dict) or cost.get("made_by") != self.made_by:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True)
             cost = self._begin()
@@ -84,7 +85,11 @@ class _Case:
         return {key: value for key, value in cost.items() if key in kept}
 
     def _begin(self) -> dict:
-        self._run(self.before).wait()
+        if self._run(self.before).wait():
+            raise UserError(
+                f"The bases of {self.folder.name} could not be trained. Run "
+                f"it by itself: {' '.join(map(str, self._words(self.before)))}"
+            )
         cost = {
             "case": "",
             "workers": WORKERS,
@@ -101,10 +106,12 @@ class _Case:
         self._keep(cost)
         return cost
 
-    def _run(self, flags: list[str]) -> subprocess.Popen:
+    def _words(self, flags: list[str]) -> list[str]:
         words = [*_SCRIPT, "--preset", "smoke", *flags]
-        words += ["--log-dir", str(self.folder / "logs")]
-        return subprocess.Popen(words, stdout=subprocess.DEVNULL)
+        return [*words, "--log-dir", str(self.folder / "logs")]
+
+    def _run(self, flags: list[str]) -> subprocess.Popen:
+        return subprocess.Popen(self._words(flags), stdout=subprocess.DEVNULL)
 
     def _finished(self) -> int:
         return len(find_files(self.folder / "logs", "result.json"))

@@ -417,7 +417,7 @@ class SimilarSettings(GridSettings):
     """Classes drawn of each random half (all if not given)."""
     twice: bool = False
     """Bases of twice the epochs too, which tell whether the others are
-    trained out."""
+    trained out; the embedded set's recipe has them anyway."""
 
     def opened(self) -> "SimilarSettings":
         """See `Settings.opened`."""

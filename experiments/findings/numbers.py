@@ -296,6 +296,11 @@ def coverage() -> tuple[str, str, str]:
     return judged_range(_simulated())
 
 
+def too_wide_lines() -> int:
+    """Counts those that are covered more often than they say."""
+    return len(_simulated()) - coverage_lines()
+
+
 def coverage_lines() -> int:
     """Counts the kinds of study and effect that should be covered so."""
     return sum(not too_wide(line) for line in _simulated())

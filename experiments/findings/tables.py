@@ -109,7 +109,8 @@ def findings() -> list[tuple[str, str, str]]:
             "The intervals hold the true effect in 95 of 100 simulated "
             "studies, all treatments varying between splits or one alone",
             f"{low} to {high} % in {numbers.coverage_lines()} kinds of study "
-            f"and effect, {mean} in the mean",
+            f"and effect, {mean} in the mean; {numbers.too_wide_lines()} more "
+            "are wider than they say",
             "coverage",
         ),
         (

@@ -1,8 +1,9 @@
-"""Effects of treatments, by a mixed model over all networks of a recipe.
+"""Effects of treatments, by a mixed model over the networks of a recipe.
 
 The noise of a network is one number, the same for all treatments. Estimating
 it anew from the two or four pairs of one difference throws most of what is
-known away; a model of all networks uses every one of them.
+known away; a model of all networks uses every one of them. `primary` says
+which networks it is given.
 """
 
 import dataclasses

@@ -4,9 +4,10 @@ From three splits on: Student's t over splits, directions and seeds averaged
 first. Splits are what is drawn at random, so that nothing need be known of how
 treatments vary between them. Below three splits: the mixed model, about these
 halves only. With one seed it has all networks, whose noise has to serve for
-every comparison. With more seeds it has those that are compared, and their
-noise is what seeds of a half differ by: what a treatment loses in one half and
-not in the other is no noise then. A model from three splits on has one
+every comparison. Where seeds, or draws of images, repeat each cell in each
+half, it has the networks that are compared (`modelled`), and their noise is
+what repetitions differ by: what a treatment loses in one half and not in the
+other is no noise then. A model from three splits on has one
 variance for all treatments, which is too small for a treatment that varies
 more than the others; `experiments.coverage` shows both.
 """
@@ -30,8 +31,8 @@ from keras_transfer.analysis.mixed_model import MixedModel, replicated
 
 RULE = (
     f"Student's t over splits from {FEWEST_SPLITS} splits on; with fewer, the "
-    f"mixed model, about {THESE}: of all networks if there is one seed, of "
-    "those that are compared if there are more"
+    f"mixed model, about {THESE}: of those that are compared if each half has "
+    "each of them twice, by seeds or draws, else of all networks"
 )
 
 

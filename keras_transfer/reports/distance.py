@@ -120,9 +120,9 @@ def _stuck(rows: list[Row]) -> list[str]:
         ),
         (
             hardly_learnt,
-            "the training loss of these networks is still within "
-            f"{100 * (1 - NEARLY):.0f} % of that of a guess, so what they show "
-            "is mostly one of optimisation",
+            "the training loss of these networks is still "
+            f"{100 * NEARLY:.0f} % of that of a guess, or more, so what they "
+            "show is mostly one of optimisation",
         ),
     )
     found = (

@@ -166,10 +166,11 @@ _SOLVER_2014 = SolverSpec(
     nesterov=False,
     batch_size=64,
 )
-# Bases that are trained out, on other draws of the set, another split and two
-# other seeds: twice as long adds 0.9 points to 10 epochs, 0.1 to 12 (89.9 %),
-# and 0.2 to 16 (90.1 %); each of these is known to 0.2.
-_SHAPES_MODEL = ModelSpec("cnn8", width=8)
+# Bases that are trained out. On other draws of the set, another split and two
+# other seeds, twice as long adds 0.9 points to 10 epochs, 0.1 to 12 and 0.2 to
+# 16, each known to 0.2 (no table is kept): between the last two, since the step
+# from 10 to 12 is larger than what it is known to.
+_SHAPES_MODEL = ModelSpec("cnn8", width=8, dropout=0.1)
 _SHAPES_SOLVER = dataclasses.replace(_SOLVER, batch_size=64, epochs=14)
 
 

@@ -7,7 +7,8 @@ its file is not used, nor is one whose file was so young when it was read that
 a later change may bear the same time. An index that is absent, damaged or of
 another version of this code means that results are read, nothing more; it may
 be deleted at any time. Damage that leaves a file's times as they were, as of
-a failing disk, is found once the index is deleted.
+a failing disk, is found where proofs are read, and else once the index is
+deleted.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ import time
 from pathlib import Path
 
 from keras_transfer.errors import UserError
+from keras_transfer.specs import origins
 from keras_transfer.storage import result as result_module
 from keras_transfer.storage import stored_proof
 from keras_transfer.storage.files import read_file, write_atomically
@@ -86,7 +88,7 @@ class ResultIndex:
         content = entry["result"]
         if content["network_id"] != network_id:
             return None
-        read = functools.partial(_read_proof, path, network_id)
+        read = functools.partial(_read_proof, self.path, path, network_id)
         proof = StoredProof(ProofCounts(*entry["counts"]), read)
         return Result(**content, proof=proof)
 
@@ -142,7 +144,8 @@ class ResultIndex:
 def _code() -> str:
     """Names the code that read and judged the entries."""
     digest = hashlib.sha256()
-    for file in (result_module.__file__, stored_proof.__file__, __file__):
+    modules = (result_module, stored_proof, origins)
+    for file in (*(module.__file__ for module in modules), __file__):
         digest.update(Path(file).read_bytes())
     return digest.hexdigest()
 
@@ -155,15 +158,19 @@ def _load(path: Path) -> dict[str, dict]:
             return {}
         content = json.loads(body)
         return content["entries"] if content["code"] == _code() else {}
-    except OSError:
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
-def _read_proof(path: str, network_id: str) -> list[dict]:
-    content = unseal(read_file(path) or b"")
+def _read_proof(index: Path, path: str, network_id: str) -> list[dict]:
+    content = None
+    with contextlib.suppress(OSError):
+        content = unseal(read_file(path) or b"")
     if content is None or content.get("network_id") != network_id:
         raise UserError(
-            f"{path} was changed while it was read. Start again, which tells "
-            "what became of it."
+            f"Expected {path} as it was when it was last read and found "
+            f"sound. Received: another, or one that is damaged. Delete {index} "
+            "and start again: all results are read then, and it tells what "
+            "became of this one."
         )
     return content["proof"]
