@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from experiments.findings import __main__ as script
-from experiments.findings import copied, numbers, pages, sizes, tables
+from experiments.findings import (
+    copied,
+    main_job,
+    numbers,
+    pages,
+    sizes,
+    tables,
+)
 from experiments.findings.committed import PUBLISHED, committed_rows
 from keras_transfer.analysis import verdicts
 from keras_transfer.analysis.comparisons import Comparison
@@ -45,6 +52,24 @@ def test_every_published_page_is_made_of_committed_results():
     assert set(PUBLISHED.glob("*/*.md")) - by_hand == set(pages.summaries())
 
 
+def test_what_the_readme_says_of_the_main_job_is_what_it_found():
+    page = (ROOT / "README.md").read_text()
+    assert f"\n\n{main_job.paragraph()}\n\n" in page
+    assert main_job.with_paragraph(page) == page
+    wrong = page.replace(" cores after the set-up", "0 cores after the set-up")
+    assert wrong != page and main_job.with_paragraph(wrong) == page
+    # By other code: the mean over n and halves of AnB+ less that of BnB+.
+    path = PUBLISHED / main_job.FOLDER / "results.csv"
+    with path.open(newline="") as table:
+        lines = list(csv.DictReader(table))
+    tuned, own = (
+        np.mean([100 * float(line["test_accuracy"]) for line in found])
+        for name in ("AnB+", "BnB+")
+        for found in [[x for x in lines if x["treatment"] == name]]
+    )
+    assert f"({tuned - own:+.1f} [" in " ".join(main_job.paragraph().split())
+
+
 def test_a_wrong_digit_is_seen():
     page = (ROOT / "README.md").read_text()
     digit = re.search(r"\+\d+\.(\d) \[", section("README.md"))
@@ -64,6 +89,7 @@ def test_recipes_are_those_of_the_networks():
         ("cifar100-precision", "float32.csv", {"width": 16}),
         ("cifar100-precision", "bfloat16.csv", numbers.NARROW),
         (sizes.ALL, "results.csv", sizes.RECIPE),
+        (main_job.FOLDER, "results.csv", main_job.RECIPE),
         (sizes.BALANCED, "results.csv", sizes.KINDS),
     ):
         with (PUBLISHED / folder / file).open(newline="") as table:

@@ -14,6 +14,7 @@ import sys
 
 import tyro
 
+from experiments.findings.main_job import with_paragraph
 from experiments.findings.pages import summaries
 from experiments.findings.tables import (
     ROOT,
@@ -42,6 +43,8 @@ def main(args: list[str] | None = None) -> int:
         path: with_table(path.read_text(), table)
         for path, table in pages.items()
     }
+    readme = ROOT / "README.md"
+    texts[readme] = with_paragraph(texts[readme])
     for path, text in (texts | summaries()).items():
         changed = text != path.read_text()
         if changed:

@@ -19,9 +19,27 @@ from keras_transfer.storage.result import Result
 from keras_transfer.studies.grids import long_bases, same_steps
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "logs" / "published"
-IMAGES_A_CLASS = 450  # of CIFAR-100, without the validation images
-CLASSES = {"A": 50, "B": 50, "all": 100}
-VERSION = "3.0.2"  # of TFDS's CIFAR-100
+
+
+@dataclasses.dataclass(frozen=True)
+class _Set:
+    """What a table does not say of its data set.
+
+    Args:
+        images_a_class: Integer, without the validation images.
+        classes: Integer.
+        version: String.
+    """
+
+    images_a_class: int
+    classes: int
+    version: str
+
+
+_SETS = {
+    "cifar100": _Set(450, 100, "3.0.2"),
+    "synthetic_shapes": _Set(270, 20, "3.0.0"),
+}
 _PART = {
     "width": "model",
     "precision": "model",
@@ -42,10 +60,10 @@ def committed_rows(
     Args:
         folder: String, a folder of `logs/published`.
         file: String, the table in it. Defaults to `"results.csv"`.
-        **changes: What the command changed: `preset` ("earlier" if not
-            given), `width`, `precision`, `normalization`, `epochs`,
-            `learning_rate`, `images_per_class`, `classes_per_half`, and
-            `balanced` of kinds.
+        **changes: What the command changed: `dataset` ("cifar100" if not
+            given), `preset` ("earlier" if not given), `width`, `precision`,
+            `normalization`, `epochs`, `learning_rate`, `images_per_class`,
+            `classes_per_half`, and `balanced` of kinds.
 
     Returns:
         List of `Row`, in the order of the table. A second base of one split,
@@ -77,8 +95,9 @@ def _spec(line: dict, changes: dict) -> NetworkSpec:
     changes = dict(changes)
     preset = changes.pop("preset", "earlier")
     balanced = changes.pop("balanced", False)
-    recipe = find_recipe("cifar100", preset, None)
-    kinds = known_kinds("cifar100") if "/kinds/" in line["name"] else None
+    dataset = changes.pop("dataset", "cifar100")
+    recipe = find_recipe(dataset, preset, None)
+    kinds = known_kinds(dataset) if "/kinds/" in line["name"] else None
     if kinds and balanced:
         kinds = balance(kinds, 0)
     parts: dict[str, dict] = {"recipe": {}, "model": {}, "solver": {}}
@@ -89,7 +108,7 @@ def _spec(line: dict, changes: dict) -> NetworkSpec:
     recipe = dataclasses.replace(recipe, **parts["recipe"])
     treatment = line["treatment"]
     return NetworkSpec(
-        recipe.data("cifar100", int(line["split"]), halves=kinds),
+        recipe.data(dataset, int(line["split"]), halves=kinds),
         dataclasses.replace(recipe.model, **parts["model"]),
         dataclasses.replace(recipe.solver, **parts["solver"]),
         target=line["target"],
@@ -105,7 +124,9 @@ def _spec(line: dict, changes: dict) -> NetworkSpec:
 
 def _result(line: dict, spec: NetworkSpec) -> Result:
     sides = dict(zip("AB", map(len, spec.data.halves or ()), strict=False))
-    drawn = spec.data.classes_per_half or CLASSES[spec.target]
+    known = _SETS[spec.data.name]
+    whole = known.classes // (1 if spec.target == "all" else 2)
+    drawn = spec.data.classes_per_half or whole
     classes = sides.get(spec.target, drawn)
     images = spec.target_images or spec.data.images_per_class
     outcomes = ("test_accuracy", "val_accuracy", "train_accuracy")
@@ -114,8 +135,8 @@ def _result(line: dict, spec: NetworkSpec) -> Result:
     return Result(
         **{name: float(line[name]) for name in outcomes},
         classes=[""] * classes,
-        images={"train": classes * (images or IMAGES_A_CLASS)},
-        data_version=VERSION,
+        images={"train": classes * (images or known.images_a_class)},
+        data_version=known.version,
         proof=[
             {
                 "frozen": place < frozen,

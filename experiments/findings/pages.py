@@ -13,6 +13,7 @@ from experiments.findings import (
     doses,
     first,
     freezing,
+    main_job,
     numbers,
     regrets,
     simulated,
@@ -40,6 +41,7 @@ def summaries() -> dict[Path, str]:
     narrow = numbers.NARROW
     similar = "Similar data sets: random halves of cifar100"
     made = [
+        main_job.page(),
         (
             "cifar100-similar/summary.md",
             summary.similar_report().text,

@@ -7,6 +7,7 @@ from experiments.findings import (
     doses,
     first,
     freezing,
+    main_job,
     numbers,
     regrets,
     sizes,
@@ -157,6 +158,7 @@ def folders() -> list[tuple[str, str, str]]:
     kills, differ = numbers.kills()
     man_made, natural = map(len, known_kinds("cifar100"))
     return [
+        main_job.folder(),
         (
             "cifar100-similar",
             f"similar_datasets {_EARLIER} --precision bfloat16",
