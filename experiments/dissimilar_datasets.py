@@ -25,7 +25,7 @@ import sys
 from experiments.common.bases import find_or_prepare
 from experiments.common.distances import report_distance
 from experiments.common.running import Experiment
-from experiments.common.settings import (
+from experiments.common.study_settings import (
     Layers,
     Overlay,
     StudySettings,

@@ -15,7 +15,9 @@ import sys
 
 from experiments.common.bases import with_bases
 from experiments.common.running import Experiment
-from experiments.common.settings import CopySettings
+from experiments.common.study_settings import (
+    CopySettings,
+)
 from keras_transfer.reports import preserved_layers
 from keras_transfer.studies import grids
 

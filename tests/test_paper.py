@@ -3,7 +3,9 @@
 import collections
 
 from experiments import paper
-from experiments.common.settings import GridSettings as Settings
+from experiments.common.study_settings import (
+    GridSettings as Settings,
+)
 
 
 def counts(specs):

@@ -2,8 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -13,13 +12,10 @@ from keras_transfer.specs import presets
 from keras_transfer.specs.architectures import FIRST_KERNEL, find_architecture
 from keras_transfer.specs.costs import LEAST_SECONDS
 from keras_transfer.specs.identity import spec_hash
-from keras_transfer.specs.rates import read_rates
 from keras_transfer.specs.settings import (
     SolverSpec,
     check_dataset_name,
-    check_rates,
 )
-from keras_transfer.specs.treatments import CHOICES, TREATMENTS
 from keras_transfer.studies.executors.executor import Executor
 from keras_transfer.studies.run_options import REUSE_GIGABYTES, RunOptions
 from keras_transfer.training.devices import StrategyName, choose_replicas
@@ -118,7 +114,7 @@ class RunSettings:
                 f"--dataset {self.dataset!r}, --data-dir {self.data_dir!r}."
             )
         name = ImageFolder(folder).name
-        return _replace(self, dataset=name, data_dir=folder)
+        return replace_given(self, dataset=name, data_dir=folder)
 
     def check_counts(self, solver: SolverSpec) -> None:
         """Refuses numbers that no network can be trained with.
@@ -211,7 +207,7 @@ class Settings(RunSettings):
         recipe = presets.find_recipe(
             self.dataset, self.preset, self.image_size, self.regime
         )
-        model = _replace(
+        model = replace_given(
             recipe.model,
             name=self.model,
             width=self.width,
@@ -220,7 +216,7 @@ class Settings(RunSettings):
             dropout=self.dropout,
             precision=self.precision,
         )
-        solver = _replace(
+        solver = replace_given(
             recipe.solver,
             epochs=self.epochs,
             steps_per_epoch=self.steps_per_epoch,
@@ -235,7 +231,7 @@ class Settings(RunSettings):
             solver = dataclasses.replace(
                 solver, optimizer=self.optimizer, muon_rate=None
             )
-        recipe = _replace(
+        recipe = replace_given(
             recipe,
             model=model,
             solver=solver,
@@ -245,7 +241,9 @@ class Settings(RunSettings):
             channels=None if self.channels == "rgb" else self.channels,
         )
         alpha = presets.lrn_alpha(recipe)
-        recipe = _replace(recipe, model=_replace(recipe.model, lrn_alpha=alpha))
+        recipe = replace_given(
+            recipe, model=replace_given(recipe.model, lrn_alpha=alpha)
+        )
         self._check(recipe)
         return recipe
 
@@ -327,103 +325,6 @@ class Settings(RunSettings):
             )
 
 
-@dataclasses.dataclass(frozen=True)
-class Splits:
-    """What studies of random halves can be told."""
-
-    splits: tuple[int, ...] | None = None
-    """Random splits of the classes into halves A and B."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Layers:
-    """What studies with copied layers can be told."""
-
-    layers: tuple[int, ...] | None = None
-    """Numbers n of copied layers, among 1 to 7."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Treatments:
-    """What studies can be told whose treatments can be chosen."""
-
-    treatments: Annotated[
-        tuple[str, ...],
-        tyro.conf.arg(
-            help=f"Among {' '.join(CHOICES)}; none at all trains the bases "
-            "alone."
-        ),
-    ] = TREATMENTS
-
-
-@dataclasses.dataclass(frozen=True)
-class StudySettings(Settings):
-    """What every study can be told, a search of learning rates not."""
-
-    learning_rates: str | None = None
-    """best.json of `tune_learning_rate`: a rate for each treatment."""
-    copied_rate: float | None = None
-    """Multiplier of the learning rate of copied layers that are trained."""
-    rate_decay: float | None = None
-    """Once more for each layer that these lie below the last."""
-
-    def resolve(self) -> presets.Recipe:
-        """See `Settings.resolve`."""
-        recipe = super().resolve()
-        rates = {"copied_rate": self.copied_rate, "rate_decay": self.rate_decay}
-        check_rates(**rates)
-        return _replace(recipe, solver=_replace(recipe.solver, **rates))
-
-    def rates(self) -> dict[str, dict[str, float]]:
-        """Returns the learning rates of each task's own, if any."""
-        if self.learning_rates is None:
-            return {}
-        return read_rates(self.learning_rates)
-
-
-@dataclasses.dataclass(frozen=True)
-class CopySettings(Layers, Splits, StudySettings):
-    """What studies of copied layers on random halves can be told."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Overlay:
-    """What studies can be told that draw a figure of the paper."""
-
-    overlay_2014: bool = False
-    """Draw the values of 2014 beside, in grey, as changes from their base."""
-
-    def published(self, read: Callable[[], Any]) -> Any:
-        """Returns what is drawn of 2014, or `None` if it is not asked for.
-
-        Args:
-            read: Callable that returns it.
-        """
-        return read() if self.overlay_2014 else None
-
-
-@dataclasses.dataclass(frozen=True)
-class GridSettings(Overlay, Treatments, Layers, Splits, StudySettings):
-    """What the whole grid of section 4.1 can be told."""
-
-
-@dataclasses.dataclass(frozen=True)
-class SimilarSettings(GridSettings):
-    """What the study of random halves can be told beside its grid."""
-
-    images: str | None = None
-    """Folder of images, a folder for each class, in place of a data set."""
-    classes_per_half: int | None = None
-    """Classes drawn of each random half (all if not given)."""
-    twice: bool = False
-    """Bases of twice the epochs too, which tell whether the others are
-    trained out; the embedded set's recipe has them anyway."""
-
-    def opened(self) -> "SimilarSettings":
-        """See `Settings.opened`."""
-        return self.with_images(self.images)
-
-
 def check_at_least_one(**counts: int | None) -> None:
     """Refuses counts below 1.
 
@@ -441,22 +342,31 @@ def check_at_least_one(**counts: int | None) -> None:
             )
 
 
-def _replace(instance, **changes):
+def replace_given(instance, **changes):
+    """Returns a dataclass with the changes that are not `None`.
+
+    Args:
+        instance: Dataclass instance.
+        **changes: Values by the names of its fields; `None` if not given.
+    """
     given = {key: value for key, value in changes.items() if value is not None}
     return dataclasses.replace(instance, **given)
 
 
 def parse(
-    script: str, description: str, arguments=None, kind: type = GridSettings
-) -> Settings:
+    script: str,
+    description: str,
+    arguments: list[str] | None,
+    kind: type[RunSettings],
+) -> RunSettings:
     """Reads the command line; ends with status 2 on an unknown flag.
 
     Args:
         script: String, the script's name.
         description: String, shown by `--help`.
-        arguments: List of strings, words in place of the command line's.
-            Defaults to `None`, for the command line.
-        kind: Class of the settings. Defaults to `GridSettings`.
+        arguments: List of strings, words in place of the command line's;
+            `None` for the command line.
+        kind: Class of the settings.
 
     Returns:
         Instance of `kind`, not checked yet.

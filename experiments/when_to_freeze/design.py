@@ -5,9 +5,11 @@ import math
 
 from experiments.common.bases import check_images, find_or_prepare
 from experiments.common.settings import (
+    check_at_least_one,
+)
+from experiments.common.study_settings import (
     Splits,
     StudySettings,
-    check_at_least_one,
 )
 from keras_transfer.analysis.freeze_rates import Search
 from keras_transfer.analysis.target_size import STARTS
