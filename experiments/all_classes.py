@@ -20,10 +20,7 @@ import sys
 
 from experiments.common.bases import base_specs
 from experiments.common.running import Experiment
-from experiments.common.study_settings import (
-    Splits,
-    StudySettings,
-)
+from experiments.common.study_settings import Splits, StudySettings
 from keras_transfer.analysis import claims
 from keras_transfer.reports import all_classes
 from keras_transfer.studies import grids

@@ -16,9 +16,7 @@ import dataclasses
 import sys
 
 from experiments.common.running import Experiment
-from experiments.common.study_settings import (
-    StudySettings,
-)
+from experiments.common.study_settings import StudySettings
 from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.reports import boost
 from keras_transfer.studies import grids

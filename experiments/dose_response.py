@@ -31,10 +31,7 @@ from experiments.common.running import (
     command_main,
     run_study_script,
 )
-from experiments.common.study_settings import (
-    Splits,
-    StudySettings,
-)
+from experiments.common.study_settings import Splits, StudySettings
 from experiments.common.training import training
 from keras_transfer.analysis import results
 from keras_transfer.errors import UserError

@@ -19,10 +19,7 @@ import functools
 import sys
 
 from experiments.common.running import Study, command_main, run_study
-from experiments.common.study_settings import (
-    Splits,
-    StudySettings,
-)
+from experiments.common.study_settings import Splits, StudySettings
 from experiments.findings import numbers
 from keras_transfer.analysis.comparisons import Comparison
 from keras_transfer.datasets.pools import find_pool

@@ -14,9 +14,7 @@ import sys
 
 from experiments.common.bases import grid_specs
 from experiments.common.running import Experiment
-from experiments.common.study_settings import (
-    CopySettings,
-)
+from experiments.common.study_settings import CopySettings
 from keras_transfer.reports.questions import kept_question, paired_report
 
 

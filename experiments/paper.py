@@ -33,12 +33,8 @@ from experiments.common.running import (
     run_study,
     write_study,
 )
-from experiments.common.settings import (
-    Settings,
-)
-from experiments.common.study_settings import (
-    GridSettings,
-)
+from experiments.common.settings import Settings
+from experiments.common.study_settings import GridSettings
 from keras_transfer.analysis import results
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids

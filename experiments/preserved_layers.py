@@ -15,9 +15,7 @@ import sys
 
 from experiments.common.bases import with_bases
 from experiments.common.running import Experiment
-from experiments.common.study_settings import (
-    CopySettings,
-)
+from experiments.common.study_settings import CopySettings
 from keras_transfer.reports import preserved_layers
 from keras_transfer.studies import grids
 

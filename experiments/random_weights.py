@@ -19,10 +19,7 @@ import sys
 from experiments.common.bases import with_bases
 from experiments.common.distances import report_distance
 from experiments.common.running import Experiment
-from experiments.common.study_settings import (
-    CopySettings,
-    Overlay,
-)
+from experiments.common.study_settings import CopySettings, Overlay
 from keras_transfer.specs.origins import (
     EARLIER_INITIALIZATIONS,
     INITIALIZATIONS,

@@ -16,10 +16,7 @@ import sys
 
 from experiments.common.bases import check_images, few_image_bases
 from experiments.common.running import Experiment
-from experiments.common.study_settings import (
-    Overlay,
-    StudySettings,
-)
+from experiments.common.study_settings import Overlay, StudySettings
 from keras_transfer.analysis import published_2014
 from keras_transfer.reports import data_size
 from keras_transfer.specs.settings import SolverSpec

@@ -18,9 +18,7 @@ import sys
 
 from experiments.common.bases import grid_specs
 from experiments.common.running import Experiment
-from experiments.common.study_settings import (
-    SimilarSettings,
-)
+from experiments.common.study_settings import SimilarSettings
 from keras_transfer.analysis import claims, published_2014
 from keras_transfer.reports import summary
 from keras_transfer.studies import grids

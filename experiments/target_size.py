@@ -17,10 +17,7 @@ import sys
 
 from experiments.common.bases import check_images, few_image_bases
 from experiments.common.running import Experiment
-from experiments.common.study_settings import (
-    Splits,
-    StudySettings,
-)
+from experiments.common.study_settings import Splits, StudySettings
 from keras_transfer.analysis import results
 from keras_transfer.analysis.target_size import crossings
 from keras_transfer.reports import data_size

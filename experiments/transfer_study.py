@@ -28,10 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.common.running import Experiment, command_main, run_study
-from experiments.common.settings import (
-    RunSettings,
-    check_at_least_one,
-)
+from experiments.common.settings import RunSettings, check_at_least_one
 from keras_transfer.datasets.sources import shown_name
 from keras_transfer.errors import UserError
 from keras_transfer.reports.copied_stages import study_report

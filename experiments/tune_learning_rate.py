@@ -25,14 +25,8 @@ from rich.table import Table
 
 from experiments.common.bases import grid_specs
 from experiments.common.running import DONE, command_main
-from experiments.common.settings import (
-    Settings,
-)
-from experiments.common.study_settings import (
-    Layers,
-    Splits,
-    Treatments,
-)
+from experiments.common.settings import Settings
+from experiments.common.study_settings import Layers, Splits, Treatments
 from experiments.common.training import open_executor, training
 from keras_transfer.errors import UserError
 from keras_transfer.specs.rates import task_of

@@ -20,9 +20,7 @@ from experiments.benchmark import (
     tables,
     timeline,
 )
-from experiments.common.settings import (
-    parse,
-)
+from experiments.common.settings import parse
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.store import RunStore

@@ -6,9 +6,7 @@ import pytest
 
 from experiments import similar_datasets
 from experiments.common.flags import as_flags
-from experiments.common.study_settings import (
-    GridSettings,
-)
+from experiments.common.study_settings import GridSettings
 from keras_transfer.errors import UserError
 from keras_transfer.training import devices
 

@@ -8,9 +8,7 @@ import pytest
 from PIL import Image
 
 from experiments import similar_datasets
-from experiments.common.study_settings import (
-    SimilarSettings,
-)
+from experiments.common.study_settings import SimilarSettings
 from keras_transfer.datasets import halves, pools
 from keras_transfer.datasets.image_files import fit_image, read_image
 from keras_transfer.datasets.image_folder import ImageFolder, cut_by_content

@@ -3,9 +3,7 @@ import dataclasses
 import pytest
 
 from experiments import dissimilar_datasets, random_weights
-from experiments.common.settings import (
-    parse,
-)
+from experiments.common.settings import parse
 from keras_transfer.datasets import class_kinds, halves
 from keras_transfer.errors import UserError
 from keras_transfer.reports import distance_data

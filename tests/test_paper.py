@@ -3,9 +3,7 @@
 import collections
 
 from experiments import paper
-from experiments.common.study_settings import (
-    GridSettings as Settings,
-)
+from experiments.common.study_settings import GridSettings as Settings
 
 
 def counts(specs):

@@ -5,12 +5,8 @@ import pytest
 
 from experiments import similar_datasets
 from experiments.common.claim_plan import expected_claims
-from experiments.common.settings import (
-    parse,
-)
-from experiments.common.study_settings import (
-    SimilarSettings,
-)
+from experiments.common.settings import parse
+from experiments.common.study_settings import SimilarSettings
 from keras_transfer.errors import UserError
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.speed import Speed

@@ -5,9 +5,7 @@ import pytest
 
 from experiments import similar_datasets
 from experiments.common import commands
-from experiments.common.study_settings import (
-    GridSettings,
-)
+from experiments.common.study_settings import GridSettings
 from keras_transfer.errors import UserError
 from keras_transfer.specs.architectures import layer_rows
 from keras_transfer.specs.identity import to_dict

@@ -5,12 +5,8 @@ from pathlib import Path
 import pytest
 
 from experiments import report, similar_datasets
-from experiments.common.settings import (
-    parse,
-)
-from experiments.common.study_settings import (
-    GridSettings,
-)
+from experiments.common.settings import parse
+from experiments.common.study_settings import GridSettings
 from keras_transfer.analysis.inventory import group_rows, take_survey
 from keras_transfer.analysis.results_table import results_csv
 from keras_transfer.errors import UserError

@@ -11,12 +11,8 @@ from pathlib import Path
 import pytest
 
 from experiments import similar_datasets, tune_learning_rate
-from experiments.common.settings import (
-    parse,
-)
-from experiments.common.study_settings import (
-    GridSettings as Settings,
-)
+from experiments.common.settings import parse
+from experiments.common.study_settings import GridSettings as Settings
 from keras_transfer.errors import UserError
 from keras_transfer.specs import rates
 from keras_transfer.specs.network import from_dict

@@ -11,9 +11,7 @@ from collections.abc import Callable
 
 from experiments import boost, similar_datasets
 from experiments.common.running import Experiment
-from experiments.common.settings import (
-    parse,
-)
+from experiments.common.settings import parse
 from experiments.common.training import plan_networks
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies.dataset_facts import find_facts

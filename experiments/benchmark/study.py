@@ -9,9 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from experiments.common.study_settings import (
-    GridSettings as Settings,
-)
+from experiments.common.study_settings import GridSettings as Settings
 from keras_transfer.specs.identity import to_dict
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.store import RunStore

@@ -4,9 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from experiments.common.settings import (
-    Settings,
-)
+from experiments.common.settings import Settings
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.presets import Recipe

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from experiments.common.study_settings import (
-    StudySettings,
-)
+from experiments.common.study_settings import StudySettings
 from keras_transfer.analysis import published_2014, results
 from keras_transfer.datasets import class_kinds
 from keras_transfer.reports import distance

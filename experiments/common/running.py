@@ -13,10 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from experiments.common.flags import as_flags
-from experiments.common.settings import (
-    Settings,
-    parse,
-)
+from experiments.common.settings import Settings, parse
 from experiments.common.terminal import (
     collect_seldom,
     name_files,

@@ -14,9 +14,7 @@ from experiments.common.progress import (
     readable_size,
     readable_time,
 )
-from experiments.common.settings import (
-    Settings,
-)
+from experiments.common.settings import Settings
 from keras_transfer.datasets.image_folder import ImageFolder
 from keras_transfer.datasets.sources import FOLDER
 from keras_transfer.specs.network import NetworkSpec

@@ -4,13 +4,8 @@ import dataclasses
 import math
 
 from experiments.common.bases import check_images, find_or_prepare
-from experiments.common.settings import (
-    check_at_least_one,
-)
-from experiments.common.study_settings import (
-    Splits,
-    StudySettings,
-)
+from experiments.common.settings import check_at_least_one
+from experiments.common.study_settings import Splits, StudySettings
 from keras_transfer.analysis.freeze_rates import Search
 from keras_transfer.analysis.target_size import STARTS
 from keras_transfer.errors import UserError

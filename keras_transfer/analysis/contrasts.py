@@ -97,6 +97,14 @@ class Observations(tuple):
         return found
 
     @functools.cached_property
+    def by_cell(self) -> dict[Cell, list[Observation]]:
+        """From each cell to its networks."""
+        found: dict[Cell, list[Observation]] = {}
+        for o in self:
+            found.setdefault(o.cell, []).append(o)
+        return found
+
+    @functools.cached_property
     def cells(self) -> frozenset[Cell]:
         """The cells that have networks."""
         return frozenset(self.places)

@@ -10,6 +10,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
+from operator import attrgetter
 
 import numpy as np
 
@@ -43,6 +44,7 @@ _SPREAD: dict[str, Callable[[Observation], tuple]] = {
 }
 
 
+_CELL = attrgetter("cell")
 _TINY = 1e-8  # of a norm: rounding, no dimension of its own
 
 
@@ -224,7 +226,7 @@ def _fixed(data, cells, by_treatment: bool, by_half: bool) -> np.ndarray:
     """
     columns = [[o.cell == cell for o in data] for cell in cells]
     halves = sorted({(o.split, o.half) for o in data})
-    kind = _cell if replicated(data, len(halves) * len(cells)) else _kind
+    kind = _CELL if replicated(data, len(halves) * len(cells)) else _kind
     groups = sorted({kind(o) for o in data}, key=str)
     whole = {(o.split, o.half, kind(o)) for o in data}
     crossed = by_treatment and len(whole) == len(halves) * len(groups)
@@ -255,10 +257,6 @@ def replicated(data: Iterable[Observation], places: int) -> bool:
     """
     counts = Counter((o.split, o.half, o.cell) for o in data)
     return len(counts) == places > 0 and min(counts.values()) > 1
-
-
-def _cell(o: Observation) -> tuple:
-    return o.cell
 
 
 def _kind(o: Observation) -> tuple:

@@ -106,7 +106,9 @@ def modelled(networks: Iterable[Observation], weights: Weights) -> Observations:
         `Observations`.
     """
     data = Observations.of(networks)
-    own = Observations(o for o in data if o.cell in weights)
+    own = Observations(
+        o for cell in weights for o in data.by_cell.get(cell, ())
+    )
     few = len({o.split for o in own}) < FEWEST_SPLITS
     places = len({(o.split, o.half) for o in own}) * len(weights)
     return own if few and replicated(own, places) else data
