@@ -18,6 +18,7 @@ from pathlib import Path
 from rich.console import Console
 
 from experiments.common import commands
+from experiments.common.blas import one_blas_thread
 from experiments.common.terminal import plain_main
 from keras_transfer.analysis.inventory import Survey, group_rows, take_survey
 from keras_transfer.errors import UserError
@@ -64,7 +65,8 @@ def write(log_dir: Path) -> tuple[Path, Survey]:
         )
     path = log_dir / "report.html"
     try:
-        write_html(survey, path, commands)
+        with one_blas_thread():
+            write_html(survey, path, commands)
     except OSError as error:
         raise UserError(
             f"Cannot write {path} ({error.strerror}). Free space or make the "

@@ -501,3 +501,16 @@ def test_result_files_are_all_it_needs(filed):
     status = next(filed.glob("*/*/split*/*/*/status.json"))
     assert json.loads(status.read_text())["status"] == "COMPLETED"
     assert report.write(filed)[0].read_bytes() == first  # no clock inside
+
+
+def test_estimates_of_a_page_take_one_thread(filed, monkeypatch):
+    from threadpoolctl import threadpool_info
+
+    seen = []
+
+    def look(*_):
+        seen.extend(library["num_threads"] for library in threadpool_info())
+
+    monkeypatch.setattr(report, "write_html", look)
+    report.write(filed)
+    assert seen and set(seen) == {1}

@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from experiments.common.blas import one_blas_thread
 from experiments.common.flags import as_flags
 from experiments.common.settings import Settings, parse
 from experiments.common.terminal import (
@@ -254,7 +255,8 @@ def run_study_script(
         if outcome is None:
             return DONE
         # Before a cluster is left, which may take minutes.
-        return _report(settings, study, store, outcome, console)
+        with one_blas_thread():
+            return _report(settings, study, store, outcome, console)
 
 
 def _report(

@@ -5,6 +5,7 @@ import time
 
 from rich.console import Console
 
+from experiments.common.blas import one_blas_thread
 from experiments.common.progress import readable_size, readable_time
 from experiments.recommend import deciding, race, telling
 from experiments.recommend.clock import (
@@ -69,7 +70,7 @@ def recommend(
             check_budget(runners, clock, end, task.epochs, PROBING_SHARE)
 
     with display.bars, contextlib.ExitStack() as held:
-        held.enter_context(_one_blas_thread())
+        held.enter_context(one_blas_thread())
         prepared = prepare(
             options, display.say, looking(display, clock), check=check
         )
@@ -120,19 +121,6 @@ def recommend(
     for text in last_lines(outcome):
         display.say(text)
     return 0
-
-
-def _one_blas_thread():
-    """Keeps small products of scores and intervals from waiting for threads.
-
-    On a busy machine of two cores the scores of a stage took 3.4 s of a core
-    with two threads and 0.5 with one. Networks are TensorFlow's, whose threads
-    are others.
-    """
-    import scipy.linalg  # noqa: F401  # loads a BLAS of its own
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1, user_api="blas")
 
 
 def _look_further(prepared: Prepared, workshop, clock: Clock, end, display):
