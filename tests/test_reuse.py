@@ -50,3 +50,21 @@ def test_nothing_is_stored_where_it_cannot_or_does_not_pay(spec):
     # More views than passes over the images: computing them costs more.
     every = dataclasses.replace(spec.data, views=24)
     assert not weigh(spec, data=every).saves()
+
+
+def test_small_networks_store_what_saves_a_second():
+    # The main job: 4 views of 2,688 images, 14 passes over them.
+    preset = presets.find_recipe("synthetic_shapes", "default", None)
+    spec = NetworkSpec(
+        preset.data("synthetic_shapes", 0),
+        preset.model,
+        preset.solver,
+        "B",
+        "A",
+        7,
+    )
+    counts = costs.count_images(spec, 2_688, 300, 4_000)
+    assert costs.weigh_reuse(spec, 10, counts).saves()
+    first = dataclasses.replace(spec, n=1)  # much output, few operations
+    assert not costs.weigh_reuse(first, 10, counts).saves()
+    assert not costs.weigh_reuse(spec, 10, counts).saves(least_seconds=2.0)
