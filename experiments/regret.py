@@ -30,6 +30,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from experiments.common.blas import one_blas_thread
 from experiments.common.terminal import plain_main
 from experiments.recommend.settings import Options
 from keras_transfer.errors import UserError
@@ -108,10 +109,11 @@ def _run_script(settings: Settings, console: Console) -> int:
         from experiments.recommend.session import start_tensorflow
 
         start_tensorflow()
-    for count in settings.images_per_class:
-        for folder in settings.images:
-            if _setting(settings, folder, count, console) is not None:
-                _write(settings, console)
+    with one_blas_thread():
+        for count in settings.images_per_class:
+            for folder in settings.images:
+                if _setting(settings, folder, count, console) is not None:
+                    _write(settings, console)
     return 0
 
 

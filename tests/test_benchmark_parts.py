@@ -1,6 +1,8 @@
 """The parts of the benchmark that need no racing: tables, figures, clocks."""
 
 import json
+import os
+import subprocess
 import sys
 import time
 import types
@@ -21,7 +23,9 @@ from experiments.benchmark import (
     timeline,
 )
 from experiments.common.settings import parse
+from keras_transfer.errors import UserError
 from keras_transfer.specs.presets import find_recipe
+from keras_transfer.storage import locks
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.store import RunStore
 from tests.helpers import made_up_study
@@ -278,6 +282,46 @@ def test_growth_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     # What is measured is not measured again, on another machine it is.
     assert measured({"threads": 2}) == [case]
     assert measured({"threads": 4})[0]["starts"] == 1
+
+
+# A benchmark whose study outlives it, until it is told to end.
+KILLED = """
+import os, signal, sys, threading
+from pathlib import Path
+from experiments.benchmark import growth
+study = "import sys; print(file=open(sys.argv[-1] + '.on', 'w')); "
+growth._SCRIPT = sys.executable, "-c", study + "sys.stdin.read()"
+folder = Path(sys.argv[1])
+def kill():
+    while not list(folder.rglob("*.on")):
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)
+threading.Thread(target=kill).start()
+growth.measure([((1,), 8)], folder, {}, print)
+"""
+
+
+def test_growth_waits_for_the_study_of_one_that_was_killed(
+    tmp_path, monkeypatch
+):
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path)], stdin=subprocess.PIPE
+    ) as killed:
+        monkeypatch.setattr(growth, "_SCRIPT", (sys.executable, "-c", STUDY))
+
+        def measured():
+            return growth.measure([((1,), 8)], tmp_path, {}, print)
+
+        # The process is dead, its study is not: both read from the pipe.
+        assert os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises(UserError, match="study of one that was killed"):
+            measured()
+        killed.stdin.close()  # which ends the study
+        (lock,) = tmp_path.glob("*.lock")
+        while locks.is_taken(lock):
+            pass
+    (case,) = measured()
+    assert (case["networks"], case["starts"]) == (8, 1)
 
 
 def test_a_network_beside_its_steps():

@@ -61,6 +61,14 @@ def test_twice_adds_bases_of_twice_the_epochs():
     assert twice[10:] == grids.long_bases(plain[:2])
 
 
+def test_bases_of_twice_the_epochs_can_be_left_out():
+    plain, without = main_job("--layers", "3"), main_job("--no-twice")
+    assert grids.long_bases([plain[0]])[0] in plain
+    assert {s.solver.epochs for s in without} == {plain[0].solver.epochs}
+    with pytest.raises(UserError, match="`twice` or `no_twice`.*both"):
+        main_job("--twice", "--no-twice")
+
+
 def test_twice_with_bases_alone_tells_whether_they_are_trained_out():
     words = ["--dataset", "cifar100", "--treatments", "--twice"]
     settings = parse("similar_datasets", "", words, SimilarSettings)

@@ -3,9 +3,18 @@
 import json
 
 import pytest
+from rich.console import Console
+from threadpoolctl import threadpool_info
 
-from experiments.recommend import regret_losses, regret_tables, score_tables
+from experiments import regret
+from experiments.recommend import (
+    regret_losses,
+    regret_tables,
+    score_tables,
+    session,
+)
 from experiments.recommend.deciding import Finalist, choose
+from experiments.recommend.settings import Options
 from experiments.recommend.trials import Trial
 from experiments.regret import main, same_setting
 from keras_transfer.errors import UserError
@@ -201,3 +210,24 @@ def test_a_share_that_is_none_is_told(capsys):
     arguments = ["--model", "cnn8", "--images", "x", "--budget-share", "0"]
     assert main(arguments) == 2
     assert "`--budget-share` above 0" in capsys.readouterr().err
+
+
+def test_both_commands_take_one_thread_for_small_products(monkeypatch):
+    def blas():
+        return {
+            library["num_threads"]
+            for library in threadpool_info()
+            if library["user_api"] == "blas"
+        }
+
+    def prepare(*_, **__):
+        seen.append(blas())
+        raise UserError("enough")
+
+    seen, before = [], blas()
+    monkeypatch.setattr(session, "prepare", prepare)
+    monkeypatch.setattr(regret, "_setting", prepare)
+    with pytest.raises(UserError, match="enough"):
+        session.recommend(Options(), Console(quiet=True))
+    assert main(["--images", "folder", "--model", "m.keras"]) == 2
+    assert seen == [{1}, {1}] and blas() == before

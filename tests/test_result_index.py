@@ -8,7 +8,8 @@ import pytest
 
 from experiments import report
 from keras_transfer.errors import UserError
-from keras_transfer.storage import result_index, tree
+from keras_transfer.storage import locks, result_index, tree
+from keras_transfer.storage.files import temporary_beside
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.network_folder import NetworkFolder
 from keras_transfer.storage.result import seal, unseal
@@ -231,6 +232,26 @@ def test_two_writers_do_no_harm(specs, was_read, tmp_path):
         writer.join()
     assert len(path.read_bytes()) == len(text)
     assert [p.name for p in tmp_path.iterdir() if ".tmp" in p.name] == []
+
+
+@pytest.mark.parametrize("changed", [True, False])
+def test_what_a_killed_writer_left_is_deleted(specs, tmp_path, changed):
+    path = tmp_path / tree.INDEX
+    left, foreign = temporary_beside(path), temporary_beside(tmp_path / "a.txt")
+    for file in (left, foreign):
+        file.write_bytes(b"half")
+    if changed:
+        path.unlink()
+    logs = LogFolder(tmp_path)
+    logs.finished()
+    # A living writer holds the lock.
+    with locks.hold(tmp_path / tree.LOCKS / "index.lock"):
+        saving = threading.Thread(target=logs.save_index)
+        saving.start()
+        saving.join(0.2)
+        assert saving.is_alive() and left.is_file()
+    saving.join()
+    assert path.is_file() and not left.exists() and foreign.is_file()
 
 
 def test_folder_that_cannot_be_written_stays_without(

@@ -4,13 +4,15 @@ A thousand networks take half an hour or more. What is trained stays in a
 folder, beside what it has cost so far, and a second call trains the rest.
 """
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from experiments.benchmark.costs import core_seconds_of_children
@@ -64,6 +66,7 @@ class _Case:
 
     def __init__(self, folder: Path, layers, seeds: int, machine: dict):
         self.folder, self.path = folder, folder / "cost.json"
+        self._lock = None  # file, open while the case is measured
         self.made_by = {"machine": machine, "computation": COMPUTATION}
         self.flags = ["--layers", *map(str, layers)]
         self.flags += ["--workers", str(WORKERS)]
@@ -73,6 +76,29 @@ class _Case:
 
     def finish(self) -> dict:
         """Trains what is left and returns the cost of all."""
+        with self._alone():
+            return self._finish()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Holds a lock that a study shares, which outlives us if we are killed.
+
+        A second study beside it would train what it trains, and cost less.
+        """
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the folder, which may be deleted.
+        with self.folder.with_suffix(".lock").open("a") as self._lock:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"Expected nobody to train in {self.folder}. Received: "
+                    "another benchmark, or the study of one that was killed. "
+                    "Wait for it, or end it, and start again."
+                ) from None
+            yield
+
+    def _finish(self) -> dict:
         cost = read_json(self.path)
         if not isinstance(cost, dict) or cost.get("made_by") != self.made_by:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -111,7 +137,11 @@ class _Case:
         return [*words, "--log-dir", str(self.folder / "logs")]
 
     def _run(self, flags: list[str]) -> subprocess.Popen:
-        return subprocess.Popen(self._words(flags), stdout=subprocess.DEVNULL)
+        return subprocess.Popen(
+            self._words(flags),
+            stdout=subprocess.DEVNULL,
+            pass_fds=[self._lock.fileno()],
+        )
 
     def _finished(self) -> int:
         return len(find_files(self.folder / "logs", "result.json"))

@@ -251,14 +251,20 @@ class Settings(RunSettings):
         # A network's own, given or not, is the same network.
         return None if self.first_kernel == FIRST_KERNEL else self.first_kernel
 
+    def _twice(self) -> bool | None:
+        """Whether bases of twice the epochs are asked for; `None`: preset's."""
+        wanted = getattr(self, "twice", False), getattr(self, "no_twice", False)
+        if all(wanted):
+            raise UserError("Expected `twice` or `no_twice`. Received both.")
+        return wanted[0] if any(wanted) else None
+
     def _grid(self) -> dict:
         given = {
             name: getattr(self, name)
             for name in ("seeds", "layers", "splits", "classes_per_half")
             if hasattr(self, name)
         }
-        # A switch that is not given leaves the preset's.
-        return given | ({"twice": True} if getattr(self, "twice", 0) else {})
+        return given | {"twice": self._twice()}
 
     def report_name(self) -> str:
         """Names the report's folder: no recipe overwrites another's."""

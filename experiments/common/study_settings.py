@@ -103,9 +103,11 @@ class SimilarSettings(GridSettings):
     """Folder of images, a folder for each class, in place of a data set."""
     classes_per_half: int | None = None
     """Classes drawn of each random half (all if not given)."""
-    twice: bool = False
+    twice: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Bases of twice the epochs too, which tell whether the others are
     trained out; the embedded set's recipe has them anyway."""
+    no_twice: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Without those bases, also on the embedded set."""
 
     def opened(self) -> "SimilarSettings":
         """See `Settings.opened`."""

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from experiments.recommend import settings
 from experiments.recommend.images import Images, demonstration, load_folder
@@ -246,7 +245,6 @@ def _scores(task, images: Images, source: Asked | None, folder: Path):
     return rows
 
 
-@threadpool_limits.wrap(limits=1)
 def _alike(stages: list) -> list[list[float]]:
     """Says how alike the stages are, for images spread over the classes."""
     count = len(stages[0])

@@ -21,9 +21,14 @@ from pathlib import Path
 
 from keras_transfer.errors import UserError
 from keras_transfer.specs import origins
+from keras_transfer.storage import locks, stored_proof, tree
 from keras_transfer.storage import result as result_module
-from keras_transfer.storage import stored_proof
-from keras_transfer.storage.files import read_file, write_atomically
+from keras_transfer.storage.files import (
+    leftovers,
+    read_file,
+    remove_leftovers,
+    write_atomically,
+)
 from keras_transfer.storage.result import Result, unseal
 from keras_transfer.storage.stored_proof import (
     ProofCounts,
@@ -119,21 +124,33 @@ class ResultIndex:
     def save(self, paths: list[str]) -> None:
         """Writes the index, if there is something new in it.
 
-        Two that write at once replace each other's: what is lost is read
-        again. A folder that cannot be written stays without.
+        Two write in turn, and the later replaces the earlier's: what is lost
+        is read again. What one left that was killed while it wrote is
+        deleted. A folder that cannot be written stays without.
 
         Args:
             paths: List of strings, the `result.json` that are to stay.
         """
         names = {self._name(path) for path in paths}
         kept = {k: v for k, v in self._entries.items() if k in names}
-        if not self._changed or len(kept) < FEWEST:
+        grown = self._changed and len(kept) >= FEWEST
+        if not grown and self.path.stem not in leftovers(self.path.parent):
             return
-        body = json.dumps({"code": _code(), "entries": kept}).encode()
+        with contextlib.suppress(OSError), self._alone():
+            # Of a process that is dead: who lives holds the lock.
+            remove_leftovers(self.path.parent, self.path.stem)
+            if grown:
+                self._write(kept)
+
+    def _alone(self):
+        lock = self.path.parent / tree.LOCKS / "index.lock"
+        return locks.hold(lock, wait=True)
+
+    def _write(self, entries: dict[str, dict]) -> None:
+        body = json.dumps({"code": _code(), "entries": entries}).encode()
         mark = hashlib.sha256(body).hexdigest().encode()
-        with contextlib.suppress(OSError):
-            write_atomically(self.path, mark + b"\n" + body)
-            self._changed = False
+        write_atomically(self.path, mark + b"\n" + body)
+        self._changed = False
 
     def _name(self, path: str) -> str:
         # Cheaper than `relpath`, of thousands.
