@@ -221,15 +221,15 @@ class Evidence:
         Returns:
             Tuple of integers, ascending.
         """
-        pairs = self._outcomes(comparison).pairs
+        data = self._outcomes(comparison)
         bases = {comparison.first, comparison.second} & set(_WITHOUT_N)
         needed = {(name, 0, None) for name in bases}
         trained = [
-            (pair[0], comparison.layers(cells))
-            for pair, cells in pairs.items()
-            if needed <= cells.keys()
+            (split, comparison.layers(cells))
+            for split, cells in data.cells_of_splits
+            if needed <= cells
         ]
-        every = comparison.layers(self._outcomes(comparison).cells)
+        every = comparison.layers(data.cells)
         return _shared(every, trained)
 
     def estimate(self, comparison: Comparison) -> ModelEstimate | None:

@@ -48,10 +48,15 @@ class Observation:
     value: float
     target_images: int | None = None
 
-    @property
+    @functools.cached_property  # a report asks for it millions of times
     def cell(self) -> Cell:
         """What fixed effects tell apart."""
         return self.treatment, self.n, self.target_images
+
+    @functools.cached_property
+    def pair(self) -> tuple[int | str, str, int]:
+        """Split, half and seed, which the networks of a pair share."""
+        return self.split, self.half, self.seed
 
 
 class Observations(tuple):
@@ -69,7 +74,7 @@ class Observations(tuple):
         """From split, half and seed to the mean value of each cell."""
         found: dict[tuple, dict[Cell, list[float]]] = {}
         for o in self:
-            cells = found.setdefault((o.split, o.half, o.seed), {})
+            cells = found.setdefault(o.pair, {})
             cells.setdefault(o.cell, []).append(o.value)
         return {
             key: {
@@ -78,15 +83,6 @@ class Observations(tuple):
             }
             for key, cells in found.items()
         }
-
-    @functools.cached_property
-    def places(self) -> dict[Cell, set[tuple]]:
-        """From each cell to the split, half and seed of its networks."""
-        found: dict[Cell, set[tuple]] = {}
-        for key, cells in self.pairs.items():
-            for cell in cells:
-                found.setdefault(cell, set()).add(key)
-        return found
 
     @functools.cached_property
     def by_split(self) -> dict[int | str, set[Cell]]:
@@ -107,7 +103,13 @@ class Observations(tuple):
     @functools.cached_property
     def cells(self) -> frozenset[Cell]:
         """The cells that have networks."""
-        return frozenset(self.places)
+        return frozenset(o.cell for o in self)
+
+    @functools.cached_property
+    def cells_of_splits(self) -> list[tuple[int | str, frozenset[Cell]]]:
+        """Each split with the cells of a pair of it, those alike once."""
+        found = ((split, frozenset(c)) for (split, *_), c in self.pairs.items())
+        return list(dict.fromkeys(found))
 
     @classmethod
     def of(cls, observations: Iterable["Observation"]) -> "Observations":
@@ -330,11 +332,12 @@ def by_split(
 
 def _pairs(observations, weights: Weights) -> dict[tuple, float]:
     """Returns the contrast of each split, half and seed with all cells."""
-    needed = {cell for cell, weight in weights.items() if weight}
+    # In order: the last digit of a sum is not to depend on a set's.
+    needed = {cell: weight for cell, weight in weights.items() if weight}
     return {
-        key: sum(weights[c] * cells[c] for c in needed)
+        key: sum(weight * cells[c] for c, weight in needed.items())
         for key, cells in Observations.of(observations).pairs.items()
-        if needed and needed <= cells.keys()
+        if needed and needed.keys() <= cells.keys()
     }
 
 

@@ -27,7 +27,8 @@ from keras_transfer.analysis.contrasts import (
     by_split,
     estimate_over_splits,
 )
-from keras_transfer.analysis.mixed_model import MixedModel, replicated
+from keras_transfer.analysis.mixed_design import replicated
+from keras_transfer.analysis.mixed_model import MixedModel
 
 RULE = (
     f"Student's t over splits from {FEWEST_SPLITS} splits on; with fewer, the "
