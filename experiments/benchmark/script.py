@@ -56,8 +56,8 @@ def train(spec: NetworkSpec, pool: ImagePool, bases: dict) -> float:
     Args:
         spec: `NetworkSpec`.
         pool: `ImagePool` of its data set.
-        bases: Dict from half, `"A"` or `"B"`, to its trained base network;
-            what is trained here from scratch is added.
+        bases: Dict from half, `"A"` or `"B"`, and seed to the trained base
+            network; what is trained here from scratch is added.
 
     Returns:
         Float, accuracy on the test images, 0 to 1.
@@ -71,7 +71,7 @@ def train(spec: NetworkSpec, pool: ImagePool, bases: dict) -> float:
     if spec.n:
         count = 0
         for ours, theirs in zip(
-            network.layers, bases[spec.base].layers, strict=True
+            network.layers, bases[spec.base, spec.seed].layers, strict=True
         ):
             count += isinstance(ours, keras.layers.Dense | keras.layers.Conv2D)
             if count > spec.n:
@@ -91,7 +91,7 @@ def train(spec: NetworkSpec, pool: ImagePool, bases: dict) -> float:
         verbose=0,
     )
     if not spec.n:
-        bases[spec.target] = network
+        bases[spec.target, spec.seed] = network
     return network.evaluate(test, verbose=0)[1]
 
 

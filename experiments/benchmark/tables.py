@@ -355,7 +355,9 @@ def _study(part: dict) -> list[str]:
     return [
         "## A whole study",
         "",
-        f"Settings: {changed}.",
+        f"Settings: {changed}. Ours with the start of its processes and the "
+        "report: the whole in one go, each part as a study by itself. The "
+        "plain loop without its start.",
         "",
         *table([*header, "accuracy, ours", "accuracy, plain"], rows),
     ]
