@@ -15,6 +15,7 @@ import pytest
 from experiments.random_kills.comparing import compare
 from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
+from keras_transfer.studies.executors.executor import Message
 from keras_transfer.studies.reporter import Outcome, Reporter
 from keras_transfer.studies.schedule import Schedule
 
@@ -163,6 +164,42 @@ def test_what_becomes_of_networks_that_others_had(
     assert schedule.begin_next() is None
     # It goes on in the folder that the other study has begun.
     assert store.network(died).folder == theirs.network(died).folder
+
+
+def finish(schedule, spec):
+    schedule.note(Message(spec, "finished", Result()))
+
+
+def test_a_process_is_given_networks_of_one_kind_in_turn(
+    tmp_path, tiny_pool, tiny_spec
+):
+    # Frozen up to 1 and 2 and fine-tuned, which is compiled as a base is.
+    kinds = ((1, "frozen"), (2, "frozen"), (1, "finetuned"))
+    specs = {
+        (n, mode, seed): dataclasses.replace(
+            tiny_spec, base="A", target="B", n=n, mode=mode, seed=seed
+        )
+        for seed in range(2)
+        for n, mode in kinds
+    }
+    store, outcome = RunStore(tmp_path / "logs", "mine"), Outcome([], [], {})
+    bases = {spec.source for spec in specs.values()}
+    schedule = Schedule(
+        list(specs.values()), bases, Reporter(), outcome, store, tiny_pool
+    )
+    one, other = schedule.begin_next(), schedule.begin_next()
+    assert (one, other) == (specs[1, "frozen", 0], specs[2, "frozen", 0])
+    finish(schedule, other)
+    assert schedule.begin_next() == specs[2, "frozen", 1]
+    finish(schedule, one)
+    assert schedule.begin_next() == specs[1, "frozen", 1]
+    # None of a kind is left: the next kind that nobody is at.
+    finish(schedule, specs[1, "frozen", 1])
+    assert schedule.begin_next() == specs[1, "finetuned", 0]
+    # Only what another process is at is left: better than to wait.
+    finish(schedule, specs[2, "frozen", 1])
+    assert schedule.begin_next() == specs[1, "finetuned", 1]
+    assert schedule.begin_next() is None
 
 
 def test_two_studies_train_a_network_they_share_once(tmp_path, tiny_spec):

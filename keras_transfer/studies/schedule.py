@@ -1,4 +1,9 @@
-"""Which network is next, and what became of each."""
+"""Which network is next, and what became of each.
+
+A process compiles anew for each kind of network, and keeps what it compiled
+(see `training.kept`). So it is given those of one kind in turn, while another
+process has those of another kind.
+"""
 
 import time
 
@@ -48,28 +53,47 @@ class Schedule:
         self.store = store
         self.pool = pool
         self.look_seconds = look_seconds
+        self._ended: tuple | None = None  # kind of the last one that ended
         self._told: dict[NetworkSpec, str] = {}
         self._looked = 0.0
 
     def begin_next(self) -> NetworkSpec | None:
-        """Takes the first network whose base is finished, if any is.
+        """Takes a network whose base is finished, if there is any.
 
-        Those that another process is training are left to it.
+        The first of the kind that ended last, as the process that is free has
+        compiled for it; else the first of a kind that no other process is at;
+        else the first. Those that another study is training are left to it.
         """
-        for spec in list(self.waiting):
-            if spec.source is None or spec.source in self.ready:
-                self.waiting.remove(spec)
-                lock = self.store.network(spec).lock_path
-                if locks.is_taken(lock):
-                    self._leave(spec, locks.holder(lock))
-                    continue
-                self.running.add(spec)
-                self.reporter.started(spec)
-                return spec
-            if spec.source in self.outcome.failed:
-                self.waiting.remove(spec)
-                self._fail(spec, f"its base {spec.source.label} failed")
+        busy = [_kind(spec) for spec in self.running]
+        wanted = (
+            lambda spec: _kind(spec) == self._ended,
+            lambda spec: _kind(spec) not in busy,
+            lambda spec: True,
+        )
+        for suits in wanted:
+            for spec in list(self.waiting):
+                if suits(spec) and self._may_begin(spec) and self._take(spec):
+                    return spec
         return None
+
+    def _may_begin(self, spec: NetworkSpec) -> bool:
+        """Tells whether its base is finished; drops it if that failed."""
+        if spec.source in self.outcome.failed:
+            self.waiting.remove(spec)
+            self._fail(spec, f"its base {spec.source.label} failed")
+            return False
+        return spec.source is None or spec.source in self.ready
+
+    def _take(self, spec: NetworkSpec) -> bool:
+        """Takes it, unless another study is training it."""
+        self.waiting.remove(spec)
+        lock = self.store.network(spec).lock_path
+        if locks.is_taken(lock):
+            self._leave(spec, locks.holder(lock))
+            return False
+        self.running.add(spec)
+        self.reporter.started(spec)
+        return True
 
     def look_again(self) -> None:
         """Looks, every so often, what became of networks left to others."""
@@ -119,6 +143,7 @@ class Schedule:
             self.reporter.notice(content)
             return
         self.running.remove(spec)
+        self._ended = _kind(spec)
         if message.kind == "user_error":
             raise UserError(content)
         if message.kind == "finished":
@@ -146,3 +171,10 @@ class Schedule:
     def _fail(self, spec: NetworkSpec, text: str) -> None:
         self.outcome.failed[spec] = text
         self.reporter.failed(spec, text)
+
+
+def _kind(spec: NetworkSpec) -> tuple:
+    """Returns what networks have alike that one compiled step serves."""
+    frozen = spec.n if spec.mode == "frozen" else 0
+    # What differs most often comes first: thousands of networks may wait.
+    return frozen, spec.solver, spec.model, spec.data.crop
