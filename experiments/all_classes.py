@@ -19,10 +19,19 @@ import dataclasses
 import sys
 
 from experiments.common.bases import base_specs
+from experiments.common.effect_plan import (
+    Foreseen,
+    half_images,
+    planned,
+    told,
+)
 from experiments.common.running import Experiment
 from experiments.common.study_settings import Splits, StudySettings
-from keras_transfer.analysis import claims
+from keras_transfer.analysis import claims, components, contrasts
+from keras_transfer.analysis.comparisons import Comparison
+from keras_transfer.analysis.contrasts import FEWEST_SPLITS
 from keras_transfer.reports import all_classes
+from keras_transfer.specs.treatments import BASE, SAME_STEPS, WHOLE_BASE
 from keras_transfer.studies import grids
 
 
@@ -50,7 +59,42 @@ def _report(settings: AllClassesSettings, rows, command, folder):
     return paths, [f"{claim.text} {claim.verdict.upper()}: {claim.effect}"]
 
 
-STUDY = Experiment("all_classes", __doc__, AllClassesSettings, _specs, _report)
+def _foresee(settings: AllClassesSettings, specs, facts) -> list[str]:
+    """Says how wide the intervals of the first claim will be."""
+    halves = [spec for spec in specs if spec.target != "all"]
+    usual = halves[0].solver.epochs
+    found = []
+    for name in (WHOLE_BASE, SAME_STEPS):
+        epochs = usual / 2 if name == SAME_STEPS else usual
+        whole = [
+            spec
+            for spec in specs
+            if spec.target == "all" and spec.solver.epochs == epochs
+        ]
+        if whole:
+            found.append(_expected(name, halves, whole, facts))
+    return told(found, len(specs))
+
+
+def _expected(name: str, halves, whole, facts) -> Foreseen:
+    """Foresees halves - all classes by Welch's rule, as it is judged."""
+    known, text = components.known(), f"1. {Comparison(BASE, name).name(())}"
+    if len({spec.data.split for spec in halves}) < FEWEST_SPLITS:
+        return Foreseen(text, f"no interval below {FEWEST_SPLITS} splits")
+    if len(whole) < 2:
+        return Foreseen(text, "no interval below 2 seeds")
+    parts = (
+        known[BASE].expect(
+            planned(halves), {(BASE, 0, None): 1.0}, half_images(facts, halves)
+        ),
+        known[WHOLE_BASE].expect_mean(len(whole), half_images(facts, whole)),
+    )
+    return Foreseen(text, contrasts.subtract(*parts))
+
+
+STUDY = Experiment(
+    "all_classes", __doc__, AllClassesSettings, _specs, _report, _foresee
+)
 study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":

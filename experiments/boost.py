@@ -15,10 +15,18 @@ points, AnB+ - base between +3.3 and +4.2.
 import dataclasses
 import sys
 
+from experiments.common.effect_plan import (
+    foreseen,
+    half_images,
+    planned,
+    told,
+)
 from experiments.common.running import Experiment
 from experiments.common.study_settings import StudySettings
-from keras_transfer.analysis.comparisons import evidence_of
+from keras_transfer.analysis.comparisons import Comparison, evidence_of
+from keras_transfer.analysis.contrasts import Observations
 from keras_transfer.reports import boost
+from keras_transfer.specs.treatments import FINETUNED_TRANSFER, TWICE
 from keras_transfer.studies import grids
 
 
@@ -57,7 +65,29 @@ def _report(settings: BoostSettings, rows, command, folder):
     return paths, boost.control_verdicts(evidence_of(rows))
 
 
-STUDY = Experiment("boost", __doc__, BoostSettings, _specs, _report)
+def _foresee(settings: BoostSettings, specs, facts) -> list[str]:
+    """Says how wide the interval beside each control will be."""
+    usual = min(spec.solver.epochs for spec in specs)
+
+    def name(spec) -> str:
+        long = spec.is_base and spec.solver.epochs > usual
+        return TWICE if long else spec.treatment
+
+    networks = Observations(planned(specs, name))
+    images = half_images(facts, specs)
+    rows = []
+    for control in boost.CONTROLS:
+        asked = Comparison(FINETUNED_TRANSFER, control)
+        layers = asked.layers(networks.cells)
+        weights = asked.weigh(asked, layers)
+        effect = f"{asked.first} - {asked.second}"
+        rows.append(
+            foreseen(asked.name(layers), effect, networks, weights, images)
+        )
+    return told(rows, len(specs))
+
+
+STUDY = Experiment("boost", __doc__, BoostSettings, _specs, _report, _foresee)
 study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import dataclasses
 import sys
 
 from experiments.common.bases import find_or_prepare
-from experiments.common.distances import report_distance
+from experiments.common.distances import foresee_distance, report_distance
 from experiments.common.running import Experiment
 from experiments.common.study_settings import (
     Layers,
@@ -34,6 +34,8 @@ from experiments.common.study_settings import (
 from keras_transfer.datasets import class_kinds
 from keras_transfer.errors import UserError
 from keras_transfer.studies import dataset_facts, grids
+
+SPLITS = (0, 1, 2, 3)  # of random halves, which a plan takes to stand beside
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,8 +107,27 @@ def _report(settings: DissimilarSettings, rows, command, folder):
     )
 
 
+def _foresee(settings: DissimilarSettings, specs, facts) -> list[str]:
+    """Says how wide the intervals will be, beside random halves."""
+    recipe = settings.resolve()
+    if settings.balanced:
+        sides = specs[0].data.halves
+        recipe = dataclasses.replace(recipe, classes_per_half=len(sides[0]))
+    layers, treatments = recipe.layers, settings.treatments
+    grid = grids.Grid(SPLITS, recipe.seeds, layers, treatments)
+    others = grids.similar_networks(
+        settings.dataset, recipe, grid, settings.mean
+    )
+    return foresee_distance(settings, specs, facts, others, "similar_datasets")
+
+
 STUDY = Experiment(
-    "dissimilar_datasets", __doc__, DissimilarSettings, _specs, _report
+    "dissimilar_datasets",
+    __doc__,
+    DissimilarSettings,
+    _specs,
+    _report,
+    _foresee,
 )
 study, main = STUDY.study, STUDY.main
 

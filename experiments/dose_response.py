@@ -25,6 +25,13 @@ from typing import Literal
 
 from rich.console import Console
 
+from experiments.common.effect_plan import (
+    Foreseen,
+    foreseen,
+    half_images,
+    planned,
+    told,
+)
 from experiments.common.running import (
     DONE,
     Study,
@@ -33,14 +40,18 @@ from experiments.common.running import (
 )
 from experiments.common.study_settings import Splits, StudySettings
 from experiments.common.training import training
+from keras_transfer.analysis import dose_response as dose_effects
 from keras_transfer.analysis import results
 from keras_transfer.errors import UserError
 from keras_transfer.reports import dose_response
+from keras_transfer.reports.dose_text import recipe_name
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.presets import REGIMES, Recipe
 from keras_transfer.specs.rates import with_rates
+from keras_transfer.specs.treatments import TWICE
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids
+from keras_transfer.studies.dataset_facts import DatasetFacts
 
 NAME = "dose_response"
 # Highest rates at width 16, among a few tried on validation images of 150
@@ -184,7 +195,8 @@ def study(settings: DoseSettings) -> Study:
     """
     specs = [spec for _, own in pieces(settings) for spec in own]
     write = functools.partial(_report, settings)
-    return Study(NAME, list(dict.fromkeys(specs)), write, whole=False)
+    specs = list(dict.fromkeys(specs))
+    return Study(NAME, specs, write, whole=False, foresee=foresee)
 
 
 def regime_of(spec: NetworkSpec) -> str:
@@ -194,6 +206,54 @@ def regime_of(spec: NetworkSpec) -> str:
         spec: `NetworkSpec`.
     """
     return "2014" if spec.model.name.endswith("-2014") else "today"
+
+
+def foresee(specs: list[NetworkSpec], facts: DatasetFacts | None) -> list[str]:
+    """Says how wide the interval of each effect will be at each length.
+
+    Args:
+        specs: List of `NetworkSpec`.
+        facts: `DatasetFacts`, or `None` if they are not known.
+
+    Returns:
+        List of strings; lengths whose intervals are alike share a line.
+    """
+    lengths: dict[str, list[int]] = {}
+    expected: dict[str, Foreseen] = {}
+    doses = {(regime_of(spec), spec.solver.epochs) for spec in specs}
+    for effect in dose_effects.EFFECTS:
+        for regime, epochs in sorted(doses):
+            one = _expected(specs, facts, effect, regime, epochs)
+            if one is not None:
+                expected[one.line()] = one
+                lengths.setdefault(one.line(), []).append(epochs)
+    rows = [
+        dataclasses.replace(
+            one, name=f"{one.name}, {' '.join(map(str, lengths[line]))} epochs"
+        )
+        for line, one in expected.items()
+    ]
+    return told(rows, len(specs))
+
+
+def _expected(specs, facts, effect, regime, epochs) -> Foreseen | None:
+    own = [s for s in specs if regime_of(s) == regime]
+    at = [s for s in own if s.solver.epochs == epochs]
+    networks = planned(at)
+    layers = effect.comparison.layers({o.cell for o in networks})
+    if not layers:
+        return None
+    weights = effect.comparison.weigh(effect.comparison, layers)
+    long = [s for s in own if s.is_base and s.solver.epochs == 2 * epochs]
+    networks += planned(long, lambda spec: TWICE)
+    name = f"{effect.comparison.name(layers)}, {recipe_name(regime)} recipe"
+    return foreseen(
+        name,
+        f"{effect.name}, {regime}",
+        networks,
+        weights,
+        half_images(facts, at),
+    )
 
 
 def _report(settings: DoseSettings, rows, command, folder):
@@ -220,7 +280,8 @@ def run(
     store = RunStore(settings.log_dir, NAME, command=command)
     if settings.plan:
         specs = [spec for number in numbers for spec in every[number - 1][1]]
-        with training(settings, list(dict.fromkeys(specs)), store, console):
+        specs = list(dict.fromkeys(specs))
+        with training(settings, specs, store, console, foresee=foresee):
             for number in numbers:
                 console.print(f"{number}. {every[number - 1][0]}")
         return DONE

@@ -18,6 +18,7 @@ import dataclasses
 import functools
 import sys
 
+from experiments.common.effect_plan import not_known
 from experiments.common.running import Study, command_main, run_study
 from experiments.common.study_settings import Splits, StudySettings
 from experiments.findings import numbers
@@ -145,7 +146,7 @@ def study(settings: FirstSettings) -> Study:
         `Study`.
     """
     write = functools.partial(_report, settings)
-    return Study(NAME, specs(settings), write, whole=False)
+    return Study(NAME, specs(settings), write, whole=False, foresee=not_known)
 
 
 main = functools.partial(

@@ -13,6 +13,7 @@ loss of BnB rose by 0.22 and 0.62 at n = 4 and 5 (`reanalyse_2014`).
 import sys
 
 from experiments.common.bases import grid_specs
+from experiments.common.effect_plan import not_known
 from experiments.common.running import Experiment
 from experiments.common.study_settings import CopySettings
 from keras_transfer.reports.questions import kept_question, paired_report
@@ -31,7 +32,9 @@ def _report(settings: CopySettings, rows, command, folder):
     return written.write(rows, title, command, folder), []
 
 
-STUDY = Experiment("keep_layers", __doc__, CopySettings, _specs, _report)
+STUDY = Experiment(
+    "keep_layers", __doc__, CopySettings, _specs, _report, not_known
+)
 study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":

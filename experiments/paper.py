@@ -125,7 +125,14 @@ def study(settings: GridSettings) -> Study:
                 lines += said
         return paths, lines
 
-    return Study("paper", specs, write, whole=False)
+    def foresee(_, facts):
+        lines = []
+        for part in parts:
+            said = part.foresee(part.specs, facts)
+            lines += [f"{part.script}:", *said] if said else []
+        return lines
+
+    return Study("paper", specs, write, whole=False, foresee=foresee)
 
 
 main = functools.partial(

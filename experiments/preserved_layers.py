@@ -14,6 +14,7 @@ import dataclasses
 import sys
 
 from experiments.common.bases import with_bases
+from experiments.common.effect_plan import not_known
 from experiments.common.running import Experiment
 from experiments.common.study_settings import CopySettings
 from keras_transfer.reports import preserved_layers
@@ -40,7 +41,12 @@ def _report(settings: PreservedSettings, rows, command, folder):
 
 
 STUDY = Experiment(
-    "preserved_layers", __doc__, PreservedSettings, _specs, _report
+    "preserved_layers",
+    __doc__,
+    PreservedSettings,
+    _specs,
+    _report,
+    not_known,
 )
 study, main = STUDY.study, STUDY.main
 

@@ -13,17 +13,21 @@ on CIFAR-100 (`--preset earlier --width 16`): at n = 5 and 7, layers drawn
 after He lose 15.7 to 19.4 points more than those of the other kind.
 """
 
+import contextlib
 import dataclasses
 import sys
 
 from experiments.common.bases import with_bases
-from experiments.common.distances import report_distance
+from experiments.common.distances import foresee_distance, report_distance
 from experiments.common.running import Experiment
 from experiments.common.study_settings import CopySettings, Overlay
+from keras_transfer.datasets import class_kinds
+from keras_transfer.errors import UserError
 from keras_transfer.specs.origins import (
     EARLIER_INITIALIZATIONS,
     INITIALIZATIONS,
 )
+from keras_transfer.specs.treatments import TRANSFER
 from keras_transfer.studies import grids
 
 
@@ -50,7 +54,24 @@ def _report(settings: RandomSettings, rows, command, folder):
     return report_distance(settings, title, rows, command, folder)
 
 
-STUDY = Experiment("random_weights", __doc__, RandomSettings, _specs, _report)
+def _foresee(settings: RandomSettings, specs, facts) -> list[str]:
+    """Says how wide the intervals will be, beside features of another kind."""
+    recipe, others = settings.resolve(), []
+    with contextlib.suppress(UserError):  # no kinds are known of this set
+        others = grids.similar_networks(
+            settings.dataset,
+            recipe,
+            grids.Grid((0,), recipe.seeds, recipe.layers, (TRANSFER,)),
+            settings.mean,
+            class_kinds.known_kinds(settings.dataset),
+        )
+    script = "dissimilar_datasets"
+    return foresee_distance(settings, specs, facts, others, script)
+
+
+STUDY = Experiment(
+    "random_weights", __doc__, RandomSettings, _specs, _report, _foresee
+)
 study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":

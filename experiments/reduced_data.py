@@ -15,6 +15,7 @@ import dataclasses
 import sys
 
 from experiments.common.bases import check_images, few_image_bases
+from experiments.common.effect_plan import no_intervals
 from experiments.common.running import Experiment
 from experiments.common.study_settings import Overlay, StudySettings
 from keras_transfer.analysis import published_2014
@@ -78,7 +79,9 @@ def _report(settings: ReducedSettings, rows, command, folder):
     return written.write(rows, title, command, folder), []
 
 
-STUDY = Experiment("reduced_data", __doc__, ReducedSettings, _specs, _report)
+STUDY = Experiment(
+    "reduced_data", __doc__, ReducedSettings, _specs, _report, no_intervals
+)
 study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":

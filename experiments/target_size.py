@@ -16,6 +16,7 @@ import dataclasses
 import sys
 
 from experiments.common.bases import check_images, few_image_bases
+from experiments.common.effect_plan import not_known
 from experiments.common.running import Experiment
 from experiments.common.study_settings import Splits, StudySettings
 from keras_transfer.analysis import results
@@ -57,7 +58,9 @@ def _report(settings: TargetSizeSettings, rows, command, folder):
     return paths, crossings(rows, results.layers_of(rows))
 
 
-STUDY = Experiment("target_size", __doc__, TargetSizeSettings, _specs, _report)
+STUDY = Experiment(
+    "target_size", __doc__, TargetSizeSettings, _specs, _report, not_known
+)
 study, main = STUDY.study, STUDY.main
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from experiments.common.effect_plan import not_known
 from experiments.common.running import Experiment, command_main, run_study
 from experiments.common.settings import RunSettings, check_at_least_one
 from keras_transfer.datasets.sources import shown_name
@@ -233,7 +234,7 @@ def _report(settings: TransferSettings, rows, command, folder):
     return written.write(rows, title, command, folder), []
 
 
-STUDY = Experiment(_NAME, __doc__, TransferSettings, _specs, _report)
+STUDY = Experiment(_NAME, __doc__, TransferSettings, _specs, _report, not_known)
 study = STUDY.study
 
 

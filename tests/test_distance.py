@@ -13,7 +13,13 @@ from keras_transfer.analysis.contrasts import (
     subtract,
 )
 from keras_transfer.analysis.observed import observe_all
-from keras_transfer.reports import distance, distance_data, figure3, style
+from keras_transfer.reports import (
+    distance,
+    distance_claims,
+    distance_data,
+    figure3,
+    style,
+)
 from keras_transfer.specs import recipes
 from keras_transfer.specs.rates import with_rates
 from keras_transfer.storage.store import RunStore
@@ -99,7 +105,7 @@ def test_two_divisions_by_kind_are_two_curves(tiny_spec):
     assert drops["side A / side B (2 and 2 classes)"][2][1] == (
         pytest.approx(-0.221)
     )
-    assert [claim.number for claim in distance_data.claims(rows)] == (
+    assert [claim.number for claim in distance_claims.claims(rows)] == (
         ["4.2", "4.3"] * 2
     )
 
@@ -206,7 +212,7 @@ def test_kinds_stand_beside_random_halves_of_as_many_classes(
 
 def test_specificity_is_judged_where_selffers_were_trained(tiny_spec):
     rows = study_of_distances(tiny_spec)
-    assert [c.number for c in distance_data.claims(rows)] == ["4.2", "4.3"]
+    assert [c.number for c in distance_claims.claims(rows)] == ["4.2", "4.3"]
     # Selffers lose 0.01 at either n: specificity is 0.01 less than the loss.
     bases = [row for row in rows if row.spec.is_base]
     for row in bases:
@@ -215,7 +221,7 @@ def test_specificity_is_judged_where_selffers_were_trained(tiny_spec):
             made_up_row(row.spec, row.accuracy - 0.01, base=own, n=n)
             for n in (4, 7)
         ]
-    _, specificity, _ = distance_data.claims(rows)
+    _, specificity, _ = distance_claims.claims(rows)
     assert specificity.number == "4.2"
     # Mean losses of 4.55 and 9.1 points, as above, less one point each.
     assert "BnB - AnB at n = 4, 7, dissimilar - similar: +4.6 [" in (
@@ -265,14 +271,14 @@ def test_a_recipe_is_what_is_left_when_what_varies_is_taken_away(tiny_spec):
 
 def test_claims_follow_the_numbers(tiny_spec):
     rows = study_of_distances(tiny_spec)
-    claims = distance_data.claims(rows)
+    claims = distance_claims.claims(rows)
     assert [claim.number for claim in claims] == ["4.2", "4.3"]
     assert [claim.verdict for claim in claims] == ["present"] * 2
     # Mean losses over n = 4 and 7: 4.55 points similar, 9.1 dissimilar.
     assert "similar: +4.6 [" in claims[0].effect
     # One division of each kind.
     assert f"about {THESE}" in claims[0].why
-    assert distance_data.claims([]) == []
+    assert distance_claims.claims([]) == []
     # By hand: the changes of each sort by the rule, and their difference.
     similar, kinds = (
         primary.estimate(

@@ -244,8 +244,9 @@ def test_a_plan_says_how_wide_the_intervals_will_be(tiny_spec):
         (line,) = [x for x in lines if x.startswith("2. base - BnB, n 3 to 4")]
         return float(re.search(r"± ([0-9.]+) points", line)[1])
 
-    few, more = (expected_claims(specs(2, k), 10_000) for k in (1, 3))
-    assert few[0].startswith("What 12 networks can tell of claims 1 to 5")
+    whole = dataset_facts.DatasetFacts(8, 10_000, 10_000)
+    few, more = (expected_claims(specs(2, k), whole) for k in (1, 3))
+    assert few[0].startswith("What 12 networks can tell of claims 2 to 5")
     assert width(more) < width(few)
     assert "Claims 2, 3, 5 are judged of bases that are" in few[-1]
     assert few[-1].startswith("Each line is by itself; Holm")
@@ -253,9 +254,10 @@ def test_a_plan_says_how_wide_the_intervals_will_be(tiny_spec):
         "(without such bases, BnB+) may add 0.5 points at most, by the "
         "estimate."
     )
+    quarter = dataclasses.replace(whole, test_images=2_500)
     # A quarter of the test images: twice the noise of a network.
-    assert width(expected_claims(specs(2, 1), 2_500)) > width(few)
+    assert width(expected_claims(specs(2, 1), quarter)) > width(few)
     # Nothing is said of networks that these claims are not about.
     other = dataclasses.replace(tiny_spec, target_images=5, draw=0)
-    assert expected_claims([*specs(2, 1), other], 10_000) == []
-    assert expected_claims(specs(2, 1)[:4], 10_000) == []
+    assert expected_claims([*specs(2, 1), other], whole) == []
+    assert expected_claims(specs(2, 1)[:4], whole) == []

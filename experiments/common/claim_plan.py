@@ -1,41 +1,41 @@
 """What a study will be able to say, printed before it is trained."""
 
+from experiments.common.effect_plan import half_images
 from keras_transfer.analysis import claims, power
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.origins import HALVES
 from keras_transfer.specs.treatments import BASE, TREATMENTS
+from keras_transfer.studies.dataset_facts import DatasetFacts
 
 
 def expected_claims(
-    specs: list[NetworkSpec], test_images: int | None
+    specs: list[NetworkSpec], facts: DatasetFacts | None
 ) -> list[str]:
     """Says how wide the intervals of the claims of section 4.1 will be.
 
     Args:
         specs: List of `NetworkSpec` of the study.
-        test_images: Integer, of the whole data set; `None` if not known.
+        facts: `DatasetFacts`, or `None` if they are not known.
 
     Returns:
         List of strings: a head, one for each comparison that can be made,
         and what else must hold; empty if the networks are not those of random
         halves.
     """
-    if not all(map(_is_of_random_halves, specs)):
+    asked = [s for s in specs if s.treatment in (BASE, *TREATMENTS)]
+    copied = [spec for spec in asked if spec.base is not None]
+    if not copied or not all(map(_is_of_random_halves, asked)):
         return []
-    copied = [spec for spec in specs if spec.base is not None]
-    if not copied:
-        return []
-    half = power.TEST_IMAGES if test_images is None else test_images // 2
     lines = claims.plan_claims(
         len({spec.data.split for spec in specs}),
         len({spec.seed for spec in specs}),
         sorted({spec.n for spec in copied}),
         [t for t in TREATMENTS if t in {spec.treatment for spec in copied}],
-        half,
+        half_images(facts, specs) or power.TEST_IMAGES,
     )
     if not lines:
         return []
-    head = f"What {len(specs)} networks can tell of claims 1 to 5, at 95 %"
+    head = f"What {len(specs)} networks can tell of claims 2 to 5, at 95 %"
     gated = ", ".join(str(row.number) for row in claims.CLAIMS if row.converged)
     gate = (
         "Each line is by itself; Holm's correction for all claims asks for "
@@ -47,8 +47,5 @@ def expected_claims(
 
 
 def _is_of_random_halves(spec: NetworkSpec) -> bool:
-    known = spec.treatment == BASE or spec.treatment in TREATMENTS
-    whole = spec.target_images is None and spec.preserved is None
-    return (
-        known and whole and spec.data.halves is None and spec.target in HALVES
-    )
+    whole = spec.target_images is None and spec.target in HALVES
+    return whole and spec.data.halves is None

@@ -2,13 +2,24 @@
 
 from pathlib import Path
 
+from experiments.common.effect_plan import (
+    Foreseen,
+    foreseen,
+    half_images,
+    not_known,
+    planned,
+    told,
+)
 from experiments.common.study_settings import StudySettings
-from keras_transfer.analysis import published_2014, results
+from keras_transfer.analysis import contrasts, published_2014, results
 from keras_transfer.datasets import class_kinds
-from keras_transfer.reports import distance
-from keras_transfer.reports.distance_data import claims
+from keras_transfer.reports import distance, distance_claims
+from keras_transfer.reports.distance_claims import Asked, claims
+from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.recipes import figure3_key
+from keras_transfer.specs.treatments import BASE, BASES
 from keras_transfer.storage.log_folder import LogFolder
+from keras_transfer.studies.dataset_facts import DatasetFacts
 
 
 def finished_beside(
@@ -107,3 +118,64 @@ def report_distance(
         for claim in claims(every, sides)
     ]
     return paths, lines
+
+
+def foresee_distance(
+    settings: StudySettings,
+    specs: list[NetworkSpec],
+    facts: DatasetFacts | None,
+    others: list[NetworkSpec],
+    where: str,
+) -> list[str]:
+    """Says how wide the intervals of sections 4.2 and 4.3 will be.
+
+    Args:
+        settings: `StudySettings`.
+        specs: List of `NetworkSpec` of the study.
+        facts: `DatasetFacts`, or `None` if they are not known.
+        others: List of `NetworkSpec` that may stand beside: those of the
+            section that this one is held against.
+        where: String, the script that trains them.
+
+    Returns:
+        List of strings.
+    """
+    rows = [results.Row(spec, None) for spec in specs]
+    beside = finished_beside(LogFolder(settings.log_dir), rows)
+    asked = distance_claims.asked([*rows, *beside])
+    lines = []
+    if not asked and others:
+        asked = distance_claims.asked(
+            [*rows, *(results.Row(spec, None) for spec in others)]
+        )
+        splits = {spec.division for spec in others}
+        lines = [
+            f"No network of `{where}` with this recipe is finished to stand "
+            f"beside; widths are as if those of {len(splits)} "
+            f"division{'s' * (len(splits) > 1)} were."
+        ]
+    found = [_foreseen(one, facts) for one in asked]
+    if not found:
+        return not_known()
+    return [*told(found, len(specs)), *lines]
+
+
+def _foreseen(one: Asked, facts: DatasetFacts | None) -> Foreseen:
+    """Foresees a difference of two changes that share no network."""
+    name, sides = f"{one.section} {one.name.rstrip(':')}", []
+    if one.section == "4.3":
+        name += f", {one.worse.effect.partition(' - ')[0]}"
+    for change in (one.better, one.worse):
+        specs = [row.spec for row in change.rows]
+        networks = planned(specs, _on_its_half)
+        images = half_images(facts, specs)
+        weights = change.weights
+        side = foreseen(name, change.effect, networks, weights, images)
+        if isinstance(side.expected, str):
+            return side
+        sides.append(side.expected)
+    return Foreseen(name, contrasts.subtract(*sides))
+
+
+def _on_its_half(spec: NetworkSpec) -> str:
+    return BASE if spec.treatment in BASES else spec.treatment

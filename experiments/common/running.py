@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from experiments.common.blas import one_blas_thread
+from experiments.common.claim_plan import expected_claims
 from experiments.common.flags import as_flags
 from experiments.common.settings import Settings, parse
 from experiments.common.terminal import (
@@ -21,7 +22,7 @@ from experiments.common.terminal import (
     open_console,
     print_accuracies,
 )
-from experiments.common.training import training
+from experiments.common.training import Foresee, training
 from keras_transfer.analysis import results
 from keras_transfer.errors import UserError, disk_fault
 from keras_transfer.reports.cautions import absent_classes
@@ -53,12 +54,15 @@ class Study:
         write: `Writer`.
         whole: Boolean, whether its networks may stand in one figure of
             learning curves; a study of studies has one for each.
+        foresee: `Foresee`, what its plan says of its intervals. Defaults to
+            that of section 4.1.
     """
 
     script: str
     specs: list[NetworkSpec]
     write: Writer
     whole: bool = True
+    foresee: Foresee = expected_claims
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +77,8 @@ class Experiment:
             each base before what needs it.
         report: Callable of the settings, rows, the command that made them
             and a folder that returns what a `Writer` does.
+        foresee: Callable of the settings and what a `Foresee` takes that
+            returns what it does. Defaults to that of section 4.1.
     """
 
     name: str
@@ -80,6 +86,7 @@ class Experiment:
     settings: type
     specs: Callable[[Any], list[NetworkSpec]]
     report: Callable[..., tuple[list[Path], list[str]]]
+    foresee: Callable[..., list[str]] = lambda _, *told: expected_claims(*told)
 
     def study(self, settings: Settings) -> Study:
         """Lists the networks and says how they are reported.
@@ -91,7 +98,8 @@ class Experiment:
             `Study`.
         """
         write = functools.partial(self.report, settings)
-        return Study(self.name, self.specs(settings), write)
+        foresee = functools.partial(self.foresee, settings)
+        return Study(self.name, self.specs(settings), write, foresee=foresee)
 
     def main(self, arguments=None) -> int:
         """Runs the script; see `guarded_main`.
@@ -251,7 +259,9 @@ def run_study_script(
         Integer, exit status.
     """
     store = RunStore(settings.log_dir, study.script, command=command)
-    with training(settings, study.specs, store, console) as outcome:
+    with training(
+        settings, study.specs, store, console, foresee=study.foresee
+    ) as outcome:
         if outcome is None:
             return DONE
         # Before a cluster is left, which may take minutes.

@@ -35,6 +35,11 @@ from keras_transfer.training.devices import (
     gpus_per_network,
 )
 
+# Of networks and what is known of their data set: lines that say how sure a
+# study of them will be.
+Foresee = Callable[
+    [list[NetworkSpec], dataset_facts.DatasetFacts | None], list[str]
+]
 _LONG = 7 * 24 * 3600  # a plan of more seconds is no job for this machine
 
 
@@ -45,6 +50,7 @@ def training(
     store: RunStore,
     console: Console,
     title: str = "",
+    foresee: Foresee = expected_claims,
 ) -> Iterator[Outcome | None]:
     """Prints the plan and trains what is missing.
 
@@ -58,13 +64,17 @@ def training(
         console: `rich.console.Console`.
         title: String, what the plan calls itself. Defaults to `""` for the
             study's name.
+        foresee: `Foresee`, asked how sure the study will be. Defaults to
+            `expected_claims`.
 
     Yields:
         `Outcome`, or `None` if only the plan was asked for.
     """
     title = title or f"Study {store.study}"
     with open_executor(settings, specs, store, console) as executor:
-        yield _plan_and_train(settings, specs, store, console, executor, title)
+        yield _plan_and_train(
+            settings, specs, store, console, executor, title, foresee
+        )
 
 
 @contextlib.contextmanager
@@ -145,7 +155,7 @@ def plan_networks(
 
 
 def _plan_and_train(
-    settings, specs, store, console, executor, title
+    settings, specs, store, console, executor, title, foresee
 ) -> Outcome | None:
     def tell(text: str) -> None:
         console.print(text, soft_wrap=True, highlight=False)
@@ -168,8 +178,7 @@ def _plan_and_train(
             text = f"Cluster {settings.cluster}: {executor.describe()}."
             console.print(text, highlight=False)
     if settings.plan:
-        test_images = None if facts is None else facts.test_images
-        for line in expected_claims(specs, test_images):
+        for line in foresee(specs, facts):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         _print_folder(settings, console)
         return None

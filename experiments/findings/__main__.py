@@ -14,6 +14,7 @@ import sys
 
 import tyro
 
+from experiments.findings import spreads
 from experiments.findings.main_job import with_paragraph
 from experiments.findings.pages import summaries
 from experiments.findings.tables import (
@@ -22,6 +23,7 @@ from experiments.findings.tables import (
     folders_table,
     with_table,
 )
+from keras_transfer.analysis import components
 from keras_transfer.storage.files import write_atomically
 
 
@@ -45,6 +47,7 @@ def main(args: list[str] | None = None) -> int:
     }
     readme = ROOT / "README.md"
     texts[readme] = with_paragraph(texts[readme])
+    texts[components.FILE] = spreads.table()
     for path, text in (texts | summaries()).items():
         changed = text != path.read_text()
         if changed:

@@ -32,7 +32,7 @@ from keras_transfer.analysis.comparisons import (
 from keras_transfer.analysis.contrasts import ModelEstimate
 from keras_transfer.analysis.intervals import estimate
 from keras_transfer.analysis.rounding import rounded
-from keras_transfer.reports import distance_data
+from keras_transfer.reports import distance_claims
 
 NARROW = {"width": 16, "precision": "bfloat16"}
 TUNED = "AnB+"
@@ -160,7 +160,7 @@ def by_size(first: str, second: str, n: int, images: int | None) -> str:
 def _distances() -> dict[str, str]:
     rows = committed_rows("cifar100-dissimilar", **NARROW)
     found = {}
-    for claim in distance_data.claims(rows):
+    for claim in distance_claims.claims(rows):
         name = claim.text.rpartition(", ")[2] if claim.number == "4.3" else ""
         found[name.strip(".") or "kinds"] = claim.effect.rpartition(": ")[2]
     return found

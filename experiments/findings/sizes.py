@@ -11,7 +11,7 @@ from keras_transfer.analysis.comparisons import (
 )
 from keras_transfer.analysis.results import Claim, Row
 from keras_transfer.analysis.rounding import rounded
-from keras_transfer.reports import all_classes, distance, distance_data
+from keras_transfer.reports import all_classes, distance, distance_claims
 from keras_transfer.specs.treatments import BASE, SAME_STEPS, WHOLE_BASE
 
 ALL, BALANCED = "cifar100-all-classes", "cifar100-dissimilar-balanced"
@@ -72,7 +72,7 @@ def accuracy(treatment: str) -> str:
 
 @cache
 def _judged() -> tuple[Claim, Claim]:
-    loss, specificity = distance_data.claims(balanced_rows())
+    loss, specificity = distance_claims.claims(balanced_rows())
     return loss, specificity
 
 

@@ -30,6 +30,7 @@ from experiments.common.running import (
     command_main,
     run_study_script,
 )
+from experiments.when_to_freeze import widths
 from experiments.when_to_freeze.design import NAME, FreezeSettings, design
 from experiments.when_to_freeze.search import tune
 from keras_transfer.analysis import freeze_table
@@ -64,7 +65,8 @@ def study(settings: FreezeSettings) -> Study:
         tables=tables,
         tuned=searched,
     )
-    return Study(NAME, specs, write, whole=False)
+    foresee = functools.partial(widths.foresee, plan.most)
+    return Study(NAME, specs, write, whole=False, foresee=foresee)
 
 
 def run(

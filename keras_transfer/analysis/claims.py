@@ -224,18 +224,6 @@ def plan_claims(
             weights = comparison.weigh(comparison, found) if found else {}
             expected = power.expect(networks, weights, test_images)
             if expected is not None:
-                lines.append(_expected_line(row, comparison, found, expected))
+                name = f"{row.number}. {comparison.name(found)}"
+                lines.append(expected.line(name, comparison.margin))
     return lines
-
-
-def _expected_line(row, comparison, layers, expected) -> str:
-    text = (
-        f"{row.number}. {comparison.name(layers)}: "
-        f"± {100 * expected.width:.1f} points; tells an effect of "
-        f"{100 * expected.seen:.1f} from none"
-    )
-    if comparison.margin is not None:
-        able = expected.excluded <= comparison.margin
-        text += f", {'can' if able else 'cannot'} show one below "
-        text += f"{100 * comparison.margin:.1f} absent"
-    return f"{text} ({expected.scope})"

@@ -80,6 +80,82 @@ class Trend:
     verdict: Verdict
 
 
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """A contrast that a map is asked for.
+
+    Args:
+        effect: String, what it is of, alike at every width.
+        weights: Dict from a cell of `contrasts` to number.
+        place: Tuple, the first fields of a `Cell` or `Trend`.
+    """
+
+    effect: str
+    weights: contrasts.Weights
+    place: tuple
+
+
+Place = tuple[str, int, int, int]  # rival, n, width, images
+
+
+def cell_questions(places: Iterable[Place]) -> list[Question]:
+    """Lists what is asked of each cell of a map.
+
+    Args:
+        places: Iterable of `(rival, n, width, images)`.
+
+    Returns:
+        List of `Question`, in order.
+    """
+    return [
+        Question(
+            f"{TRANSFER} - {rival}, {images} images a class",
+            _worth(rival, n, width, images),
+            (rival, n, width, images),
+        )
+        for rival, n, width, images in places
+    ]
+
+
+def trend_questions(places: Iterable[Place]) -> list[Question]:
+    """Lists what fewer images and more weights are asked for.
+
+    Args:
+        places: Iterable of `(rival, n, width, images)` of measured cells.
+
+    Returns:
+        List of `Question`, by n.
+    """
+    layers: dict[int, set[tuple[int, int]]] = {}
+    for rival, n, width, images in places:
+        if rival == FINETUNED_TRANSFER:
+            layers.setdefault(n, set()).add((width, images))
+    return [
+        Question(effect, _minus(*parts), (axis, place, ends, n))
+        for n, there in layers.items()
+        for effect, axis, place, ends, parts in _ends(n, there)
+    ]
+
+
+def _ends(n: int, there: set[tuple[int, int]]):
+    """Yields effect, axis, place, ends and what freezing is worth at both."""
+    rival = FINETUNED_TRANSFER
+    difference = f"{TRANSFER} - {rival}"
+    for width in sorted({w for w, _ in there}):
+        sizes = sorted(s for w, s in there if w == width)
+        if len(sizes) > 1:
+            many, few = sizes[-1], sizes[0]
+            parts = [_worth(rival, n, width, s) for s in (few, many)]
+            effect = f"{difference}, {few} minus {many} images a class"
+            yield effect, FEWER_IMAGES, width, (many, few), parts
+    for size in sorted({s for _, s in there}):
+        widths = sorted(w for w, s in there if s == size)
+        for low, high in itertools.pairwise(widths):
+            parts = [_worth(rival, n, w, size) for w in (high, low)]
+            effect = f"{difference}, wider minus narrower, {size} images"
+            yield f"{effect} a class", MORE_WEIGHTS, size, (low, high), parts
+
+
 class FreezeMap:
     """The networks of a map, read from a table.
 
@@ -101,7 +177,7 @@ class FreezeMap:
             contrasts.observation_of(
                 line,
                 "test_accuracy",
-                _label(line["treatment"], int(line["width"])),
+                label(line["treatment"], int(line["width"])),
             )
             for line in self.lines
         )
@@ -191,18 +267,8 @@ class FreezeMap:
 
         All are judged together, with Holm's correction.
         """
-        places = [
-            (rival, n, width, images)
-            for rival in RIVALS
-            for n in self.layers
-            for width in self.widths
-            for images in self.sizes
-        ]
-        found = [
-            (place, one)
-            for place in places
-            if (one := self._estimate(_worth(*place))) is not None
-        ]
+        places = itertools.product(RIVALS, self.layers, self.widths, self.sizes)
+        found = self._answered(cell_questions(places))
         judged = verdicts.judge([[Part(one)] for _, one in found])
         return [
             Cell(*place, one, verdict)
@@ -219,37 +285,25 @@ class FreezeMap:
         has the splits that have both ends, so that no cell need be there.
         All are judged together, with Holm's correction.
         """
-        found = []
-        for n in self.layers:
-            for axis, place, ends, parts in self._ends(n):
-                one = self._estimate(_minus(*parts))
-                if one is not None:
-                    found.append((axis, place, ends, n, one))
-        judged = verdicts.judge([[Part(one)] for *_, one in found])
+        found = self._answered(trend_questions(self._places()))
+        judged = verdicts.judge([[Part(one)] for _, one in found])
         return [
-            Trend(*place, verdict)
-            for place, verdict in zip(found, judged, strict=True)
+            Trend(*place, one, verdict)
+            for (place, one), verdict in zip(found, judged, strict=True)
         ]
 
-    def _ends(self, n: int):
-        """Yields axis, place, ends and what freezing is worth at both."""
-        rival = FINETUNED_TRANSFER
-        there = {
-            (c.width, c.images)
-            for c in self.cells
-            if (c.rival, c.n) == (rival, n)
-        }
-        for width in self.widths:
-            sizes = [s for s in self.sizes if (width, s) in there]
-            if len(sizes) > 1:
-                many, few = sizes[-1], sizes[0]
-                parts = [_worth(rival, n, width, s) for s in (few, many)]
-                yield FEWER_IMAGES, width, (many, few), parts
-        for size in self.sizes:
-            widths = [w for w in self.widths if (w, size) in there]
-            for low, high in itertools.pairwise(widths):
-                parts = [_worth(rival, n, w, size) for w in (high, low)]
-                yield MORE_WEIGHTS, size, (low, high), parts
+    def questions(self) -> list[Question]:
+        """Lists what was measured, cells first."""
+        places = self._places()
+        return cell_questions(places) + trend_questions(places)
+
+    def _places(self) -> list[Place]:
+        return [(c.rival, c.n, c.width, c.images) for c in self.cells]
+
+    def _answered(self, asked: list[Question]) -> list[tuple]:
+        """Returns place and estimate of what was measured."""
+        found = ((q.place, self._estimate(q.weights)) for q in asked)
+        return [(place, one) for place, one in found if one is not None]
 
     def runs(self) -> list[tuple[tuple[int, ...], ...]]:
         """Lists the rectangles that the map is made of, most splits first.
@@ -281,15 +335,21 @@ class FreezeMap:
         return {one.cell for one in self.observations}
 
 
-def _label(treatment: str, width: int) -> str:
+def label(treatment: str, width: int) -> str:
+    """Names a treatment at a width, for one model of all widths.
+
+    Args:
+        treatment: String.
+        width: Integer, channels of conv1.
+    """
     return f"{treatment}, width {width}"
 
 
 def _worth(rival: str, n: int, width: int, images: int) -> contrasts.Weights:
     """Weighs frozen minus a rival."""
     return contrasts.difference(
-        [(_label(TRANSFER, width), n, images)],
-        [(_label(rival, width), 0 if rival == BASE else n, images)],
+        [(label(TRANSFER, width), n, images)],
+        [(label(rival, width), 0 if rival == BASE else n, images)],
     )
 
 

@@ -16,6 +16,7 @@ from keras_transfer.analysis.contrasts import (
     OTHERS,
     Observation,
     Weights,
+    t_quantile,
 )
 from keras_transfer.analysis.mixed_model import MixedModel, fit_model
 from keras_transfer.specs.treatments import BASE
@@ -59,6 +60,24 @@ class Expected:
     excluded: float
     scope: str
 
+    def line(self, name: str, margin: float | None) -> str:
+        """Says it, for a plan.
+
+        Args:
+            name: String, what is compared.
+            margin: Float, within which an effect counts as absent; `None` if
+                it cannot be.
+        """
+        text = (
+            f"{name}: ± {100 * self.width:.1f} points; tells an effect of "
+            f"{100 * self.seen:.1f} from none"
+        )
+        if margin is not None:
+            able = self.excluded <= margin
+            text += f", {'can' if able else 'cannot'} show one below "
+            text += f"{100 * margin:.1f} absent"
+        return f"{text} ({self.scope})"
+
 
 def planned_networks(
     splits: int, seeds: int, layers: Iterable[int], treatments: Iterable[str]
@@ -101,19 +120,20 @@ def residual(test_images: int = TEST_IMAGES) -> float:
 
 
 def plan_model(
-    networks: Iterable[Observation], test_images: int = TEST_IMAGES
+    networks: Iterable[Observation], noise: float = COMPONENTS["residual"]
 ) -> MixedModel:
     """Returns a model that knows its variances, of networks to come.
 
     Args:
         networks: Iterable of `Observation`.
-        test_images: Integer, of a half. Defaults to 5,000.
+        noise: Float, the residual's standard deviation. Defaults to that of
+            `COMPONENTS`.
 
     Returns:
         `MixedModel`, whose estimates are 0 with the expected errors.
     """
     model = fit_model(networks)
-    known = COMPONENTS | {"residual": residual(test_images)}
+    known = COMPONENTS | {"residual": noise}
     variances = np.array([known[k] ** 2 for k in (*model.effects, "residual")])
     patterns = [reml.Pattern(x, g, model.values[p]) for x, g, p in model.frames]
     fitted = reml.fit_known(patterns, variances) if model.has_residual else None
@@ -139,22 +159,35 @@ def expect(
     Returns:
         `Expected`, or `None` if it cannot be estimated.
     """
-    from scipy import stats
-
-    model = plan_model(primary.modelled(networks, weights), test_images)
-    estimate = model.estimate(weights)
+    planned = primary.modelled(networks, weights)
+    estimate = plan_model(planned, residual(test_images)).estimate(weights)
     if estimate is None or estimate.error is None:
         return None
-    error, df = estimate.error, estimate.df
-    if model.scope == OTHERS:
+    df = estimate.df
+    if estimate.scope == OTHERS:
         # The rule of `primary`: Student's t over splits.
         df = estimate.splits - 1
-    upper, one_sided, power, both = stats.t.ppf(
-        [(1 + LEVEL) / 2, LEVEL, POWER, (1 + POWER) / 2], df
+    return expected_of(estimate.error, df, estimate.scope)
+
+
+def expected_of(error: float, df: float, scope: str) -> Expected:
+    """Says what an estimate of so large an error can tell.
+
+    Args:
+        error: Float, its standard error.
+        df: Float, degrees of freedom of that error.
+        scope: String, what the estimate is about.
+
+    Returns:
+        `Expected`, in the unit of the error.
+    """
+    upper, one_sided, power, both = (
+        t_quantile(share, df)
+        for share in ((1 + LEVEL) / 2, LEVEL, POWER, (1 + POWER) / 2)
     )
     return Expected(
         float(upper * error),
         float((upper + power) * error),
         float((one_sided + both) * error),
-        model.scope,
+        scope,
     )

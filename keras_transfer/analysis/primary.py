@@ -85,12 +85,24 @@ def estimate(
     values = by_split(data, weights)
     if len(values) >= FEWEST_SPLITS:
         return estimate_over_splits(data, weights)
-    kept = _splits_of(data, weights, set(values))
-    few = data
-    if not kept.issuperset(data.by_split):
-        few = Observations(o for o in data if o.split in kept)
-    few = modelled(few, weights)
+    few = of_few_splits(data, weights)
     return _model(few, halves).estimate(weights) if few else None
+
+
+def of_few_splits(data: Observations, weights: Weights) -> Observations:
+    """Returns the networks that the model of a contrast has, of all.
+
+    Args:
+        data: `Observations`, fewer than three splits of which have all cells.
+        weights: Dict from `Cell` to number.
+
+    Returns:
+        `Observations`; see `estimate`.
+    """
+    kept = _splits_of(data, weights, set(by_split(data, weights)))
+    if not kept.issuperset(data.by_split):
+        data = Observations(o for o in data if o.split in kept)
+    return modelled(data, weights)
 
 
 def modelled(networks: Iterable[Observation], weights: Weights) -> Observations:

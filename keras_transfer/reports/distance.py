@@ -14,9 +14,9 @@ from keras_transfer.analysis.results import Row
 from keras_transfer.analysis.rounding import rounded
 from keras_transfer.reports import markdown
 from keras_transfer.reports.cautions import ONE_SEED, absent_classes
+from keras_transfer.reports.distance_claims import claims
 from keras_transfer.reports.distance_data import (
     Names,
-    claims,
     figure3_data,
     kinds,
     sorts_of,
