@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments import similar_datasets
 from keras_transfer.datasets import checksums
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import from_dict
@@ -18,7 +19,13 @@ from keras_transfer.studies.reporter import Reporter
 from keras_transfer.studies.run_options import RunOptions
 from keras_transfer.studies.scheduler import run_study
 from tests.conftest import write_tiny_pool
-from tests.trained import assert_same_bits, finish, start_study, wait_for
+from tests.trained import (
+    assert_same_bits,
+    finish,
+    start_study,
+    study_words,
+    wait_for,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -116,8 +123,8 @@ def networks_by_label(log_dir):
     return found
 
 
-@pytest.mark.slow(75)
-def test_killed_study_ends_as_an_uninterrupted_one(tmp_path):
+@pytest.mark.slow(60)
+def test_killed_study_ends_as_an_uninterrupted_one(tmp_path, capsys):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     for log_dir in (whole, broken):
         write_tiny_pool(log_dir / ".cache")
@@ -130,8 +137,8 @@ def test_killed_study_ends_as_an_uninterrupted_one(tmp_path):
     assert code == 0, errors
     assert "A5B/seed0: test" in output
     assert "baseA/seed0: test" not in output  # finished before the kill
-    code, output, errors = finish(start_study(whole, *SMALL))
-    assert code == 0, errors
+    assert similar_datasets.main(study_words(whole, *SMALL)) == 0
+    output = capsys.readouterr().out
     for name in ("figure2.svg", "results.csv", "summary.md"):
         assert re.search(rf"report-default-\w+/{name}", output), output
     one, two = networks_by_label(whole), networks_by_label(broken)
@@ -143,8 +150,9 @@ def test_killed_study_ends_as_an_uninterrupted_one(tmp_path):
         ]
         assert_same_bits(one[label][1], two[label][1])
     # Run again: nothing is trained, and quickly.
-    code, output, _ = finish(start_study(whole, *SMALL))
-    assert code == 0 and "0 of 4 networks to train" in output
+    assert similar_datasets.main(study_words(whole, *SMALL)) == 0
+    output = capsys.readouterr().out
+    assert "0 of 4 networks to train" in output
     assert "[1/" not in output
 
 
@@ -166,19 +174,11 @@ def test_ctrl_c_says_what_is_kept(tmp_path, how):
     assert "Traceback" not in errors
 
 
-@pytest.mark.slow(20)
-def test_failed_network_gives_status_1_and_its_name(tmp_path):
+@pytest.mark.slow(15)
+def test_failed_network_gives_status_1_and_its_name(tmp_path, capfd):
     write_tiny_pool(tmp_path / ".cache")
-    code, output, errors = finish(
-        start_study(
-            tmp_path,
-            "--treatments",
-            "--normalization",
-            "none",
-            "--learning-rate",
-            "1e30",
-        )
-    )
-    assert code == 1
+    flags = "--treatments", "--normalization", "none", "--learning-rate", "1e30"
+    assert similar_datasets.main(study_words(tmp_path, *flags)) == 1
+    output, errors = capfd.readouterr()
     assert "failed: tiny_colours/split0/baseA/seed0: The loss became" in output
     assert "Traceback" not in output + errors
