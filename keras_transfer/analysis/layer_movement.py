@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_transfer.analysis import results
 from keras_transfer.analysis.intervals import t_interval
-from keras_transfer.analysis.remembered import Rows
+from keras_transfer.analysis.remembered import Rows, of_rows
 from keras_transfer.analysis.results import Row
 from keras_transfer.specs.treatments import BASE, FINETUNED
 
@@ -20,6 +20,7 @@ MEANING = (
 Cells = tuple[list[str], list[list[str]]]  # the header and the lines below
 
 
+@of_rows
 def drift_data(
     rows: list[Row], statistic: str = "angle"
 ) -> dict[str, dict[str, list[tuple]]]:

@@ -36,6 +36,8 @@ RULE = (
     "each of them twice, by seeds or draws, else of all networks"
 )
 
+_MODELS = 256  # kept; a report asks for the same some hundred contrasts
+
 
 def scope_of(splits: int) -> str:
     """Says what intervals of so many splits are about.
@@ -140,6 +142,6 @@ def _splits_of(data: Observations, weights: Weights, whole: set) -> set:
     return kept if len(kept) < FEWEST_SPLITS else whole
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=_MODELS)
 def _model(data: Observations, halves: str) -> MixedModel:
     return mixed_model.fit_model(data, halves)

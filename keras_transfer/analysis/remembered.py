@@ -5,7 +5,7 @@ times of the same rows.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 
 class Rows(tuple):
@@ -16,11 +16,12 @@ class Rows(tuple):
     of a list everything is found each time.
 
     Attributes:
-        found: Dict from a function of `of_rows` to what it returned.
+        found: Dict from a function of `of_rows`, and what it was given beside
+            the rows, to what it returned.
     """
 
     @functools.cached_property
-    def found(self) -> dict[Callable, object]:
+    def found(self) -> dict[tuple, object]:
         return {}
 
 
@@ -28,18 +29,20 @@ def of_rows(function: Callable) -> Callable:
     """Remembers what a function returned for the same `Rows`.
 
     Args:
-        function: Callable of a sequence of `Row`, whose value nobody changes.
+        function: Callable of a sequence of `Row` and of values that can be
+            hashed; nobody changes what it returns.
 
     Returns:
-        Callable of a sequence of `Row`.
+        Callable of the same.
     """
 
     @functools.wraps(function)
-    def remembered(rows: Sequence):
+    def remembered(rows: Sequence, *more: Hashable):
         if not isinstance(rows, Rows):
-            return function(rows)
-        if function not in rows.found:
-            rows.found[function] = function(rows)
-        return rows.found[function]
+            return function(rows, *more)
+        key = (function, *more)
+        if key not in rows.found:
+            rows.found[key] = function(rows, *more)
+        return rows.found[key]
 
     return remembered

@@ -188,6 +188,7 @@ def pooled_difference(
     return means[0] - means[1]
 
 
+@of_rows
 def paired_difference(
     rows: list[Row], first: str, second: str, low: int, high: int
 ) -> Estimate | None:
@@ -281,6 +282,7 @@ def divisions_of(rows: list[Row]) -> set[str]:
     return halves or {row.spec.division for row in rows}
 
 
+@of_rows
 def mean_accuracy(rows: list[Row], treatment: str, n: int) -> Estimate | None:
     """Averages a treatment's networks at one `n`, with intervals.
 
