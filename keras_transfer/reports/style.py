@@ -183,6 +183,7 @@ def save(figure, path: Path) -> list[Path]:
     from matplotlib import pyplot as plt
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    _draw_once(figure)
     paths = [path.with_suffix(suffix) for suffix in (".svg", ".png")]
     for written in paths:
         # No date inside: the same results give the same bytes.
@@ -193,3 +194,23 @@ def save(figure, path: Path) -> list[Path]:
         write_atomically(written, drawn.getvalue())
     plt.close(figure)
     return paths
+
+
+def _draw_once(figure) -> None:
+    """Spares a figure the drawing whose output nobody sees.
+
+    `savefig` draws all of it without output, for the sake of its layout, and
+    then again with the layout off. The layout alone gives the same bytes.
+    """
+    from matplotlib.layout_engine import PlaceHolderLayoutEngine
+
+    whole = figure.draw
+
+    def draw(renderer) -> None:
+        engine = figure.get_layout_engine()
+        if engine is None or isinstance(engine, PlaceHolderLayoutEngine):
+            whole(renderer)
+        else:
+            engine.execute(figure)
+
+    figure.draw = draw
