@@ -11,7 +11,9 @@ import pytest
 from experiments import paper
 
 LAYERS = ("--layers", "5")
-SMOKE = ("--preset", "smoke", *LAYERS, "--quiet")
+# What is cheap: reports are the same of narrow networks that saw few images.
+SMOKE = ("--preset", "smoke", "--width", "4", "--batch-size", "16")
+SMOKE += ("--views", "1", "--observe", "off", "--quiet")
 # What each script draws, beside learning curves; a table and a summary go with
 # it.
 FIGURES = {
@@ -41,7 +43,7 @@ def figures_in(folder):
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("smoke")
-    arguments = [*SMOKE, "--overlay-2014", "--log-dir", str(folder)]
+    arguments = [*SMOKE, *LAYERS, "--overlay-2014", "--log-dir", str(folder)]
     assert paper.main(arguments) == 0
     return folder
 
@@ -67,7 +69,7 @@ def test_paper_runs_and_reports_every_section(logs):
 def test_script_finds_its_networks_and_reports_them(logs, script):
     before = networks_in(logs)
     module = importlib.import_module(f"experiments.{script}")
-    arguments = ["--preset", "smoke", "--quiet", "--log-dir", str(logs)]
+    arguments = [*SMOKE, "--log-dir", str(logs)]
     if script not in ("all_classes", "reduced_data"):  # no n to choose there
         arguments += LAYERS
     assert module.main(arguments) == 0

@@ -260,7 +260,9 @@ def train_at_a_time(operations, log_dir, pool, spec):
     if operations == 1:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     network = RunStore(log_dir, "study").network(spec)
-    result = trainer.train_network(network, pool)
+    result = trainer.train_network(
+        network, pool, options=Options(observe="off")
+    )
     found = tf.config.threading.get_inter_op_parallelism_threads()
     return found, {
         row["target_path"]: row["after_sha256"] for row in result.proof
