@@ -182,8 +182,15 @@ def group_rows(rows: list[Row]) -> list[Group]:
     """
     groups: dict[tuple, list[Row]] = {}
     solvers: dict[tuple, list] = {}
+    # Thousands of networks have few bases and fewer recipes.
+    recipes: dict[NetworkSpec, int] = {}
+    numbers: dict[tuple, int] = {}
     for row in rows:
-        shared = recipe_key(row.spec.own_base, GROUP)
+        base = row.spec.own_base
+        if base not in recipes:
+            key = recipe_key(base, GROUP)
+            recipes[base] = numbers.setdefault(key, len(numbers))
+        shared = recipes[base]
         tuned = row.spec.base_solver is not None
         # Of several rates of one task each has a group: figures mix none.
         task = (shared, tuned, row.spec.treatment, row.spec.n)

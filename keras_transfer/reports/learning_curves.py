@@ -14,6 +14,7 @@ from keras_transfer.analysis.published_2014 import published_courses
 from keras_transfer.analysis.results import Row
 from keras_transfer.analysis.target_size import images_a_class
 from keras_transfer.reports.style import INK, SETTINGS, save
+from keras_transfer.storage.files import read_file
 from keras_transfer.storage.store import RunStore
 
 _METRICS = (("accuracy", "top-1 accuracy (%)", 100), ("loss", "loss", 1))
@@ -66,7 +67,8 @@ def read_epochs(path: Path) -> list[tuple]:
         List of tuples; empty if the file is not there or not whole.
     """
     try:
-        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        lines = (read_file(path) or b"").splitlines()
+        rows = [json.loads(line) for line in lines]
         return [tuple(float(row[name]) for name in _KEPT) for row in rows]
     except (OSError, ValueError, KeyError, TypeError):
         return []

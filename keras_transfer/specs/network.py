@@ -168,12 +168,7 @@ class NetworkSpec:
         """
         origin = self.origin
         if isinstance(origin, Copied):
-            base = self.own_base
-            if (base.target, base.target_images) == (origin.half, None):
-                return base
-            return dataclasses.replace(
-                base, target=origin.half, target_images=None, draw=None
-            )
+            return self._base_on(origin.half, None, None)
         draws_alike = (
             isinstance(origin, Random) and origin.initialization in LIKE_TRAINED
         )
@@ -182,17 +177,63 @@ class NetworkSpec:
     @functools.cached_property
     def own_base(self) -> "NetworkSpec":
         """Base network of the same split, target, images and seed."""
-        return dataclasses.replace(
-            self,
-            base=None,
-            n=0,
-            mode="frozen",
-            initialization=None,
-            preserved=None,
-            moments=None,
-            solver=self.base_solver or self.solver,
-            base_solver=None,
-        )
+        return self._base_on(self.target, self.target_images, self.draw)
+
+    def _base_on(
+        self, target: str, images: int | None, draw: int | None
+    ) -> "NetworkSpec":
+        solver = self.base_solver or self.solver
+        parts = map(_Same, (self.data, self.model, solver))
+        return _shared_base(*parts, target, self.seed, images, draw)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        fields = dataclasses.fields(self)
+        return hash(tuple(getattr(self, field.name) for field in fields))
+
+    def __getstate__(self) -> dict:
+        # In another process texts have other hashes.
+        return {k: v for k, v in vars(self).items() if k != "_hash"}
+
+
+class _Same:
+    """A part of settings that equals itself alone.
+
+    Equal parts may hold 1 and 1.0, which have ids of their own.
+
+    Args:
+        part: `DataSpec`, `ModelSpec` or `SolverSpec`.
+    """
+
+    __slots__ = ("part",)
+
+    def __init__(self, part):
+        self.part = part
+
+    def __hash__(self) -> int:
+        return id(self.part)
+
+    def __eq__(self, other) -> bool:
+        return self.part is other.part
+
+
+@functools.lru_cache(maxsize=4096, typed=True)
+def _shared_base(
+    data: _Same, model: _Same, solver: _Same, target, seed, images, draw
+) -> NetworkSpec:
+    """Makes a base network, once for the dozens that stand beside it."""
+    return NetworkSpec(
+        data.part,
+        model.part,
+        solver.part,
+        target,
+        seed=seed,
+        target_images=images,
+        draw=draw,
+    )
 
 
 def _check_model(spec: NetworkSpec) -> None:

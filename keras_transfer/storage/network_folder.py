@@ -103,9 +103,14 @@ class NetworkFolder:
         if spec.target_images is not None:
             words += [f"{spec.target_images}x", f"d{spec.draw}"]
         unique = f"{tree.file_name(spec.data.name)} {spec.network_id}"
-        folder = log_dir / tree.EVENTS / " ".join(words) / run / unique
+        # Strings: thousands of networks are asked for theirs.
+        above = f"{log_dir}/{tree.EVENTS}"
+        places = [above, f"{above}/{' '.join(words)}"]
+        places.append(f"{places[-1]}/{run}")
+        places.append(f"{places[-1]}/{unique}")
+        folder = Path(places[-1])
         # Without a link, which is what thousands of them are, it lies inside.
-        linked = any(map(os.path.islink, (folder, *folder.parents[:3])))
+        linked = any(map(os.path.islink, places))
         if linked and not folder.resolve().is_relative_to(log_dir.resolve()):
             raise UserError(
                 f"{folder} lies outside the log folder: a symbolic link leads "
