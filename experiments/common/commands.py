@@ -5,6 +5,7 @@ one that is derived from their settings.
 """
 
 import dataclasses
+import functools
 import json
 import re
 import shlex
@@ -63,10 +64,18 @@ def command_of(spec: NetworkSpec, stored: StoredCommand | None) -> Command:
         `Command`, without its log folder. `DIR` stands for the folders that
         absolute paths named, which are those of another machine.
     """
-    if stored is None or not _OURS.fullmatch(shlex.join(stored.words[:3])):
+    words = None if stored is None else _shown(stored.words)
+    if words is None:
         return network_command(spec)
-    words = tuple(map(_without_place, _without_log_dir(stored.words)))
     return Command(words, rates=_rates(spec)[0], stored=True)
+
+
+@functools.lru_cache(maxsize=1024)  # a study's networks have one command
+def _shown(words: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Returns what of a stored command is shown, `None` if it is not ours."""
+    if not _OURS.fullmatch(shlex.join(words[:3])):
+        return None
+    return tuple(map(_without_place, _without_log_dir(words)))
 
 
 def _without_log_dir(words: tuple[str, ...]) -> Iterator[str]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_transfer.analysis import pairs, results
 from keras_transfer.analysis.contrasts import LEVEL
+from keras_transfer.analysis.remembered import of_rows
 from keras_transfer.analysis.results import Row
 from keras_transfer.specs.treatments import BASE, BASES
 from keras_transfer.storage.correctness import correctness
@@ -61,11 +62,12 @@ def compare_images(
     seconds = [row for name in BASES for row in results.select(rows, name)]
     if second != BASE:
         seconds = results.select(rows, second, n, n)
+    known = _known_hits(rows)
     ones = pairs.by_pair(results.select(rows, first, n, n))
     others = pairs.by_pair(seconds)
     for pair in sorted(ones.keys() & others.keys()):
         found = [
-            correctness(row.result)
+            _hits(known, row)
             for own in (ones[pair], others[pair])
             for row in own.values()
         ]
@@ -73,6 +75,18 @@ def compare_images(
             return None
         halves.setdefault(pair[-1], []).append(np.stack(found))
     return compare_halves(list(halves.values())) if halves else None
+
+
+@of_rows
+def _known_hits(rows: list[Row]) -> dict[str, np.ndarray | None]:
+    return {}  # filled as pairs ask: a base stands beside many networks
+
+
+def _hits(known: dict, row: Row) -> np.ndarray | None:
+    name = row.spec.network_id
+    if name not in known:
+        known[name] = correctness(row.result)
+    return known[name]
 
 
 def compare_halves(halves: Sequence[Sequence[np.ndarray]]) -> PairedImages:

@@ -5,6 +5,7 @@ in; `experiments.common.commands` has both functions.
 """
 
 import dataclasses
+import functools
 import shlex
 from typing import Protocol
 
@@ -33,7 +34,10 @@ class Command:
     stored: bool = False
 
     def __str__(self) -> str:
-        return shlex.join(self.words)
+        return _join(self.words)
+
+
+_join = functools.lru_cache(maxsize=1024)(shlex.join)  # one of many networks
 
 
 class CommandLines(Protocol):

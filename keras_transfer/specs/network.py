@@ -363,7 +363,7 @@ def _part(kind: type, values: dict):
     compared at a glance. 1 and 1.0, which have ids of their own, are two;
     within a tuple they are not told apart, so those are made each time.
     """
-    nested = any(isinstance(value, tuple) for value in values.values())
+    nested = tuple in map(type, values.values())
     return kind(**values) if nested else _shared(kind, **values)
 
 

@@ -81,8 +81,9 @@ def find_networks(log_dir: Path, name: str = "seed*-*") -> list[Path]:
         name: String, pattern of their names. Defaults to `"seed*-*"`, all.
     """
     fits = re.compile(fnmatch.translate(name)).match
-    folders = [str(log_dir)]
-    for _ in range(_ABOVE):
+    # Events lie as deep as networks, in folders by the thousand.
+    folders = [path for path, at in _below(str(log_dir)) if at != EVENTS]
+    for _ in range(_ABOVE - 1):
         folders = [path for above in folders for path, _ in _below(above)]
     return [
         Path(path)
