@@ -5,6 +5,7 @@ Read from small files alone: no TensorFlow, and no network is opened.
 
 import dataclasses
 import functools
+import os
 from pathlib import Path
 
 from keras_transfer.analysis.remembered import Rows, of_rows
@@ -117,7 +118,8 @@ def take_survey(logs: LogFolder) -> Survey:
     for path in logs.look_again():
         study = tree.study_of(path)
         spec = _read_spec(path)
-        status = _read_dict(path / "status.json")
+        # Strings: paths in thousands take as long as reading does.
+        status = _read_dict(f"{path}/status.json")
         if spec is None and status.get("status") == "FAILED":
             # It died before it wrote its settings.
             name = str(path.relative_to(logs.log_dir / study))
@@ -126,8 +128,8 @@ def take_survey(logs: LogFolder) -> Survey:
         if spec is None or tree.id_of(path) != spec.network_id:
             foreign.append(path)
             continue
-        aside = path / "result.json.damaged"
-        damaged += [aside] if aside.exists() else []
+        aside = f"{path}/result.json.damaged"
+        damaged += [Path(aside)] if os.path.exists(aside) else []
         if spec.network_id in rows:
             continue
         result = logs.result(spec)
@@ -138,7 +140,7 @@ def take_survey(logs: LogFolder) -> Survey:
             foreign.append(path)
             continue
         rows[spec.network_id] = Row(spec, result)
-        folder = logs.find(spec).folder
+        folder = logs.folder_of(spec)
         folders[spec.network_id] = folder.relative_to(logs.log_dir)
         command = read_command(folder)
         if command is not None:
@@ -260,11 +262,11 @@ def _trained(path: Path) -> bool:
 
 def _read_spec(folder: Path) -> NetworkSpec | None:
     try:
-        return from_dict(_read_dict(folder / "settings.json"))
+        return from_dict(_read_dict(f"{folder}/settings.json"))
     except (UserError, AttributeError, TypeError):
         return None
 
 
-def _read_dict(path: Path) -> dict:
+def _read_dict(path: str) -> dict:
     content = read_json(path)
     return content if isinstance(content, dict) else {}

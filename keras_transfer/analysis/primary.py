@@ -87,7 +87,7 @@ def estimate(
     values = by_split(data, weights)
     if len(values) >= FEWEST_SPLITS:
         return estimate_over_splits(data, weights)
-    few = of_few_splits(data, weights)
+    few = _of_splits(data, weights, set(values))
     return _model(few, halves).estimate(weights) if few else None
 
 
@@ -101,7 +101,13 @@ def of_few_splits(data: Observations, weights: Weights) -> Observations:
     Returns:
         `Observations`; see `estimate`.
     """
-    kept = _splits_of(data, weights, set(by_split(data, weights)))
+    return _of_splits(data, weights, set(by_split(data, weights)))
+
+
+def _of_splits(
+    data: Observations, weights: Weights, whole: set
+) -> Observations:
+    kept = _splits_of(data, weights, whole)
     if not kept.issuperset(data.by_split):
         data = Observations(o for o in data if o.split in kept)
     return modelled(data, weights)

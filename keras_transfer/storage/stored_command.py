@@ -46,7 +46,7 @@ def read_command(folder: Path) -> StoredCommand | None:
     Returns:
         `StoredCommand`, or `None` if it was not kept or is damaged.
     """
-    content = read_json(folder / _NAME)
+    content = read_json(f"{folder}/{_NAME}")
     if not isinstance(content, dict):
         return None
     study, words = content.get("study"), content.get("argv")

@@ -1,6 +1,5 @@
 """The report's proof, tensor by tensor, of copying and freezing."""
 
-from dataclasses import astuple
 from html import escape
 
 from keras_transfer.analysis.inventory import Group, Survey
@@ -33,7 +32,7 @@ def proofs_section(
     items, left = [], MOST_TABLES
     for index, group in enumerate(groups, 1):
         counts = [count_tensors(row.result.proof) for row in group.rows]
-        columns = zip(*map(astuple, counts), strict=True)
+        columns = zip(*(vars(one).values() for one in counts), strict=True)
         total = ProofCounts(*map(sum, columns))
         items.append(
             f"<details><summary>Recipe {index}, "
