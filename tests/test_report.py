@@ -16,11 +16,13 @@ import pytest
 from experiments import report
 from experiments.common import commands, settings
 from keras_transfer.analysis.inventory import Survey, group_rows, take_survey
+from keras_transfer.analysis.remembered import Rows, of_rows
 from keras_transfer.reports.html import proofs, report_page
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.rates import read_rates, with_rates
 from keras_transfer.specs.settings import ModelSpec
+from keras_transfer.storage import tree
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.result import seal
 from keras_transfer.storage.store import RunStore
@@ -514,3 +516,26 @@ def test_estimates_of_a_page_take_one_thread(filed, monkeypatch):
     monkeypatch.setattr(report, "write_html", look)
     report.write(filed)
     assert seen and set(seen) == {1}
+
+
+def test_what_is_found_of_rows_is_found_once_for_each_question():
+    asked = []
+
+    @of_rows
+    def find(rows, *more):
+        asked.append(more)
+        return sum(rows)
+
+    rows = Rows([1, 2])
+    assert [find(rows), find(rows, "a"), find(rows, "a"), find(rows)] == [3] * 4
+    assert asked == [(), ("a",)]
+    assert find([1, 2], "a") == 3 and len(asked) == 3  # a list may change
+
+
+def test_events_are_not_searched_for_networks(tmp_path):
+    network = tmp_path / "a study/a set/split0/baseA/seed0-1234567890"
+    network.mkdir(parents=True)
+    (tmp_path / "tb/baseA s0 r0/hparams/a set/seed0-1234567890").mkdir(
+        parents=True
+    )
+    assert tree.find_networks(tmp_path) == [network]

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import pickle
 
 import pytest
 
@@ -226,6 +227,28 @@ def test_networks_share_equal_parts_but_not_those_of_another_id(tiny_spec):
     other = from_dict(values)
     assert other == one and other.network_id != one.network_id
     assert from_dict(to_dict(one)).network_id == tiny_spec.network_id
+
+
+def test_own_bases_are_one_object_but_those_of_another_id(tiny_spec):
+    def copied(solver):
+        return dataclasses.replace(
+            tiny_spec, solver=solver, base="A", n=3, target="B"
+        )
+
+    solver = dataclasses.replace(tiny_spec.solver, learning_rate=1.0)
+    first, second = copied(solver), copied(solver)
+    assert first.own_base is second.own_base
+    assert first.source is dataclasses.replace(first, target="A").own_base
+    whole = copied(dataclasses.replace(solver, learning_rate=1))
+    assert whole.own_base == first.own_base  # 1 == 1.0
+    assert whole.own_base.network_id != first.own_base.network_id
+
+
+def test_no_hash_goes_to_another_process(tiny_spec):
+    hash(tiny_spec)  # remembered, of texts that have others there
+    again = pickle.loads(pickle.dumps(tiny_spec))  # noqa: S301
+    assert "_hash" not in vars(again)
+    assert again == tiny_spec and hash(again) == hash(tiny_spec)
 
 
 def test_the_earlier_recipe_keeps_its_id_and_its_command():
