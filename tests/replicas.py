@@ -135,14 +135,19 @@ def train(replicas: int, folder: Path, sources: Path, cases: list[str]) -> dict:
             store.network(spec),
             pool,
             source,
-            Options(feature_store=stored, strategy=strategy),
+            Options(
+                feature_store=stored,
+                strategy=strategy,
+                # What is seen of layers is computed on replicas alike.
+                observe="default" if case == "finetuned" else "off",
+            ),
         )
         if case != "dropout":
             continue
         broken = RunStore(folder / "broken", "study").network(spec)
         for report in (stop_in_epoch(1), None):
             try:
-                options = Options(strategy=strategy)
+                options = Options(strategy=strategy, observe="off")
                 trainer.train_network(broken, pool, source, options, report)
             except Stop:
                 continue
