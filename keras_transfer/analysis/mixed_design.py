@@ -4,7 +4,6 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -19,36 +18,22 @@ from keras_transfer.analysis.contrasts import (
 
 
 class _Network(NamedTuple):
-    """An `Observation` without its outcome, which a design does not need."""
+    """What a design knows of a network: cells and kinds are numbers in it."""
 
     split: int | str
     half: str
     seed: int
     source: str
-    cell: Cell
+    cell: int
+    kind: int  # the treatment and target images of its cell
 
-    @property
-    def treatment(self) -> str:
-        return self.cell[0]
-
-    @property
-    def target_images(self) -> int | None:
-        return self.cell[2]
-
-
-_NETWORK = attrgetter(*_Network._fields)
 
 # Random effects: what the networks of one level share.
 _SPREAD: dict[str, Callable[[_Network], tuple]] = {
     "split": lambda o: (o.split,),
     "half": lambda o: (o.split, o.half),
-    "split x treatment": lambda o: (o.split, o.treatment, o.target_images),
-    "half x treatment": lambda o: (
-        o.split,
-        o.half,
-        o.treatment,
-        o.target_images,
-    ),
+    "split x treatment": lambda o: (o.split, o.kind),
+    "half x treatment": lambda o: (o.split, o.half, o.kind),
     "source base": lambda o: (o.split, o.seed, o.source) if o.source else (),
 }
 _TINY = 1e-8  # of a norm: rounding, no dimension of its own
@@ -87,13 +72,28 @@ def design_of(observations: Iterable[Observation], halves: str) -> Design:
     Returns:
         `Design`.
     """
-    return _design(tuple(map(_NETWORK, observations)), halves)
+    data = list(observations)
+    cells = tuple(sorted({o.cell for o in data}, key=str))
+    kinds = sorted({_kind(cell) for cell in cells}, key=str)
+    numbers = {
+        cell: (number, kinds.index(_kind(cell)))
+        for number, cell in enumerate(cells)
+    }
+    networks = tuple(
+        (o.split, o.half, o.seed, o.source, *numbers[o.cell]) for o in data
+    )
+    # Contrasts at another n are often of networks that stand alike.
+    return dataclasses.replace(_design(networks, halves), cells=cells)
 
 
-@lru_cache(maxsize=16)
+def _kind(cell: Cell) -> tuple:
+    return cell[0], cell[2]
+
+
+@lru_cache(maxsize=32)
 def _design(networks: tuple[tuple, ...], halves: str) -> Design:
     data = tuple(map(_Network._make, networks))
-    cells = tuple(sorted({o.cell for o in data}, key=str))
+    cells = sorted({o.cell for o in data})
     few = len({o.split for o in data}) < FEWEST_SPLITS
     x = _fixed(data, cells, few, few or halves == "fixed")
     kept = () if few else tuple(_SPREAD)[0 if halves == "random" else 2 : 4]
@@ -101,7 +101,7 @@ def _design(networks: tuple[tuple, ...], halves: str) -> Design:
     scope = THESE if few else OTHERS
     slim = x[:, _independent(x)]
     frames = _frames(data, slim, effects)
-    return Design(cells, effects, scope, x, slim, frames, np.linalg.pinv(x))
+    return Design((), effects, scope, x, slim, frames, np.linalg.pinv(x))
 
 
 def _fixed(data, cells, by_treatment: bool, by_half: bool) -> np.ndarray:
@@ -115,8 +115,8 @@ def _fixed(data, cells, by_treatment: bool, by_half: bool) -> np.ndarray:
     halves = sorted(set(places))
     kinds = own
     if not replicated(data, len(halves) * len(cells)):
-        kinds = [(o.treatment, o.target_images) for o in data]
-    groups = sorted(set(kinds), key=str)
+        kinds = [o.kind for o in data]
+    groups = sorted(set(kinds))
     columns = _indicators(own, cells)
     if by_half:
         code = _indicators(places, halves)

@@ -57,11 +57,11 @@ class Course:
         return self.networks or len(next(iter(self.values.values())))
 
 
-def read_epochs(path: Path) -> list[tuple]:
+def read_epochs(path: Path | str) -> list[tuple]:
     """Reads the values of `_KEPT` in each row of `epochs.jsonl`.
 
     Args:
-        path: Path.
+        path: Path or string.
 
     Returns:
         List of tuples; empty if the file is not there or not whole.
@@ -105,7 +105,7 @@ def find_courses(rows: list[Row], store: RunStore) -> dict[str, list[Course]]:
     groups: dict[tuple, list[list[tuple]]] = {}
     for row in rows:
         spec = row.spec
-        epochs = read_epochs(store.network(spec).folder / "epochs.jsonl")
+        epochs = read_epochs(f"{store.network(spec).folder}/epochs.jsonl")
         if not epochs:
             continue
         panel, key = spec.treatment, (spec.n, f"n = {spec.n}")

@@ -246,7 +246,8 @@ class NetworkFolder:
 
     def tidy_if_left(self) -> None:
         """Tidies up after a process that was killed just before it could."""
-        if self.checkpoint_path.is_file() or has_leftovers(self.folder):
+        left = os.path.isfile(f"{self.folder}/checkpoint.npz")
+        if left or has_leftovers(self.folder):
             with contextlib.suppress(OSError), self.claim() as network:
                 if network is not None:
                     network.tidy()
