@@ -55,6 +55,8 @@ def ray(monkeypatch):
     monkeypatch.setenv("RAY_AUTH_TOKEN", 64 * "7")
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    # Else what trains waits for other tests.
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     return pytest.importorskip(
         "ray", reason="needs Ray: pip install -e '.[cluster]'"
     )
@@ -199,7 +201,8 @@ def listening_addresses(pids):
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs /proc")
 def test_a_local_cluster_is_private_and_ends_with_ctrl_c(tmp_path, ray):
     write_tiny_pool(tmp_path / ".cache")
-    arguments = ("--treatments", "--epochs", "400", "--cluster", "local")
+    arguments = ("--treatments", "--epochs", "400", "--observe", "off")
+    arguments += ("--cluster", "local")
     process = start_study(tmp_path, *arguments)
     pattern = "*/*/*/*/*/checkpoint.npz"
     wait_for(lambda: list(tmp_path.glob(pattern)), process.poll)

@@ -159,6 +159,7 @@ def test_rates_are_tuned_and_the_map_trained(tmp_path):
         *("--images", "3", "--tuning-images", "2", "--batch-size", "8"),
         *("--images-per-class", "6", "--epochs", "1", "--splits", "0"),
         *("--least-steps", "3", "--head-steps", "6", "--quiet"),
+        *("--observe", "off"),
         *("--log-dir", "logs"),
     ]
     assert script.main([*flags, "--tune"]) == 0

@@ -71,11 +71,12 @@ SPECS = [
 ]
 
 
-def task_of(store, spec, pool):
+def task_of(store, spec, pool, observe="default"):
     source = store.network(spec.source) if spec.source else None
     # What frozen layers compute is stored whether it pays or not.
     features = FeatureFolder(store.cache_dir / "features", 10**8, -math.inf)
-    return Task(store.network(spec), source, pool.folder, features, True)
+    network = store.network(spec)
+    return Task(network, source, pool.folder, features, True, observe)
 
 
 def train(worker, task, threads=THREADS):
@@ -166,13 +167,18 @@ def test_a_failed_network_leaves_its_process_to_no_other(
 @pytest.mark.slow(115)
 def test_networks_in_turn_are_bit_for_bit_those_of_new_processes(tmp_path):
     stores, processes = {}, {}
-    for name, most in (("warm", len(SPECS)), ("new", 1)):
+    # Those that they are compared with are the same unobserved, and cheaper.
+    for name, most, observe in (
+        ("warm", len(SPECS), "default"),
+        ("new", 1, "off"),
+    ):
         pool = write_tiny_pool(tmp_path / name / ".cache")
         stores[name] = RunStore(tmp_path / name, "study")
         processes[name] = set()
         worker = WarmWorker(most)
         for spec in SPECS:
-            (kind, _), pid = train(worker, task_of(stores[name], spec, pool))
+            task = task_of(stores[name], spec, pool, observe)
+            (kind, _), pid = train(worker, task)
             assert kind == "finished"
             processes[name].add(pid)
         worker.stop()
