@@ -6,15 +6,15 @@ halves) holds the true effect in 95 of 100 studies, give or take 2, from 1
 split to 8 and from 1 seed to 4, whether effects vary between splits or not,
 all treatments alike or one alone. With fewer than three splits and one seed it
 holds it more often if a treatment that is not compared differs by points
-between halves. The mixed model from three splits on does not if one treatment
-varies alone, and an interval over pairs of split, half and seed does not if
-effects vary at all.
+between halves, or treatments differ at each n by itself. The mixed model from
+three splits on does not if one treatment varies alone, and an interval over
+pairs of split, half and seed does not if effects vary at all.
 
     python -m experiments.coverage
 
 Cost: about 20 minutes of one core; trains nothing. Expected: 93 to 97 % in
 each line of `logs/published/coverage`, give or take what a line is known to
-(0.5 points below three splits), but for those of one seed and AnB.
+(0.5 points below three splits), but for the six of one seed that are wide.
 """
 
 import csv
@@ -32,10 +32,13 @@ from experiments.common.made_up_studies import (
     BASES,
     CHEAP,
     COLUMNS,
+    EACH_N,
     HALF,
     LOSS,
     MODEL,
     NOISE,
+    NOISIER,
+    NOISY,
     ONE,
     OVER_SPLITS,
     TAU,
@@ -66,6 +69,17 @@ CASES = (
         Case(splits, seeds, LOSS, APART)
         for splits, seeds in itertools.product((1, 2), (1, 2, 3, 4))
     ),
+    *(
+        Case(splits, seeds, TAU, at_one_n=True)
+        for splits, seeds in itertools.product((1, 2, 3, 4, 8), (1, 2, 3, 4))
+    ),
+    *(
+        Case(splits, seeds, TAU, scenario, at_one_n=True)
+        for scenario in (BASES, NOISY)
+        for splits, seeds in itertools.product((1, 2), (2, 4))
+    ),
+    # With more seeds, or splits, an effect is estimated by itself.
+    *(Case(splits, 1, TAU, EACH_N, at_one_n=True) for splits in (1, 2)),
 )
 
 
@@ -112,12 +126,21 @@ def too_wide(line: dict) -> bool:
     """Tells where an interval has to cover more than it says.
 
     With one seed of fewer than three splits all networks tell the noise, and
-    one treatment that differs by points from half to half widens all.
+    one treatment that differs by points from half to half widens all; so do
+    treatments that differ at each n by itself, from two splits on.
 
     Args:
         line: Dict with the keys `COLUMNS`.
     """
-    return line["scenario"] == APART and str(line["seeds"]) == "1"
+    apart = line["scenario"] == APART
+    apart |= line["scenario"] == EACH_N and str(line["splits"]) == "2"
+    return apart and str(line["seeds"]) == "1"
+
+
+def _span(lines: list[dict], without: str) -> str:
+    """Says between what the intervals of some lines cover, in %."""
+    values = [float(line["judged_by"]) for line in lines]
+    return f"{min(values):.1f} to {max(values):.1f} %" if values else without
 
 
 def error(studies: int) -> float:
@@ -160,16 +183,25 @@ def summary_text(lines: list[dict]) -> str:
         and line["method"] == OVER_SPLITS
         and line["model"]
     ]
-    wide = sorted(float(line["judged_by"]) for line in lines if too_wide(line))
-    widest = f"{wide[0]:.1f} to {wide[-1]:.1f} %" if wide else "more"
+    wide = [line for line in lines if too_wide(line)]
+    widest, by_n = (
+        _span([e for e in wide if e["scenario"] == name], "more")
+        for name in (APART, EACH_N)
+    )
     counted = len(lines) - len(wide)
-    alike = [
-        float(line["judged_by"])
+    of_bases = [
+        line
         for line in lines
         if (line["scenario"], line["method"]) == (BASES, MODEL)
-        and str(line["seeds"]) == "1"
     ]
-    least = f"{min(alike):.1f} to {max(alike):.1f} %" if alike else "less"
+    alike = [line for line in of_bases if str(line["seeds"]) == "1"]
+    at_one_n = [e for e in of_bases if "n = " in e["effect"]]
+    noisy = [
+        line
+        for line in lines
+        if line["scenario"] == NOISY and "- AnB" in line["effect"]
+    ]
+    least, shared = _span(alike, "less"), _span(at_one_n, "more")
     worst = f"{min(alone):.1f} to {max(alone):.1f} %" if alone else "fewer"
     rows = [header, ["---"] * len(header)]
     rows += [[str(line[c]) for c in columns] for line in lines]
@@ -195,8 +227,13 @@ def summary_text(lines: list[dict]) -> str:
             "one standard error). With one seed and fewer than three splits "
             f"they cover {widest} where AnB differs by {LOSS:.0f} points "
             "between halves, and are wide: one noise has to serve for all "
-            f"treatments. They cover {least} where networks copied from one "
-            "base are alike, which so few of them do not tell.",
+            f"treatments; {by_n} where in two splits each treatment differs at "
+            "each n by itself, for that is noise to a model of all n. "
+            f"They cover {least} where networks copied from one "
+            "base are alike, which so few of them do not tell; of one n and "
+            f"with seeds {shared}, as what they share is noise then. Of one n "
+            f"with seeds, BnB - AnB is covered by {_span(noisy, 'less')} where "
+            f"AnB is {NOISIER} times as noisy as the others.",
             "",
             "Beside it, what is not used. The mixed model from three splits "
             f"on has one variance for all treatments: where `{ONE}` varies it "

@@ -11,7 +11,7 @@ Killed and started again it goes on; finished trials are not trained again.
 
 Claim: what freezing costs does not hang on the rate. Cost: a trial is one
 training of each target. Expected on CIFAR-100 (`--preset earlier --width 16`,
-n = 5): AnB - base between -4.4 and -1.8 points with tuned rates, between -4.1
+n = 5): AnB - base between -5.0 and -1.1 points with tuned rates, between -4.1
 and -2.9 with the default one.
 """
 

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,16 @@ from experiments import coverage
 from experiments.common import made_up_studies
 from experiments.common.made_up_studies import (
     APART,
+    AT_ONE_N,
     BASES,
     COLUMNS,
+    EACH_N,
     EFFECTS,
     EVERY,
     MODEL,
     ONE,
     OVER_SPLITS,
+    SCENARIOS,
     Case,
     Simulation,
 )
@@ -34,6 +38,8 @@ COMMITTED = Path(__file__).parents[1] / "logs/published/coverage"
         (Case(1, 2, 4.0, APART), THESE),
         (Case(3, 1, 0.5, ONE), OTHERS),
         (Case(4, 3, 0.5, BASES), OTHERS),
+        (Case(1, 2, 0.5, at_one_n=True), THESE),
+        (Case(3, 1, 0.5, EACH_N, at_one_n=True), OTHERS),
     ],
 )
 def test_kinds_of_study_are_covered(case, about):
@@ -46,12 +52,19 @@ def test_kinds_of_study_are_covered(case, about):
         assert line["method"] == (MODEL if about == THESE else OVER_SPLITS)
 
 
-@pytest.mark.parametrize("case", [Case(3, 2, 0.5), Case(4, 1, 0.5, BASES)])
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(3, 2, 0.5),
+        Case(4, 1, 0.5, BASES),
+        Case(3, 2, 0.5, EACH_N, at_one_n=True),
+    ],
+)
 def test_what_is_simulated_is_what_studies_do(case):
     data = tuple(made_up_studies.networks(case))
     values, varied = Simulation(case, data).draw(np.random.default_rng(0), 5)
     assert varied.shape == values.shape == (5, len(data))
-    for weights in EFFECTS.values():
+    for weights in case.effects.values():
         pairs = values @ made_up_studies.pair_weights(data, weights).T
         splits = pairs.reshape(5, case.splits, -1).mean(2)
         widths = made_up_studies.over(splits, 0.0)[:, 1]
@@ -71,7 +84,13 @@ def test_committed_table_covers_what_it_says():
     assert {line["splits"] for line in lines} == set("12348")
     alike = [line for line in lines if line["scenario"] == EVERY]
     assert {line["seeds"] for line in alike} == set("1234")
-    assert {line["scenario"] for line in lines} == {EVERY, ONE, BASES, APART}
+    assert {line["scenario"] for line in lines} == set(SCENARIOS)
+    at_one_n = [line for line in lines if line["effect"] in AT_ONE_N]
+    assert {(e["splits"], e["seeds"]) for e in at_one_n} == set(
+        itertools.product("12348", "1234")
+    )
+    assert {float(line["tau"]) for line in at_one_n} == {0.5}
+    assert {line["effect"] for line in lines} == {*EFFECTS, *AT_ONE_N}
     for line in lines:
         most = 100 if coverage.too_wide(line) else 97
         # What a line of so many studies is known to.

@@ -78,6 +78,43 @@ def test_the_noise_between_seeds_by_hand():
     assert found.df == pytest.approx(4, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    "spreads, freedom, quantile",
+    [
+        # As noisy: 2 + 2. One without noise: 2. Variances of 4 and 1:
+        # (4 + 1)^2 / (4^2 / 2 + 1 / 2).
+        ((0.01, 0.01), 4, 2.776445),
+        ((0.01, 0.00), 2, 4.302653),
+        ((0.02, 0.01), 50 / 17, 3.218759),
+    ],
+)
+def test_at_one_n_seeds_may_be_noisier_of_one_treatment(
+    spreads, freedom, quantile
+):
+    study = [
+        contrasts.Observation(
+            0, half, seed, name, n, source, mean + sign * spread / 2
+        )
+        for half in "AB"
+        for seed, sign in ((0, 1), (1, -1))
+        for (name, n, source), mean, spread in zip(
+            (("base", 0, ""), ("AnB", 7, "BA"[half == "B"])),
+            (0.6, 0.5),
+            spreads,
+            strict=True,
+        )
+    ]
+    weights = contrasts.difference([("AnB", 7, None)], [("base", 0, None)])
+    found = primary.estimate(study, weights)
+    # Two seeds apart by d: a variance of d^2 / 2; four networks a cell.
+    error = sum(d**2 / 2 / 4 for d in spreads) ** 0.5
+    assert found.mean == pytest.approx(-0.1)
+    assert found.error == pytest.approx(error, rel=1e-4)
+    assert found.df == pytest.approx(freedom, rel=1e-4)
+    reach = (found.high - found.low) / 2
+    assert reach == pytest.approx(quantile * error, rel=1e-3)
+
+
 def test_the_middle_of_a_slope_has_no_weight_and_is_compared():
     data = study(1)
     slope = contrasts.trend("BnB", "AnB", (3, 5, 7))

@@ -40,7 +40,10 @@ COLUMNS = (
 )
 EVERY, ONE, BASES = "every treatment", "AnB+ alone", "source bases"
 APART = "AnB, by half and n"  # as at n = 7 of small networks
-SCENARIOS = (EVERY, ONE, BASES, APART)
+EACH_N = "every treatment, at each n"
+NOISY = "every treatment, and AnB is noisier"
+SCENARIOS = (EVERY, ONE, BASES, APART, EACH_N, NOISY)
+NOISIER = 3  # times the noise of others, which is what seeds of AnB may show
 OVER_SPLITS, MODEL = "t over splits", "mixed model"
 EFFECTS = {
     "AnB+ - base": contrasts.difference(
@@ -49,6 +52,15 @@ EFFECTS = {
     "AnB+ - BnB+": contrasts.difference(
         [("AnB+", n, None) for n in LAYERS],
         [("BnB+", n, None) for n in LAYERS],
+    ),
+}
+# Of one n alone, as the boost and the second part of claim 4 may be asked.
+AT_ONE_N = {
+    "AnB+ - BnB+, n = 5": contrasts.difference(
+        [("AnB+", 5, None)], [("BnB+", 5, None)]
+    ),
+    "BnB - AnB, n = 7": contrasts.difference(
+        [("BnB", 7, None)], [("AnB", 7, None)]
     ),
 }
 
@@ -63,14 +75,24 @@ class Case:
         scenario: String, what varies: `EVERY` treatment, so that each
             difference of two does by `tau`; `ONE` alone, which the model's
             single variance does not foresee; `BASES`, as `EVERY`, and
-            networks that copy from one base share `SOURCE`; or `APART`, a
-            treatment of neither effect, in each half and n by `tau`.
+            networks that copy from one base share `SOURCE`; `APART`, a
+            treatment of neither effect, in each half and n by `tau`;
+            `EACH_N`, as `EVERY`, but at each n by itself; or `NOISY`, as
+            `EVERY`, and AnB's noise is `NOISIER` times that of the others.
+        at_one_n: Boolean, whether the effects are those of one n alone.
+            Defaults to `False`.
     """
 
     splits: int
     seeds: int
     tau: float
     scenario: str = EVERY
+    at_one_n: bool = False
+
+    @property
+    def effects(self) -> dict[str, contrasts.Weights]:
+        """The effects that are asked for, by name."""
+        return AT_ONE_N if self.at_one_n else EFFECTS
 
     @property
     def few(self) -> bool:
@@ -144,11 +166,16 @@ class Simulation:
         keys = [(o.split, o.treatment) for o in data]
         if case.scenario == APART:
             keys = [(o.split, o.half, o.cell) for o in data]
+        elif case.scenario == EACH_N:
+            keys = [(o.split, o.cell) for o in data]
         varied = shared(deviation, keys)
         if alone:
             varied = varied * np.array([o.treatment == alone for o in data])
         values = varied + shared(HALF, [(o.split, o.half) for o in data])
-        values += rng.normal(0, NOISE, values.shape)
+        noise = rng.normal(0, NOISE, values.shape)
+        if case.scenario == NOISY:
+            noise *= [NOISIER if o.treatment == "AnB" else 1 for o in data]
+        values += noise
         if case.scenario == BASES:
             copied = np.array([bool(o.source) for o in data])
             bases = [(o.split, o.seed, o.source) for o in data]
@@ -165,7 +192,7 @@ def simulate(case: Case, repetitions: int, seed: int) -> list[dict]:
         seed: Integer.
 
     Returns:
-        List of dicts with the keys `COLUMNS`, one for each of `EFFECTS`.
+        List of dicts with the keys `COLUMNS`, one for each effect.
     """
     rng = np.random.default_rng(
         [
@@ -174,12 +201,13 @@ def simulate(case: Case, repetitions: int, seed: int) -> list[dict]:
             case.seeds,
             int(100 * case.tau),
             SCENARIOS.index(case.scenario),
+            *([1] if case.at_one_n else []),
         ]
     )
     data = mixed_model.fit_model(networks(case)).observations
     simulation = Simulation(case, data)
     models = {
-        name: _model_of(data, weights) for name, weights in EFFECTS.items()
+        name: _model_of(data, weights) for name, weights in case.effects.items()
     }
     # Batches, so that memory holds two thousand studies at a time.
     batches = 1 if case.few else CHEAP
@@ -187,12 +215,12 @@ def simulate(case: Case, repetitions: int, seed: int) -> list[dict]:
     if not case.few and case.seeds > BESIDE_SEEDS:
         beside = 0
     found: dict[str, dict[str, list]] = {
-        name: {"pairs": [], "splits": [], "model": []} for name in EFFECTS
+        name: {"pairs": [], "splits": [], "model": []} for name in models
     }
     for batch in range(batches):
         values, varied = simulation.draw(rng, repetitions)
         fitted = {}  # one fit where the effects have the same networks
-        for name, weights in EFFECTS.items():
+        for name, weights in case.effects.items():
             model, places = models[name]
             if places not in fitted:
                 some = values[: 0 if batch else beside, list(places)]

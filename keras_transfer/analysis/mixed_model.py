@@ -102,10 +102,35 @@ class MixedModel(Design):
             mean = float(vector @ inverse @ self.values)
             return ModelEstimate(mean, None, None, None, None, **counts)
         mean, error, df = self.fitted.contrast(vector @ inverse @ self.slim)
+        if self.by_seeds:
+            df = min(df, self._freedom_of_seeds(weights))
         reach = t_quantile((1 + LEVEL) / 2, df) * error
         return ModelEstimate(
             mean, error, df, mean - reach, mean + reach, **counts
         )
+
+    def _freedom_of_seeds(self, weights: Weights) -> float:
+        """Returns the freedom of a contrast whose cells differ in noise.
+
+        A frozen transfer may vary several times as much as its base, and the
+        mean of their variances is then hardly surer than the larger one.
+
+        Reference:
+            - [Welch, 1947](https://doi.org/10.1093/biomet/34.1-2.28).
+        """
+        groups: dict[tuple, list[float]] = {}
+        for o, value in zip(self.observations, self.values, strict=True):
+            if weights.get(o.cell):
+                place = o.cell, o.split, o.half
+                groups.setdefault(place, []).append(float(value))
+        parts: dict[tuple, list[float]] = {}  # variance and freedom of a cell
+        for (cell, *_), own in groups.items():
+            part = parts.setdefault(cell, [0.0, 0])
+            part[0] += weights[cell] ** 2 * float(np.var(own, ddof=1))
+            part[1] += len(own) - 1
+        whole = sum(variance for variance, _ in parts.values())
+        spread = sum(v**2 / freedom for v, freedom in parts.values())
+        return whole**2 / spread if spread else np.inf
 
 
 def fit_model(
@@ -121,7 +146,8 @@ def fit_model(
     their effects are then fixed, each counting alike, and the interval is
     about these halves only. An effect of a half is one of a treatment; with
     two networks or more in each half of each treatment and n, one of both,
-    and the noise is what seeds of a half differ by.
+    and the noise is what seeds of a half differ by. Where none of them is
+    a second copy from a base, as at one n, it may differ from cell to cell.
 
     Args:
         observations: Iterable of `Observation`, of one recipe and outcome.

@@ -7,7 +7,8 @@ halves only. With one seed it has all networks, whose noise has to serve for
 every comparison. Where seeds, or draws of images, repeat each cell in each
 half, it has the networks that are compared (`modelled`), and their noise is
 what repetitions differ by: what a treatment loses in one half and not in the
-other is no noise then. A model from three splits on has one
+other is no noise then, and at one n it may be more of one treatment than of
+another (Welch's degrees of freedom). A model from three splits on has one
 variance for all treatments, which is too small for a treatment that varies
 more than the others; `experiments.coverage` shows both.
 """
