@@ -16,6 +16,7 @@ from keras_transfer.training.options import Options
 from keras_transfer.transfer import first_layers, frozen_features
 from keras_transfer.transfer.feature_keys import Prefix
 from keras_transfer.transfer.frozen_features import FeatureStore
+from tests.conftest import write_tiny_pool
 from tests.trained import assert_same_rows, treats_rows_alike
 
 
@@ -65,7 +66,23 @@ def test_finetuned_layers_are_not_stored():
     assert frozen_features.reusable_layers(network) == 0
 
 
-@pytest.mark.slow(15)
+@pytest.fixture(scope="module")
+def base_of(tmp_path_factory):
+    """Returns the trained base of a transfer; each is trained once."""
+    folder = tmp_path_factory.mktemp("bases")
+    pool = write_tiny_pool(folder / ".cache")
+    store = RunStore(folder, "study")
+
+    def find(spec):
+        network = store.network(spec.source)
+        if network.read_result() is None:
+            trainer.train_network(network, pool, options=Options(observe="off"))
+        return network
+
+    return find
+
+
+@pytest.mark.slow(10)
 @pytest.mark.parametrize(
     "n, precision",
     [
@@ -76,19 +93,19 @@ def test_finetuned_layers_are_not_stored():
     ],
 )
 def test_with_and_without_reuse_the_same_bits(
-    tmp_path, tiny_pool, spec, feature_store, n, precision
+    tmp_path, tiny_pool, spec, feature_store, base_of, n, precision
 ):
     model = dataclasses.replace(spec.model, precision=precision)
     spec = dataclasses.replace(spec, n=n, model=model)
     results, weights = [], []
-    source = RunStore(tmp_path / "source", "study").network(spec.source)
-    trainer.train_network(source, tiny_pool, options=Options(observe="off"))
-    for folder, kept in (("without", None), ("with", feature_store)):
+    # The second is watched, which reads what is stored, too.
+    for folder, options in (
+        ("without", Options(observe="off")),
+        ("with", Options(feature_store)),
+    ):
         network = RunStore(tmp_path / folder, "study").network(spec)
         results.append(
-            trainer.train_network(
-                network, tiny_pool, source, Options(feature_store=kept)
-            )
+            trainer.train_network(network, tiny_pool, base_of(spec), options)
         )
         weights.append(saving.load_model(network).get_weights())
     assert results[0].reused_keras_layers == 0
