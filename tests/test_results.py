@@ -11,7 +11,7 @@ from keras_transfer.analysis.differences import estimate_difference
 from keras_transfer.analysis.remembered import Rows
 from keras_transfer.analysis.results_table import results_csv
 from keras_transfer.errors import UserError
-from keras_transfer.reports import figure2, summary, tables
+from keras_transfer.reports import figure2, figure2_data, summary, tables
 from keras_transfer.specs.treatments import TWICE
 from tests.helpers import (
     made_up_row,
@@ -337,3 +337,17 @@ def test_the_table_tells_bases_of_twice_the_epochs(tiny_spec):
     table = list(csv.DictReader(io.StringIO(results_csv(rows))))
     named = [line["treatment"] for line in table if not line["base"]]
     assert named == ["base", "base", TWICE, TWICE]
+
+
+def test_bars_are_in_sight_unless_they_are_longer_than_all_means_differ():
+    def limits(low, high):
+        point = figure2_data.Point(7, 76.0, "", low, high)
+        curve = figure2_data.Curve("AnB", (point,), "")
+        return figure2_data.with_bars([curve], (72.0, 92.0))
+
+    assert limits(None, None) == (72.0, 92.0)
+    assert limits(75.0, 77.0) == (72.0, 92.0)
+    low, high = limits(70.0, 82.0)
+    assert low == pytest.approx(70.0 - 0.02 * 22) and high == 92.0
+    # Of two pairs: 40 points each way would leave no mean told from another.
+    assert limits(36.0, 116.0) == (62.0, 102.0)

@@ -180,8 +180,7 @@ def means_data(rows: list[Row]) -> Figure:
         ACCURACY,
         tuple(found),
         [0, *results.layers_of(rows)],
-        # Fitted to the means: an interval of two pairs may run out.
-        _widen(_values(found), 0.35, 2.0),
+        with_bars(found, _widen(_values(found), 0.35, 2.0)),
         level,
     )
 
@@ -213,7 +212,7 @@ def losses_data(rows: list[Row]) -> Figure | None:
         "loss of top-1 accuracy (points)",
         tuple(found),
         results.layers_of(rows),
-        _widen([*_values(found), 0.0], 0.35, 2.0),
+        with_bars(found, _widen([*_values(found), 0.0], 0.35, 2.0)),
         0.0,
     )
 
@@ -303,6 +302,36 @@ def _base_level(rows: list[Row]) -> float | None:
 
 def _values(found: list[Curve]) -> list[float]:
     return [point.y for curve in found for point in curve.points]
+
+
+def with_bars(
+    found: list[Curve], limits: tuple[float, float]
+) -> tuple[float, float]:
+    """Widens limits for intervals, but to twice their height at most.
+
+    An interval of two pairs may be so long that no mean is told from another.
+
+    Args:
+        found: List of `Curve`.
+        limits: Tuple of two floats, those of the means.
+
+    Returns:
+        Tuple of two floats.
+    """
+    low, high = limits
+    ends = [
+        end
+        for curve in found
+        for point in curve.points
+        for end in (point.low, point.high)
+        if end is not None
+    ]
+    bottom, top = min([low, *ends]), max([high, *ends])
+    margin, most = 0.02 * (top - bottom), (high - low) / 2
+    return (
+        max(bottom - margin, low - most) if bottom < low else low,
+        min(top + margin, high + most) if top > high else high,
+    )
 
 
 def _widen(
