@@ -15,6 +15,7 @@ from experiments.findings import (
     freezing,
     main_job,
     numbers,
+    regime,
     regrets,
     simulated,
     sizes,
@@ -98,6 +99,7 @@ def summaries() -> dict[Path, str]:
         command = changes.pop("command")
         text = _summary(write, title, command, path.parent.name, **changes)
         found[path] = text + _moved(path.parent)
+    found |= dict([regime.summary()])
     pages = [p for p in (doses, first, freezing) if p.is_published()]
     return found | dict(page.summary() for page in pages)
 

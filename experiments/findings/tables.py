@@ -9,6 +9,7 @@ from experiments.findings import (
     freezing,
     main_job,
     numbers,
+    regime,
     regrets,
     sizes,
 )
@@ -251,6 +252,7 @@ def folders() -> list[tuple[str, str, str]]:
             f"{numbers.recipes()}. "
             "[What the rows do not show](published/recipe/README.md)",
         ),
+        regime.folder(),
         (
             "reanalyse_2014",
             "reanalyse_2014",
