@@ -54,8 +54,9 @@ from keras_transfer.studies import grids
 from keras_transfer.studies.dataset_facts import DatasetFacts
 
 NAME = "dose_response"
-# Highest rates at width 16, among a few tried on validation images of 150
-# images a class and 12 epochs; see experiments/README.md#the-regime-of-2014.
+# Rates at width 16, by validation images at 12 epochs: of 2014's regime see
+# logs/published/regime-2014, of today's (150 images a class, a few rates)
+# experiments/README.md#the-regime-of-2014.
 RATES = {"2014": 0.03, "today": 0.46}
 _CUT = ("BnB", "BnB-keep")
 _BOOST = ("BnB+", "AnB+")

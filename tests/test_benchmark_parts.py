@@ -286,15 +286,16 @@ def test_growth_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
 
 # A benchmark whose study outlives it, until it is told to end.
 KILLED = """
-import os, signal, sys, threading
+import os, signal, sys, threading, time
 from pathlib import Path
 from experiments.benchmark import growth
 study = "import sys; print(file=open(sys.argv[-1] + '.on', 'w')); "
 growth._SCRIPT = sys.executable, "-c", study + "sys.stdin.read()"
 folder = Path(sys.argv[1])
 def kill():
-    while not list(folder.rglob("*.on")):
-        pass
+    deadline = time.monotonic() + 60
+    while not list(folder.rglob("*.on")) and time.monotonic() < deadline:
+        time.sleep(0.01)
     os.kill(os.getpid(), signal.SIGKILL)
 threading.Thread(target=kill).start()
 growth.measure([((1,), 8)], folder, {}, print)
@@ -318,8 +319,9 @@ def test_growth_waits_for_the_study_of_one_that_was_killed(
             measured()
         killed.stdin.close()  # which ends the study
         (lock,) = tmp_path.glob("*.lock")
-        while locks.is_taken(lock):
-            pass
+        deadline = time.monotonic() + 60
+        while locks.is_taken(lock) and time.monotonic() < deadline:
+            time.sleep(0.01)
     (case,) = measured()
     assert (case["networks"], case["starts"]) == (8, 1)
 

@@ -212,7 +212,8 @@ def test_the_page_says_which_rates_were_searched(table, tmp_path):
         "tried: two. Given beforehand, not searched: three."
     ) in page
     assert "On the validation images of split 9, which the map does" in page
-    assert tuned.in_words() == "rates tuned but for 1 of 3"
+    end = "1 at an end of those tried"
+    assert tuned.in_words() == f"rates tuned but for 1 of 3, {end}"
     with pytest.raises(UserError, match="searched on split 9, which it has"):
         tuned.check_apart((8, 9))
     assert "none was searched" in freeze_text.text(FreezeMap(table), "T", "c")

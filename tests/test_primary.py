@@ -115,6 +115,38 @@ def test_at_one_n_seeds_may_be_noisier_of_one_treatment(
     assert reach == pytest.approx(quantile * error, rel=1e-3)
 
 
+def test_numbers_of_seeds_that_differ_are_welchs_interval():
+    def network(half, seed, name, value):
+        n = 7 * (name != "base")
+        return contrasts.Observation(0, half, seed, name, n, "", value)
+
+    bases = {"A": (0.60, 0.61, 0.62), "B": (0.60, 0.62)}
+    copies = {"A": (0.50, 0.56), "B": (0.52, 0.54)}
+    study = [
+        network(half, seed, name, value)
+        for name, halves in (("base", bases), ("random (he)", copies))
+        for half, values in halves.items()
+        for seed, value in enumerate(values)
+    ]
+    cells = [("random (he)", 7, None)], [("base", 0, None)]
+    found = primary.estimate(study, contrasts.difference(*cells))
+    # Variances of cells, from squares within halves: 0.0004 / 3 and 0.002 / 2;
+    # halves count alike: (1 / 3 + 1 / 2) / 4 and (1 / 2 + 1 / 2) / 4 of them.
+    parts = (0.0004 / 3 * 5 / 24, 3), (0.002 / 2 / 4, 2)
+    whole = sum(part for part, _ in parts)
+    assert found.mean == pytest.approx(0.53 - 0.61)
+    assert found.error == pytest.approx(whole**0.5)
+    freedom = whole**2 / sum(part**2 / freedom for part, freedom in parts)
+    assert found.df == pytest.approx(freedom)
+
+
+def test_random_layers_are_copied_from_no_network():
+    row = {"split": "0", "target": "A", "seed": "0", "n": "5", "acc": "0.5"}
+    row |= {"treatment": "random (he)", "base": "random"}
+    assert contrasts.observation_of(row, "acc").source == ""
+    assert contrasts.observation_of(row | {"base": "B"}, "acc").source == "B"
+
+
 def test_the_middle_of_a_slope_has_no_weight_and_is_compared():
     data = study(1)
     slope = contrasts.trend("BnB", "AnB", (3, 5, 7))

@@ -19,6 +19,7 @@ from experiments.benchmark.costs import core_seconds_of_children
 from keras_transfer.errors import UserError
 from keras_transfer.specs.identity import COMPUTATION
 from keras_transfer.storage.files import read_json, write_atomically
+from keras_transfer.storage.locks import UNSUPPORTED
 from keras_transfer.storage.tree import find_files
 
 WORKERS = 2
@@ -96,6 +97,9 @@ class _Case:
                     "another benchmark, or the study of one that was killed. "
                     "Wait for it, or end it, and start again."
                 ) from None
+            except OSError as error:
+                if error.errno not in UNSUPPORTED:
+                    raise
             yield
 
     def _finish(self) -> dict:

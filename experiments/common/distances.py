@@ -154,6 +154,8 @@ def foresee_distance(
             f"beside; widths are as if those of {len(splits)} "
             f"division{'s' * (len(splits) > 1)} were."
         ]
+    # Of n below those that the section asks of there is nothing to compare.
+    asked = [one for one in asked if one.better.weights and one.worse.weights]
     found = [_foreseen(one, facts) for one in asked]
     if not found:
         return not_known()

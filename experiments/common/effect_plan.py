@@ -13,6 +13,7 @@ from keras_transfer.analysis.contrasts import (
     ModelEstimate,
     Observation,
     Weights,
+    source_of,
 )
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.studies.dataset_facts import DatasetFacts
@@ -136,7 +137,7 @@ def planned(
             seed=spec.seed,
             treatment=treatment(spec),
             n=spec.n,
-            source=spec.base or "",
+            source=source_of(spec.base),
             value=0.0,
             target_images=spec.target_images,
         )
@@ -155,9 +156,9 @@ def half_images(
 
     Returns:
         Integer, the harmonic mean, as noise goes with the inverse; `None`
-        without facts.
+        without facts, or if test images are to be cut off the others.
     """
-    if facts is None:
+    if facts is None or not facts.test_images:
         return None
     parts = [1 / (facts.test_images * _share(s, facts)) for s in specs]
     return round(len(parts) / sum(parts))

@@ -34,7 +34,7 @@ class Observation:
         treatment: String, such as `"AnB+"`.
         n: Integer, layers copied; 0 for a base network.
         source: String, the half whose base network gave the layers; empty
-            for a base network.
+            for a base network and for random layers.
         value: Float, the outcome.
         target_images: Integer or `None`, images a class, if not all.
     """
@@ -240,10 +240,23 @@ def observation_of(
         seed=int(row["seed"]),
         treatment=treatment or row["treatment"],
         n=int(row["n"]),
-        source=row["base"],
+        source=source_of(row["base"]),
         value=float(row[outcome]),
         target_images=int(row.get("target_images") or 0) or None,
     )
+
+
+def source_of(base: str | None) -> str:
+    """Names the network that layers were copied from, if they were.
+
+    Args:
+        base: String or `None`, as of `NetworkSpec`. Random layers come from
+            no network that two could share.
+
+    Returns:
+        String, empty for none.
+    """
+    return "" if base in (None, "random") else base
 
 
 def subtract(one: ModelEstimate, other: ModelEstimate) -> ModelEstimate:

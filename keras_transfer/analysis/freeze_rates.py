@@ -78,11 +78,14 @@ class Search:
     def in_words(self) -> str:
         """Says in a word or two how many of the rates were searched."""
         taken = len(self.taken)
-        if not taken:
+        if not taken and not self.edge:
             return "rates tuned"
         if taken == len(self):
             return "rates given, none tuned"
-        return f"rates tuned but for {taken} of {len(self)}"
+        said = f"rates tuned but for {taken} of {len(self)}"
+        if not self.edge:
+            return said
+        return f"{said}, {len(self.edge)} at an end of those tried"
 
     def check_apart(self, splits: Iterable[int]) -> None:
         """Refuses a map whose own validation images chose its rates.

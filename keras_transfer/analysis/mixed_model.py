@@ -15,6 +15,7 @@ import numpy as np
 from keras_transfer.analysis import reml
 from keras_transfer.analysis.contrasts import (
     LEVEL,
+    Cell,
     ModelEstimate,
     Observation,
     Observations,
@@ -103,14 +104,14 @@ class MixedModel(Design):
             return ModelEstimate(mean, None, None, None, None, **counts)
         mean, error, df = self.fitted.contrast(vector @ inverse @ self.slim)
         if self.by_seeds:
-            df = min(df, self._freedom_of_seeds(weights))
+            error, df = self._by_seeds(weights) or (error, df)
         reach = t_quantile((1 + LEVEL) / 2, df) * error
         return ModelEstimate(
             mean, error, df, mean - reach, mean + reach, **counts
         )
 
-    def _freedom_of_seeds(self, weights: Weights) -> float:
-        """Returns the freedom of a contrast whose cells differ in noise.
+    def _by_seeds(self, weights: Weights) -> tuple[float, float] | None:
+        """Returns error and freedom of a contrast whose cells differ in noise.
 
         A frozen transfer may vary several times as much as its base, and the
         mean of their variances is then hardly surer than the larger one.
@@ -123,14 +124,18 @@ class MixedModel(Design):
             if weights.get(o.cell):
                 place = o.cell, o.split, o.half
                 groups.setdefault(place, []).append(float(value))
-        parts: dict[tuple, list[float]] = {}  # variance and freedom of a cell
-        for (cell, *_), own in groups.items():
-            part = parts.setdefault(cell, [0.0, 0])
-            part[0] += weights[cell] ** 2 * float(np.var(own, ddof=1))
-            part[1] += len(own) - 1
-        whole = sum(variance for variance, _ in parts.values())
-        spread = sum(v**2 / freedom for v, freedom in parts.values())
-        return whole**2 / spread if spread else np.inf
+        cells: dict[Cell, list[list[float]]] = {}
+        for (cell, *_), seeds in groups.items():
+            cells.setdefault(cell, []).append(seeds)
+        whole = spread = 0.0
+        for cell, halves in cells.items():
+            freedom = sum(len(seeds) - 1 for seeds in halves)
+            squares = sum(np.var(seeds) * len(seeds) for seeds in halves)
+            # The mean of halves that count alike, whatever their seeds.
+            share = sum(1 / len(seeds) for seeds in halves) / len(halves) ** 2
+            part = weights[cell] ** 2 * float(squares) / freedom * share
+            whole, spread = whole + part, spread + part**2 / freedom
+        return (whole**0.5, whole**2 / spread) if spread else None
 
 
 def fit_model(

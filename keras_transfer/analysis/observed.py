@@ -2,7 +2,11 @@
 
 from collections.abc import Callable, Iterable
 
-from keras_transfer.analysis.contrasts import Observation, Observations
+from keras_transfer.analysis.contrasts import (
+    Observation,
+    Observations,
+    source_of,
+)
 from keras_transfer.analysis.remembered import of_rows
 from keras_transfer.specs.treatments import BASE, BASES
 
@@ -41,7 +45,7 @@ def _observe(rows: Iterable, images: Callable) -> Observations:
             if row.spec.treatment in BASES
             else row.spec.treatment,
             n=row.spec.n,
-            source=row.spec.base or "",
+            source=source_of(row.spec.base),
             value=row.accuracy,
             target_images=images(row),
         )

@@ -26,7 +26,7 @@ POWER = 0.8
 # Standard deviations of accuracy. The residual lies between those of the
 # model of cifar100-similar (0.45 points) and cifar100-boost (0.41), and the
 # 0.46 from seed to seed and 0.43 to 0.50 of other fits to the same data; the
-# spread of effects is that of cifar100-boost, the only study of four splits.
+# spread of effects is that of cifar100-boost, of four splits.
 COMPONENTS = {
     "split": 0.0,
     "half": 0.0234,

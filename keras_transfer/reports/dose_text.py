@@ -24,7 +24,9 @@ _ABOUT = (
 _LIMITS = (
     "These are small networks on small images, of one data set, with one seed "
     "a split unless the table of networks says otherwise, and learning rates "
-    "chosen among a few on validation images of one half at 12 epochs. The "
+    "chosen by validation images at 12 epochs, so perhaps not those for longer "
+    "training: a third of the 2014-like recipe's did better at 48 (regime-2014 "
+    "among the published results). The "
     "2014-like recipe shares no normalisation, groups, plain momentum and "
     "decay with 2014, and departs from it in what the recipe's table of "
     "departures lists. An effect seen in one recipe and not in the other may "

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _TAKEN = (errno.EWOULDBLOCK, errno.EACCES)
-_UNSUPPORTED = (
+UNSUPPORTED = (
     errno.ENOLCK,
     errno.ENOSYS,
     errno.EOPNOTSUPP,
@@ -51,7 +51,7 @@ def hold(path: Path, wait: bool = False) -> Iterator[bool]:
             if error.errno in _TAKEN:
                 yield False
                 return
-            if error.errno not in _UNSUPPORTED:
+            if error.errno not in UNSUPPORTED:
                 raise
         # The holder's name is a courtesy; a full disk must not cost the lock.
         with contextlib.suppress(OSError):
@@ -102,5 +102,5 @@ def supported(folder: Path) -> bool:
         with (folder / "probe.lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        return error.errno not in _UNSUPPORTED
+        return error.errno not in UNSUPPORTED
     return True

@@ -124,9 +124,10 @@ class ResultIndex:
     def save(self, paths: list[str]) -> None:
         """Writes the index, if there is something new in it.
 
-        Two write in turn, and the later replaces the earlier's: what is lost
-        is read again. What one left that was killed while it wrote is
-        deleted. A folder that cannot be written stays without.
+        Of two that write at once the later leaves it: what is lost is read
+        again, and nobody waits for a process that is halted. What one left
+        that was killed while it wrote is deleted. A folder that cannot be
+        written stays without.
 
         Args:
             paths: List of strings, the `result.json` that are to stay.
@@ -136,7 +137,9 @@ class ResultIndex:
         grown = self._changed and len(kept) >= FEWEST
         if not grown and self.path.stem not in leftovers(self.path.parent):
             return
-        with contextlib.suppress(OSError), self._alone():
+        with contextlib.suppress(OSError), self._alone() as alone:
+            if not alone:
+                return
             # Of a process that is dead: who lives holds the lock.
             remove_leftovers(self.path.parent, self.path.stem)
             if grown:
@@ -144,7 +147,7 @@ class ResultIndex:
 
     def _alone(self):
         lock = self.path.parent / tree.LOCKS / "index.lock"
-        return locks.hold(lock, wait=True)
+        return locks.hold(lock)
 
     def _write(self, entries: dict[str, dict]) -> None:
         body = json.dumps({"code": _code(), "entries": entries}).encode()
