@@ -25,7 +25,7 @@ from keras_transfer.analysis.contrasts import (
     Weights,
     t_quantile,
 )
-from keras_transfer.analysis.mixed_design import replicated
+from keras_transfer.analysis.mixed_design import by_half, replicated
 from keras_transfer.analysis.mixed_model import fit_model
 
 FILE = Path(__file__).with_name("components.csv")
@@ -183,10 +183,8 @@ def noise_of_seeds(
         Tuple of a float and degrees of freedom, both 0 if some cell is not
         repeated.
     """
-    groups: dict[tuple, list[float]] = {}
-    for o in networks:
-        if weights.get(o.cell):
-            groups.setdefault((o.cell, o.split, o.half), []).append(o.value)
+    data = tuple(networks)
+    groups = by_half(data, (o.value for o in data), weights)
     repeated = {cell for (cell, *_), own in groups.items() if len(own) > 1}
     if repeated != {cell for cell, *_ in groups}:
         return 0.0, 0

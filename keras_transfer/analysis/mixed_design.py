@@ -14,6 +14,7 @@ from keras_transfer.analysis.contrasts import (
     THESE,
     Cell,
     Observation,
+    Weights,
 )
 
 
@@ -169,6 +170,27 @@ def replicated(data: Iterable[Observation], places: int) -> bool:
     """
     counts = Counter((o.split, o.half, o.cell) for o in data)
     return len(counts) == places > 0 and min(counts.values()) > 1
+
+
+def by_half(
+    data: Iterable[Observation], values: Iterable[float], weights: Weights
+) -> dict[tuple, list[float]]:
+    """Groups the values of seeds of a half, of cells that have a weight.
+
+    Args:
+        data: Iterable of `Observation`.
+        values: Iterable of floats, one of each.
+        weights: Dict from `Cell` to number.
+
+    Returns:
+        Dict from cell, split and half to a list.
+    """
+    groups: dict[tuple, list[float]] = {}
+    for o, value in zip(data, values, strict=True):
+        if weights.get(o.cell):
+            place = o.cell, o.split, o.half
+            groups.setdefault(place, []).append(float(value))
+    return groups
 
 
 def _levels(data, effect: str) -> np.ndarray:

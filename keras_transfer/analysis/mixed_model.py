@@ -22,7 +22,7 @@ from keras_transfer.analysis.contrasts import (
     Weights,
     t_quantile,
 )
-from keras_transfer.analysis.mixed_design import Design, design_of
+from keras_transfer.analysis.mixed_design import Design, by_half, design_of
 from keras_transfer.errors import UserError
 
 
@@ -119,11 +119,7 @@ class MixedModel(Design):
         Reference:
             - [Welch, 1947](https://doi.org/10.1093/biomet/34.1-2.28).
         """
-        groups: dict[tuple, list[float]] = {}
-        for o, value in zip(self.observations, self.values, strict=True):
-            if weights.get(o.cell):
-                place = o.cell, o.split, o.half
-                groups.setdefault(place, []).append(float(value))
+        groups = by_half(self.observations, self.values, weights)
         cells: dict[Cell, list[list[float]]] = {}
         for (cell, *_), seeds in groups.items():
             cells.setdefault(cell, []).append(seeds)

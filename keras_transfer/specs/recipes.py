@@ -88,3 +88,14 @@ def figure3_key(spec: NetworkSpec) -> tuple:
         `recipe_key` without the settings in `FIGURE3`.
     """
     return spec.is_base, recipe_key(spec, FIGURE3)
+
+
+def compiled_key(spec: NetworkSpec) -> tuple:
+    """Returns what networks have alike that one compiled step serves.
+
+    Args:
+        spec: `NetworkSpec`; of one study, whose halves are of one size.
+    """
+    frozen = spec.n if spec.mode == "frozen" else 0
+    # What differs most often comes first: thousands of networks are compared.
+    return frozen, spec.solver, spec.model, spec.data.crop

@@ -18,6 +18,7 @@ from keras_transfer.specs.costs import (
 )
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.origins import HALVES
+from keras_transfer.specs.recipes import compiled_key
 from keras_transfer.specs.speed import Speed, Work, forward_work, trained_work
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.result import Result
@@ -250,7 +251,8 @@ def make_plan(
             needs = dataclasses.replace(needs, reused=True)
         seconds = needs.seconds(speed)
         saved = plain - seconds
-        program = _program_of(spec, needs)
+        counts = needs.num_classes, needs.counts.seen
+        program = (*compiled_key(spec), *counts)
         met[program] = met.get(program, 0) + 1
         # Each process compiles it for itself.
         if spec.model.content or met[program] <= setting.workers:
@@ -270,19 +272,6 @@ def make_plan(
     first = speeds.of(specs[0])
     start = first.start + first.process
     return Plan(tuple(planned), speeds.basis, disk, setting.workers, start)
-
-
-def _program_of(spec: NetworkSpec, needs: _Needs) -> tuple:
-    """Returns what networks have alike that share what is compiled."""
-    frozen = spec.n if spec.mode == "frozen" else 0
-    return (
-        spec.model,
-        spec.data.crop,
-        spec.solver,
-        needs.num_classes,
-        frozen,
-        needs.counts.seen,
-    )
 
 
 class _Speeds:

@@ -10,6 +10,7 @@ import time
 from keras_transfer.datasets.pools import ImagePool
 from keras_transfer.errors import UserError
 from keras_transfer.specs.network import NetworkSpec
+from keras_transfer.specs.recipes import compiled_key
 from keras_transfer.storage import locks
 from keras_transfer.storage.result import Result
 from keras_transfer.storage.store import RunStore
@@ -68,15 +69,15 @@ class Schedule:
         other process is at; else the first. Those that another study is
         training are left to it.
         """
-        busy = [_kind(spec) for spec in self.running]
+        busy = [compiled_key(spec) for spec in self.running]
 
         def rank(spec: NetworkSpec) -> int:
-            kind = _kind(spec)
+            kind = compiled_key(spec)
             return 0 if kind == self._ended else 1 + (kind in busy)
 
         waiting = list(self.waiting)
-        near = [spec for spec in waiting[:_AHEAD] if self._may_begin(spec)]
-        for spec in [*sorted(near, key=rank), *waiting[_AHEAD:]]:
+        near = sorted(waiting[:_AHEAD], key=rank)
+        for spec in [*near, *waiting[_AHEAD:]]:
             if self._may_begin(spec) and self._take(spec):
                 return spec
         return None
@@ -148,7 +149,7 @@ class Schedule:
             self.reporter.notice(content)
             return
         self.running.remove(spec)
-        self._ended = _kind(spec)
+        self._ended = compiled_key(spec)
         if message.kind == "user_error":
             raise UserError(content)
         if message.kind == "finished":
@@ -176,10 +177,3 @@ class Schedule:
     def _fail(self, spec: NetworkSpec, text: str) -> None:
         self.outcome.failed[spec] = text
         self.reporter.failed(spec, text)
-
-
-def _kind(spec: NetworkSpec) -> tuple:
-    """Returns what networks have alike that one compiled step serves."""
-    frozen = spec.n if spec.mode == "frozen" else 0
-    # What differs most often comes first: thousands of networks may wait.
-    return frozen, spec.solver, spec.model, spec.data.crop
