@@ -365,7 +365,8 @@ def arguments_of(tmp_path, model, images, **more):
 
 def rows_of(log_dir):
     rows = {}
-    for path in log_dir.rglob("trials/*.json"):
+    # A name with a dot in front is of a file that is being written.
+    for path in log_dir.rglob("trials/[!.]*.json"):
         row = json.loads(path.read_text())
         seconds = row.pop("seconds"), row.pop("build")
         rows[path.name] = row, seconds, path.stat().st_mtime_ns

@@ -143,4 +143,5 @@ def find_reports(log_dir: Path) -> list[Path]:
     Args:
         log_dir: Path.
     """
-    return sorted(log_dir.glob("*/*/report-*/*.*"))
+    # Python's `*` finds names with a dot in front, of files being written.
+    return sorted(log_dir.glob("*/*/report-*/[!.]*.*"))
