@@ -91,15 +91,17 @@ LAYERS = {"base": (0,), "BnB": (4, 5, 6, 7), "AnB": (6, 7)}
 NOISE = (1, -2, 1)
 
 
-def made_up(path, doubled=2.0, splits=3):
+def made_up(path, doubled=2.0, splits=3, layers=LAYERS):
     """Writes networks of 12 epochs, and bases of 24 beyond those."""
     lines = []
     for split in range(splits):
         for half, easier in (("A", 0), ("B", 4)):
             for place, (name, points) in enumerate(BEYOND.items()):
                 noise = NOISE[(split + place) % 3] / 10
-                for n in LAYERS.get(name, (4, 5)):
-                    value = 40 + easier + points + noise
+                for n in layers.get(name, (4, 5)):
+                    # A cut at n = 3 costs a point less than the others.
+                    less = (name, n) == ("BnB", 3)
+                    value = 40 + easier + points + noise + less
                     loss = LOSSES[name] + noise / 100
                     lines.append((12, split, half, name, n, value, loss))
             value = 40 + easier + doubled + NOISE[(split + 1) % 3] / 10
@@ -157,6 +159,24 @@ def test_effects_are_the_differences_of_their_treatments(tmp_path):
         "present",
         "present",
     ]
+
+
+def test_each_cut_is_shown_beside_the_two_that_are_judged(tmp_path):
+    path = made_up(tmp_path / "two.csv")
+    assert "Where the cut is" not in dose_text.text(path, "T", "c")
+    more = {**LAYERS, "BnB": (3, 4, 5, 6, 7), "BnB-keep": (3, 4, 5, 6)}
+    path = made_up(tmp_path / "four.csv", layers=more)
+    found = {a.layers: a for a in doses.cuts(doses.read_doses(path))}
+    means = {k: round(100 * a.accuracy.mean, 6) for k, a in found.items()}
+    # 1 - -1 points, but 1 - 0 at n = 3; 7 / 4 over all.
+    assert means == {(3,): 1, (4,): 2, (5,): 2, (6,): 2, (3, 4, 5, 6): 1.75}
+    assert by_name(path)["co-adaptation"].layers == (4, 5)
+    page = dose_text.text(path, "T", "c")
+    assert "Only n 4 and 5 are judged" in page
+    head = "| recipe | epochs | n = 3 | n = 4 | n = 5 | n = 6 | n 3 to 6 |"
+    assert head in page
+    # Noise is 0.3, 0 and -0.3 points: 4.303 * 0.3 / sqrt(3) is 0.745.
+    assert "| 2014-like | 12 | +1.00 [+0.25, +1.75] | +2.00 [" in page
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,7 @@ CUT = Effect(
     Comparison("BnB-keep", "BnB", 4, 5),
     "layers above the frozen ones kept, minus drawn anew; as many steps",
 )
+CUT_LAYERS = (3, 6)  # where 2014's selffers lost accuracy
 BOOST = Effect(
     "boost, equal steps in all",
     Comparison("AnB+", "BnB+", 5, 5),
@@ -164,6 +165,30 @@ def doublings(doses: dict[Dose, Evidence]) -> list[Answer]:
         for dose, evidence in doses.items()
         if (part := evidence.part(GATE.comparison)).estimate is not None
     ]
+
+
+def cuts(doses: dict[Dose, Evidence]) -> list[Answer]:
+    """Estimates co-adaptation at each n by itself, and over all of them.
+
+    Args:
+        doses: Dict from `(regime, epochs)` to `Evidence`.
+
+    Returns:
+        List of `Answer`, by dose and then n; verdicts are of each alone.
+    """
+    first, last = CUT_LAYERS
+    ranges = [(n, n) for n in range(first, last + 1)] + [CUT_LAYERS]
+    found = []
+    for dose, evidence in doses.items():
+        for low, high in ranges:
+            one = dataclasses.replace(CUT.comparison, low=low, high=high)
+            part = evidence.part(one)
+            whole = set(range(low, high + 1)) == set(evidence.layers(one))
+            if whole and part.estimate is not None:
+                effect = dataclasses.replace(CUT, comparison=one)
+                verdict = verdicts.judge_one(part)
+                found.append(_answer(effect, dose, evidence, verdict))
+    return found
 
 
 def _answer(effect: Effect, dose: Dose, evidence: Evidence, verdict) -> Answer:

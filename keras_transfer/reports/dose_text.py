@@ -74,6 +74,7 @@ def text(table: Path, title: str, command: str) -> str:
         _ABOUT,
         *_scope(measured),
         "",
+        *_by_cut(found),
         "## Beside 2014",
         "",
         *_of_2014(),
@@ -180,6 +181,60 @@ def _line(answer: Answer) -> list[str]:
         answer.loss.in_words(digits=3) if answer.loss else "",
         answer.bases.removeprefix("bases "),
     ]
+
+
+def _by_cut(found: dict[Dose, Evidence]) -> list[str]:
+    """Shows co-adaptation by n, if other n than those judged were trained."""
+    judged = {n for evidence in found.values() for n in _judged(evidence)}
+    asked = doses.cuts(found)
+    if {n for answer in asked for n in answer.layers} <= judged:
+        return []
+    columns = list(dict.fromkeys(answer.layers for answer in asked))
+    lines = {}
+    for answer in asked:
+        place = recipe_name(answer.regime), str(answer.epochs)
+        lines.setdefault(place, {})[answer.layers] = answer
+    names = [n_in_words(layers) for layers in columns]
+
+    def of(outcome):
+        return [
+            [*place, *(outcome(own.get(layers)) for layers in columns)]
+            for place, own in lines.items()
+        ]
+
+    return [
+        "## Where the cut is",
+        "",
+        f"{doses.CUT.name.capitalize()} at each n, and over all of them: "
+        f"{doses.CUT.meaning}. Only n {_words(sorted(judged))} are judged, "
+        "which were chosen before the others were trained. Points of test "
+        "accuracy:",
+        "",
+        *markdown.table(["recipe", "epochs", *names], of(_points)),
+        "",
+        "Training loss, nats:",
+        "",
+        *markdown.table(["recipe", "epochs", *names], of(_nats)),
+        "",
+    ]
+
+
+def _judged(evidence: Evidence) -> tuple[int, ...]:
+    return evidence.layers(doses.CUT.comparison)
+
+
+def _points(answer: Answer | None) -> str:
+    return "" if answer is None else answer.accuracy.in_points(2)
+
+
+def _nats(answer: Answer | None) -> str:
+    if answer is None or answer.loss is None:
+        return ""
+    return answer.loss.in_words(digits=3)
+
+
+def _words(layers: list[int]) -> str:
+    return " and ".join(map(str, layers))
 
 
 def _scope(measured: list[Answer]) -> list[str]:
