@@ -20,6 +20,7 @@ from experiments.benchmark import (
     predicted,
     race,
     tables,
+    targets,
     timeline,
 )
 from experiments.common.settings import parse
@@ -143,9 +144,9 @@ def test_a_share_of_peak_never_mixes_machines():
         "roofline": {"float32": {"microseconds_an_image": 500.0}},
         "machines": {"training": {"threads": 2}, "peak": {"threads": 2}},
     }
-    assert tables._share(found) == pytest.approx(0.5)
+    assert targets.roofline_share(found) == pytest.approx(0.5)
     found["machines"]["peak"] = {"threads": 4}
-    assert tables._share(found) is None
+    assert targets.roofline_share(found) is None
 
 
 def test_numbers_of_an_earlier_file_keep_their_machine():
@@ -194,10 +195,12 @@ def test_a_plan_is_compared_with_what_training_took():
     line = "| `boost --seeds 1` | 8 | 30 s | 40 s | 0.75 | 0.5 |"
     assert line in text
     (target,) = [
-        row for row in tables.targets(FOUND) if "--plan, worst" in row[0]
+        row for row in targets.targets(FOUND) if "--plan, worst" in row[0]
     ]
     assert target[1:] == (20.0, pytest.approx(25.0), True)
-    (absent,) = [row for row in tables.targets({}) if "--plan, worst" in row[0]]
+    (absent,) = [
+        row for row in targets.targets({}) if "--plan, worst" in row[0]
+    ]
     assert absent[2] is None
 
 

@@ -160,7 +160,7 @@ def published():
             name = f"{effect.name}, {regime}, {epochs}"
             yield name, plan, evidence.estimate(one)
     freeze = freezing.found()
-    for question in freeze.questions():
+    for question in freeze.asked():
         plan = known[question.effect].expect(
             freeze.observations, question.weights
         )

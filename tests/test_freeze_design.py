@@ -182,18 +182,34 @@ def test_rates_are_tuned_and_the_map_trained(tmp_path):
     assert "these halves only" in summary.read_text()
 
 
-def test_published_commands_train_the_networks_that_are_published():
+@pytest.mark.parametrize("of_longer", [False, True])
+def test_published_commands_train_the_networks_that_are_published(of_longer):
+    data = freezing.longer() if of_longer else freezing.found()
+    runs = freezing.runs(data, freezing.LONGER if of_longer else None)
     found = {
         spec.network_id
-        for settings in freezing.runs()
+        for settings in runs
         for spec in designs.design(settings).every()
     }
-    assert found == {line["network_id"] for line in freezing.found().lines}
-    first, *rest = freezing.commands()
+    assert found == {line["network_id"] for line in data.lines}
+    commands = freezing.commands()
+    count = len(freezing.runs(freezing.longer()))
+    first, *rest = commands[:count] if of_longer else commands[count:]
     assert "--tables" not in first
-    for run, words in zip(freezing.runs(), rest, strict=False):
+    for run, words in zip(runs, rest, strict=False):
         report = f"logs/when_to_freeze/cifar100/{run.report_name()}"
-        assert words.endswith(f"--tables {report}/results.csv")
+        assert f"--tables {report}/results.csv" in words
+    if of_longer:
+        report = f"logs/when_to_freeze/cifar100/{runs[-1].report_name()}"
+        assert commands[-1].endswith(f"--longer {report}/results.csv")
+
+
+def test_longer_training_has_a_report_of_its_own():
+    usual = designs.FreezeSettings(dataset="cifar100")
+    more = dataclasses.replace(usual, head_steps=4000)
+    assert more.report_name().startswith(f"{usual.report_name()}-")
+    other = dataclasses.replace(more, least_steps=600)
+    assert other.report_name() not in (more.report_name(), usual.report_name())
 
 
 def test_tables_are_read_and_checked_before_training(tmp_path):

@@ -35,7 +35,8 @@ from experiments.benchmark import (
 from experiments.benchmark.figures import write_figures
 from experiments.benchmark.race import Entrant, Speed, race
 from experiments.benchmark.roofline import roofline
-from experiments.benchmark.tables import ALIKE, to_markdown
+from experiments.benchmark.tables import to_markdown
+from experiments.benchmark.targets import ALIKE
 from experiments.common.study_settings import GridSettings as Settings
 from experiments.common.terminal import plain_main
 from keras_transfer.errors import UserError

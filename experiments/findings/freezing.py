@@ -20,6 +20,9 @@ from keras_transfer.storage.tree import report_path
 
 FOLDER = "cifar100-when-to-freeze"
 TITLE = "When to freeze on cifar100"
+# Twice the steps of the map, but for the bases that are copied: what doubling
+# adds is how other studies tell whether training was long enough.
+LONGER = {"least_steps": 600, "head_steps": 4000}
 
 
 def table() -> Path:
@@ -30,6 +33,12 @@ def table() -> Path:
 def is_published() -> bool:
     """Returns whether networks of the map are committed."""
     return table().is_file()
+
+
+def longer() -> FreezeMap | None:
+    """Returns the committed networks of longer training, if there are any."""
+    path = table().with_name("longer.csv")
+    return _map(path) if path.is_file() else None
 
 
 @cache
@@ -56,9 +65,15 @@ def _rates_in_words() -> str:
     return "rates of the recipe" if search is None else search.in_words()
 
 
-def runs() -> list[FreezeSettings]:
-    """Returns the settings of each run that the map was trained in."""
-    data = found()
+def runs(
+    data: FreezeMap, steps: dict[str, int] | None = None
+) -> list[FreezeSettings]:
+    """Returns the settings of each run that a map was trained in.
+
+    Args:
+        data: `FreezeMap`.
+        steps: Dict of settings. Defaults to `None` for their own.
+    """
     whole = data.base_images()
     first = data.lines[0]
     return [
@@ -70,6 +85,7 @@ def runs() -> list[FreezeSettings]:
             splits=splits,
             all_images=whole in sizes,
             learning_rates=str(rates()) if rates().is_file() else None,
+            **(steps or {}),
         )
         for widths, sizes, splits in data.runs()
     ]
@@ -78,26 +94,43 @@ def runs() -> list[FreezeSettings]:
 def commands() -> list[str]:
     """Returns the commands that train and draw the map, one for each run.
 
-    Each is told the table of the one before, which has those before it.
+    Each is told the table of the one before, which has those before it. Those
+    of longer training come first: the last of the map is told of them.
     """
+    more = longer()
+    long_runs = [] if more is None else runs(more, LONGER)
+    said, last = _commands(long_runs)
+    own, _ = _commands(runs(found()), last)
+    return said + own
+
+
+def _commands(
+    settings: list[FreezeSettings], longest: Path | None = None
+) -> tuple[list[str], Path | None]:
+    """Returns the commands of runs, and the table of the last."""
     said = []
     before = None
-    for run in runs():
+    for run in settings:
         words = [NAME, "--dataset", run.dataset]
         for name in ("width", "images", "splits"):
             words += [f"--{name}", *map(str, getattr(run, name))]
         words += [] if run.all_images else ["--no-all-images"]
+        for name, value in LONGER.items():
+            if getattr(run, name) == value:
+                words += [f"--{name.replace('_', '-')}", str(value)]
         words += ["--precision", run.precision]
         if run.learning_rates is not None:
             words += ["--learning-rates"]
             words += [f"logs/published/{FOLDER}/{rates().name}"]
         if before is not None:
             words += ["--tables", str(before)]
+        if longest is not None and run is settings[-1]:
+            words += ["--longer", str(longest)]
         said.append(" ".join(words))
         study = Path(run.log_dir) / NAME
         report = report_path(study, run.dataset, run.report_name())
         before = report / table().name
-    return said
+    return said, before
 
 
 def findings() -> list[tuple[str, str, str]]:
@@ -126,7 +159,7 @@ def folders() -> list[tuple[str, str, str]]:
 def summary() -> tuple[Path, str]:
     """Returns the path of the summary and its text."""
     words = "\n    ".join(f"python -m experiments.{c}" for c in commands())
-    text = freeze_text.text(found(), TITLE, words, _search())
+    text = freeze_text.text(found(), TITLE, words, _search(), longer())
     return table().with_name("summary.md"), text
 
 

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from experiments import recipe_report
-from experiments.benchmark.tables import targets
+from experiments.benchmark.targets import targets
 from experiments.coverage import judged_range, too_wide
 from experiments.findings.committed import (
     PUBLISHED,

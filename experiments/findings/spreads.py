@@ -126,7 +126,7 @@ def _of_doses() -> list[Component]:
 def _of_freezing() -> list[Component]:
     found = freezing.found()
     parts: dict[str, list] = {}
-    for question in found.questions():
+    for question in found.asked():
         part = found.observations, question.weights
         parts.setdefault(question.effect, []).append(part)
     return [

@@ -14,7 +14,8 @@ map does not have, for each width and treatment, at one small size and at all
 images, and writes best.json. The second trains the map. It may be trained in
 runs of other widths, images and splits: `--tables` names the results.csv of
 earlier ones, which are drawn too, and `--tune --learning-rates best.json`
-searches the rates that this file lacks.
+searches the rates that this file lacks. `--longer` names those of runs with
+more `--least-steps` and `--head-steps`; the page says what they change.
 
 Cost: `--plan` says how long. Expected on CIFAR-100: see
 logs/published/cifar100-when-to-freeze.
@@ -55,15 +56,20 @@ def study(settings: FreezeSettings) -> Study:
     plan = design(settings)
     specs, searched = plan.every(), settings.search()
     tables = [freeze_table.read(user_path(t)) for t in settings.tables]
-    freeze_table.check_alike([freeze_table.planned(specs, plan.most), *tables])
+    own = freeze_table.planned(specs, plan.most)
+    freeze_table.check_alike([own, *tables])
+    longer = [freeze_table.read(user_path(t)) for t in settings.longer]
+    freeze_table.check_longer([own, *tables], longer)
     if searched is not None:
-        lines = [line for table in tables for line in table.lines]
+        others = [*tables, *longer]
+        lines = [line for table in others for line in table.lines]
         searched.check_apart({int(line["split"]) for line in lines})
     write = functools.partial(
         freeze_map.write,
         f"When to freeze on {settings.dataset}",
         tables=tables,
         tuned=searched,
+        longer=longer,
     )
     foresee = functools.partial(widths.foresee, plan.most)
     return Study(NAME, specs, write, whole=False, foresee=foresee)

@@ -9,6 +9,7 @@ from experiments.common.study_settings import Splits, StudySettings
 from keras_transfer.analysis.freeze_rates import Search
 from keras_transfer.analysis.target_size import STARTS
 from keras_transfer.errors import UserError
+from keras_transfer.specs.identity import spec_hash
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.presets import Recipe
 from keras_transfer.specs.rates import task_of
@@ -36,6 +37,8 @@ class FreezeSettings(Splits, StudySettings):
     """Also train copies and networks from scratch on all images."""
     tables: tuple[str, ...] = ()
     """results.csv of other runs of the map, to be drawn with this one."""
+    longer: tuple[str, ...] = ()
+    """results.csv of runs with more steps, to say what those change."""
     images_per_class: int | None = 100
     """Training images of each class that bases have."""
     splits: tuple[int, ...] = (0, 1, 2, 3)
@@ -68,6 +71,13 @@ class FreezeSettings(Splits, StudySettings):
     def resolve(self) -> Recipe:
         """Returns the recipe that names the report."""
         return self.recipe(self.width[0])
+
+    def report_name(self) -> str:
+        """Names the report's folder: longer training has one of its own."""
+        steps = {"least_steps": self.least_steps, "head_steps": self.head_steps}
+        usual = {name: getattr(FreezeSettings, name) for name in steps}
+        name = super().report_name()
+        return name if steps == usual else f"{name}-{spec_hash(steps)[:6]}"
 
     def search(self) -> Search | None:
         """Returns how the learning rates were found, if any were given."""

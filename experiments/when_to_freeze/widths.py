@@ -10,13 +10,13 @@ from experiments.common.effect_plan import (
     told,
 )
 from keras_transfer.analysis.contrasts import Observations
-from keras_transfer.analysis.freeze_map import (
-    RIVALS,
-    Question,
-    cell_questions,
+from keras_transfer.analysis.freeze_contrasts import (
+    MapContrast,
+    cell_contrasts,
     label,
-    trend_questions,
+    trend_contrasts,
 )
+from keras_transfer.analysis.freeze_map import RIVALS
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.studies.dataset_facts import DatasetFacts
 
@@ -41,18 +41,18 @@ def foresee(
     images = half_images(facts, specs)
     rows = [
         foreseen(
-            f"n = {_layers(question)}: {question.effect}",
-            question.effect,
+            f"n = {_layers(contrast)}: {contrast.effect}",
+            contrast.effect,
             networks,
-            question.weights,
+            contrast.weights,
             images,
         )
-        for question in _questions(specs, most, networks)
+        for contrast in _asked(specs, most, networks)
     ]
     return told(rows, len(specs))
 
 
-def _questions(specs, most: int, networks: Observations) -> list[Question]:
+def _asked(specs, most: int, networks: Observations) -> list[MapContrast]:
     """Lists the cells that have networks of both sides, then trends."""
     copies = [spec for spec in specs if spec.n]
     axes = (
@@ -62,13 +62,13 @@ def _questions(specs, most: int, networks: Observations) -> list[Question]:
     )
     places = itertools.product(RIVALS, *map(sorted, axes))
     cells = [
-        question
-        for question in cell_questions(places)
-        if question.weights.keys() <= networks.cells
+        contrast
+        for contrast in cell_contrasts(places)
+        if contrast.weights.keys() <= networks.cells
     ]
-    return cells + trend_questions([question.place for question in cells])
+    return cells + trend_contrasts([contrast.place for contrast in cells])
 
 
-def _layers(question: Question) -> int:
+def _layers(contrast: MapContrast) -> int:
     # A cell's place is rival, n, width, images; a trend's ends with n.
-    return next(cell[1] for cell in question.weights if cell[1])
+    return next(cell[1] for cell in contrast.weights if cell[1])

@@ -15,14 +15,19 @@ import numpy as np
 
 from keras_transfer.analysis import contrasts, primary, verdicts
 from keras_transfer.analysis.contrasts import ModelEstimate, Observation
+from keras_transfer.analysis.freeze_contrasts import (
+    MapContrast,
+    Place,
+    cell_contrasts,
+    label,
+    trend_contrasts,
+)
 from keras_transfer.analysis.verdicts import Part, Verdict
-from keras_transfer.specs.treatments import BASE, FINETUNED_TRANSFER, TRANSFER
+from keras_transfer.specs.treatments import BASE, FINETUNED_TRANSFER
 
 # What freezing is held against, the paper's question first.
 RIVALS = (FINETUNED_TRANSFER, BASE)
 WINS, TIES, LOSES, UNDECIDED = "wins", "ties", "loses", "undecided"
-# The two axes of the paper's introduction.
-FEWER_IMAGES, MORE_WEIGHTS = "fewer images", "more weights"
 _WORDS = {
     verdicts.PRESENT: WINS,
     verdicts.ABSENT: TIES,
@@ -52,6 +57,11 @@ class Cell:
     verdict: Verdict
 
     @property
+    def place(self) -> Place:
+        """Rival, n, width and images."""
+        return self.rival, self.n, self.width, self.images
+
+    @property
     def word(self) -> str:
         """Says it: freezing `WINS`, `TIES`, `LOSES` or it is `UNDECIDED`."""
         return _WORDS[self.verdict.name]
@@ -78,82 +88,6 @@ class Trend:
     n: int
     estimate: ModelEstimate
     verdict: Verdict
-
-
-@dataclasses.dataclass(frozen=True)
-class Question:
-    """A contrast that a map is asked for.
-
-    Args:
-        effect: String, what it is of, alike at every width.
-        weights: Dict from a cell of `contrasts` to number.
-        place: Tuple, the first fields of a `Cell` or `Trend`.
-    """
-
-    effect: str
-    weights: contrasts.Weights
-    place: tuple
-
-
-Place = tuple[str, int, int, int]  # rival, n, width, images
-
-
-def cell_questions(places: Iterable[Place]) -> list[Question]:
-    """Lists what is asked of each cell of a map.
-
-    Args:
-        places: Iterable of `(rival, n, width, images)`.
-
-    Returns:
-        List of `Question`, in order.
-    """
-    return [
-        Question(
-            f"{TRANSFER} - {rival}, {images} images a class",
-            _worth(rival, n, width, images),
-            (rival, n, width, images),
-        )
-        for rival, n, width, images in places
-    ]
-
-
-def trend_questions(places: Iterable[Place]) -> list[Question]:
-    """Lists what fewer images and more weights are asked for.
-
-    Args:
-        places: Iterable of `(rival, n, width, images)` of measured cells.
-
-    Returns:
-        List of `Question`, by n.
-    """
-    layers: dict[int, set[tuple[int, int]]] = {}
-    for rival, n, width, images in places:
-        if rival == FINETUNED_TRANSFER:
-            layers.setdefault(n, set()).add((width, images))
-    return [
-        Question(effect, _minus(*parts), (axis, place, ends, n))
-        for n, there in layers.items()
-        for effect, axis, place, ends, parts in _ends(n, there)
-    ]
-
-
-def _ends(n: int, there: set[tuple[int, int]]):
-    """Yields effect, axis, place, ends and what freezing is worth at both."""
-    rival = FINETUNED_TRANSFER
-    difference = f"{TRANSFER} - {rival}"
-    for width in sorted({w for w, _ in there}):
-        sizes = sorted(s for w, s in there if w == width)
-        if len(sizes) > 1:
-            many, few = sizes[-1], sizes[0]
-            parts = [_worth(rival, n, width, s) for s in (few, many)]
-            effect = f"{difference}, {few} minus {many} images a class"
-            yield effect, FEWER_IMAGES, width, (many, few), parts
-    for size in sorted({s for _, s in there}):
-        widths = sorted(w for w, s in there if s == size)
-        for low, high in itertools.pairwise(widths):
-            parts = [_worth(rival, n, w, size) for w in (high, low)]
-            effect = f"{difference}, wider minus narrower, {size} images"
-            yield f"{effect} a class", MORE_WEIGHTS, size, (low, high), parts
 
 
 class FreezeMap:
@@ -268,7 +202,7 @@ class FreezeMap:
         All are judged together, with Holm's correction.
         """
         places = itertools.product(RIVALS, self.layers, self.widths, self.sizes)
-        found = self._answered(cell_questions(places))
+        found = self._answered(cell_contrasts(places))
         judged = verdicts.judge([[Part(one)] for _, one in found])
         return [
             Cell(*place, one, verdict)
@@ -285,22 +219,22 @@ class FreezeMap:
         has the splits that have both ends, so that no cell need be there.
         All are judged together, with Holm's correction.
         """
-        found = self._answered(trend_questions(self._places()))
+        found = self._answered(trend_contrasts(self._places()))
         judged = verdicts.judge([[Part(one)] for _, one in found])
         return [
             Trend(*place, one, verdict)
             for (place, one), verdict in zip(found, judged, strict=True)
         ]
 
-    def questions(self) -> list[Question]:
+    def asked(self) -> list[MapContrast]:
         """Lists what was measured, cells first."""
         places = self._places()
-        return cell_questions(places) + trend_questions(places)
+        return cell_contrasts(places) + trend_contrasts(places)
 
     def _places(self) -> list[Place]:
-        return [(c.rival, c.n, c.width, c.images) for c in self.cells]
+        return [cell.place for cell in self.cells]
 
-    def _answered(self, asked: list[Question]) -> list[tuple]:
+    def _answered(self, asked: list[MapContrast]) -> list[tuple]:
         """Returns place and estimate of what was measured."""
         found = ((q.place, self._estimate(q.weights)) for q in asked)
         return [(place, one) for place, one in found if one is not None]
@@ -333,28 +267,6 @@ class FreezeMap:
     @functools.cached_property
     def _measured(self) -> set[contrasts.Cell]:
         return {one.cell for one in self.observations}
-
-
-def label(treatment: str, width: int) -> str:
-    """Names a treatment at a width, for one model of all widths.
-
-    Args:
-        treatment: String.
-        width: Integer, channels of conv1.
-    """
-    return f"{treatment}, width {width}"
-
-
-def _worth(rival: str, n: int, width: int, images: int) -> contrasts.Weights:
-    """Weighs frozen minus a rival."""
-    return contrasts.difference(
-        [(label(TRANSFER, width), n, images)],
-        [(label(rival, width), 0 if rival == BASE else n, images)],
-    )
-
-
-def _minus(one: dict, other: dict) -> contrasts.Weights:
-    return {k: one.get(k, 0) - other.get(k, 0) for k in {**one, **other}}
 
 
 def count_words(cells: Iterable[Cell]) -> dict[str, int]:

@@ -229,6 +229,44 @@ def check_alike(tables: Iterable[Table]) -> None:
                     )
 
 
+def check_longer(tables: Iterable[Table], longer: Iterable[Table]) -> None:
+    """Refuses tables that are no longer training of a map.
+
+    Args:
+        tables: Iterable of `Table`, of the map.
+        longer: Iterable of `Table`.
+
+    Raises:
+        UserError: If those of longer training are no map together, differ
+            from the map in data set or recipe, or have fewer steps.
+    """
+    longer = list(longer)
+    check_alike(longer)
+    steps: dict[str, int] = {}
+    study: dict[str, str] = {}
+    for table in tables:
+        for line in table.lines:
+            steps[_told(line, _LENGTH)] = int(line["steps"])
+            study |= {name: line[name] for name in _STUDY}
+    for table in longer:
+        for line in table.lines:
+            for name in _STUDY:
+                if line[name] != study[name]:
+                    raise UserError(
+                        f"Expected `longer` to have the map's `{name}`, "
+                        f"{study[name]}. Received: {line[name]} in "
+                        f"{table.name}."
+                    )
+            place = _told(line, _LENGTH)
+            if int(line["steps"]) < steps.get(place, 0):
+                raise UserError(
+                    "Expected `longer` to have at least the map's steps, "
+                    f"{steps[place]} for {place}. Received: {line['steps']} "
+                    f"in {table.name}. Cure: train it with more "
+                    "`least_steps` or `head_steps`."
+                )
+
+
 def _told(line: dict, columns: tuple[str, ...]) -> str:
     return ", ".join(f"{name} {line[name]}" for name in columns if line[name])
 

@@ -44,6 +44,7 @@ def write(
     folder: Path,
     tables: Iterable[freeze_table.Table] = (),
     tuned: Search | None = None,
+    longer: Iterable[freeze_table.Table] = (),
 ) -> tuple[list[Path], list[str]]:
     """Writes figure, table and summary.
 
@@ -55,6 +56,7 @@ def write(
         tables: Iterable of `Table`, of other runs of the map. Defaults to
             none.
         tuned: `Search` of the rates. Defaults to `None`, if there was none.
+        longer: Iterable of `Table`, of longer training. Defaults to none.
 
     Returns:
         Tuple of the paths written, the summary last, and of lines for the
@@ -66,7 +68,13 @@ def write(
     write_atomically(table, freeze_table.joined(together))
     found = FreezeMap(table)
     paths = draw(found, title, folder / "when_to_freeze")
-    write_atomically(summary, freeze_text.text(found, title, command, tuned))
+    more = None
+    if longer:
+        paths.append(folder / "longer.csv")
+        write_atomically(paths[-1], freeze_table.joined(longer))
+        more = FreezeMap(paths[-1])
+    text = freeze_text.text(found, title, command, tuned, more)
+    write_atomically(summary, text)
     return [*paths, table, summary], freeze_text.in_words(found)
 
 

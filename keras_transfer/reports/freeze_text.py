@@ -1,10 +1,12 @@
 """The page of the map of when to freeze, computed from `results.csv`."""
 
 from keras_transfer.analysis import primary, verdicts
-from keras_transfer.analysis.freeze_map import (
+from keras_transfer.analysis.freeze_contrasts import (
     FEWER_IMAGES,
-    LOSES,
     MORE_WEIGHTS,
+)
+from keras_transfer.analysis.freeze_map import (
+    LOSES,
     RIVALS,
     UNDECIDED,
     WINS,
@@ -60,6 +62,7 @@ def text(
     title: str,
     command: str,
     tuned: Search | None = None,
+    longer: FreezeMap | None = None,
 ) -> str:
     """Returns the summary in Markdown.
 
@@ -68,6 +71,7 @@ def text(
         title: String.
         command: String, the command that made the results.
         tuned: `Search` of the rates. Defaults to `None`, if there was none.
+        longer: `FreezeMap` of longer training. Defaults to `None`.
     """
     lines = [
         *markdown.heading(title, command),
@@ -92,6 +96,9 @@ def text(
         *freeze_training.levels(found),
         "",
     ]
+    if longer is not None:
+        lines += ["## What longer training changes", ""]
+        lines += [*freeze_training.longer(found, longer), ""]
     lines += [
         "## How rates were chosen",
         "",
@@ -195,7 +202,7 @@ def find_corner(found: FreezeMap, n: int) -> Cell | None:
         n: Integer, layers copied.
     """
     place = (FINETUNED_TRANSFER, n, found.widths[-1], found.sizes[0])
-    own = [c for c in found.cells if (c.rival, c.n, c.width, c.images) == place]
+    own = [cell for cell in found.cells if cell.place == place]
     return own[0] if own else None
 
 

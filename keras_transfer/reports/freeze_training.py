@@ -1,5 +1,8 @@
 """How the networks of the map of when to freeze trained: rates, fit, levels."""
 
+import numpy as np
+
+from keras_transfer.analysis.freeze_longer import Gain, gains
 from keras_transfer.analysis.freeze_map import FreezeMap
 from keras_transfer.analysis.freeze_rates import Search
 from keras_transfer.analysis.rounding import rounded
@@ -87,6 +90,88 @@ def levels(found: FreezeMap) -> list[str]:
                         own = "" if start == BASE else str(n)
                         body.append([str(width), str(size), own, name, *line])
     return markdown.table(header, body)
+
+
+def longer(found: FreezeMap, more: FreezeMap) -> list[str]:
+    """Says what longer training changes, and what freezing is worth then.
+
+    Args:
+        found: `FreezeMap`.
+        more: `FreezeMap` of the longer training.
+
+    Returns:
+        List of lines.
+    """
+    gained = gains(found, more)
+    header = ["width", "images", "n", "start", "steps", "test, points"]
+    header += ["training, %"]
+    return [
+        f"{', '.join(longer_in_words(gained))}: points of test accuracy, mean "
+        "of the cells below. Rates are the map's.",
+        "",
+        *markdown.table(header, [_gain(gain) for gain in gained]),
+        "",
+        "What freezing is worth at the steps of the map and at the longer:",
+        "",
+        *_worths(found, more),
+    ]
+
+
+def longer_in_words(gained: list[Gain]) -> list[str]:
+    """Says what longer training gives each start, mean and range of cells.
+
+    Args:
+        gained: List of `Gain`.
+    """
+    said = []
+    for start, name in STARTS.items():
+        own = [gain for gain in gained if gain.start == start]
+        if own:
+            times = {rounded(a / b, signed=False) for b, a in _steps(own)}
+            means = [100 * gain.estimate.mean for gain in own]
+            low, high = rounded(min(means)), rounded(max(means))
+            said.append(
+                f"{name}, {' to '.join(sorted(times))} times the steps, "
+                f"{rounded(float(np.mean(means)))} ({low} to {high})"
+            )
+    return said
+
+
+def _steps(gained: list[Gain]) -> list[tuple[int, int]]:
+    return [gain.steps for gain in gained]
+
+
+def _gain(gain: Gain) -> list[str]:
+    before, after = (
+        rounded(100 * share, signed=False) for share in gain.training
+    )
+    return [
+        str(gain.width),
+        str(gain.images),
+        str(gain.n) if gain.n else "",
+        STARTS[gain.start],
+        " to ".join(map(str, gain.steps)),
+        gain.estimate.in_points(),
+        f"{before} to {after}",
+    ]
+
+
+def _worths(found: FreezeMap, more: FreezeMap) -> list[str]:
+    here = {cell.place: cell.estimate for cell in found.cells}
+    body = [
+        [
+            str(cell.width),
+            str(cell.images),
+            str(cell.n),
+            f"frozen - {STARTS[cell.rival]}",
+            here[cell.place].in_points(),
+            cell.estimate.in_points(),
+        ]
+        for cell in more.cells
+        if cell.place in here
+    ]
+    header = ["width", "images", "n", "difference", "steps of the map"]
+    return markdown.table([*header, "longer"], body)
 
 
 def _level(found: FreezeMap, start, n, width, size) -> list[str] | None:
