@@ -7,6 +7,7 @@ import pytest
 
 from experiments import dose_response as script
 from experiments.common.commands import recipe_flags
+from experiments.common.settings import parse
 from experiments.findings import doses as committed
 from keras_transfer.analysis import dose_response as doses
 from keras_transfer.analysis.contrasts import THESE
@@ -165,18 +166,26 @@ def test_each_cut_is_shown_beside_the_two_that_are_judged(tmp_path):
     path = made_up(tmp_path / "two.csv")
     assert "Where the cut is" not in dose_text.text(path, "T", "c")
     more = {**LAYERS, "BnB": (3, 4, 5, 6, 7), "BnB-keep": (3, 4, 5, 6)}
-    path = made_up(tmp_path / "four.csv", layers=more)
+    path = made_up(tmp_path / "four.csv", splits=4, layers=more)
+    # A split without n = 3 is not beside the others at n = 4 either.
+    with path.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, lines[0])
+        writer.writeheader()
+        writer.writerows(x for x in lines if (x["split"], x["n"]) != ("3", "3"))
     found = {a.layers: a for a in doses.cuts(doses.read_doses(path))}
     means = {k: round(100 * a.accuracy.mean, 6) for k, a in found.items()}
     # 1 - -1 points, but 1 - 0 at n = 3; 7 / 4 over all.
     assert means == {(3,): 1, (4,): 2, (5,): 2, (6,): 2, (3, 4, 5, 6): 1.75}
-    assert by_name(path)["co-adaptation"].layers == (4, 5)
+    cut = by_name(path)["co-adaptation"]
+    assert cut.layers == (4, 5) and cut.accuracy.splits == 4
     page = dose_text.text(path, "T", "c")
-    assert "Only n 4 and 5 are judged" in page
-    head = "| recipe | epochs | n = 3 | n = 4 | n = 5 | n = 6 | n 3 to 6 |"
+    assert "What is judged above is n 4 to 5" in page
+    head = "| epochs | splits | n = 3 | n = 4 | n = 5 | n = 6 | n 3 to 6 |"
     assert head in page
     # Noise is 0.3, 0 and -0.3 points: 4.303 * 0.3 / sqrt(3) is 0.745.
-    assert "| 2014-like | 12 | +1.00 [+0.25, +1.75] | +2.00 [" in page
+    assert "| 2014-like | 12 | 3 | +1.00 [+0.25, +1.75] | +2.00 [" in page
 
 
 @pytest.mark.parametrize(
@@ -256,8 +265,39 @@ def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
     # One length alone: nothing is said of shorter trainings.
     assert short.endswith(" nats (bases not trained out)")
     ((_, command, row),) = committed.folders()
-    assert command == "dose_response --dataset cifar100"
+    assert command.startswith("dose_response --dataset cifar100")
     assert row.startswith("84 networks, one seed. BnB-keep - BnB, n = 4 ")
+
+
+def test_added_splits_are_shown_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(committed, "PUBLISHED", tmp_path)
+    (tmp_path / committed.FOLDER).mkdir()
+    made_up(committed.table(), splits=4)
+    assert "Splits that were added" not in committed.summary()[1]
+    made_up(committed.table(), splits=7)
+    page = committed.summary()[1]
+    # Noise of keep minus redraw is 0.3, 0, -0.3, 0.3 in the first four, whose
+    # mean is 0.075 and whose reach 3.182 * 0.2872 / 2, and 0, -0.3, 0.3 in
+    # the three after them.
+    row = "| co-adaptation | 2014-like | 12 | +2.08 [+1.62, +2.53] | +2.00 ["
+    assert row in page and "An interval over 7 splits has 6 degrees" in page
+
+
+def test_published_commands_train_the_networks_that_are_published():
+    planned = set()
+    for command in committed.COMMANDS:
+        name, *words = command.split()
+        own = parse(name, "", words, script.DoseSettings)
+        every = script.pieces(own)
+        for number in own.pieces or range(1, len(every) + 1):
+            planned |= {spec.network_id for spec in every[number - 1][1]}
+    with committed.table().open(newline="") as file:
+        found = {line["network_id"] for line in csv.DictReader(file)}
+    assert found == planned
+    # The last command draws all that the others trained.
+    name, *words = committed.COMMANDS[-1].split()
+    drawn = script.study(parse(name, "", words, script.DoseSettings)).specs
+    assert found <= {spec.network_id for spec in drawn}
 
 
 def test_a_verdict_is_of_the_longest_training_and_counts_the_shorter(

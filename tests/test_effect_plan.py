@@ -170,7 +170,7 @@ def published():
 
 def test_published_intervals_are_as_wide_as_planned_but_for_chance():
     found = list(published())
-    assert len(found) == 3 + 5 * 8 + 22 + 12
+    assert len(found) == 3 + 5 * 8 + 40 + 19
     # The squared error of a study over that of its plan is a chi square over
     # its degrees of freedom; 1 of 100 such lists has one beyond these ends.
     share = 0.01 / 2 / len(found)

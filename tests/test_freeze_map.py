@@ -7,7 +7,6 @@ import pytest
 
 from experiments.findings import freezing as committed
 from keras_transfer.analysis import freeze_table
-from keras_transfer.analysis.freeze_longer import gains
 from keras_transfer.analysis.freeze_map import FreezeMap
 from keras_transfer.analysis.freeze_rates import Search
 from keras_transfer.analysis.results_table import SHORT
@@ -192,55 +191,6 @@ def test_tables_of_two_studies_are_not_mixed(tmp_path):
         other = freeze_table.Table("other", [line])
         with pytest.raises(UserError, match=said):
             freeze_table.joined([one, other])
-
-
-def made_up_longer(path, steps=600):
-    points = {(8, 5): {"base": 14, "AnB": 24, "AnB+": 20.5}}
-    text = made_up(path, points=points).read_text()
-    path.write_text(text.replace(",300,", f",{steps},"))
-    return path
-
-
-def test_longer_training_is_held_against_the_map(table, tmp_path):
-    found = FreezeMap(table)
-    longer = FreezeMap(made_up_longer(tmp_path / "longer.csv"))
-    gained = gains(found, longer)
-    # From scratch 14 instead of 10, frozen 24 instead of 23, fine-tuned 20.5
-    # instead of 20; noise is alike in both and cancels.
-    assert [
-        (g.start, g.n, g.width, g.images, round(100 * g.estimate.mean, 6))
-        for g in gained
-    ] == [("base", 0, 8, 5, 4), ("AnB", 7, 8, 5, 1), ("AnB+", 7, 8, 5, 0.5)]
-    assert {gain.steps for gain in gained} == {(300, 600)}
-    page = freeze_text.text(found, "T", "c", longer=longer)
-    assert "frozen, 2.0 times the steps, +1.0 (+1.0 to +1.0), fine-" in page
-    assert (
-        "| 8 | 5 |  | from scratch | 300 to 600 | +4.0 [+4.0, +4.0] |" in page
-    )
-    # Frozen - from scratch was 23 - 10 and is 24 - 14.
-    assert (
-        "| 8 | 5 | 7 | frozen - from scratch | +13.0 [+12.7, +13.3] | "
-        "+10.0 [+9.7, +10.3] |"
-    ) in page
-    assert "longer training" not in freeze_text.text(found, "T", "c")
-    # Where steps are alike there is nothing to say.
-    assert gains(found, found) == []
-
-
-def test_longer_training_of_another_map_is_refused(table, tmp_path):
-    tables = [freeze_table.read(table)]
-    more = freeze_table.read(made_up_longer(tmp_path / "longer.csv"))
-    freeze_table.check_longer(tables, [more])
-    few = freeze_table.read(made_up_longer(tmp_path / "few.csv", 150))
-    said = "at least the map's steps, 300 for target_images 5, .* 150 in"
-    with pytest.raises(UserError, match=said):
-        freeze_table.check_longer(tables, [few])
-    with pytest.raises(UserError, match="one `steps` for target_images 5"):
-        freeze_table.check_longer(tables, [more, few])
-    other = [{**line, "recipe": "decade"} for line in more.lines]
-    with pytest.raises(UserError, match="the map's `recipe`, c0ffee. Rec.*dec"):
-        other = freeze_table.Table("other", other)
-        freeze_table.check_longer(tables, [other])
 
 
 def test_the_page_says_which_rates_were_searched(table, tmp_path):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from experiments.findings.committed import PUBLISHED
 from experiments.when_to_freeze.design import NAME, FreezeSettings
+from keras_transfer.analysis.freeze_longer import gains
 from keras_transfer.analysis.freeze_map import (
     LOSES,
     RIVALS,
@@ -15,11 +16,16 @@ from keras_transfer.analysis.freeze_map import (
 )
 from keras_transfer.analysis.freeze_rates import Search
 from keras_transfer.analysis.target_size import STARTS
-from keras_transfer.reports import freeze_text
+from keras_transfer.reports import freeze_text, freeze_training
 from keras_transfer.storage.tree import report_path
 
 FOLDER = "cifar100-when-to-freeze"
 TITLE = "When to freeze on cifar100"
+_REMARK = (
+    "Sizes 10 and 50, all images at width 64, longer training, and splits "
+    "beyond the third of widths 32 and 64 were trained after the others had "
+    "been seen. Verdicts are corrected for all that are shown."
+)
 # Twice the steps of the map, but for the bases that are copied: what doubling
 # adds is how other studies tell whether training was long enough.
 LONGER = {"least_steps": 600, "head_steps": 4000}
@@ -137,7 +143,10 @@ def findings() -> list[tuple[str, str, str]]:
     """Returns the README's row of it, if its networks are committed."""
     if not is_published():
         return []
-    return [(_claim(), f"{_corners()}. {_counts()}. {_trends()}", FOLDER)]
+    said = ". ".join(
+        filter(None, (_corners(), _counts(), _trends(), _longer_in_words()))
+    )
+    return [(_claim(), said, FOLDER)]
 
 
 def folders() -> list[tuple[str, str, str]]:
@@ -146,7 +155,7 @@ def folders() -> list[tuple[str, str, str]]:
         return []
     data = found()
     text = (
-        f"{len(data.lines)} networks, widths {_words(data.widths)}; "
+        f"{len(data.lines)} networks{_more()}, widths {_words(data.widths)}; "
         f"{_words(data.sizes)} images of each class; "
         f"{freeze_text.splits_in_words(data)}; {_rates_in_words()}, for "
         "each width and treatment on validation images of another split, [how]"
@@ -159,7 +168,7 @@ def folders() -> list[tuple[str, str, str]]:
 def summary() -> tuple[Path, str]:
     """Returns the path of the summary and its text."""
     words = "\n    ".join(f"python -m experiments.{c}" for c in commands())
-    text = freeze_text.text(found(), TITLE, words, _search(), longer())
+    text = freeze_text.text(found(), TITLE, words, _search(), longer(), _REMARK)
     return table().with_name("summary.md"), text
 
 
@@ -201,6 +210,19 @@ def _trends() -> str:
         for words in freeze_text.trends_in_words(data, n)
     )
     return f"AnB - AnB+ {said}" if said else ""
+
+
+def _longer_in_words() -> str:
+    more = longer()
+    if more is None:
+        return ""
+    said = freeze_training.longer_in_words(gains(found(), more))
+    return f"Longer training at 5 and 25 images adds to {'; '.join(said)}"
+
+
+def _more() -> str:
+    more = longer()
+    return "" if more is None else f" and {len(more.lines)} trained longer"
 
 
 def _words(values: list[int]) -> str:

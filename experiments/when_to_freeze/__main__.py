@@ -58,7 +58,9 @@ def study(settings: FreezeSettings) -> Study:
     tables = [freeze_table.read(user_path(t)) for t in settings.tables]
     own = freeze_table.planned(specs, plan.most)
     freeze_table.check_alike([own, *tables])
-    longer = [freeze_table.read(user_path(t)) for t in settings.longer]
+    longer = [
+        freeze_table.read(user_path(t), "longer") for t in settings.longer
+    ]
     freeze_table.check_longer([own, *tables], longer)
     if searched is not None:
         others = [*tables, *longer]

@@ -125,6 +125,25 @@ class Answer:
         return "bases trained out" if self.trained_out else NOT_TRAINED_OUT
 
 
+@dataclasses.dataclass(frozen=True)
+class Cut:
+    """Co-adaptation at some n of one dose, which is not judged.
+
+    Args:
+        regime: String.
+        epochs: Integer.
+        layers: Tuple of integers, the n.
+        accuracy: `ModelEstimate`, of test accuracy from 0 to 1.
+        loss: `ModelEstimate`, of training loss in nats.
+    """
+
+    regime: str
+    epochs: int
+    layers: tuple[int, ...]
+    accuracy: ModelEstimate
+    loss: ModelEstimate
+
+
 def answers(doses: dict[Dose, Evidence]) -> list[Answer]:
     """Estimates each effect at each dose and judges all of them together.
 
@@ -167,28 +186,52 @@ def doublings(doses: dict[Dose, Evidence]) -> list[Answer]:
     ]
 
 
-def cuts(doses: dict[Dose, Evidence]) -> list[Answer]:
+def cuts(doses: dict[Dose, Evidence]) -> list[Cut]:
     """Estimates co-adaptation at each n by itself, and over all of them.
 
     Args:
         doses: Dict from `(regime, epochs)` to `Evidence`.
 
     Returns:
-        List of `Answer`, by dose and then n; verdicts are of each alone.
+        List of `Cut`, by dose and then n. Those of a dose have the same
+        splits, that have each n; a dose without such a split has none.
     """
-    first, last = CUT_LAYERS
-    ranges = [(n, n) for n in range(first, last + 1)] + [CUT_LAYERS]
+    low, high = CUT_LAYERS
+    every = tuple(range(low, high + 1))
+    asked = [CUT.comparison.weigh(CUT.comparison, (n,)) for n in every]
+    needed = set().union(*asked)
     found = []
     for dose, evidence in doses.items():
-        for low, high in ranges:
-            one = dataclasses.replace(CUT.comparison, low=low, high=high)
-            part = evidence.part(one)
-            whole = set(range(low, high + 1)) == set(evidence.layers(one))
-            if whole and part.estimate is not None:
-                effect = dataclasses.replace(CUT, comparison=one)
-                verdict = verdicts.judge_one(part)
-                found.append(_answer(effect, dose, evidence, verdict))
+        whole = {
+            split
+            for split, cells in evidence.accuracies.cells_of_splits
+            if needed <= cells
+        }
+        own = of_splits(evidence, whole)
+        for layers in (*((n,) for n in every), every) if whole else ():
+            ends = {"low": layers[0], "high": layers[-1]}
+            one = dataclasses.replace(CUT.comparison, **ends)
+            effect = dataclasses.replace(CUT, comparison=one)
+            estimates = (
+                own.estimate(effect.of(name)) for name in (ACCURACY, TRAIN_LOSS)
+            )
+            found.append(Cut(*dose, layers, *estimates))
     return found
+
+
+def of_splits(evidence: Evidence, splits: Iterable[int]) -> Evidence:
+    """Returns the networks of some splits.
+
+    Args:
+        evidence: `Evidence`.
+        splits: Iterable of integers.
+    """
+    chosen = set(splits)
+    return dataclasses.replace(
+        evidence,
+        accuracies=tuple(o for o in evidence.accuracies if o.split in chosen),
+        losses=tuple(o for o in evidence.losses if o.split in chosen),
+    )
 
 
 def _answer(effect: Effect, dose: Dose, evidence: Evidence, verdict) -> Answer:

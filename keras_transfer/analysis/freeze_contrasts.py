@@ -62,7 +62,7 @@ def trend_contrasts(places: Iterable[Place]) -> list[MapContrast]:
         if rival == FINETUNED_TRANSFER:
             layers.setdefault(n, set()).add((width, images))
     return [
-        MapContrast(effect, _minus(*parts), (axis, place, ends, n))
+        MapContrast(effect, minus(*parts), (axis, place, ends, n))
         for n, there in layers.items()
         for effect, axis, place, ends, parts in _ends(n, there)
     ]
@@ -105,5 +105,12 @@ def _worth(rival: str, n: int, width: int, images: int) -> contrasts.Weights:
     )
 
 
-def _minus(one: dict, other: dict) -> contrasts.Weights:
+def minus(
+    one: contrasts.Weights, other: contrasts.Weights
+) -> contrasts.Weights:
+    """Subtracts a contrast from another.
+
+    Args:
+        one, other: Dicts from a cell of `contrasts` to number.
+    """
     return {k: one.get(k, 0) - other.get(k, 0) for k in {**one, **other}}

@@ -108,12 +108,7 @@ class FreezeMap:
         self.splits = self._values("split")
         # One model for all widths: they share splits and halves.
         self.observations: tuple[Observation, ...] = tuple(
-            contrasts.observation_of(
-                line,
-                "test_accuracy",
-                label(line["treatment"], int(line["width"])),
-            )
-            for line in self.lines
+            observe(line) for line in self.lines
         )
 
     def _values(self, column: str, lines: list[dict] | None = None):
@@ -267,6 +262,20 @@ class FreezeMap:
     @functools.cached_property
     def _measured(self) -> set[contrasts.Cell]:
         return {one.cell for one in self.observations}
+
+
+def observe(line: dict[str, str]) -> Observation:
+    """Reads a network of a map.
+
+    Args:
+        line: Dict from a column of `results.csv` to its text.
+
+    Returns:
+        `Observation` of test accuracy, whose treatment names the width too:
+        one model has all widths.
+    """
+    name = label(line["treatment"], int(line["width"]))
+    return contrasts.observation_of(line, "test_accuracy", name)
 
 
 def count_words(cells: Iterable[Cell]) -> dict[str, int]:

@@ -30,7 +30,7 @@ _COLUMNS = (
     *SHORT,
 )
 # Of what a map has one network each.
-_PLACE = (
+PLACE = (
     "width",
     "target_images",
     "treatment",
@@ -131,17 +131,19 @@ def planned(specs: Iterable[NetworkSpec], most: int) -> Table:
         line |= place_columns(spec)
         line |= {
             "target_images": spec.target_images or most,
+            "learning_rate": solver.learning_rate,
             "steps": solver.epochs * solver.steps_per_epoch,
         }
         lines.append({name: str(value) for name, value in line.items()})
     return Table("this run", lines)
 
 
-def read(path: Path) -> Table:
+def read(path: Path, setting: str = "tables") -> Table:
     """Reads the `results.csv` of a run of the map.
 
     Args:
         path: Path.
+        setting: String, what named it. Defaults to `"tables"`.
 
     Returns:
         `Table`.
@@ -157,7 +159,7 @@ def read(path: Path) -> Table:
             found = [(reader.line_num, line) for line in reader]
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(
-            "Expected `tables` to be results.csv of other runs of the "
+            f"Expected `{setting}` to be results.csv of other runs of the "
             f"map. Received: {path} ({type(error).__name__}: {error})."
         ) from error
     if tuple(columns or ()) != _COLUMNS:
@@ -199,11 +201,12 @@ def _fault(line: dict) -> str | None:
     return None
 
 
-def check_alike(tables: Iterable[Table]) -> None:
+def check_alike(tables: Iterable[Table], setting: str = "tables") -> None:
     """Refuses tables that are no map together.
 
     Args:
         tables: Iterable of `Table`.
+        setting: String, what named them. Defaults to `"tables"`.
 
     Raises:
         UserError: If two differ in data set, recipe or steps, or have two
@@ -212,7 +215,7 @@ def check_alike(tables: Iterable[Table]) -> None:
     seen: dict[tuple, tuple[str, str]] = {}
     for table in tables:
         for line in table.lines:
-            place = _told(line, _PLACE)
+            place = _told(line, PLACE)
             length = _told(line, _LENGTH)
             for what, key, value in (
                 *((name, "the map", line[name]) for name in _STUDY),
@@ -222,7 +225,7 @@ def check_alike(tables: Iterable[Table]) -> None:
                 first, name = seen.setdefault((what, key), (value, table.name))
                 if value != first:
                     raise UserError(
-                        f"Expected `tables` of one study, with one `{what}` "
+                        f"Expected `{setting}` of one study, with one `{what}` "
                         f"for {key}. Received: {first} in {name}, {value} in "
                         f"{table.name}. Cure: leave one out, or train it with "
                         "the same settings and `learning_rates`."
@@ -230,52 +233,81 @@ def check_alike(tables: Iterable[Table]) -> None:
 
 
 def check_longer(tables: Iterable[Table], longer: Iterable[Table]) -> None:
-    """Refuses tables that are no longer training of a map.
+    """Refuses tables that are no longer training of a map's networks.
 
     Args:
         tables: Iterable of `Table`, of the map.
         longer: Iterable of `Table`.
 
     Raises:
-        UserError: If those of longer training are no map together, differ
-            from the map in data set or recipe, or have fewer steps.
+        UserError: If a network has none of the map beside it, or one that
+            differs in more than its steps, or if none has more steps.
     """
     longer = list(longer)
-    check_alike(longer)
-    steps: dict[str, int] = {}
-    study: dict[str, str] = {}
-    for table in tables:
-        for line in table.lines:
-            steps[_told(line, _LENGTH)] = int(line["steps"])
-            study |= {name: line[name] for name in _STUDY}
+    check_alike(longer, "longer")
+    here = {
+        _told(line, PLACE): line for table in tables for line in table.lines
+    }
+    targets = {line["target"] for line in here.values() if line["base"]}
+    more = 0
     for table in longer:
         for line in table.lines:
-            for name in _STUDY:
-                if line[name] != study[name]:
-                    raise UserError(
-                        f"Expected `longer` to have the map's `{name}`, "
-                        f"{study[name]}. Received: {line[name]} in "
-                        f"{table.name}."
-                    )
-            place = _told(line, _LENGTH)
-            if int(line["steps"]) < steps.get(place, 0):
+            own = here.get(_told(line, PLACE))
+            fault = _unlike(own, line, line["target"] not in targets)
+            if fault:
                 raise UserError(
-                    "Expected `longer` to have at least the map's steps, "
-                    f"{steps[place]} for {place}. Received: {line['steps']} "
-                    f"in {table.name}. Cure: train it with more "
-                    "`least_steps` or `head_steps`."
+                    "Expected `longer` to have networks of the map that "
+                    "differ in their steps alone. Received: "
+                    f"{_told(line, PLACE)} of {table.name}, {fault}."
                 )
+            more += int(line["steps"]) > int(own["steps"])
+    if longer and not more:
+        names = ", ".join(table.name for table in longer)
+        raise UserError(
+            "Expected `longer` to have networks of more steps than the map's. "
+            f"Received: {names} with none. Cure: train it with more "
+            "`least_steps` or `head_steps`."
+        )
+
+
+def _unlike(own: dict | None, line: dict, is_copied: bool) -> str | None:
+    """Says in what else than steps a network of longer training differs."""
+    if own is None:
+        return "which the map lacks. Cure: train it for the map too"
+    for name in (*_STUDY, "learning_rate"):
+        # One was printed from a table, one from settings.
+        if line[name] != own[name] and not _same_number(line[name], own[name]):
+            return f"whose `{name}` is {line[name]}, and the map's {own[name]}"
+    if is_copied and line["network_id"] != own["network_id"]:
+        return (
+            f"a base that is copied, of {line['steps']} steps; the map's has "
+            f"{own['steps']}. Cure: `least_steps` of at most {own['steps']}"
+        )
+    if int(line["steps"]) < int(own["steps"]):
+        return (
+            f"of {line['steps']} steps; the map's has {own['steps']}. Cure: "
+            "more `least_steps` or `head_steps`"
+        )
+    return None
+
+
+def _same_number(one: str, other: str) -> bool:
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return False
 
 
 def _told(line: dict, columns: tuple[str, ...]) -> str:
     return ", ".join(f"{name} {line[name]}" for name in columns if line[name])
 
 
-def joined(tables: Iterable[Table]) -> str:
+def joined(tables: Iterable[Table], setting: str = "tables") -> str:
     """Joins tables, so that a map has several runs.
 
     Args:
         tables: Iterable of `Table`.
+        setting: String, what named them. Defaults to `"tables"`.
 
     Returns:
         String, the content of a CSV file; a network stands in it once.
@@ -284,7 +316,7 @@ def joined(tables: Iterable[Table]) -> str:
         UserError: As of `check_alike`.
     """
     tables = list(tables)
-    check_alike(tables)
+    check_alike(tables, setting)
     lines: dict[str, dict] = {}
     for table in tables:
         for line in table.lines:

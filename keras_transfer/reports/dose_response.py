@@ -14,6 +14,7 @@ from keras_transfer.analysis import verdicts
 from keras_transfer.analysis.contrasts import ModelEstimate
 from keras_transfer.analysis.dose_response import Answer
 from keras_transfer.analysis.pairs import n_in_words
+from keras_transfer.analysis.primary import splits_in_words
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import dose_text
 from keras_transfer.reports.style import (
@@ -102,10 +103,10 @@ def draw(table: Path, title: str, path: Path) -> list[Path]:
             ):
                 handles.setdefault(name, handle)
         last.legend(handles.values(), handles.keys(), loc="center")
-        splits = max(answer.accuracy.splits for answer in measured)
+        splits = splits_in_words(a.accuracy.splits for a in measured)
         figure.suptitle(
             f"{title}: effects against the length of training "
-            f"({splits} split{'' if splits == 1 else 's'}; bars: 95 % interval)"
+            f"({splits}; bars: 95 % interval)"
         )
         return save(figure, path)
 

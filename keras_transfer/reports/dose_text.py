@@ -1,12 +1,17 @@
 """The page and the table of a dose-response, computed from `results.csv`."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
 from keras_transfer.analysis import dose_response as doses
 from keras_transfer.analysis.comparisons import Evidence
-from keras_transfer.analysis.contrasts import THESE, ModelEstimate
+from keras_transfer.analysis.contrasts import (
+    FEWEST_SPLITS,
+    THESE,
+    ModelEstimate,
+)
 from keras_transfer.analysis.dose_response import Answer, Dose
 from keras_transfer.analysis.pairs import n_in_words
 from keras_transfer.analysis.primary import RULE
@@ -33,19 +38,21 @@ _LIMITS = (
     "come from any of the differences between them. Where doubling the epochs "
     "still adds half a point, bases are not trained out, and the effect is "
     "one of that length of training; the estimate alone decides that, and its "
-    "interval may reach further. An interval over 4 splits has 3 degrees "
-    "of freedom: now and then one is far narrower than those of its "
-    "neighbours by accident, and the verdict of such a row deserves less trust."
+    "interval may reach further."
 )
 
 
-def text(table: Path, title: str, command: str) -> str:
+def text(
+    table: Path, title: str, command: str, more: Iterable[str] = ()
+) -> str:
     """Returns the summary in Markdown.
 
     Args:
         table: Path of a `results.csv`.
         title: String.
         command: String, the command that made the results.
+        more: Iterable of lines, sections that come before what the page
+            cannot say. Defaults to none.
     """
     found = doses.read_doses(table)
     measured, doubled = doses.answers(found), doses.doublings(found)
@@ -79,9 +86,10 @@ def text(table: Path, title: str, command: str) -> str:
         "",
         *_of_2014(),
         "",
+        *more,
         "## What this cannot say",
         "",
-        _LIMITS,
+        f"{_LIMITS} {_freedom(measured)}".rstrip(),
     ]
     return markdown.document(lines)
 
@@ -117,15 +125,23 @@ def _trained(found: dict[Dose, Evidence]) -> str:
     }
     parts = []
     for regime in dict.fromkeys(name for name, _ in own):
-        reached = [
-            f"{rounded(100 * np.mean(values), signed=False)} % at {epochs}"
+        bases = {
+            epochs: [o for o in networks if o.treatment == BASE]
             for (name, epochs), networks in own.items()
             if name == regime
-            and (values := [o.value for o in networks if o.treatment == BASE])
+        }
+        # Halves differ in difficulty, so lengths are compared on the same.
+        shared = set.intersection(
+            *({o.split for o in group} for group in bases.values() if group)
+        )
+        reached = [
+            f"{rounded(100 * np.mean(values), signed=False)} % at {epochs}"
+            for epochs, group in bases.items()
+            if (values := [o.value for o in group if o.split in shared])
         ]
         parts.append(
-            f"Bases, {recipe_name(regime)} recipe: "
-            f"{', '.join(reached)} epochs, mean test accuracy."
+            f"Bases, {recipe_name(regime)} recipe: {', '.join(reached)} "
+            f"epochs, mean test accuracy of {len(shared)} splits."
         )
     networks = sum(map(len, own.values()))
     splits = {o.split for group in own.values() for o in group}
@@ -185,56 +201,50 @@ def _line(answer: Answer) -> list[str]:
 
 def _by_cut(found: dict[Dose, Evidence]) -> list[str]:
     """Shows co-adaptation by n, if other n than those judged were trained."""
-    judged = {n for evidence in found.values() for n in _judged(evidence)}
     asked = doses.cuts(found)
-    if {n for answer in asked for n in answer.layers} <= judged:
+    if not asked:
         return []
-    columns = list(dict.fromkeys(answer.layers for answer in asked))
-    lines = {}
-    for answer in asked:
-        place = recipe_name(answer.regime), str(answer.epochs)
-        lines.setdefault(place, {})[answer.layers] = answer
-    names = [n_in_words(layers) for layers in columns]
+    columns = list(dict.fromkeys(cut.layers for cut in asked))
+    rows: dict[tuple, list[doses.Cut]] = {}
+    for cut in asked:
+        place = recipe_name(cut.regime), cut.epochs, cut.accuracy.splits
+        rows.setdefault(place, []).append(cut)
 
-    def of(outcome):
-        return [
-            [*place, *(outcome(own.get(layers)) for layers in columns)]
-            for place, own in lines.items()
-        ]
+    def lines(said: Callable[[doses.Cut], str]) -> list[str]:
+        header = ["recipe", "epochs", "splits", *map(n_in_words, columns)]
+        return markdown.table(
+            header,
+            [[*map(str, row), *map(said, own)] for row, own in rows.items()],
+        )
 
+    one = doses.CUT.comparison
     return [
         "## Where the cut is",
         "",
-        f"{doses.CUT.name.capitalize()} at each n, and over all of them: "
-        f"{doses.CUT.meaning}. Only n {_words(sorted(judged))} are judged, "
-        "which were chosen before the others were trained. Points of test "
-        "accuracy:",
+        f"{doses.CUT.name.capitalize()} at each n, and over all of them, of "
+        f"the splits that have each: {doses.CUT.meaning}. What is judged "
+        f"above is n {one.low} to {one.high}, chosen before the others were "
+        "trained; intervals here are of each alone. Points of test accuracy:",
         "",
-        *markdown.table(["recipe", "epochs", *names], of(_points)),
+        *lines(lambda cut: cut.accuracy.in_points(2)),
         "",
         "Training loss, nats:",
         "",
-        *markdown.table(["recipe", "epochs", *names], of(_nats)),
+        *lines(lambda cut: cut.loss.in_words(digits=3)),
         "",
     ]
 
 
-def _judged(evidence: Evidence) -> tuple[int, ...]:
-    return evidence.layers(doses.CUT.comparison)
-
-
-def _points(answer: Answer | None) -> str:
-    return "" if answer is None else answer.accuracy.in_points(2)
-
-
-def _nats(answer: Answer | None) -> str:
-    if answer is None or answer.loss is None:
+def _freedom(measured: list[Answer]) -> str:
+    fewest = min((a.accuracy.splits for a in measured), default=0)
+    if fewest < FEWEST_SPLITS:
         return ""
-    return answer.loss.in_words(digits=3)
-
-
-def _words(layers: list[int]) -> str:
-    return " and ".join(map(str, layers))
+    return (
+        f"An interval over {fewest} splits has {fewest - 1} degrees of "
+        "freedom: now and then one is far narrower than those of its "
+        "neighbours by accident, and the verdict of such a row deserves less "
+        "trust."
+    )
 
 
 def _scope(measured: list[Answer]) -> list[str]:

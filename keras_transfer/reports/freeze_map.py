@@ -68,11 +68,13 @@ def write(
     write_atomically(table, freeze_table.joined(together))
     found = FreezeMap(table)
     paths = draw(found, title, folder / "when_to_freeze")
-    more = None
+    more, longest, longer = None, folder / "longer.csv", list(longer)
     if longer:
-        paths.append(folder / "longer.csv")
-        write_atomically(paths[-1], freeze_table.joined(longer))
-        more = FreezeMap(paths[-1])
+        write_atomically(longest, freeze_table.joined(longer, "longer"))
+        more = FreezeMap(longest)
+        paths.append(longest)
+    else:  # the summary no longer tells of it
+        longest.unlink(missing_ok=True)
     text = freeze_text.text(found, title, command, tuned, more)
     write_atomically(summary, text)
     return [*paths, table, summary], freeze_text.in_words(found)

@@ -63,6 +63,7 @@ def text(
     command: str,
     tuned: Search | None = None,
     longer: FreezeMap | None = None,
+    remark: str = "",
 ) -> str:
     """Returns the summary in Markdown.
 
@@ -72,6 +73,7 @@ def text(
         command: String, the command that made the results.
         tuned: `Search` of the rates. Defaults to `None`, if there was none.
         longer: `FreezeMap` of longer training. Defaults to `None`.
+        remark: String, what else is to be known. Defaults to `""`.
     """
     lines = [
         *markdown.heading(title, command),
@@ -105,7 +107,7 @@ def text(
         freeze_training.rates(found, tuned),
         "",
     ]
-    lines += ["## What this cannot say", "", _LIMITS]
+    lines += ["## What this cannot say", "", f"{_LIMITS} {remark}".rstrip()]
     return markdown.document(lines)
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_transfer.analysis.freeze_longer import Gain, gains
+from keras_transfer.analysis import primary
+from keras_transfer.analysis.freeze_longer import Gain, gains, worths
 from keras_transfer.analysis.freeze_map import FreezeMap
 from keras_transfer.analysis.freeze_rates import Search
 from keras_transfer.analysis.rounding import rounded
@@ -103,15 +104,20 @@ def longer(found: FreezeMap, more: FreezeMap) -> list[str]:
         List of lines.
     """
     gained = gains(found, more)
+    if not gained:
+        return ["No network of the map was trained longer yet."]
     header = ["width", "images", "n", "start", "steps", "test, points"]
     header += ["training, %"]
+    splits = primary.splits_in_words(g.estimate.splits for g in gained)
     return [
-        f"{', '.join(longer_in_words(gained))}: points of test accuracy, mean "
-        "of the cells below. Rates are the map's.",
+        "Points of test accuracy, mean and range of the cells below, at the "
+        f"rates of the map ({splits}): {'; '.join(longer_in_words(gained))}. "
+        "Intervals are of each cell alone.",
         "",
         *markdown.table(header, [_gain(gain) for gain in gained]),
         "",
-        "What freezing is worth at the steps of the map and at the longer:",
+        "What freezing is worth where both sides were trained longer, on the "
+        "same splits:",
         "",
         *_worths(found, more),
     ]
@@ -127,14 +133,19 @@ def longer_in_words(gained: list[Gain]) -> list[str]:
     for start, name in STARTS.items():
         own = [gain for gain in gained if gain.start == start]
         if own:
-            times = {rounded(a / b, signed=False) for b, a in _steps(own)}
+            times = [after / before for before, after in _steps(own)]
             means = [100 * gain.estimate.mean for gain in own]
-            low, high = rounded(min(means)), rounded(max(means))
+            cells = f" ({_span(means)})" if len(own) > 1 else ""
             said.append(
-                f"{name}, {' to '.join(sorted(times))} times the steps, "
-                f"{rounded(float(np.mean(means)))} ({low} to {high})"
+                f"{name} {rounded(float(np.mean(means)))}{cells} in "
+                f"{_span(times, signed=False)} times the steps"
             )
     return said
+
+
+def _span(values: list[float], signed: bool = True) -> str:
+    ends = (rounded(one, signed=signed) for one in (min(values), max(values)))
+    return " to ".join(dict.fromkeys(ends))
 
 
 def _steps(gained: list[Gain]) -> list[tuple[int, int]]:
@@ -157,21 +168,17 @@ def _gain(gain: Gain) -> list[str]:
 
 
 def _worths(found: FreezeMap, more: FreezeMap) -> list[str]:
-    here = {cell.place: cell.estimate for cell in found.cells}
-    body = [
-        [
-            str(cell.width),
-            str(cell.images),
-            str(cell.n),
-            f"frozen - {STARTS[cell.rival]}",
-            here[cell.place].in_points(),
-            cell.estimate.in_points(),
-        ]
-        for cell in more.cells
-        if cell.place in here
-    ]
+    body = []
+    for worth in worths(found, more):
+        rival, n, width, images = worth.place
+        parts = worth.before, worth.after, worth.change
+        name = f"frozen - {STARTS[rival]}"
+        body.append(
+            [str(width), str(images), str(n), name]
+            + [part.in_points() for part in parts]
+        )
     header = ["width", "images", "n", "difference", "steps of the map"]
-    return markdown.table([*header, "longer"], body)
+    return markdown.table([*header, "longer", "change"], body)
 
 
 def _level(found: FreezeMap, start, n, width, size) -> list[str] | None:
