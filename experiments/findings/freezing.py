@@ -216,8 +216,10 @@ def _longer_in_words() -> str:
     more = longer()
     if more is None:
         return ""
-    said = freeze_training.longer_in_words(gains(found(), more))
-    return f"Longer training at 5 and 25 images adds to {'; '.join(said)}"
+    gained = gains(found(), more)
+    sizes = _words(sorted({gain.images for gain in gained}))
+    said = freeze_training.longer_in_words(gained)
+    return f"Longer training at {sizes} images adds, {said}"
 
 
 def _more() -> str:

@@ -111,7 +111,7 @@ def longer(found: FreezeMap, more: FreezeMap) -> list[str]:
     splits = primary.splits_in_words(g.estimate.splits for g in gained)
     return [
         "Points of test accuracy, mean and range of the cells below, at the "
-        f"rates of the map ({splits}): {'; '.join(longer_in_words(gained))}. "
+        f"rates of the map ({splits}): {longer_in_words(gained)}. "
         "Intervals are of each cell alone.",
         "",
         *markdown.table(header, [_gain(gain) for gain in gained]),
@@ -123,33 +123,31 @@ def longer(found: FreezeMap, more: FreezeMap) -> list[str]:
     ]
 
 
-def longer_in_words(gained: list[Gain]) -> list[str]:
+def longer_in_words(gained: list[Gain]) -> str:
     """Says what longer training gives each start, mean and range of cells.
 
     Args:
-        gained: List of `Gain`.
+        gained: List of `Gain`, not empty.
     """
-    said = []
+    said: dict[str, list[str]] = {}
     for start, name in STARTS.items():
         own = [gain for gain in gained if gain.start == start]
         if own:
-            times = [after / before for before, after in _steps(own)]
+            times = [gain.steps[1] / gain.steps[0] for gain in own]
             means = [100 * gain.estimate.mean for gain in own]
             cells = f" ({_span(means)})" if len(own) > 1 else ""
-            said.append(
-                f"{name} {rounded(float(np.mean(means)))}{cells} in "
-                f"{_span(times, signed=False)} times the steps"
+            said.setdefault(_span(times, signed=False), []).append(
+                f"{name} {rounded(float(np.mean(means)))}{cells}"
             )
-    return said
+    return "; ".join(
+        f"in {times} times the steps {', '.join(starts)}"
+        for times, starts in said.items()
+    )
 
 
 def _span(values: list[float], signed: bool = True) -> str:
     ends = (rounded(one, signed=signed) for one in (min(values), max(values)))
     return " to ".join(dict.fromkeys(ends))
-
-
-def _steps(gained: list[Gain]) -> list[tuple[int, int]]:
-    return [gain.steps for gain in gained]
 
 
 def _gain(gain: Gain) -> list[str]:
