@@ -23,8 +23,9 @@ from experiments.common.effect_plan import (
 )
 from experiments.common.running import Experiment
 from experiments.common.study_settings import StudySettings
-from keras_transfer.analysis.comparisons import Comparison, evidence_of
+from keras_transfer.analysis.comparisons import Comparison
 from keras_transfer.analysis.contrasts import Observations
+from keras_transfer.analysis.evidence import evidence_of
 from keras_transfer.reports import boost
 from keras_transfer.specs.treatments import FINETUNED_TRANSFER, TWICE
 from keras_transfer.studies import grids

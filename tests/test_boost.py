@@ -1,8 +1,8 @@
 import pytest
 
 from experiments import boost as script
-from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.analysis.differences import estimate_difference
+from keras_transfer.analysis.evidence import evidence_of
 from keras_transfer.reports import boost
 from keras_transfer.specs.treatments import TWICE
 from keras_transfer.studies import grids

@@ -5,16 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from keras_transfer.analysis import claims, comparisons, pairs
+from keras_transfer.analysis import claims, pairs
 from keras_transfer.analysis.comparisons import (
     ACCURACY,
     TRAIN_LOSS,
     TWICE,
     Comparison,
-    Evidence,
-    evidence_of,
 )
 from keras_transfer.analysis.contrasts import OTHERS, THESE, read_observations
+from keras_transfer.analysis.evidence import (
+    Evidence,
+    evidence_of,
+    halves_against_all,
+    observe,
+)
 from keras_transfer.specs.treatments import TREATMENTS
 from tests.helpers import (
     made_up_row,
@@ -200,7 +204,7 @@ def test_claim_1_averages_the_halves_of_a_split(tiny_spec):
         [(0.60, 0.66), (0.67, 0.61), (0.59, 0.65)],
         [0.55, 0.56, 0.57],
     )
-    found = comparisons.halves_against_all(comparisons.observe(rows))
+    found = halves_against_all(observe(rows))
     assert found.mean == pytest.approx(0.07)
     assert (found.splits, found.scope) == (3, OTHERS)
     # Both sides vary by 0.01: error sqrt(2/3) points, 4 degrees of freedom.
@@ -221,11 +225,11 @@ def test_one_network_on_all_classes_has_no_interval(tiny_spec):
     two = all_and_halves(
         tiny_spec, [(0.60, 0.66), (0.67, 0.61)], [0.55, 0.56, 0.57]
     )
-    found = comparisons.halves_against_all(comparisons.observe(two))
+    found = halves_against_all(observe(two))
     assert (found.low, found.scope) == (None, THESE)
     # A split of which one half alone is trained is not compared.
     alone = [rows[0], rows[-1]]
-    assert comparisons.halves_against_all(comparisons.observe(alone)) is None
+    assert halves_against_all(observe(alone)) is None
 
 
 def test_claim_1_in_as_many_steps_stands_beside(tiny_spec):

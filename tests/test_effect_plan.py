@@ -24,7 +24,7 @@ from experiments.findings import doses, freezing, numbers, sizes, spreads
 from experiments.findings.committed import committed_rows
 from experiments.when_to_freeze import widths
 from keras_transfer.analysis import components, primary
-from keras_transfer.analysis.comparisons import Comparison, evidence_of
+from keras_transfer.analysis.comparisons import Comparison
 from keras_transfer.analysis.components import Component, measure
 from keras_transfer.analysis.contrasts import (
     OTHERS,
@@ -33,6 +33,7 @@ from keras_transfer.analysis.contrasts import (
     difference,
 )
 from keras_transfer.analysis.dose_response import EFFECTS, read_doses
+from keras_transfer.analysis.evidence import evidence_of
 from keras_transfer.analysis.power import planned_networks
 from keras_transfer.reports import distance_claims
 from keras_transfer.reports.boost import CONTROLS

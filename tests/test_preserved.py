@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.common import commands
-from keras_transfer.analysis.comparisons import evidence_of
+from keras_transfer.analysis.evidence import evidence_of
 from keras_transfer.errors import UserError
 from keras_transfer.models import cnn
 from keras_transfer.reports import preserved_layers, tables

@@ -8,8 +8,9 @@ import pytest
 from experiments.common import made_up_studies
 from experiments.common.made_up_studies import EFFECTS, Case, Simulation
 from keras_transfer.analysis import contrasts, primary
-from keras_transfer.analysis.comparisons import Comparison, Evidence
+from keras_transfer.analysis.comparisons import Comparison
 from keras_transfer.analysis.contrasts import OTHERS, THESE
+from keras_transfer.analysis.evidence import Evidence
 from keras_transfer.analysis.mixed_model import fit_model
 
 BOOST = EFFECTS["AnB+ - BnB+"]

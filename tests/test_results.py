@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from keras_transfer.analysis import curves, intervals, inventory, results
-from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.analysis.differences import estimate_difference
+from keras_transfer.analysis.evidence import evidence_of
 from keras_transfer.analysis.remembered import Rows
 from keras_transfer.analysis.results_table import results_csv
 from keras_transfer.errors import UserError

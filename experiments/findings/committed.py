@@ -9,7 +9,7 @@ import csv
 import dataclasses
 from pathlib import Path
 
-from keras_transfer.analysis.comparisons import Evidence, evidence_of
+from keras_transfer.analysis.evidence import Evidence, evidence_of
 from keras_transfer.analysis.results import Row
 from keras_transfer.datasets.class_kinds import balance, known_kinds
 from keras_transfer.specs.network import NetworkSpec

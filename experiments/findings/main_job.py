@@ -7,7 +7,8 @@ from functools import cache
 from experiments.findings import numbers
 from experiments.findings.committed import PUBLISHED, evidence
 from keras_transfer.analysis import claims
-from keras_transfer.analysis.comparisons import Comparison, Evidence
+from keras_transfer.analysis.comparisons import Comparison
+from keras_transfer.analysis.evidence import Evidence
 from keras_transfer.reports import summary
 
 FOLDER = "main-job"

@@ -26,10 +26,10 @@ from keras_transfer.analysis.comparisons import (
     TRAIN_LOSS,
     TWICE,
     Comparison,
-    Evidence,
     slope,
 )
 from keras_transfer.analysis.contrasts import ModelEstimate
+from keras_transfer.analysis.evidence import Evidence
 from keras_transfer.analysis.intervals import estimate
 from keras_transfer.analysis.rounding import rounded
 from keras_transfer.reports import distance_claims

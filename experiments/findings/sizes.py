@@ -4,11 +4,8 @@ from functools import cache
 
 from experiments.findings.committed import PUBLISHED, committed_rows
 from keras_transfer.analysis import results, verdicts
-from keras_transfer.analysis.comparisons import (
-    Comparison,
-    Evidence,
-    evidence_of,
-)
+from keras_transfer.analysis.comparisons import Comparison
+from keras_transfer.analysis.evidence import Evidence, evidence_of
 from keras_transfer.analysis.results import Claim, Row
 from keras_transfer.analysis.rounding import rounded
 from keras_transfer.reports import all_classes, distance, distance_claims

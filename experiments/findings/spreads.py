@@ -2,10 +2,11 @@
 
 from experiments.findings import doses, freezing, numbers, sizes
 from experiments.findings.committed import committed_rows
-from keras_transfer.analysis import comparisons, components
-from keras_transfer.analysis.comparisons import Comparison, Evidence
+from keras_transfer.analysis import components
+from keras_transfer.analysis.comparisons import Comparison
 from keras_transfer.analysis.components import Component, measure
 from keras_transfer.analysis.dose_response import EFFECTS, read_doses
+from keras_transfer.analysis.evidence import Evidence, evidence_of, observe
 from keras_transfer.analysis.observed import observe_all
 from keras_transfer.reports import boost, distance_claims
 from keras_transfer.reports.distance_claims import Change
@@ -38,7 +39,7 @@ def table() -> str:
 
 
 def _of_all_classes() -> list[Component]:
-    data = comparisons.observe(sizes.all_rows())
+    data = observe(sizes.all_rows())
     halves = [o for o in data if o.treatment == BASE]
     whole = [o for o in data if o.treatment in (WHOLE_BASE, SAME_STEPS)]
     return [
@@ -58,7 +59,7 @@ def _of_all_classes() -> list[Component]:
 def _of_boost() -> list[Component]:
     folder = "cifar100-boost"
     rows = committed_rows(folder, **numbers.NARROW)
-    found = comparisons.evidence_of(rows)
+    found = evidence_of(rows)
     asked = [Comparison(FINETUNED_TRANSFER, c) for c in boost.CONTROLS]
     return [
         _of_comparison(folder, f"{c.first} - {c.second}", c, [found])

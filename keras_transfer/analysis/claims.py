@@ -12,11 +12,10 @@ from keras_transfer.analysis.comparisons import (
     TRAIN_LOSS,
     TWICE,
     Comparison,
-    Evidence,
-    evidence_of,
     slope,
 )
 from keras_transfer.analysis.contrasts import THESE
+from keras_transfer.analysis.evidence import Evidence, evidence_of
 from keras_transfer.analysis.results import MARGIN, Claim, Row
 from keras_transfer.specs.treatments import FINETUNED_SELFFER, SAME_STEPS
 

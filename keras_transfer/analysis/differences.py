@@ -1,7 +1,8 @@
 """Differences of two treatments, with the interval that the splits allow."""
 
-from keras_transfer.analysis.comparisons import Comparison, Evidence
+from keras_transfer.analysis.comparisons import Comparison
 from keras_transfer.analysis.contrasts import ModelEstimate
+from keras_transfer.analysis.evidence import Evidence
 
 
 def estimate_difference(

@@ -12,13 +12,9 @@ from pathlib import Path
 from keras_transfer.analysis import contrasts, verdicts
 from keras_transfer.analysis import published_2014 as of_2014
 from keras_transfer.analysis.claims import DOUBLING, NOT_TRAINED_OUT
-from keras_transfer.analysis.comparisons import (
-    ACCURACY,
-    TRAIN_LOSS,
-    Comparison,
-    Evidence,
-)
+from keras_transfer.analysis.comparisons import ACCURACY, TRAIN_LOSS, Comparison
 from keras_transfer.analysis.contrasts import ModelEstimate
+from keras_transfer.analysis.evidence import Evidence
 from keras_transfer.analysis.results import Row
 from keras_transfer.analysis.results_table import short_csv
 from keras_transfer.specs.network import NetworkSpec

@@ -13,11 +13,10 @@ from keras_transfer.analysis.comparisons import (
     ACCURACY,
     TRAIN_LOSS,
     Comparison,
-    Evidence,
-    observe,
     slope,
 )
 from keras_transfer.analysis.contrasts import ModelEstimate
+from keras_transfer.analysis.evidence import Evidence, observe
 from keras_transfer.analysis.mixed_model import MixedModel, fit_model
 from keras_transfer.analysis.results import Row, pooled_difference
 from keras_transfer.specs.network import NetworkSpec

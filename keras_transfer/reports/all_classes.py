@@ -11,13 +11,9 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from keras_transfer.analysis import claims
-from keras_transfer.analysis.comparisons import (
-    Comparison,
-    Evidence,
-    evidence_of,
-    split_means,
-)
+from keras_transfer.analysis.comparisons import Comparison
 from keras_transfer.analysis.contrasts import Observation
+from keras_transfer.analysis.evidence import Evidence, evidence_of, split_means
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import markdown
 from keras_transfer.reports.cautions import absent_classes

@@ -10,9 +10,9 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 from keras_transfer.analysis import results, verdicts
-from keras_transfer.analysis.comparisons import Evidence, evidence_of
 from keras_transfer.analysis.contrasts import ModelEstimate
 from keras_transfer.analysis.differences import estimate_difference
+from keras_transfer.analysis.evidence import Evidence, evidence_of
 from keras_transfer.analysis.results import Row
 from keras_transfer.analysis.verdicts import Part, Verdict
 from keras_transfer.reports import layer_movement, markdown, tables

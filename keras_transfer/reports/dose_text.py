@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from keras_transfer.analysis import dose_response as doses
-from keras_transfer.analysis.comparisons import Evidence
 from keras_transfer.analysis.contrasts import (
     FEWEST_SPLITS,
     THESE,
     ModelEstimate,
 )
 from keras_transfer.analysis.dose_response import Answer, Dose
+from keras_transfer.analysis.evidence import Evidence
 from keras_transfer.analysis.pairs import n_in_words
 from keras_transfer.analysis.primary import RULE
 from keras_transfer.analysis.rounding import rounded

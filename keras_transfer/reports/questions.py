@@ -5,9 +5,9 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 from keras_transfer.analysis import results
-from keras_transfer.analysis.comparisons import evidence_of
 from keras_transfer.analysis.contrasts import ModelEstimate
 from keras_transfer.analysis.differences import estimate_difference
+from keras_transfer.analysis.evidence import evidence_of
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import markdown, tables
 from keras_transfer.reports.style import (

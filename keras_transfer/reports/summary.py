@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keras_transfer.analysis import claims, layer_movement, results
-from keras_transfer.analysis.comparisons import evidence_of
+from keras_transfer.analysis.evidence import evidence_of
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import markdown, tables
 from keras_transfer.reports.cautions import cautions

@@ -1,12 +1,9 @@
 """The tables of a study against n, as header and body of plain text."""
 
 from keras_transfer.analysis import balanced, results
-from keras_transfer.analysis.comparisons import (
-    TRAIN_LOSS,
-    Comparison,
-    Evidence,
-)
+from keras_transfer.analysis.comparisons import TRAIN_LOSS, Comparison
 from keras_transfer.analysis.differences import estimate_difference
+from keras_transfer.analysis.evidence import Evidence
 from keras_transfer.analysis.paired_images import compare_images
 from keras_transfer.analysis.pairs import layers_in_words
 from keras_transfer.analysis.primary import RULE

@@ -9,7 +9,7 @@ from keras_transfer.analysis import (
     layer_movement,
     results,
 )
-from keras_transfer.analysis.comparisons import Evidence, evidence_of
+from keras_transfer.analysis.evidence import Evidence, evidence_of
 from keras_transfer.analysis.inventory import Group, Survey, twice_as_long
 from keras_transfer.analysis.results import Row
 from keras_transfer.reports import copied_stages as stage_tables
