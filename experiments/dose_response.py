@@ -100,6 +100,7 @@ ROWS = (
     Row(24, _CUT, (3, 6)),
     Row(48, _CUT, (3, 6)),
     Row(6, _CUT, (3, 6)),
+    Row(96, _BOOST, (5,)),
 )
 
 
@@ -110,7 +111,7 @@ class DoseSettings(Splits, StudySettings):
     regime: tuple[Literal["2014", "today"], ...] = tuple(reversed(REGIMES))
     """Recipes, in this order within a piece."""
     epochs: tuple[int, ...] = (6, 12, 24, 48, 96)
-    """Lengths of training, among these; bases alone have 96."""
+    """Lengths of training, among these."""
     splits: tuple[int, ...] = (0, 1, 2, 3)
     """Random splits of the classes into halves A and B."""
     width: int | None = 16
