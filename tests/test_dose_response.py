@@ -265,7 +265,7 @@ def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
     # One length alone: nothing is said of shorter trainings.
     assert short.endswith(" nats (bases not trained out)")
     ((_, command, row),) = committed.folders()
-    assert command.startswith("dose_response --dataset cifar100")
+    assert command.startswith("dose_response --dataset cifar100; ")
     assert row.startswith("84 networks, one seed. BnB-keep - BnB, n = 4 ")
 
 

@@ -14,7 +14,7 @@ from keras_transfer.analysis.contrasts import (
 from keras_transfer.analysis.dose_response import Answer, Dose
 from keras_transfer.analysis.evidence import Evidence
 from keras_transfer.analysis.pairs import n_in_words
-from keras_transfer.analysis.primary import RULE
+from keras_transfer.analysis.primary import RULE, splits_in_words
 from keras_transfer.analysis.rounding import rounded
 from keras_transfer.reports import markdown
 from keras_transfer.specs.treatments import BASE
@@ -144,11 +144,11 @@ def _trained(found: dict[Dose, Evidence]) -> str:
             f"epochs, mean test accuracy of {len(shared)} splits."
         )
     networks = sum(map(len, own.values()))
-    splits = {o.split for group in own.values() for o in group}
-    plural = "" if len(splits) == 1 else "s"
+    counts = [len({o.split for o in group}) for group in own.values() if group]
+    splits = f"{splits_in_words(counts)} at each length"
     return (
-        f"{networks} networks on random halves of the classes, of "
-        f"{len(splits)} split{plural}, both directions. {' '.join(parts)}"
+        f"{networks} networks on random halves of the classes, of {splits}, "
+        f"both directions. {' '.join(parts)}"
     )
 
 
