@@ -265,8 +265,26 @@ def test_findings_of_it_follow_from_its_committed_table(tmp_path, monkeypatch):
     # One length alone: nothing is said of shorter trainings.
     assert short.endswith(" nats (bases not trained out)")
     ((_, command, row),) = committed.folders()
-    assert command.startswith("dose_response --dataset cifar100; ")
+    first, *others = command.split("; ")
+    assert first == "dose_response --dataset cifar100"
+    assert others == list(committed.COMMANDS[1:])
     assert row.startswith("84 networks, one seed. BnB-keep - BnB, n = 4 ")
+
+
+def test_bases_are_compared_on_the_splits_of_all_lengths(tmp_path):
+    path = made_up(tmp_path / "all.csv")
+    # 40 and 44 %, noise aside, and 2 points more at twice the epochs.
+    said = "42.0 % at 12, 44.0 % at 24 epochs, mean test accuracy of 3 splits."
+    assert said in dose_text.text(path, "T", "c")
+    lines = path.read_text().splitlines(keepends=True)
+    kept = {"12": "0", "24": "12"}
+    path.write_text(
+        lines[0]
+        + "".join(x for x in lines[1:] if x.split(",")[2] in kept[x[5:7]])
+    )
+    page = dose_text.text(path, "T", "c")
+    assert "2014-like recipe: no split has them at each length." in page
+    assert "of 1 to 2 splits, these halves only, by length, both" in page
 
 
 def test_added_splits_are_shown_apart(tmp_path, monkeypatch):

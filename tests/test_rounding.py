@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_transfer.analysis.intervals import Estimate
-from keras_transfer.analysis.rounding import rounded
+from keras_transfer.analysis.rounding import rounded, rounded_ends
 
 
 @pytest.mark.parametrize("noise", [-1e-12, 0.0, 1e-12])
@@ -33,3 +33,8 @@ def test_what_is_farther_from_the_middle_than_noise_counts():
 def test_estimates_are_written_so():
     found = Estimate(0.0355, 3, 0.0345, 0.0365 + 1e-15)
     assert found.in_points() == "+3.6 [+3.4, +3.6]"
+
+
+def test_ends_that_read_alike_are_written_once():
+    assert rounded_ends([3.2, -0.31, 1.0]) == "-0.3 to +3.2"
+    assert rounded_ends([0.401, 0.399], 2, signed=False) == "0.40"

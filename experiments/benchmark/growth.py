@@ -5,7 +5,6 @@ folder, beside what it has cost so far, and a second call trains the rest.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -18,8 +17,8 @@ from pathlib import Path
 from experiments.benchmark.costs import core_seconds_of_children
 from keras_transfer.errors import UserError
 from keras_transfer.specs.identity import COMPUTATION
+from keras_transfer.storage import locks
 from keras_transfer.storage.files import read_json, write_atomically
-from keras_transfer.storage.locks import UNSUPPORTED
 from keras_transfer.storage.tree import find_files
 
 WORKERS = 2
@@ -89,17 +88,12 @@ class _Case:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         # Beside the folder, which may be deleted.
         with self.folder.with_suffix(".lock").open("a") as self._lock:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not locks.take(self._lock):
                 raise UserError(
                     f"Expected nobody to train in {self.folder}. Received: "
                     "another benchmark, or the study of one that was killed. "
                     "Wait for it, or end it, and start again."
-                ) from None
-            except OSError as error:
-                if error.errno not in UNSUPPORTED:
-                    raise
+                )
             yield
 
     def _finish(self) -> dict:

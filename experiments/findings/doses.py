@@ -9,7 +9,7 @@ from keras_transfer.analysis import dose_response as doses
 from keras_transfer.analysis.contrasts import THESE
 from keras_transfer.analysis.dose_response import Answer
 from keras_transfer.analysis.primary import splits_in_words
-from keras_transfer.analysis.rounding import rounded
+from keras_transfer.analysis.rounding import rounded_ends
 from keras_transfer.reports import dose_text, markdown
 
 FOLDER = "dose-response"
@@ -119,10 +119,7 @@ def _at_longest(answer: Answer) -> str:
 
 
 def _losses(own: list[Answer]) -> str:
-    means = sorted(a.loss.mean for a in own)
-    span = " to ".join(
-        dict.fromkeys(rounded(mean, 2) for mean in (means[0], means[-1]))
-    )
+    span = rounded_ends([a.loss.mean for a in own], 2)
     below = sum(a.loss.high is not None and a.loss.high < 0 for a in own)
     above = sum(a.loss.low is not None and a.loss.low > 0 for a in own)
     return (

@@ -19,7 +19,7 @@ from keras_transfer.analysis.freeze_contrasts import (
     minus,
 )
 from keras_transfer.analysis.freeze_map import RIVALS, FreezeMap, observe
-from keras_transfer.analysis.freeze_table import PLACE
+from keras_transfer.analysis.freeze_table import place_of
 from keras_transfer.analysis.target_size import STARTS
 
 _LONGER = ", longer"
@@ -115,10 +115,8 @@ def worths(found: FreezeMap, longer: FreezeMap) -> list[Worth]:
 
 def _pairs(found: FreezeMap, longer: FreezeMap) -> list[Pair]:
     """Joins the networks of both whose steps differ."""
-    here = {tuple(line[c] for c in PLACE): line for line in found.lines}
-    pairs = (
-        (here.get(tuple(line[c] for c in PLACE)), line) for line in longer.lines
-    )
+    here = {place_of(line): line for line in found.lines}
+    pairs = ((here.get(place_of(line)), line) for line in longer.lines)
     return [
         (one, other)
         for one, other in pairs

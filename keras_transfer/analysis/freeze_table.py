@@ -30,7 +30,7 @@ _COLUMNS = (
     *SHORT,
 )
 # Of what a map has one network each.
-PLACE = (
+_PLACE = (
     "width",
     "target_images",
     "treatment",
@@ -215,7 +215,7 @@ def check_alike(tables: Iterable[Table], setting: str = "tables") -> None:
     seen: dict[tuple, tuple[str, str]] = {}
     for table in tables:
         for line in table.lines:
-            place = _told(line, PLACE)
+            place = place_of(line)
             length = _told(line, _LENGTH)
             for what, key, value in (
                 *((name, "the map", line[name]) for name in _STUDY),
@@ -245,20 +245,18 @@ def check_longer(tables: Iterable[Table], longer: Iterable[Table]) -> None:
     """
     longer = list(longer)
     check_alike(longer, "longer")
-    here = {
-        _told(line, PLACE): line for table in tables for line in table.lines
-    }
+    here = {place_of(line): line for table in tables for line in table.lines}
     targets = {line["target"] for line in here.values() if line["base"]}
     more = 0
     for table in longer:
         for line in table.lines:
-            own = here.get(_told(line, PLACE))
+            own = here.get(place_of(line))
             fault = _unlike(own, line, line["target"] not in targets)
             if fault:
                 raise UserError(
                     "Expected `longer` to have networks of the map that "
                     "differ in their steps alone. Received: "
-                    f"{_told(line, PLACE)} of {table.name}, {fault}."
+                    f"{place_of(line)} of {table.name}, {fault}."
                 )
             more += int(line["steps"]) > int(own["steps"])
     if longer and not more:
@@ -296,6 +294,15 @@ def _same_number(one: str, other: str) -> bool:
         return float(one) == float(other)
     except ValueError:
         return False
+
+
+def place_of(line: dict[str, str]) -> str:
+    """Names the place in a map, of which it has one network.
+
+    Args:
+        line: Dict from a column to its text.
+    """
+    return _told(line, _PLACE)
 
 
 def _told(line: dict, columns: tuple[str, ...]) -> str:

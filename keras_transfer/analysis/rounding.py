@@ -1,6 +1,7 @@
 """Numbers as text, the same on every processor."""
 
 import decimal
+from collections.abc import Collection
 
 # Sums differ between processors in digits far behind this one.
 _NOISE = 6
@@ -36,3 +37,20 @@ def rounded(value: float, digits: int = 1, signed: bool = True) -> str:
     found = exact.quantize(places, rounding=decimal.ROUND_HALF_EVEN)
     # Adding 0 turns -0.0 into 0.0.
     return f"{found + 0:{'+' if signed else ''}.{digits}f}"
+
+
+def rounded_ends(
+    values: Collection[float], digits: int = 1, signed: bool = True
+) -> str:
+    """Writes the least and the greatest of some numbers.
+
+    Args:
+        values: Collection of floats, not empty.
+        digits: Integer, as of `rounded`. Defaults to `1`.
+        signed: Boolean, as of `rounded`. Defaults to `True`.
+
+    Returns:
+        String, such as `"+0.7 to +3.2"`; one number, if both read alike.
+    """
+    ends = (rounded(end, digits, signed) for end in (min(values), max(values)))
+    return " to ".join(dict.fromkeys(ends))

@@ -131,21 +131,26 @@ def _trained(found: dict[Dose, Evidence]) -> str:
             if name == regime
         }
         # Halves differ in difficulty, so lengths are compared on the same.
-        shared = set.intersection(
-            *({o.split for o in group} for group in bases.values() if group)
-        )
+        groups = [{o.split for o in group} for group in bases.values() if group]
+        shared = set.intersection(*groups) if groups else set()
+        recipe = f"Bases, {recipe_name(regime)} recipe"
+        if not shared:
+            parts.append(f"{recipe}: no split has them at each length.")
+            continue
         reached = [
             f"{rounded(100 * np.mean(values), signed=False)} % at {epochs}"
             for epochs, group in bases.items()
             if (values := [o.value for o in group if o.split in shared])
         ]
         parts.append(
-            f"Bases, {recipe_name(regime)} recipe: {', '.join(reached)} "
-            f"epochs, mean test accuracy of {len(shared)} splits."
+            f"{recipe}: {', '.join(reached)} epochs, mean test accuracy of "
+            f"{splits_in_words([len(shared)])}."
         )
     networks = sum(map(len, own.values()))
     counts = [len({o.split for o in group}) for group in own.values() if group]
-    splits = f"{splits_in_words(counts)} at each length"
+    splits = splits_in_words(counts)
+    if len(set(counts)) > 1:
+        splits += ", by length"
     return (
         f"{networks} networks on random halves of the classes, of {splits}, "
         f"both directions. {' '.join(parts)}"
@@ -200,7 +205,7 @@ def _line(answer: Answer) -> list[str]:
 
 
 def _by_cut(found: dict[Dose, Evidence]) -> list[str]:
-    """Shows co-adaptation by n, if other n than those judged were trained."""
+    """Shows co-adaptation by n, if some split has each n."""
     asked = doses.cuts(found)
     if not asked:
         return []

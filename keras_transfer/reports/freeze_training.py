@@ -6,7 +6,7 @@ from keras_transfer.analysis import primary
 from keras_transfer.analysis.freeze_longer import Gain, gains, worths
 from keras_transfer.analysis.freeze_map import FreezeMap
 from keras_transfer.analysis.freeze_rates import Search
-from keras_transfer.analysis.rounding import rounded
+from keras_transfer.analysis.rounding import rounded, rounded_ends
 from keras_transfer.analysis.target_size import STARTS
 from keras_transfer.reports import markdown
 from keras_transfer.specs.treatments import BASE, TRANSFER
@@ -135,19 +135,14 @@ def longer_in_words(gained: list[Gain]) -> str:
         if own:
             times = [gain.steps[1] / gain.steps[0] for gain in own]
             means = [100 * gain.estimate.mean for gain in own]
-            cells = f" ({_span(means)})" if len(own) > 1 else ""
-            said.setdefault(_span(times, signed=False), []).append(
+            cells = f" ({rounded_ends(means)})" if len(own) > 1 else ""
+            said.setdefault(rounded_ends(times, signed=False), []).append(
                 f"{name} {rounded(float(np.mean(means)))}{cells}"
             )
     return "; ".join(
         f"in {times} times the steps {', '.join(starts)}"
         for times, starts in said.items()
     )
-
-
-def _span(values: list[float], signed: bool = True) -> str:
-    ends = (rounded(one, signed=signed) for one in (min(values), max(values)))
-    return " to ".join(dict.fromkeys(ends))
 
 
 def _gain(gain: Gain) -> list[str]:

@@ -17,9 +17,10 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 _TAKEN = (errno.EWOULDBLOCK, errno.EACCES)
-UNSUPPORTED = (
+_UNSUPPORTED = (
     errno.ENOLCK,
     errno.ENOSYS,
     errno.EOPNOTSUPP,
@@ -45,20 +46,35 @@ def hold(path: Path, wait: bool = False) -> Iterator[bool]:
     # Not truncated: it may be another's, with its holder's name in it. NFS
     # gives exclusive locks only on files opened for writing.
     with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except OSError as error:
-            if error.errno in _TAKEN:
-                yield False
-                return
-            if error.errno not in UNSUPPORTED:
-                raise
+        if not take(file, wait):
+            yield False
+            return
         # The holder's name is a courtesy; a full disk must not cost the lock.
         with contextlib.suppress(OSError):
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()}")
             file.flush()
         yield True
+
+
+def take(file: IO, wait: bool = False) -> bool:
+    """Locks an open file, which holds its lock until all have closed it.
+
+    Args:
+        file: File, open for writing.
+        wait: Boolean, as of `hold`. Defaults to `False`.
+
+    Returns:
+        Boolean, as `hold` yields it.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError as error:
+        if error.errno in _TAKEN:
+            return False
+        if error.errno not in _UNSUPPORTED:
+            raise
+    return True
 
 
 def is_taken(path: Path) -> bool:
@@ -102,5 +118,5 @@ def supported(folder: Path) -> bool:
         with (folder / "probe.lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        return error.errno not in UNSUPPORTED
+        return error.errno not in _UNSUPPORTED
     return True
