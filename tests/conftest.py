@@ -15,9 +15,9 @@ from keras_transfer.datasets.pools import ImagePool
 from keras_transfer.specs.network import NetworkSpec
 from keras_transfer.specs.settings import DataSpec, ModelSpec, SolverSpec
 from keras_transfer.storage.store import RunStore
+from keras_transfer.training.process_settings import set_environment
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+set_environment()
 
 TINY = "tiny_colours"
 TINY_SIZE = 20

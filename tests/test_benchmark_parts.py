@@ -14,6 +14,7 @@ from experiments.benchmark import (
     figures,
     gpu,
     growth,
+    kernels,
     made_up,
     network_tables,
     one_step,
@@ -346,6 +347,40 @@ def test_a_part_writes_what_it_found(tmp_path, monkeypatch, capsys):
     assert "threads" in found["machines"]["network"]
     assert (folder / "parts.png").is_file()
     assert "Where the time of a network goes" in capsys.readouterr().out
+
+
+def test_kernels_are_compared_for_each_recipe_in_processes_told_apart():
+    entrants = kernels.entrants()
+    told = [one.environment["TF_ENABLE_ONEDNN_OPTS"] for one in entrants]
+    assert told == ["1", "0", "1", "0"]
+    speeds = {
+        f"{one.name}: training": race.Speed([speed, 2 * speed])
+        for one, speed in zip(entrants, (300, 100, 90, 60), strict=True)
+    }
+    rows = kernels.compare(speeds)
+    assert [row["ratio"] for row in rows] == [3, 1.5]
+    text = tables.to_markdown({"kernels": rows})
+    assert "| `cnn8-2014` | 135 images/s | 90 images/s | 1.50 |" in text
+
+
+def told(threads: int) -> dict:
+    return {"threads": lambda: int(os.environ["KERAS_TRANSFER_TOLD"])}
+
+
+def test_an_entrant_is_told_before_it_imports():
+    entrants = [
+        race.Entrant(
+            name,
+            f"{__name__}:told",
+            {},
+            environment={"KERAS_TRANSFER_TOLD": value},
+        )
+        for name, value in (("one", "0"), ("other", "500"))
+    ]
+    speeds = race.race(entrants, 1, 1)
+    assert speeds["one: threads"].rounds == [0]
+    assert speeds["other: threads"].rounds[0] > 0
+    assert "KERAS_TRANSFER_TOLD" not in os.environ
 
 
 def test_networks_in_one_step_learn_as_each_would_alone():

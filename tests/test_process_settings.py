@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,21 @@ CHANGED = {
     "TF_FUNCTION_JIT_COMPILE_DEFAULT": "1",
     "NPY_DISABLE_CPU_FEATURES": "AVX512F",
 }
+
+
+# TensorFlow's other builds have none.
+ONEDNN = (
+    "1" if platform.machine() in ("x86_64", "AMD64") else "TensorFlow's own"
+)
+
+
+@pytest.mark.skipif(ONEDNN != "1", reason="oneDNN is in builds for x86-64")
+def test_kernels_do_not_depend_on_the_processor(monkeypatch):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert process_settings.harmful_variables() == ["TF_ENABLE_ONEDNN_OPTS"]
+    process_settings.fix_environment()
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
+    assert process_settings.harmful_variables() == []
 
 
 @pytest.mark.slow
@@ -70,6 +86,7 @@ def test_a_worker_trains_what_the_settings_say(
     for name in (*CHANGED, "image_data_format 'channels_first' in"):
         assert name in told
     result = RunStore(tmp_path / "logs", "s").result(tiny_spec)
+    assert result.environment["onednn"] == ONEDNN
     assert result.steps == plain.steps == 15
     # Not to the bit: the worker has other threads.
     assert result.test_loss == pytest.approx(plain.test_loss, rel=1e-3)

@@ -18,7 +18,7 @@ import dataclasses
 import functools
 import json
 import sys
-from typing import Literal
+from typing import Literal, get_args
 
 from rich.console import Console
 
@@ -26,6 +26,7 @@ from experiments.benchmark import (
     costs,
     gpu,
     growth,
+    kernels,
     made_up,
     one_step,
     predicted,
@@ -45,7 +46,22 @@ from keras_transfer.specs.paths import user_path
 from keras_transfer.storage.files import write_atomically
 from keras_transfer.studies.executors.resources import available_cores
 
-PARTS = ("peak", "training", "trial", "decoding", "observation", "startup")
+Part = Literal[
+    "peak",
+    "training",
+    "trial",
+    "decoding",
+    "observation",
+    "startup",
+    "network",
+    "one_step",
+    "kernels",
+    "growth",
+    "made_up",
+    "plan",
+    "study",
+    "gpu",
+]
 TRAIN_TAR = "ILSVRC2012_img_train.tar"
 KERAS = "experiments.benchmark.keras_entrants"
 DECODING = "experiments.benchmark.decoding"
@@ -60,24 +76,7 @@ EACH = "one a core"
 class Options:
     """What the benchmark can be told."""
 
-    parts: tuple[
-        Literal[
-            "peak",
-            "training",
-            "trial",
-            "decoding",
-            "observation",
-            "startup",
-            "network",
-            "one_step",
-            "growth",
-            "made_up",
-            "plan",
-            "study",
-            "gpu",
-        ],
-        ...,
-    ] = (*PARTS, "network", "one_step", "growth", "made_up", "plan", "study")
+    parts: tuple[Part, ...] = tuple(p for p in get_args(Part) if p != "gpu")
     """What to measure; a part that is left out keeps its last numbers."""
     rounds: int = 5
     """Times that each is measured."""
@@ -292,6 +291,10 @@ class Benchmark:
     def one_step(self) -> list[dict]:
         """Several networks in one compiled step, against one at a time."""
         return one_step.compare(self.race(one_step.entrants(self.default)))
+
+    def kernels(self) -> list[dict]:
+        """Training with oneDNN's kernels, against TensorFlow's without."""
+        return kernels.compare(self.race(kernels.entrants()))
 
     def growth(self) -> list[dict]:
         """Time and memory of 10 to 1,044 networks of a smoke study.

@@ -138,6 +138,34 @@ def one_step(part: list[dict]) -> list[str]:
     ]
 
 
+def kernels(part: list[dict]) -> list[str]:
+    """Tells what oneDNN's kernels give.
+
+    Args:
+        part: List of dicts, what `kernels.compare` returned.
+
+    Returns:
+        List of lines.
+    """
+    rows = [
+        [
+            f"`{row['model']}`",
+            f"{row['onednn']:,.0f} images/s",
+            f"{row['without']:,.0f} images/s",
+            f"{row['ratio']:.2f}",
+        ]
+        for row in part
+    ]
+    return [
+        "## Kernels",
+        "",
+        "Training with a network on each core. TensorFlow takes oneDNN on a "
+        "processor with AVX-512 by itself, studies take it on every x86-64.",
+        "",
+        *table(["network", "oneDNN", "without", "ratio"], rows),
+    ]
+
+
 def plan(part: dict[str, dict]) -> list[str]:
     """Tells what plans said and what training took.
 

@@ -11,6 +11,8 @@ import os
 import statistics
 import time
 
+from keras_transfer.training.process_settings import set_environment
+
 
 @dataclasses.dataclass(frozen=True)
 class Entrant:
@@ -27,6 +29,8 @@ class Entrant:
             a second are added up. Defaults to `False`.
         copies: Integer, processes with all threads each that do their work
             at the same time, on one GPU; added up likewise. Defaults to `1`.
+        environment: Dict from variables to values, set before anything is
+            imported. Defaults to none.
     """
 
     name: str
@@ -34,6 +38,7 @@ class Entrant:
     arguments: dict = dataclasses.field(default_factory=dict)
     one_a_core: bool = False
     copies: int = 1
+    environment: dict = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,8 +99,7 @@ def race(
     Returns:
         Dict from `"entrant: work"` to `Speed`.
     """
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+    set_environment()
     speeds: dict[str, Speed] = {}
     running = []
     for entrant in entrants:
@@ -161,6 +165,7 @@ class _Started:
 
 
 def _enter(connection, entrant: Entrant, threads: int) -> None:
+    os.environ.update(entrant.environment)
     module, _, function = entrant.function.partition(":")
     try:
         build = getattr(importlib.import_module(module), function)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids
 from keras_transfer.studies.images import prepare_data
 from keras_transfer.studies.reporter import Reporter
+from keras_transfer.training.process_settings import set_environment
 
 PARTS = {
     "bases": (),
@@ -138,13 +138,12 @@ def _run_script(pool: Path, specs) -> list[dict]:
         for spec in specs
     ]
     request = {"pool": str(pool), "networks": [to_dict(s) for s in plain]}
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    set_environment()  # the same kernels as ours
     done = subprocess.run(
         [sys.executable, "-m", "experiments.benchmark.script"],
         input=json.dumps(request),
         capture_output=True,
         text=True,
         check=True,
-        env=environment,
     )
     return [json.loads(line) for line in done.stdout.splitlines()]

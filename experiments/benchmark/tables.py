@@ -49,6 +49,7 @@ def to_markdown(found: dict) -> str:
         ("startup", _startup),
         ("network", network_tables.network_parts),
         ("one_step", network_tables.one_step),
+        ("kernels", network_tables.kernels),
         ("growth", _growth),
         ("made_up", network_tables.made_up),
         ("plan", network_tables.plan),

@@ -3,6 +3,7 @@
 The steps are those of `target`, `fitting` and this file, in this order.
 """
 
+import os
 import platform
 import time
 
@@ -199,4 +200,5 @@ def environment() -> dict:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "TensorFlow's own"),
     }

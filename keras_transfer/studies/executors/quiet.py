@@ -7,6 +7,8 @@ import sys
 import threading
 from collections.abc import Iterator
 
+from keras_transfer.training.process_settings import set_environment
+
 _ERRORS = 2  # the file descriptor of standard error
 _RAYS_THREADS = "ray_"  # how their names begin
 _STREAMS = {"stdout": 1, "stderr": 2}
@@ -19,8 +21,7 @@ def quiet_import():
     TensorFlow's start-up notices belong in no one's terminal; what is written
     afterwards reaches it.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+    set_environment()
     kept = os.dup(_ERRORS)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, _ERRORS)
