@@ -342,6 +342,7 @@ def test_a_verdict_is_of_the_longest_training_and_counts_the_shorter(
             one,
             epochs=96,
             accuracy=dataclasses.replace(one.accuracy, scope=THESE),
+            trained_out=None,
         ),
     ]
     monkeypatch.setattr(committed, "_answers", lambda path: answers)
@@ -352,3 +353,5 @@ def test_a_verdict_is_of_the_longest_training_and_counts_the_shorter(
     )
     assert f"]: present, training loss {one.loss.in_words()} nats" in said
     assert committed.verdict(doses.BOOST) == ""
+    said = committed.finding(doses.CUT)
+    assert "bases trained out at 48 and not known at 96. Training" in said

@@ -75,6 +75,9 @@ def _at_lengths(own: list[Answer]) -> str:
     )
     done = ", ".join(str(a.epochs) for a in own if a.trained_out)
     bases = f"trained out at {done or 'none'}"
+    unknown = ", ".join(str(a.epochs) for a in own if a.trained_out is None)
+    if unknown:
+        bases += f" and not known at {unknown}"
     recipe = dose_text.recipe_name(own[0].regime)
     return f"{recipe} recipe: {lengths}, bases {bases}"
 
