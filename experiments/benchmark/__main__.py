@@ -30,6 +30,7 @@ from experiments.benchmark import (
     made_up,
     one_step,
     predicted,
+    rivals,
     study,
     timeline,
 )
@@ -37,7 +38,6 @@ from experiments.benchmark.figures import write_figures
 from experiments.benchmark.race import Entrant, Speed, race
 from experiments.benchmark.roofline import roofline
 from experiments.benchmark.tables import to_markdown
-from experiments.benchmark.targets import ALIKE
 from experiments.common.study_settings import GridSettings as Settings
 from experiments.common.terminal import plain_main
 from keras_transfer.errors import UserError
@@ -65,11 +65,6 @@ Part = Literal[
 TRAIN_TAR = "ILSVRC2012_img_train.tar"
 KERAS = "experiments.benchmark.keras_entrants"
 DECODING = "experiments.benchmark.decoding"
-OURS = f"{KERAS}:our_training"
-PLAIN = f"{KERAS}:plain_fit"
-STORED = f"{KERAS}:stored_features"
-TORCH = "experiments.benchmark.torch_entrants:training"
-EACH = "one a core"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,10 +148,8 @@ class Benchmark:
 
     def training(self) -> dict:
         """Training throughput of cnn8 and caffenet against the rivals."""
-        # A network is one `fit`: of few steps its beginning would be timed.
-        steps = {"cnn8": 64, "caffenet": 3}
         return {
-            name: self._training(recipe, steps[name])
+            name: rivals.compare(self.race(rivals.entrants(recipe)))
             for name, recipe in self._recipes().items()
         }
 
@@ -164,91 +157,14 @@ class Benchmark:
         known = {"cnn8": self.default, "caffenet": self.caffenet}
         return {name: known[name] for name in self.options.networks}
 
-    def _training(self, recipe: presets.Recipe, steps: int) -> dict:
-        entrants = []
-        for precision in ("float32", "bfloat16"):
-            model = dataclasses.replace(recipe.model, precision=precision)
-            ours = dataclasses.replace(recipe, model=model)
-            mine = {"steps": steps, "recipe": ours}
-            theirs = {
-                "steps": steps,
-                "recipe": recipe,
-                "precision": precision,
-                "compiled": False,
-            }
-            entrants += [
-                Entrant(f"ours {precision}", OURS, mine),
-                Entrant(f"PyTorch eager {precision}", TORCH, theirs),
-                Entrant(
-                    f"PyTorch compiled {precision}",
-                    TORCH,
-                    {**theirs, "compiled": True},
-                ),
-            ]
-            if recipe.model.name == "cnn8":  # as a study trains it on a CPU
-                entrants += [
-                    Entrant(f"ours {precision}, {EACH}", OURS, mine, True),
-                    Entrant(
-                        f"PyTorch eager {precision}, {EACH}",
-                        TORCH,
-                        theirs,
-                        True,
-                    ),
-                ]
-        for source in ("numpy", "tf.data"):
-            plain = {"steps": steps, "recipe": recipe, "source": source}
-            entrants.append(Entrant(f"plain fit, {source}", PLAIN, plain))
-        if recipe.model.name == "cnn8":
-            name = "plain fit, tf.data"
-            entrants.append(Entrant(f"{name}, {EACH}", PLAIN, plain, True))
-            alike = {**plain, "our_optimizer": True}
-            name = f"{name}, {ALIKE}"
-            entrants.append(Entrant(name, PLAIN, alike))
-            entrants.append(Entrant(f"{name}, {EACH}", PLAIN, alike, True))
-        speeds = self.race(entrants)
-        rivals = {
-            name.removesuffix(": training"): s for name, s in speeds.items()
-        }
-        ours = rivals["ours float32"]
-        return {
-            name: {**speed.to_json(), "over_ours_float32": speed.over(ours)}
-            for name, speed in rivals.items()
-        }
-
     def trial(self) -> dict:
-        """Learning-rate trials of frozen networks: stored against plain.
-
-        Ours as a search runs them, a network a core; the plain one has all
-        cores for itself.
-        """
-        recipe = self.default
-        model = dataclasses.replace(recipe.model, precision="bfloat16")
-        halved = dataclasses.replace(recipe, model=model)
-        found = {}
-        for n in (3, 5, 6, 7):
-            common = {"steps": 320, "frozen": n}
-            plain = {"steps": 50, "recipe": recipe, "source": "numpy"}
-            speeds = self.race(
-                [
-                    Entrant("plain", PLAIN, {**plain, "frozen": n}),
-                    Entrant(
-                        "float32", STORED, {**common, "recipe": recipe}, True
-                    ),
-                    Entrant(
-                        "bfloat16", STORED, {**common, "recipe": halved}, True
-                    ),
-                ]
+        """Learning-rate trials of frozen networks: stored against plain."""
+        return {
+            str(frozen): rivals.compare_trials(
+                self.race(rivals.trial_entrants(self.default, frozen))
             )
-            found[str(n)] = {
-                name: {
-                    **speeds[f"{name}: training"].to_json(),
-                    "over_plain": speeds[f"{name}: training"].over(
-                        speeds["plain: training"]
-                    ),
-                }
-                for name in ("plain", "float32", "bfloat16")
-            }
-        return found
+            for frozen in rivals.FROZEN
+        }
 
     def decoding(self) -> dict:
         """Images a second, decoded once and read from the memory map."""
