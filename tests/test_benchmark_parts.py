@@ -20,11 +20,13 @@ from experiments.benchmark import (
     one_step,
     predicted,
     race,
+    study,
     tables,
     targets,
     timeline,
 )
 from experiments.common.settings import parse
+from experiments.common.study_settings import GridSettings
 from keras_transfer.errors import UserError
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.storage import locks
@@ -347,6 +349,40 @@ def test_a_part_writes_what_it_found(tmp_path, monkeypatch, capsys):
     assert "threads" in found["machines"]["network"]
     assert (folder / "parts.png").is_file()
     assert "Where the time of a network goes" in capsys.readouterr().out
+
+
+def test_rounds_of_a_study_are_kept_and_their_medians_told(
+    tmp_path, monkeypatch
+):
+    path, ratios = tmp_path / "study.json", iter([2.0, 4.0, 3.0, 9.0])
+
+    def one_round(settings, progress):
+        ratio = next(ratios)
+        if ratio == 3.0 and len(told) < 4:
+            told.append("stopped")
+            raise KeyboardInterrupt
+        return {"frozen": {"ratio": ratio, "networks": 24}}
+
+    monkeypatch.setattr(study, "_round", one_round)
+    settings = GridSettings(dataset="synthetic_shapes", layers=(3, 5))
+    told = []
+    with pytest.raises(KeyboardInterrupt):
+        study.measure(settings, 3, path, {"threads": 2}, told.append)
+    assert told == [
+        "round 1 of 3",
+        "round 2 of 3",
+        "round 3 of 3",
+        "stopped",
+    ]
+    found = study.measure(settings, 3, path, {"threads": 2}, told.append)
+    assert told[4:] == ["round 3 of 3"]
+    assert found["frozen"] == {"ratio": 4.0, "networks": 24}
+    assert (found["rounds"], found["settings"]["layers"]) == (3, (3, 5))
+    assert "log_dir" not in found["settings"]
+    # What another machine took says nothing of this one.
+    ratios = iter([7.0])
+    found = study.measure(settings, 1, path, {"threads": 4}, told.append)
+    assert found["frozen"]["ratio"] == 7.0 and found["rounds"] == 1
 
 
 def test_kernels_are_compared_for_each_recipe_in_processes_told_apart():

@@ -227,7 +227,7 @@ class Benchmark:
 
     def made_up(self) -> list[dict]:
         """What commands cost on 58 to 10,034 made-up results."""
-        return made_up.measure([1, 5, 18, 173], 1)
+        return made_up.measure([1, 5, 18, 173], self.options.rounds)
 
     def plan(self) -> dict[str, dict]:
         """What `--plan` says of three studies, beside what they took."""
@@ -248,9 +248,14 @@ class Benchmark:
         }
 
     def study(self) -> dict:
-        """A whole study, ours against a plain loop."""
+        """A whole study, ours against a plain loop.
+
+        A call that was stopped is gone on with.
+        """
         options = self.options
-        return study.compare(
+        machine = costs.describe_machine(self.threads)
+        fast = {"avx512_bf16", "amx_bf16"} & set(machine["features"])
+        return study.measure(
             Settings(
                 dataset=options.dataset,
                 data_dir=options.data_dir,
@@ -258,8 +263,11 @@ class Benchmark:
                 images_per_class=options.images_per_class,
                 epochs=options.epochs,
                 views=options.views,
-                precision="bfloat16",
+                precision="bfloat16" if fast else None,
             ),
+            options.rounds,
+            user_path(options.log_dir) / "benchmark" / "study.json",
+            machine,
             self.say,
         )
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -9,7 +10,8 @@ import time
 from pathlib import Path
 
 from experiments.common.study_settings import GridSettings as Settings
-from keras_transfer.specs.identity import to_dict
+from keras_transfer.specs.identity import COMPUTATION, to_dict
+from keras_transfer.storage.files import read_json, write_atomically
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids
@@ -24,8 +26,10 @@ PARTS = {
 }
 
 
-def compare(settings: Settings, progress) -> dict:
-    """Times both on the same networks and compares their accuracies.
+def measure(
+    settings: Settings, rounds: int, path: Path, machine: dict, progress
+) -> dict:
+    """Times both, round after round, and compares their accuracies.
 
     Ours is timed as a user starts it, process start and report included: the
     whole in one go, and each part by itself, in a folder of its own; the plain
@@ -33,11 +37,45 @@ def compare(settings: Settings, progress) -> dict:
 
     Args:
         settings: `Settings` of the study.
+        rounds: Integer, rounds in all.
+        path: Path of a file that keeps each round once it is done, so that a
+            second call goes on. Rounds of another machine, another computation
+            or other settings are dropped.
+        machine: Dict, as of `costs.describe_machine`.
         progress: Callable, called with a text.
 
     Returns:
-        Dict of JSON values.
+        Dict of JSON values: of each part medians of the rounds, its ratio
+        round by round.
     """
+    told = dataclasses.asdict(settings)
+    for private in ("data_dir", "log_dir"):
+        del told[private]
+    # As it is read back: without tuples.
+    made_by = json.loads(json.dumps([machine, COMPUTATION, told]))
+    kept = read_json(path)
+    if not isinstance(kept, dict) or kept.get("made_by") != made_by:
+        kept = {"made_by": made_by, "rounds": []}
+    while len(kept["rounds"]) < rounds:
+        progress(f"round {len(kept['rounds']) + 1} of {rounds}")
+        kept["rounds"].append(_round(settings, progress))
+        write_atomically(path, json.dumps(kept, indent=1))
+    done = kept["rounds"]
+    return {**_medians(done), "rounds": len(done), "settings": told}
+
+
+def _medians(rounds: list[dict]) -> dict:
+    return {
+        part: {
+            key: statistics.median(one[part][key] for one in rounds)
+            for key in rounds[0][part]
+        }
+        for part in rounds[0]
+    }
+
+
+def _round(settings: Settings, progress) -> dict:
+    """Times both once, and returns a dict of numbers of each part."""
     recipe = settings.resolve()
     specs = {
         part: grids.similar_networks(
@@ -91,9 +129,6 @@ def compare(settings: Settings, progress) -> dict:
     found["whole"] = whole
     for part in found.values():
         part["ratio"] = part["plain_seconds"] / part["ours_seconds"]
-    found["settings"] = dataclasses.asdict(settings)
-    for private in ("data_dir", "log_dir"):
-        del found["settings"][private]
     return found
 
 

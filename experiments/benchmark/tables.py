@@ -201,15 +201,23 @@ def _study(part: dict) -> list[str]:
     return [
         "## A whole study",
         "",
-        f"Settings: {changed}. Ours with the start of its processes and the "
-        "report: the whole in one go, each part as a study by itself. The "
-        "plain loop without its start.",
+        f"Settings: {changed}. Rounds: {part.get('rounds', 1)}. "
+        "Ours with the start of its processes and the report: the whole in "
+        "one go, each part as a study by itself. The plain loop without its "
+        "start.",
         "",
         *table([*header, "accuracy, ours", "accuracy, plain"], rows),
     ]
 
 
-_SHOWN = ("dataset", "layers", "images_per_class", "epochs", "views")
+_SHOWN = (
+    "dataset",
+    "layers",
+    "images_per_class",
+    "epochs",
+    "views",
+    "precision",
+)
 
 
 def _observation(part: dict) -> list[str]:
