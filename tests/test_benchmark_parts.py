@@ -28,6 +28,8 @@ from experiments.benchmark import (
 from experiments.common.settings import parse
 from experiments.common.study_settings import GridSettings
 from keras_transfer.errors import UserError
+from keras_transfer.specs.architectures import layer_rows
+from keras_transfer.specs.costs import layer_costs
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.storage import locks
 from keras_transfer.storage.log_folder import LogFolder
@@ -134,7 +136,7 @@ def test_tables_tell_parts_growth_and_machines():
     assert "network: threads 2." in text and "growth: threads 3." in text
     assert "| a network beside its steps and looks, s | at most 1 |" in text
     assert "| 0.75 | met |" in text
-    assert "10,000 results: report, core-s | at most 10 | 5.02 | met" in text
+    assert "10,000 results: report, core-s | at most 10 | 5.02 | met |" in text
     assert "results: study that trains nothing, core-s" in text
     assert "| 20.07 | missed |" in text
     assert gpu.NO_GPU in text and "absent: no torch" in text
@@ -197,14 +199,32 @@ def test_a_plan_is_compared_with_what_training_took():
     text = tables.to_markdown(FOUND)
     line = "| `boost --seeds 1` | 8 | 30 s | 40 s | 0.75 | 0.5 |"
     assert line in text
-    (target,) = [
-        row for row in targets.targets(FOUND) if "--plan, worst" in row[0]
-    ]
-    assert target[1:] == (20.0, pytest.approx(25.0), True)
-    (absent,) = [
-        row for row in targets.targets({}) if "--plan, worst" in row[0]
-    ]
-    assert absent[2] is None
+    name = "time of --plan, worst of 3 studies, % from the real one"
+    found = {target.name: target for target in targets.targets(FOUND)}
+    assert found[name].value == pytest.approx(25.0)
+    assert (found[name].aim, found[name].at_most) == (20.0, True)
+    absent = {target.name: target for target in targets.targets({})}
+    assert absent[name].value is None
+
+
+def test_what_storing_can_give_follows_from_the_operations():
+    found = {target.name: target for target in targets.targets({})}
+    five = found["trial of a frozen network, n = 5, over plain fit"]
+    recipe = find_recipe("cifar100", "default", None)
+    costs = layer_costs(layer_rows(recipe.model, 50), recipe.crop)
+    frozen = sum(cost.flops for cost in costs[:5])
+    # fc6 needs no gradient of its input.
+    upper = 2 * costs[5].flops + 3 * (costs[6].flops + costs[7].flops)
+    assert five.operations == pytest.approx((frozen + upper) / upper)
+    assert 19 < five.operations < five.aim  # so it cannot be met
+    name = "frozen half of a study over a plain loop"
+    assert found[name].operations is None  # of no study
+    settings = {"dataset": "cifar100", "layers": [5]}
+    found = {
+        target.name: target
+        for target in targets.targets({"study": {"settings": settings}})
+    }
+    assert found[name].operations == five.operations
 
 
 def test_studies_of_the_plan_part_exist():

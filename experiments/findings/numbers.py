@@ -316,7 +316,8 @@ def kills() -> tuple[int, int]:
 def speed() -> str:
     """Says how fast training is beside plain Keras, by medians of ratios."""
     path = PUBLISHED / "benchmark" / "benchmark.json"
-    found = {n: v for n, _, v, _ in targets(json.loads(path.read_text()))}
+    known = targets(json.loads(path.read_text()))
+    found = {target.name: target.value for target in known}
     ways = {
         "float32 over plain fit, one network a core": "if each core trains a "
         "network, as in a study",
