@@ -216,7 +216,7 @@ def test_what_storing_can_give_follows_from_the_operations():
     # fc6 needs no gradient of its input.
     upper = 2 * costs[5].flops + 3 * (costs[6].flops + costs[7].flops)
     assert five.operations == pytest.approx((frozen + upper) / upper)
-    assert 19 < five.operations < five.aim  # so it cannot be met
+    assert 19 < five.operations < 20
     name = "frozen half of a study over a plain loop"
     assert found[name].operations is None  # of no study
     settings = {"dataset": "cifar100", "layers": [5]}
@@ -397,12 +397,29 @@ def test_rounds_of_a_study_are_kept_and_their_medians_told(
     found = study.measure(settings, 3, path, {"threads": 2}, told.append)
     assert told[4:] == ["round 3 of 3"]
     assert found["frozen"] == {"ratio": 4.0, "networks": 24}
-    assert (found["rounds"], found["settings"]["layers"]) == (3, (3, 5))
+    assert (found["rounds"], found["settings"]["layers"]) == (3, [3, 5])
     assert "log_dir" not in found["settings"]
-    # What another machine took says nothing of this one.
-    ratios = iter([7.0])
-    found = study.measure(settings, 1, path, {"threads": 4}, told.append)
-    assert found["frozen"]["ratio"] == 7.0 and found["rounds"] == 1
+    assert not path.exists()
+
+
+def test_rounds_of_another_machine_say_nothing_of_this_one(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "study.json"
+    found = iter([2.0, None, 7.0, 8.0])
+
+    def one_round(settings, progress):
+        ratio = next(found)
+        if ratio is None:
+            raise KeyboardInterrupt
+        return {"frozen": {"ratio": ratio, "networks": 24}}
+
+    monkeypatch.setattr(study, "_round", one_round)
+    settings = GridSettings(dataset="synthetic_shapes", layers=(3, 5))
+    with pytest.raises(KeyboardInterrupt):
+        study.measure(settings, 2, path, {"threads": 2}, print)
+    other = study.measure(settings, 2, path, {"threads": 4}, print)
+    assert other["frozen"] == {"ratio": 7.5, "networks": 24}
 
 
 def test_kernels_are_compared_for_each_recipe_in_processes_told_apart():
@@ -419,8 +436,12 @@ def test_kernels_are_compared_for_each_recipe_in_processes_told_apart():
     assert "| `cnn8-2014` | 135 images/s | 90 images/s | 1.50 |" in text
 
 
+# As libraries read their variables: once, when they are imported.
+TOLD = os.environ.get("KERAS_TRANSFER_TOLD", "7")
+
+
 def told(threads: int) -> dict:
-    return {"threads": lambda: int(os.environ["KERAS_TRANSFER_TOLD"])}
+    return {"threads": lambda: int(TOLD)}
 
 
 def test_an_entrant_is_told_before_it_imports():

@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import keras
 import pytest
@@ -29,19 +30,44 @@ CHANGED = {
 }
 
 
-# TensorFlow's other builds have none.
-ONEDNN = (
-    "1" if platform.machine() in ("x86_64", "AMD64") else "TensorFlow's own"
+on_x86 = pytest.mark.skipif(
+    platform.system() != "Linux" or platform.machine() != "x86_64",
+    reason="elsewhere kernels are left to TensorFlow",
 )
 
 
-@pytest.mark.skipif(ONEDNN != "1", reason="oneDNN is in builds for x86-64")
-def test_kernels_do_not_depend_on_the_processor(monkeypatch):
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    assert process_settings.harmful_variables() == ["TF_ENABLE_ONEDNN_OPTS"]
-    process_settings.fix_environment()
-    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
-    assert process_settings.harmful_variables() == []
+@on_x86
+def test_a_setting_that_came_too_late_is_left_and_told():
+    # TensorFlow of this process has read it.
+    with mock.patch.dict(os.environ, {"TF_ENABLE_ONEDNN_OPTS": "0"}):
+        process_settings.set_environment()
+        assert "TF_ENABLE_ONEDNN_OPTS" in process_settings.harmful_variables()
+    assert process_settings.uses_onednn()
+
+
+@on_x86
+@pytest.mark.slow
+def test_commands_compute_with_the_same_kernels_on_every_processor():
+    code = """if True:
+        from keras_transfer.studies.executors.quiet import quiet_import
+        from keras_transfer.training import process_settings
+        with quiet_import():
+            import tensorflow
+        print(process_settings.uses_onednn())
+        print(process_settings.describe_ignored())
+    """
+    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    used, told = done.stdout.splitlines()
+    assert used == "True"
+    assert told.startswith("networks are trained without TF_ENABLE_ONEDNN_OPTS")
 
 
 @pytest.mark.slow
@@ -86,10 +112,12 @@ def test_a_worker_trains_what_the_settings_say(
     for name in (*CHANGED, "image_data_format 'channels_first' in"):
         assert name in told
     result = RunStore(tmp_path / "logs", "s").result(tiny_spec)
-    assert result.environment["onednn"] == ONEDNN
+    if platform.machine() == "x86_64":
+        assert result.environment["onednn"] is True
     assert result.steps == plain.steps == 15
-    # Not to the bit: the worker has other threads.
-    assert result.test_loss == pytest.approx(plain.test_loss, rel=1e-3)
+    # Not to the bit: the worker has other threads, and a moving variance near
+    # zero makes much of a sum that is rounded otherwise.
+    assert result.test_loss == pytest.approx(plain.test_loss, rel=0.05)
 
 
 @pytest.mark.slow(9)

@@ -31,8 +31,8 @@ def stop_in_epoch(number):
 def treats_rows_alike():
     """Whether this processor's kernels compute each row of a batch alike.
 
-    TensorFlow takes oneDNN's where there is AVX-512. With others the last
-    bits of a row depend on its place in the batch and in memory.
+    oneDNN's do with AVX-512. With others the last bits of a row depend on its
+    place in the batch and in memory.
     """
     try:
         return " avx512f " in Path("/proc/cpuinfo").read_text()

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from experiments.benchmark.costs import core_seconds_of_children
 from keras_transfer.errors import UserError
-from keras_transfer.specs.identity import COMPUTATION
 from keras_transfer.storage import locks
 from keras_transfer.storage.files import read_json, write_atomically
 from keras_transfer.storage.tree import find_files
+from keras_transfer.studies.executors.shared_folder import versions
 
 WORKERS = 2
 _SCRIPT = (sys.executable, "-m", "experiments.similar_datasets")
@@ -39,7 +39,7 @@ def measure(
     Args:
         cases: List of `(layers, seeds)`, integers, that two workers train.
         folder: Path that networks and costs are kept in. What was measured on
-            another machine or by another computation there is dropped.
+            another machine or by other code there is dropped.
         machine: Dict, as of `costs.describe_machine`.
         tell: Callable, told in a line what each case took.
 
@@ -67,7 +67,7 @@ class _Case:
     def __init__(self, folder: Path, layers, seeds: int, machine: dict):
         self.folder, self.path = folder, folder / "cost.json"
         self._lock = None  # file, open while the case is measured
-        self.made_by = {"machine": machine, "computation": COMPUTATION}
+        self.made_by = {"machine": machine, "versions": versions()}
         self.flags = ["--layers", *map(str, layers)]
         self.flags += ["--workers", str(WORKERS)]
         self.flags += ["--seeds", *map(str, range(seeds))]

@@ -159,8 +159,9 @@ def kernels(part: list[dict]) -> list[str]:
     return [
         "## Kernels",
         "",
-        "Training with a network on each core. TensorFlow takes oneDNN on a "
-        "processor with AVX-512 by itself, studies take it on every x86-64.",
+        "Training with a network on each core. TensorFlow by itself takes "
+        "oneDNN on a processor with instructions for neural networks (VNNI, "
+        "bfloat16); studies take it on every x86-64.",
         "",
         *table(["network", "oneDNN", "without", "ratio"], rows),
     ]

@@ -29,8 +29,8 @@ class Entrant:
             a second are added up. Defaults to `False`.
         copies: Integer, processes with all threads each that do their work
             at the same time, on one GPU; added up likewise. Defaults to `1`.
-        environment: Dict from variables to values, set before anything is
-            imported. Defaults to none.
+        environment: Dict from variables to values, set before the module of
+            its function is imported. Defaults to none.
     """
 
     name: str

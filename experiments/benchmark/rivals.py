@@ -3,7 +3,7 @@
 import dataclasses
 
 from experiments.benchmark.race import Entrant
-from experiments.benchmark.targets import ALIKE
+from experiments.benchmark.targets import ALIKE, EACH
 from keras_transfer.specs.presets import Recipe
 
 _KERAS = "experiments.benchmark.keras_entrants"
@@ -11,7 +11,6 @@ _OURS = f"{_KERAS}:our_training"
 _PLAIN = f"{_KERAS}:plain_fit"
 _STORED = f"{_KERAS}:stored_features"
 _TORCH = "experiments.benchmark.torch_entrants:training"
-_EACH = "one a core"
 # A network is one `fit`: of few steps its beginning would be timed.
 _STEPS = {"cnn8": 64, "caffenet": 3}
 FROZEN = (3, 5, 6, 7)  # layers, of a trial of a learning rate
@@ -46,8 +45,8 @@ def entrants(recipe: Recipe) -> list[Entrant]:
         ]
         if each:
             found += [
-                Entrant(f"{ours}, {_EACH}", _OURS, mine, True),
-                Entrant(f"{eager}, {_EACH}", _TORCH, theirs, True),
+                Entrant(f"{ours}, {EACH}", _OURS, mine, True),
+                Entrant(f"{eager}, {EACH}", _TORCH, theirs, True),
             ]
     for source in ("numpy", "tf.data"):
         plain = {"steps": steps, "recipe": recipe, "source": source}
@@ -56,9 +55,9 @@ def entrants(recipe: Recipe) -> list[Entrant]:
         text = "plain fit, tf.data"
         alike = {**plain, "our_optimizer": True}
         found += [
-            Entrant(f"{text}, {_EACH}", _PLAIN, plain, True),
+            Entrant(f"{text}, {EACH}", _PLAIN, plain, True),
             Entrant(f"{text}, {ALIKE}", _PLAIN, alike),
-            Entrant(f"{text}, {ALIKE}, {_EACH}", _PLAIN, alike, True),
+            Entrant(f"{text}, {ALIKE}, {EACH}", _PLAIN, alike, True),
         ]
     return found
 

@@ -10,14 +10,14 @@ import time
 from pathlib import Path
 
 from experiments.common.study_settings import GridSettings as Settings
-from keras_transfer.specs.identity import COMPUTATION, to_dict
+from keras_transfer.specs.identity import to_dict
 from keras_transfer.storage.files import read_json, write_atomically
 from keras_transfer.storage.log_folder import LogFolder
 from keras_transfer.storage.store import RunStore
 from keras_transfer.studies import grids
+from keras_transfer.studies.executors.shared_folder import versions
 from keras_transfer.studies.images import prepare_data
 from keras_transfer.studies.reporter import Reporter
-from keras_transfer.training.process_settings import set_environment
 
 PARTS = {
     "bases": (),
@@ -39,20 +39,22 @@ def measure(
         settings: `Settings` of the study.
         rounds: Integer, rounds in all.
         path: Path of a file that keeps each round once it is done, so that a
-            second call goes on. Rounds of another machine, another computation
-            or other settings are dropped.
+            second call goes on; deleted once all are done. Rounds of another
+            machine, other code or other settings are dropped. Its folder is
+            there.
         machine: Dict, as of `costs.describe_machine`.
         progress: Callable, called with a text.
 
     Returns:
-        Dict of JSON values: of each part medians of the rounds, its ratio
-        round by round.
+        Dict of JSON values: of each part medians over the rounds; the ratio
+        is taken in each round.
     """
     told = dataclasses.asdict(settings)
     for private in ("data_dir", "log_dir"):
         del told[private]
     # As it is read back: without tuples.
-    made_by = json.loads(json.dumps([machine, COMPUTATION, told]))
+    told = json.loads(json.dumps(told))
+    made_by = [machine, versions(), told]
     kept = read_json(path)
     if not isinstance(kept, dict) or kept.get("made_by") != made_by:
         kept = {"made_by": made_by, "rounds": []}
@@ -61,14 +63,17 @@ def measure(
         kept["rounds"].append(_round(settings, progress))
         write_atomically(path, json.dumps(kept, indent=1))
     done = kept["rounds"]
+    path.unlink()  # what is measured next is measured anew
     return {**_medians(done), "rounds": len(done), "settings": told}
 
 
 def _medians(rounds: list[dict]) -> dict:
     return {
         part: {
-            key: statistics.median(one[part][key] for one in rounds)
-            for key in rounds[0][part]
+            key: value  # a count, the same in all
+            if isinstance(value, int)
+            else statistics.median(one[part][key] for one in rounds)
+            for key, value in rounds[0][part].items()
         }
         for part in rounds[0]
     }
@@ -173,7 +178,6 @@ def _run_script(pool: Path, specs) -> list[dict]:
         for spec in specs
     ]
     request = {"pool": str(pool), "networks": [to_dict(s) for s in plain]}
-    set_environment()  # the same kernels as ours
     done = subprocess.run(
         [sys.executable, "-m", "experiments.benchmark.script"],
         input=json.dumps(request),

@@ -204,7 +204,7 @@ def _study(part: dict) -> list[str]:
         f"Settings: {changed}. Rounds: {part.get('rounds', 1)}. "
         "Ours with the start of its processes and the report: the whole in "
         "one go, each part as a study by itself. The plain loop without its "
-        "start.",
+        "start. Medians over the rounds, of ratios, too.",
         "",
         *table([*header, "accuracy, ours", "accuracy, plain"], rows),
     ]

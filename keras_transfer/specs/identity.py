@@ -6,7 +6,8 @@ import hashlib
 import json
 
 # Raised by one whenever the same settings would give other weights, so that
-# results of two versions of the computation never mix.
+# results of two versions of the computation never mix. Sums that are rounded
+# otherwise are no other computation: processors and threads differ in them.
 COMPUTATION = 3
 
 # Settings that came after networks were filed: `None` stands for what was

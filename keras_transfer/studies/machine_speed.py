@@ -28,8 +28,8 @@ from keras_transfer.training.devices import PROCESSOR
 FILE = "speed.json"  # in the log folder's cache: safe to delete
 # Raised where the same networks come to be trained faster: what was measured
 # before holds no more. 2: batches have threads of their own. 3: fewer steps a
-# call of a network with several threads. 4: oneDNN on processors without
-# AVX-512.
+# call of a network with several threads. 4: oneDNN on every x86-64
+# processor.
 EDITION = 4
 MOST_MEASURED = 3  # kinds of networks, those with most networks of a study
 

@@ -14,7 +14,7 @@ from keras_transfer.specs.network import NetworkSpec
 # What Linux says of the processor; elsewhere there is no such file.
 PROCESSOR = Path("/proc/cpuinfo")
 _FLAGS = ("flags", "Features")  # how the line begins on x86, on ARM
-_FAST_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
+_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 
 StrategyName = Literal["auto", "none", "mirrored", "multiworker"]
 
@@ -149,6 +149,24 @@ def divide_gpus(per_network: int, workers: int) -> list[tuple[str, ...]]:
     ]
 
 
+def has_bfloat16(processor: Path = PROCESSOR) -> bool | None:
+    """Says if the processor has instructions for bfloat16.
+
+    Args:
+        processor: Path of the file that says what the processor can do.
+            Defaults to `PROCESSOR`.
+
+    Returns:
+        Boolean, or `None` if it does not tell.
+    """
+    try:
+        text = processor.read_text()
+    except OSError:
+        return None
+    lines = [line for line in text.splitlines() if line.startswith(_FLAGS)]
+    return bool(_BFLOAT16 & set(lines[0].split())) if lines else None
+
+
 def find_slow_precision(
     specs: list[NetworkSpec], processor: Path = PROCESSOR
 ) -> str | None:
@@ -164,14 +182,7 @@ def find_slow_precision(
         GPU, the processor has the instructions, or it does not tell.
     """
     asked = any(spec.model.precision == "bfloat16" for spec in specs)
-    if not asked or visible_gpus():
-        return None
-    try:
-        text = processor.read_text()
-    except OSError:
-        return None
-    lines = [line for line in text.splitlines() if line.startswith(_FLAGS)]
-    if not lines or _FAST_BFLOAT16 & set(lines[0].split()):
+    if not asked or visible_gpus() or has_bfloat16(processor) is not False:
         return None
     return (
         "this processor has no instructions for bfloat16. Networks would train "

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,14 +64,16 @@ _HARMLESS = (
     "TF_VAR_",
     "TF_WORKSPACE",
 )
-# What is the same in every process that computes. Unless it is told so,
-# TensorFlow leaves oneDNN's kernels out on processors without AVX-512, where
-# an epoch of `cnn8-2014` took 1.7 times as long (AMD EPYC, Zen 3).
-_FIXED = {"KERAS_BACKEND": "tensorflow"}
-if platform.machine() in ("x86_64", "AMD64"):
-    _FIXED["TF_ENABLE_ONEDNN_OPTS"] = "1"
+# Unless it is told so, TensorFlow leaves oneDNN's kernels out on a processor
+# without instructions for neural networks (VNNI, bfloat16), where training
+# takes longer without: see the benchmark's part `kernels`. On ARM it is left
+# to TensorFlow: nobody has measured it there.
+_KERNELS = (
+    {"TF_ENABLE_ONEDNN_OPTS": "1"} if platform.machine() == "x86_64" else {}
+)
 # TensorFlow sets the first itself when it is imported.
-_OWN = {"TF2_BEHAVIOR": "1", **_FIXED}
+_OWN = {"TF2_BEHAVIOR": "1", **_KERNELS}
+_replaced: set[str] = set()  # what a user had set otherwise
 # What Keras keeps for a whole process, by the name in `keras.config`; the
 # type of numbers comes first, as its policy follows it.
 KERAS_VALUES = {
@@ -111,11 +114,33 @@ def fix_environment() -> None:
 def set_environment() -> None:
     """Sets what every process that computes has in common.
 
-    Call it before TensorFlow is imported, which reads most variables once.
+    Call it before TensorFlow is imported, which reads most variables once;
+    kernels are left as they are where that has happened.
     """
-    os.environ.update(_FIXED)
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    if "tensorflow" not in sys.modules:
+        _replaced.update(
+            name
+            for name, value in _KERNELS.items()
+            if os.environ.get(name, value) != value
+        )
+        os.environ.update(_KERNELS)
     # TensorFlow's start-up notices belong in no one's terminal.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def uses_onednn() -> bool | None:
+    """Says whether TensorFlow of this process takes oneDNN's kernels.
+
+    Returns:
+        Boolean, or `None` if this version of TensorFlow does not tell.
+    """
+    try:
+        # Nothing public tells: the variable may have come too late.
+        from tensorflow.python.util import _pywrap_util_port
+    except ImportError:
+        return None
+    return bool(_pywrap_util_port.IsMklEnabled())
 
 
 def describe_ignored() -> str | None:
@@ -124,7 +149,7 @@ def describe_ignored() -> str | None:
     Returns:
         String, or `None` if nothing is set that could change a result.
     """
-    ignored = harmful_variables()
+    ignored = sorted({*harmful_variables(), *_replaced})
     path, content = _keras_file()
     for name, value in KERAS_VALUES.items():
         if content.get(name, value) != value:

@@ -3,7 +3,6 @@
 The steps are those of `target`, `fitting` and this file, in this order.
 """
 
-import os
 import platform
 import time
 
@@ -27,7 +26,7 @@ from keras_transfer.training.fitting import (
 )
 from keras_transfer.training.kept import Kept
 from keras_transfer.training.options import Notice, Options, Report
-from keras_transfer.training.process_settings import keras_values
+from keras_transfer.training.process_settings import keras_values, uses_onednn
 from keras_transfer.training.strategies import find_strategy
 from keras_transfer.training.target import Target, build_target, load_data
 from keras_transfer.training.versions import package_versions
@@ -200,5 +199,5 @@ def environment() -> dict:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "threads": tf.config.threading.get_intra_op_parallelism_threads(),
-        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "TensorFlow's own"),
+        "onednn": uses_onednn(),
     }

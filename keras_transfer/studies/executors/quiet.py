@@ -19,7 +19,8 @@ def quiet_import():
     """Drops everything written to standard error inside, native code's too.
 
     TensorFlow's start-up notices belong in no one's terminal; what is written
-    afterwards reaches it.
+    afterwards reaches it. The process computes as all of ours do: see
+    `process_settings.set_environment`.
     """
     set_environment()
     kept = os.dup(_ERRORS)
