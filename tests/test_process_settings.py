@@ -30,6 +30,19 @@ CHANGED = {
 }
 
 
+def lines_of(code, environment):
+    """Runs code in a process of its own; returns the lines that it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
 on_x86 = pytest.mark.skipif(
     platform.system() != "Linux" or platform.machine() != "x86_64",
     reason="elsewhere kernels are left to TensorFlow",
@@ -56,16 +69,7 @@ def test_commands_compute_with_the_same_kernels_on_every_processor():
         print(process_settings.uses_onednn())
         print(process_settings.describe_ignored())
     """
-    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    used, told = done.stdout.splitlines()
+    used, told = lines_of(code, {"TF_ENABLE_ONEDNN_OPTS": "0"})
     assert used == "True"
     assert told.startswith("networks are trained without TF_ENABLE_ONEDNN_OPTS")
 
@@ -97,17 +101,9 @@ def test_a_worker_trains_what_the_settings_say(
         outcome = run_study([spec], store, RunOptions(workers=2), Told())
         print(outcome.failed)
     """
-    environment = {**os.environ, **CHANGED, "KERAS_HOME": str(home)}
+    environment = {**CHANGED, "KERAS_HOME": str(home)}
     environment["SPEC"] = json.dumps(dataclasses.asdict(tiny_spec))
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    told, failed = done.stdout.splitlines()
+    told, failed = lines_of(code, environment)
     assert failed == "{}"
     for name in (*CHANGED, "image_data_format 'channels_first' in"):
         assert name in told
