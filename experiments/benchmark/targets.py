@@ -5,7 +5,7 @@ import dataclasses
 from experiments.benchmark import network_tables, predicted
 from experiments.benchmark.network_tables import table
 from keras_transfer.specs.architectures import layer_rows
-from keras_transfer.specs.costs import layer_costs
+from keras_transfer.specs.costs import layer_costs, storable_layers
 from keras_transfer.specs.presets import find_recipe
 from keras_transfer.specs.speed import trained_work
 
@@ -213,10 +213,9 @@ def _operations(dataset: str, layers) -> float:
     costs = layer_costs(layer_rows(recipe.model, _CLASSES), recipe.crop)
     plain = stored = 0.0
     for n in layers:
-        # Dropout draws anew at every step: nothing above it can be stored.
-        below = next((i + 1 for i in range(n) if costs[i].draws), n)
         plain += trained_work(costs, n).flops
-        stored += trained_work(costs, n, below).flops
+        kept = storable_layers(costs[:n])
+        stored += trained_work(costs, n, kept).flops
     return plain / stored
 
 

@@ -159,6 +159,21 @@ class Reuse:
 NO_REUSE = Reuse(0, 0, 0.0, 0.0, 0.0)
 
 
+def storable_layers(frozen: tuple[LayerCost, ...], ours: bool = True) -> int:
+    """Counts the frozen layers whose output could be stored.
+
+    Dropout draws anew at every step, so layers above it cannot. Where it
+    stands in a stage is known of our own networks: at its end.
+
+    Args:
+        frozen: Tuple of `LayerCost`, of the frozen layers.
+        ours: Boolean, whether they are of a network of ours. Defaults to
+            `True`.
+    """
+    draws = (i + ours for i, cost in enumerate(frozen) if cost.draws)
+    return next(draws, len(frozen))
+
+
 def weigh_reuse(spec: NetworkSpec, num_classes: int, counts: Counts) -> Reuse:
     """Weighs storing the output of the frozen layers of a network.
 
@@ -173,13 +188,7 @@ def weigh_reuse(spec: NetworkSpec, num_classes: int, counts: Counts) -> Reuse:
     if spec.mode != "frozen" or not spec.n or spec.data.views is None:
         return NO_REUSE
     costs = network_costs(spec, num_classes)
-    # Dropout draws anew at every step, so layers above it cannot be stored.
-    # Where it stands in a stage is known of our own networks: at its end.
-    ours = spec.model.content is None
-    layers = next(
-        (i + ours for i, cost in enumerate(costs[: spec.n]) if cost.draws),
-        spec.n,
-    )
+    layers = storable_layers(costs[: spec.n], spec.model.content is None)
     if not layers:
         return NO_REUSE
     width = 2 if spec.model.precision == "bfloat16" else 4
