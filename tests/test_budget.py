@@ -101,7 +101,9 @@ class StubWorkshop:
         return SimpleNamespace(step_seconds=lambda: self.step)
 
 
-def shared(tmp_path, monkeypatch, seconds=200.0, step=1.0, **settings):
+def shared(
+    tmp_path, monkeypatch, seconds=200.0, step=1.0, may_grow=False, **settings
+):
     """Shares a budget between two runners of 100 and 40 s in 10 epochs."""
     runners = [
         Runner(Choice("finetuned"), 0.1, seconds=10.0, start=0.0),
@@ -115,7 +117,8 @@ def shared(tmp_path, monkeypatch, seconds=200.0, step=1.0, **settings):
     options = Options(**settings)
     prepared = SimpleNamespace(task=task, options=options, order=[])
     workshop = StubWorkshop(task, step)
-    clock = Clock(seconds, time.perf_counter(), use_of_time(options))
+    use = use_of_time(options)
+    clock = Clock(seconds, time.perf_counter(), use, may_grow)
     clock.go_on(tmp_path / "budget.json")
     found, shares = share(prepared, workshop, clock, (10.0, 1.0))
     # Whatever is shared, a race can be planned of it.
@@ -170,6 +173,21 @@ def test_the_budget_that_is_asked_for_does(tmp_path, monkeypatch):
     assert race == 40 and final == pytest.approx(asked - 50, abs=1)
 
 
+def test_a_budget_that_nobody_asked_for_grows_on_a_slow_machine(
+    tmp_path, monkeypatch
+):
+    _, shares, clock, _ = shared(tmp_path, monkeypatch, 45, 0.4, may_grow=True)
+    # Four candidates of 40 s, and 10 s for the end.
+    assert clock.seconds == pytest.approx(170, abs=1)
+    assert sum(shares) == pytest.approx(160, abs=1)
+    # Started again it has what it had, and shares it alike.
+    again = shared(tmp_path, monkeypatch, 45, step=9.0, may_grow=True)
+    assert again[1] == shares and again[2].seconds == clock.seconds
+    # One that suffices stays as it is.
+    _, _, clock, _ = shared(tmp_path, monkeypatch, 60, 0.4, may_grow=True)
+    assert clock.seconds == 60
+
+
 def test_a_plan_decides_nothing(tmp_path, monkeypatch):
     shared(tmp_path, monkeypatch, plan=True)
     assert not (tmp_path / "budget.json").exists()
@@ -183,7 +201,7 @@ def test_twins_are_as_many_as_there_is_time_for_but_not_one_alone():
 
 def test_a_budget_too_small_for_looking_is_told_while_looking():
     display = SimpleNamespace(show=lambda *_: None)
-    clock = SimpleNamespace(seconds=60.0, spent=10.0)
+    clock = SimpleNamespace(seconds=60.0, spent=10.0, may_grow=False)
     looked = looking(display, clock)
     looked(100, 1000)
     clock.spent = 14.0  # too early to tell
@@ -194,8 +212,11 @@ def test_a_budget_too_small_for_looking_is_told_while_looking():
         UserError, match="1,000 images takes.*Give a `budget` well above 64s"
     ):
         looked(200, 1000)
+    # Where it may grow nothing is refused.
+    clock.may_grow = True
+    looked(200, 1000)
     # Twice as fast it goes on.
-    clock = SimpleNamespace(seconds=60.0, spent=10.0)
+    clock = SimpleNamespace(seconds=60.0, spent=10.0, may_grow=False)
     looked = looking(display, clock)
     looked(100, 1000)
     clock.spent = 16.0
@@ -206,7 +227,9 @@ def test_a_budget_is_refused_with_what_candidate_and_end_take():
     runner = SimpleNamespace(
         entrant=Entrant("kept@1 at 0.1", 2.0, 1.0, build=3.0)
     )
-    clock = SimpleNamespace(seconds=60.0, spent=20.0, left=lambda kept: 34.0)
+    clock = SimpleNamespace(
+        seconds=60.0, spent=20.0, left=lambda kept: 34.0, may_grow=False
+    )
     # 3 s to build, 1 s to start and 15 epochs of 2 s.
     check_budget([runner], clock, (6.0, 1.0), epochs=15)
     with pytest.raises(UserError, match="kept@1 at 0.1, needs about 36 s"):

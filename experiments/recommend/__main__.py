@@ -9,8 +9,9 @@ validation images, tells the choice on test images once, ends with a sentence.
     python -m experiments.recommend --model FILE.keras --images DIR
     python -m experiments.recommend --model applications:VGG16 --images DIR
 
-Cost: without arguments at most 3 minutes on two cores; else the budget, 20
-minutes if not given. Stopped and started again, it trains nothing twice.
+Cost: without arguments at most 3 minutes on two cores, more where those do not
+suffice; else the budget, 20 minutes if not given. Stopped and started again, it
+trains nothing twice.
 Expected without arguments: copying is worth 10 to 20 points, and 400
 validation images cannot tell the best stages from fine-tuning everything.
 """
@@ -42,9 +43,10 @@ def _run_script(options: Options, console: Console) -> int:
         from experiments.recommend.session import recommend, start_tensorflow
 
         start_tensorflow()
-    if options == Options(log_dir=options.log_dir, plan=options.plan):
+    own = Options(log_dir=options.log_dir, plan=options.plan)
+    if demonstration := options == own:
         options = dataclasses.replace(options, **DEMONSTRATION)
-    return recommend(options, console, begun)
+    return recommend(options, console, begun, may_grow=demonstration)
 
 
 main = functools.partial(plain_main, "recommend", __doc__, Options, _run_script)

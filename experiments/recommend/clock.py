@@ -24,6 +24,7 @@ _SAVE_CALL, _PAGE = 0.012, 2.5
 _TRACE_CALL = 0.012
 _SURE = 5.0  # seconds of looking, after which its speed is taken for known
 _MARGIN = 1.1  # of the budget that is said to do: estimates are rough
+_ROOM = 4  # candidates that a budget makes room for where it may grow
 TOLD = 2  # trained networks that test images tell: the choice, the rule
 
 
@@ -38,10 +39,18 @@ class Clock:
         begun: Float, `time.perf_counter` at its start.
         settings: String, what else decides how time is used. Defaults to
             `""`.
+        may_grow: Boolean, whether a budget that does not suffice grows, as
+            nobody asked for it. Defaults to `False`, and it is refused.
     """
 
-    def __init__(self, seconds: float, begun: float, settings: str = ""):
-        self.seconds, self.begun = seconds, begun
+    def __init__(
+        self,
+        seconds: float,
+        begun: float,
+        settings: str = "",
+        may_grow: bool = False,
+    ):
+        self.seconds, self.begun, self.may_grow = seconds, begun, may_grow
         self.run = f"{seconds:g} s{', ' * bool(settings)}{settings}"
         self.path: Path | None = None
 
@@ -60,6 +69,7 @@ class Clock:
         """
         self.path = path
         self.begun -= earlier
+        self.seconds = max(self.seconds, self.known("seconds") or 0.0)
 
     def left(self, kept: float = 0.0) -> float:
         """Returns the seconds left.
@@ -137,7 +147,7 @@ def looking(display: Display, clock: Clock) -> Callable[[int, int], None]:
         now = clock.spent
         if started[0] is None:
             started[:] = now, done
-        elif done < total and now - started[0] > _SURE:
+        elif done < total and now - started[0] > _SURE and not clock.may_grow:
             speed = (now - started[0]) / (done - started[1])
             least = now + speed * (total - done)
             if least > clock.seconds:
@@ -178,10 +188,11 @@ def check_budget(
     epochs: int,
     ahead: float = 0.0,
 ) -> None:
-    """Refuses a budget that does not suffice for one candidate.
+    """Refuses a budget that does not suffice for one candidate, or grows it.
 
     A race that has room for nobody gets all that is left (`race.shares_of`),
-    so the cheapest is compared with that.
+    so the cheapest is compared with that. A budget that may grow does, to one
+    with room for some candidates.
 
     Args:
         runners: List of `race.Runner`.
@@ -192,12 +203,16 @@ def check_budget(
             that the budget that is asked for does. Defaults to `0.0`.
 
     Raises:
-        UserError: Naming the least budget that does.
+        UserError: Naming the least budget that does, if it may not grow.
     """
     cheapest = min(runners, key=lambda r: r.entrant.whole_cost(epochs))
     needed = cheapest.entrant.whole_cost(epochs)
     if clock.left(end[0]) < needed:
-        least = (clock.spent + needed + end[0]) / (1 - ahead)
+        room = _ROOM * needed if clock.may_grow else needed
+        least = (clock.spent + room + end[0]) / (1 - ahead)
+        if clock.may_grow:
+            clock.seconds = least
+            return
         refuse(
             clock,
             f"the cheapest, {cheapest.entrant.name}, needs about "

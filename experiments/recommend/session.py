@@ -41,7 +41,10 @@ def start_tensorflow() -> None:
 
 
 def recommend(
-    options: Options, console: Console, begun: float | None = None
+    options: Options,
+    console: Console,
+    begun: float | None = None,
+    may_grow: bool = False,
 ) -> int:
     """Runs the whole command.
 
@@ -50,6 +53,8 @@ def recommend(
         console: `rich.console.Console`.
         begun: Float, `time.perf_counter` when the command was started.
             Defaults to `None`, now.
+        may_grow: Boolean, whether a budget that does not suffice here grows
+            instead of being refused. Defaults to `False`.
 
     Returns:
         Integer, the exit status.
@@ -59,7 +64,7 @@ def recommend(
     """
     display = Display(console)
     begun = time.perf_counter() if begun is None else begun
-    clock = Clock(options.seconds(), begun, use_of_time(options))
+    clock = Clock(options.seconds(), begun, use_of_time(options), may_grow)
 
     def check(task, choices, folder):
         clock.go_on(folder / "budget.json")
@@ -104,8 +109,17 @@ def recommend(
             race.least_epochs(prepared.task),
         )
         _show_plan(prepared, runners, plan, shares, workshop, display)
+        budget = options.budget
+        if clock.seconds > options.seconds():
+            budget = f"{clock.seconds:.0f}s"
+            note = (
+                f"{options.budget} do not suffice on this machine, or with "
+                f"what else it does now; {budget} are taken"
+            )
+            display.say(f"note: {note}")
+            prepared.warnings.append(note)
         display.say(
-            f"{clock.spent:.0f} s of {options.budget} are gone. The end "
+            f"{clock.spent:.0f} s of {budget} are gone. The end "
             "(telling on test images, saving, the page) takes about "
             f"{readable_time(end[0])}, and {readable_time(end[1])} for each "
             "further seed."

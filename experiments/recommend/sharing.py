@@ -24,7 +24,8 @@ def share(
         race and of final.
 
     Raises:
-        UserError: If there is not enough left for one candidate.
+        UserError: If there is not enough left for one candidate, and the
+            budget may not grow.
     """
     task, options = prepared.task, prepared.options
     runners = race.runners_of(task, prepared.order, options.rates)
@@ -34,9 +35,10 @@ def share(
     runners = race.at_speed(runners, speed)
     left = clock.known("training")
     if left is None:
-        left = clock.left(end[0])
         check_budget(runners, clock, end, task.epochs)
+        left = clock.left(end[0])
     if not options.plan:
+        clock.decide("seconds", clock.seconds)
         clock.decide("speed", speed)
         clock.decide("training", left)
     divided = race.RACE_SHARE + race.FINALS_SHARE
