@@ -24,7 +24,7 @@ _SAVE_CALL, _PAGE = 0.012, 2.5
 _TRACE_CALL = 0.012
 _SURE = 5.0  # seconds of looking, after which its speed is taken for known
 _MARGIN = 1.1  # of the budget that is said to do: estimates are rough
-_ROOM = 4  # candidates that a budget makes room for where it may grow
+_ROOM = 12  # trainings of the cheapest that a budget grows to: race and finals
 TOLD = 2  # trained networks that test images tell: the choice, the rule
 
 
@@ -192,7 +192,7 @@ def check_budget(
 
     A race that has room for nobody gets all that is left (`race.shares_of`),
     so the cheapest is compared with that. A budget that may grow does, to one
-    with room for some candidates.
+    with room for a race and its finals.
 
     Args:
         runners: List of `race.Runner`.

@@ -113,8 +113,8 @@ def recommend(
         if clock.seconds > options.seconds():
             budget = f"{clock.seconds:.0f}s"
             note = (
-                f"{options.budget} do not suffice on this machine, or with "
-                f"what else it does now; {budget} are taken"
+                f"a budget of {options.budget} does not suffice on this "
+                f"machine, or with what else it does now: it is {budget}"
             )
             display.say(f"note: {note}")
             prepared.warnings.append(note)
