@@ -42,7 +42,7 @@ def summaries() -> dict[Path, str]:
     narrow = numbers.NARROW
     similar = "Similar data sets: random halves of cifar100"
     made = [
-        main_job.page(),
+        *main_job.pages(),
         (
             "cifar100-similar/summary.md",
             summary.similar_report().text,

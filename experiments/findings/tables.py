@@ -159,7 +159,7 @@ def folders() -> list[tuple[str, str, str]]:
     kills, differ = numbers.kills()
     man_made, natural = map(len, known_kinds("cifar100"))
     return [
-        main_job.folder(),
+        *main_job.folders(),
         (
             "cifar100-similar",
             f"similar_datasets {_EARLIER} --precision bfloat16",
