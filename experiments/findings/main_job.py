@@ -32,6 +32,7 @@ def _time(folder: str) -> str:
     return f"{took['seconds']} s on {took['cores']} {busy}cores"
 
 
+@cache
 def _verdicts(folder: str) -> dict[int, str]:
     return {c.number: c.verdict for c in claims.judge_claims(_data(folder))}
 
@@ -51,7 +52,7 @@ def paragraph() -> str:
     text = (
         f"{START} The first two set themselves up. The main job, a study on "
         f"an embedded set, took {_time(FOLDER)} after the set-up. [It "
-        f"finds](logs/published/{FOLDER}/summary.md), co-adaptation: {cut}; "
+        f"finds](logs/published/{FOLDER}/summary.md) co-adaptation: {cut}; "
         f"specificity: {specific}; boost: {boost}. On a [processor that rounds "
         f"otherwise](logs/published/{ELSEWHERE}/summary.md), in this order: "
         f"{others[0]}; {others[1]}; {others[2]}:"
@@ -79,12 +80,11 @@ def _finding(folder: str) -> str:
     data = _data(folder)
     told = ", ".join(f"{n} {text}" for n, text in _verdicts(folder).items())
     gate = numbers.gate(data)
-    other = folder == ELSEWHERE
+    where = "On a processor without AVX-512: " if folder == ELSEWHERE else ""
     return (
-        f"{'On a processor without AVX-512: ' if other else ''}"
-        f"{len(data.accuracies)} networks on the embedded set, one split, two "
-        f"seeds; bases reach {numbers.base_accuracy(data)} %. Claims: {told}. "
-        f"{gate[0].upper()}{gate[1:]}. BnB - AnB, "
+        f"{where}{len(data.accuracies)} networks on the embedded set, one "
+        f"split, two seeds; bases reach {numbers.base_accuracy(data)} %. "
+        f"Claims: {told}. {gate[0].upper()}{gate[1:]}. BnB - AnB, "
         f"n = 7: {numbers.verdict(data, Comparison('BnB', 'AnB', 6, 7))}; AnB+ "
         f"- BnB+: {numbers.verdict(data, Comparison('AnB+', 'BnB+'))}. "
         f"{_time(folder)}"
