@@ -8,7 +8,7 @@ task (AnB minus BnB); fine-tuning recovers both (BnB+, AnB+).
     python -m experiments.similar_datasets --dataset cifar100
     python -m experiments.similar_datasets --images DIR
 
-Cost: the first 5 minutes on two cores; CIFAR-100 with `--preset
+Cost: the first 9 minutes on two older cores; CIFAR-100 with `--preset
 earlier --precision bfloat16` 173 minutes of one core. Expected there: BnB -
 AnB at n 6 to 7 between +11.0 and +12.3 points, AnB+ - BnB+ between -0.3 and
 +0.4.

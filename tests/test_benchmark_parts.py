@@ -40,6 +40,7 @@ FOUND = {
     "machines": {"network": {"threads": 2}, "growth": {"threads": 3}},
     "network": {
         "images": 5376,
+        "image_size": 32,
         "networks": {
             timeline.FIRST: {
                 timeline.START: 4.0,

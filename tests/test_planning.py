@@ -87,15 +87,12 @@ def test_the_main_job_holds_its_time_by_its_networks():
     specs = main_job()
     facts = dataset_facts.KNOWN_FACTS["synthetic_shapes"]
     costs = [planning.training_cost(spec, facts) for spec in specs]
-    # Both halves and two seeds: a base, 12 with copied layers, a long base.
-    assert len(specs) == len(set(specs)) == 2 * 2 * (1 + 12 + 1)
-    assert sum(costs) < 12e12  # floating-point operations
-    long = [spec for spec in specs if spec.solver.epochs == 28]
+    # Both halves and three seeds: a base, 8 with copied layers, a long base.
+    assert len(specs) == len(set(specs)) == 2 * 3 * (1 + 8 + 1)
+    assert sum(costs) < 9.5e12  # floating-point operations
+    long = [spec for spec in specs if spec.solver.epochs == 40]
     assert [(s.label, s.seed) for s in long] == [
-        ("baseA", 0),
-        ("baseB", 0),
-        ("baseA", 1),
-        ("baseB", 1),
+        (f"base{half}", seed) for seed in (0, 1, 2) for half in "AB"
     ]
 
 
@@ -106,7 +103,7 @@ def test_what_is_given_stands_in_the_main_job():
         (3, 4, 0),
         (3, 4, 5),
     }
-    assert len(main_job("--treatments")) == 2 * 2 * 2
+    assert len(main_job("--treatments")) == 2 * 3 * 2
     # At smoke size one seed and no bases of twice the epochs.
     assert len(main_job("--preset", "smoke")) == 2 * 9
 

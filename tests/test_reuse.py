@@ -53,7 +53,7 @@ def test_nothing_is_stored_where_it_cannot_or_does_not_pay(spec):
 
 
 def test_small_networks_store_what_saves_a_second():
-    # The main job: 4 views of 2,688 images, 14 passes over them.
+    # The main job: 4 views of 2,688 images, 20 passes over them.
     preset = presets.find_recipe("synthetic_shapes", "default", None)
     spec = NetworkSpec(
         preset.data("synthetic_shapes", 0),

@@ -293,8 +293,15 @@ def test_shuffled_labels_make_another_network_of_another_name(tiny_spec):
 
 def test_the_embedded_data_set_keeps_its_recipe():
     recipe = find_recipe("synthetic_shapes", "default", None)
-    assert (recipe.model.width, recipe.solver.epochs) == (8, 14)
-    assert (recipe.splits, recipe.seeds, recipe.twice) == ((0,), (0, 1), True)
+    assert (recipe.model.width, recipe.solver.epochs) == (8, 20)
+    assert (recipe.image_size, recipe.crop) == (20, 18)
+    assert (recipe.splits, recipe.seeds) == ((0,), (0, 1, 2)) and recipe.twice
     data = recipe.data("synthetic_shapes", 0)
     spec = NetworkSpec(data, recipe.model, recipe.solver, "A")
+    assert spec.network_id == "a3ca01f326"
+    # Those of the recipe before have a command: `--image-size 32 --epochs 14`.
+    before = find_recipe("synthetic_shapes", "default", 32)
+    solver = dataclasses.replace(before.solver, epochs=14)
+    data = before.data("synthetic_shapes", 0)
+    spec = NetworkSpec(data, before.model, solver, "A")
     assert spec.network_id == "b9591b6633"

@@ -73,9 +73,9 @@ def network_parts(part: dict) -> list[str]:
     return [
         "## Where the time of a network goes",
         "",
-        f"Main job's recipe, {part['images']:,} training images shown in 2 "
-        "epochs, one thread. Compiling: what the first network takes beyond "
-        "the next one like it.",
+        f"The main job's networks, images kept at {part['image_size']} px, "
+        f"{part['images']:,} of them shown in 2 epochs, one thread. Compiling: "
+        "what the first network takes beyond the next one like it.",
         "",
         "![Parts](parts.png)",
         "",

@@ -94,7 +94,8 @@ def measure(recipe: Recipe, rounds: int) -> dict:
 
     Returns:
         Dict: `networks`, from what was trained to a dict from part to median
-        seconds; `images`, training images that each was shown.
+        seconds; `images`, training images that each was shown; `image_size`,
+        pixels of a side.
     """
     context = multiprocessing.get_context("spawn")
     found = []
@@ -115,6 +116,7 @@ def measure(recipe: Recipe, rounds: int) -> dict:
     names = found[0]
     return {
         "images": images,
+        "image_size": recipe.image_size,
         "networks": {
             name: {
                 part: statistics.median(

@@ -38,7 +38,7 @@ class _Set:
 
 _SETS = {
     "cifar100": _Set(450, 100, "3.0.2"),
-    "synthetic_shapes": _Set(270, 20, "3.0.0"),
+    "synthetic_shapes": _Set(270, 20, "4.0.0"),
 }
 _PART = {
     "width": "model",

@@ -13,7 +13,7 @@ from pathlib import Path
 from keras_transfer.errors import UserError
 
 # Sets that we draw ourselves, and their versions.
-OWN_VERSIONS = {"synthetic_shapes": "3.0.0"}
+OWN_VERSIONS = {"synthetic_shapes": "4.0.0"}
 _CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
 # Classes beside the data sets, and files that hold none.
 _HELPERS = ("_config", "_info", "_builder", "_task", "_error", "_parser")

@@ -14,6 +14,11 @@ heart. With the poses of version 1 and right labels alone, twice the epochs
 always added points, up to 98 %. Shares and poses were chosen on other images,
 splits and seeds than those that the main job is told with.
 
+Once trained out, networks of one treatment and half differ mostly by which test
+images they happen to get right: on other draws their standard deviation was
+0.3 points on 4,000 test images and 0.2 on 10,000. So half of a set has 10,000,
+which take less time than more networks.
+
 So the best accuracy that there can be is known. Of ten classes of a half it is
 91 %: 90 for the images that stayed, 0.5 for those dealt their own label, and
 0.5 for those of the other half (a twentieth of all), of which a guess is right
@@ -35,7 +40,7 @@ from keras_transfer.datasets.shape_figures import (
 
 CLASSES = {**NATURAL, **MAN_MADE}
 TRAIN_PER_CLASS = 300
-TEST_PER_CLASS = 400
+TEST_PER_CLASS = 1_000
 WRONG_LABELS = 0.1  # share of each class whose labels are dealt at random
 POSES = 0.25  # of the poses that `draw` can draw
 
@@ -126,6 +131,7 @@ class SyntheticShapes(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version(OWN_VERSIONS["synthetic_shapes"])
     RELEASE_NOTES = {
+        "4.0.0": "More test images, other ones.",
         "3.0.0": "Poses differ less, a tenth of the labels is dealt at random, "
         "more test images.",
         "1.0.0": "First release.",

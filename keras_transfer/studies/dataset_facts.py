@@ -29,7 +29,7 @@ class DatasetFacts:
 
 # For plans before anything is prepared.
 KNOWN_FACTS = {
-    "synthetic_shapes": DatasetFacts(20, 6_000, 8_000),
+    "synthetic_shapes": DatasetFacts(20, 6_000, 20_000),
     "cifar10": DatasetFacts(10, 50_000, 10_000),
     "cifar100": DatasetFacts(100, 50_000, 10_000),
     "imagenet2012": DatasetFacts(1_000, 1_281_167, 50_000),
