@@ -83,7 +83,7 @@ def main_job(*words):
 
 
 def test_the_main_job_holds_its_time_by_its_networks():
-    """Five minutes on two cores: more networks or epochs need more."""
+    """Nine minutes on two older cores: more networks or epochs need more."""
     specs = main_job()
     facts = dataset_facts.KNOWN_FACTS["synthetic_shapes"]
     costs = [planning.training_cost(spec, facts) for spec in specs]
