@@ -63,7 +63,7 @@ def test_small_networks_store_what_saves_a_second():
         "A",
         7,
     )
-    counts = costs.count_images(spec, 2_688, 300, 4_000)
+    counts = costs.count_images(spec, 2_688, 300, 10_000)
     assert costs.weigh_reuse(spec, 10, counts).saves()
     first = dataclasses.replace(spec, n=1)  # much output, few operations
     assert not costs.weigh_reuse(first, 10, counts).saves()

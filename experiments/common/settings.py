@@ -168,7 +168,7 @@ class Settings(RunSettings):
     channels: Literal["rgb", "bgr"] = "rgb"
     """Order of colours that networks see; the authors' is bgr."""
     image_size: int | None = None
-    """Side in pixels that images are kept at (the set's own if known)."""
+    """Side in pixels that images are kept at, if not the preset's."""
     model: Literal["cnn8", "cnn8-2014", "caffenet"] | None = None
     """Network, if not the preset's."""
     width: int | None = None

@@ -6,8 +6,8 @@ from keras_transfer.errors import UserError
 from keras_transfer.specs.architectures import LRN_ALPHA
 from keras_transfer.specs.settings import DataSpec, ModelSpec, SolverSpec
 
-# Side in pixels at which the images of common small sets come; sets that are
-# not listed are resized to 64 px.
+# Side in pixels at which the images of common small sets come, and at which
+# most are kept; sets that are not listed are resized to 64 px.
 NATIVE_SIZES = {
     "synthetic_shapes": 32,
     "cifar10": 32,
@@ -174,13 +174,7 @@ _SOLVER_2014 = SolverSpec(
 # estimates of the main job's four pairs lay on both sides of half a point.
 _SHAPES_MODEL = ModelSpec("cnn8", width=8, dropout=0.1)
 _SHAPES_SOLVER = dataclasses.replace(_SOLVER, batch_size=64, epochs=20)
-_SHAPES_SIZE = 20
-
-
-def _kept_size(dataset: str) -> int:
-    if dataset == "synthetic_shapes":
-        return _SHAPES_SIZE
-    return NATIVE_SIZES.get(dataset, OTHER_SIZE)
+_KEPT_SIZES = NATIVE_SIZES | {"synthetic_shapes": 20}
 
 
 def find_recipe(
@@ -224,7 +218,7 @@ def find_recipe(
             layers=(1, 2, 3, 4, 5, 6, 7),
             splits=(0, 1, 2, 3),
         )
-    size = image_size or _kept_size(dataset)
+    size = image_size or _KEPT_SIZES.get(dataset, OTHER_SIZE)
     recipe = Recipe(
         image_size=size,
         # The share of the image that the paper's 227 of 256 pixels are.
